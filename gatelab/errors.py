@@ -1,0 +1,133 @@
+"""Everything that Gatelab refuses, as one tree.
+
+GatelabError
+├── InvalidInput            what was asked for is wrong: every problem names its path and what is allowed
+│   ├── InvalidSpec         a job or run spec
+│   ├── InvalidCorpus       a text that cannot be a corpus
+│   └── InvalidRequest      anything else (a generate request, a cursor, ...)
+├── TooLarge                well-formed, but over a configured limit
+├── NotFound                no such corpus, job, run or checkpoint
+├── Conflict                right in itself, but not in the present state
+│   ├── CorpusNameTaken     the name belongs to another text
+│   ├── CorpusInUse         jobs still refer to it
+│   ├── NoCheckpoint        the run has nothing to generate from yet
+│   └── WrongState          the run or job is not in a state that allows this
+├── Diverged                the loss stopped being a number
+├── LeaseLost               another worker owns this run now: stop, write nothing
+├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
+└── Unavailable             the database or a blob cannot be reached now
+
+No class knows a transport: doors (HTTP, command line) map `code` to their own words.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where (dotted path, may be empty) and what, with what is allowed."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class GatelabError(Exception):
+    """Base of all errors that Gatelab raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "Error"
+
+
+class InvalidInput(GatelabError):
+    """The input is wrong. `problems` lists every fault found, not only the first."""
+
+    code = "invalid-input"
+    title = "Invalid input"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+    @classmethod
+    def at(cls, path: str, message: str) -> "InvalidInput":
+        """The error for a single problem."""
+        return cls([Problem(path, message)])
+
+
+class InvalidSpec(InvalidInput):
+    code = "invalid-spec"
+    title = "Invalid spec"
+
+
+class InvalidCorpus(InvalidInput):
+    code = "invalid-corpus"
+    title = "Invalid corpus"
+
+
+class InvalidRequest(InvalidInput):
+    code = "invalid-request"
+    title = "Invalid request"
+
+
+class TooLarge(GatelabError):
+    code = "too-large"
+    title = "Too large"
+
+
+class NotFound(GatelabError):
+    code = "not-found"
+    title = "Not found"
+
+    def __init__(self, noun: str, key: object) -> None:
+        self.noun, self.key = noun, key
+        super().__init__(f"there is no {noun} {key!r}")
+
+
+class Conflict(GatelabError):
+    code = "conflict"
+    title = "Conflict"
+
+
+class CorpusNameTaken(Conflict):
+    code = "corpus-name-taken"
+    title = "Corpus name taken"
+
+
+class CorpusInUse(Conflict):
+    code = "corpus-in-use"
+    title = "Corpus in use"
+
+
+class NoCheckpoint(Conflict):
+    code = "no-checkpoint"
+    title = "No checkpoint yet"
+
+
+class WrongState(Conflict):
+    code = "wrong-state"
+    title = "Wrong state"
+
+
+class Diverged(GatelabError):
+    code = "diverged"
+    title = "The loss is not finite"
+
+
+class LeaseLost(GatelabError):
+    code = "lease-lost"
+    title = "Lease lost"
+
+
+class CorruptCheckpoint(GatelabError):
+    code = "corrupt-checkpoint"
+    title = "Corrupt checkpoint"
+
+
+class Unavailable(GatelabError):
+    code = "unavailable"
+    title = "Unavailable"

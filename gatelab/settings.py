@@ -1,0 +1,108 @@
+"""What an installation is told from outside, by `GATELAB_*` environment variables. Built once by a door, passed in."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gatelab.errors import InvalidInput
+from gatelab.specs.base import problems
+from gatelab.specs.limits import Limits
+
+WAKE_TASK = "gatelab.wake"
+"""The Celery task that tells a worker to look at the database. The service sends it by this name."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. `GATELAB_DATABASE_URL` sets `database_url`, and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATELAB_", env_nested_delimiter="__", frozen=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="SQLite database, large checkpoints, embedded broker")
+    database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; default SQLite in data_dir")
+    broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Celery broker URL")
+    queue: str = Field("gatelab", description="name of the Celery queue")
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads of a worker's child; 0 takes all cores")
+
+    lease_seconds: float = Field(30, gt=0, description="a run whose worker is silent so long is taken from it")
+    heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its lease")
+    reaper_seconds: float = Field(2, gt=0, description="how often expired leases are looked for")
+    rewake_seconds: float = Field(15, gt=0, description="how often wake-ups of queued runs are sent again")
+    poll_seconds: float = Field(3, gt=0, description="how often an idle worker looks at the database by itself")
+    slice_seconds: float = Field(45, gt=0, description="training between two looks at the queue")
+    checkpoint_seconds: float = Field(2, gt=0, description="shortest time between two checkpoints of a run")
+    max_crashes: int = Field(3, ge=1, description="a run that took its worker down so often without progress fails")
+
+    inline_checkpoint_bytes: int = Field(
+        8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
+    )
+    limits: Limits = Limits()
+    log_json: bool = Field(False, description="log lines as JSON instead of text")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_database(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not values.get("database_url"):
+            folder = Path(values.get("data_dir", "data")).absolute()
+            values = values | {"database_url": SecretStr(f"sqlite:///{folder}/gatelab.db")}
+        return values
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> "Settings":
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("lease_seconds must be at least twice heartbeat_seconds")
+        return self
+
+    @property
+    def blob_dir(self) -> Path:
+        return self.data_dir.absolute() / "blobs"
+
+
+def load() -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        InvalidInput: naming each variable that is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InvalidInput(problems(error, {})) from None
+
+
+def celery_config(settings: Settings) -> dict[str, Any]:
+    """Celery's configuration, the same for who sends and who works. Data only.
+
+    Early acknowledgement and no results: the database, not the broker, knows what is to be done. Socket
+    timeouts are short, since a publish happens inside a request.
+    """
+    redis = settings.broker_url.get_secret_value().startswith("redis")
+    return {
+        "broker_url": settings.broker_url.get_secret_value(),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": (
+            {"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 10}
+            if redis
+            else {"connect_timeout": 2, "read_timeout": 5, "write_timeout": 5}
+        ),
+        "task_default_queue": settings.queue,
+        "task_acks_late": False,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_publish_retry": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_pool": "prefork",
+        "worker_concurrency": 1,
+        "worker_soft_shutdown_timeout": 15,
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        "worker_enable_remote_control": False,
+        "enable_utc": True,
+    }

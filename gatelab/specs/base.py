@@ -1,0 +1,94 @@
+"""What all specs share: frozen, closed to unknown fields, no NaN or infinity, and errors that name their path."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from gatelab.errors import InvalidSpec, Problem
+
+
+class Spec(BaseModel):
+    """A piece of data that users write. The same object is the HTTP body, the database JSON and the YAML file."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, ser_json_inf_nan="null"
+    )
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain the NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode (it has a lone surrogate)") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+"""Text that every database, JSON reader and UTF-8 encoder accepts."""
+
+AnySpec = TypeVar("AnySpec", bound=BaseModel)
+
+
+def parse(kind: type[AnySpec], data: object) -> AnySpec:
+    """Validate `data` as `kind`.
+
+    Raises:
+        InvalidSpec: with one `Problem` per fault, each naming the dotted path as the user wrote it.
+    """
+    if not isinstance(data, Mapping):
+        raise InvalidSpec.at("", f"must be an object with fields, not {type(data).__name__}")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise InvalidSpec(problems(error, data)) from None
+
+
+def problems(error: ValidationError, data: object) -> list[Problem]:
+    """pydantic's report in the user's words: paths of the input, without the tags of unions."""
+    found = {}
+    for fault in error.errors(include_url=False):
+        path = input_path(fault["loc"], data)
+        message = _message(fault)
+        found[path, message] = Problem(path, message)
+    return list(found.values())
+
+
+def input_path(location: Sequence[int | str], data: object) -> str:
+    """The dotted path in `data` of a pydantic location, which also holds union tags and type names."""
+    path: list[str] = []
+    here = data
+    for depth, key in enumerate(location):
+        if isinstance(here, Mapping) and key in here:
+            here = here[key]
+        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(key, int):
+            here = here[key] if key < len(here) else None
+        elif not (isinstance(here, Mapping) and depth == len(location) - 1):
+            continue  # a tag: not something the user wrote
+        path.append(str(key))
+    return ".".join(path)
+
+
+def _message(fault: Any) -> str:
+    message: str = fault["msg"]
+    match fault["type"]:
+        case "extra_forbidden":
+            return "unknown field"
+        case "missing":
+            return "this field is required"
+        case "union_tag_invalid":
+            context = fault["ctx"]
+            return f"unknown {_bare(context['discriminator'])} {context['tag']!r}; use one of {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"the field {fault['ctx']['discriminator']} is required"
+        case "value_error":
+            return message.removeprefix("Value error, ")
+    value = fault.get("input")
+    shown = f" (got {value!r})" if isinstance(value, str | int | float) and len(repr(value)) <= 40 else ""
+    return message[:1].lower() + message[1:] + shown
+
+
+def _bare(quoted: str) -> str:
+    return quoted.strip("'")

@@ -1,0 +1,38 @@
+"""How text is generated from a trained run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from gatelab.specs.base import Spec, Text
+
+StopString = Annotated[Text, Field(min_length=1, max_length=1000)]
+
+
+class Sampling(Spec):
+    """How the next token is chosen, and when to end.
+
+    Filters apply in the order temperature, top_k, top_p. The same seed gives the same text.
+    """
+
+    max_tokens: int = Field(100, ge=1, le=10_000_000)
+    temperature: float = Field(1.0, ge=0, le=100, description="0 is greedy: always the likeliest token")
+    top_k: int | None = Field(None, ge=1, le=10_000_000, description="only the k likeliest tokens")
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="only the likeliest tokens that together reach this probability"
+    )
+    stop: tuple[StopString, ...] = Field((), max_length=64, description="end before any of these strings")
+    seed: int | None = Field(None, ge=0, lt=2**53, description="default: another text every time")
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_many(cls, stop: object) -> object:
+        return (stop,) if isinstance(stop, str) else () if stop is None else stop
+
+
+class GenerateRequest(Sampling):
+    """The body of POST /v1/runs/{id}/generate."""
+
+    prompt: Text = ""
+    checkpoint: int | Literal["latest"] = Field("latest", description="a step that has a checkpoint")
+    stream: bool = Field(False, description="answer with server-sent events, one a piece of text")

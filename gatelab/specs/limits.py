@@ -1,0 +1,46 @@
+"""What an installation allows. Specs are bounded by sense; limits are bounded by the machine."""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from gatelab.errors import InvalidSpec, Problem
+from gatelab.specs.base import Spec
+from gatelab.specs.job import RunSpec
+
+
+class Limits(Spec):
+    """Upper bounds, each set by the environment as `GATELAB_LIMITS__<NAME>`."""
+
+    hidden: int = Field(4096, ge=1)
+    layers: int = Field(16, ge=1)
+    embedding: int = Field(4096, ge=1)
+    batch_size: int = Field(65_536, ge=1)
+    num_steps: int = Field(65_536, ge=1)
+    epochs: int = Field(100_000, ge=1)
+    runs_per_job: int = Field(1000, ge=1)
+    corpus_bytes: int = Field(64 * 2**20, ge=1)
+    body_bytes: int = Field(80 * 2**20, ge=1)
+    prompt_characters: int = Field(100_000, ge=1)
+    max_tokens: int = Field(100_000, ge=1)
+
+    def check(self, spec: RunSpec) -> None:
+        """
+        Raises:
+            InvalidSpec: naming every path of `spec` that is over its limit.
+        """
+        if over := list(self._over(spec)):
+            raise InvalidSpec(over)
+
+    def _over(self, spec: RunSpec) -> Iterator[Problem]:
+        embedding = 0 if spec.model.input == "one_hot" else spec.model.input.embedding
+        for path, value, limit in (
+            ("model.cell.hidden", spec.model.cell.hidden, self.hidden),
+            ("model.layers", spec.model.layers, self.layers),
+            ("model.input.embedding", embedding, self.embedding),
+            ("training.batch_size", spec.training.batch_size, self.batch_size),
+            ("training.num_steps", spec.training.num_steps, self.num_steps),
+            ("training.epochs", spec.training.epochs, self.epochs),
+        ):
+            if value > limit:
+                yield Problem(path, f"{value} is over this installation's limit of {limit}")

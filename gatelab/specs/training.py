@@ -1,0 +1,89 @@
+"""How a model is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gatelab.specs.base import Spec, Text
+
+LearningRate = Annotated[float, Field(gt=0, le=1000)]
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+
+
+class SgdSpec(Spec):
+    """Stochastic gradient descent, as torch.optim.SGD."""
+
+    kind: Literal["sgd"]
+    lr: LearningRate
+    momentum: float = Field(0.0, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0, le=10)
+
+
+class AdamSpec(Spec):
+    """Adam (Kingma & Ba 2015), as torch.optim.Adam."""
+
+    kind: Literal["adam"]
+    lr: LearningRate = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0, le=1)
+
+
+class AdamWSpec(Spec):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019), as torch.optim.AdamW."""
+
+    kind: Literal["adamw"]
+    lr: LearningRate = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0, le=1)
+    weight_decay: float = Field(0.01, ge=0, le=10)
+
+
+OptimizerSpec = Annotated[SgdSpec | AdamSpec | AdamWSpec, Field(discriminator="kind")]
+
+
+class WindowsSpec(Spec):
+    """Which pieces of the text are trained on.
+
+    By default the text is split 80/10/10 into training, validation and test, each cut into windows of
+    `num_steps` tokens. With `train` and `validation`, the windows of the whole text are numbered from its
+    start and the first `train` and the next `validation` of them are taken (the book's way, with stride 1).
+    """
+
+    stride: int | None = Field(None, ge=1, le=1_000_000, description="tokens between window starts; default num_steps")
+    train: int | None = Field(None, ge=1, le=1_000_000_000)
+    validation: int | None = Field(None, ge=1, le=1_000_000_000)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "WindowsSpec":
+        if (self.train is None) != (self.validation is None):
+            raise ValueError("train and validation are given together, or both left out")
+        return self
+
+
+class SampleSpec(Spec):
+    """Text generated at every evaluation, to watch the model learn."""
+
+    prefix: Text = Field("", max_length=10_000)
+    characters: int = Field(50, ge=1, le=10_000, description="tokens to generate after the prefix")
+    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token")
+
+
+class TrainingSpec(Spec):
+    num_steps: int = Field(32, ge=1, le=1_000_000, description="tokens of a window: truncated backpropagation length")
+    batch_size: int = Field(64, ge=1, le=1_000_000)
+    windows: WindowsSpec = WindowsSpec()
+    carry_state: bool = Field(
+        False, description="windows follow each other in the text and the hidden state is carried from one to the next"
+    )
+    optimizer: OptimizerSpec = AdamSpec(kind="adam")
+    clip_norm: float | None = Field(1.0, gt=0, le=1e9, description="bound of the gradient's norm; null for none")
+    epochs: int = Field(10, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**53)
+    sample: SampleSpec | None = SampleSpec()
+    keep_checkpoints: int = Field(3, ge=1, le=1000, description="the latest so many stay; older ones are deleted")
+
+    @model_validator(mode="after")
+    def _carrying_needs_adjoining_windows(self) -> "TrainingSpec":
+        if self.carry_state and self.windows.stride not in (None, self.num_steps):
+            raise ValueError("carry_state needs windows.stride equal to num_steps (or left out)")
+        return self
