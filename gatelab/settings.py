@@ -87,7 +87,12 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": (
-            {"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 10}
+            {
+                "socket_timeout": 5,
+                "socket_connect_timeout": 2,
+                "socket_keepalive": True,
+                "health_check_interval": 10,
+            }
             if redis
             else {"connect_timeout": 2, "read_timeout": 5, "write_timeout": 5}
         ),

@@ -6,7 +6,15 @@ from gatelab.specs.generation import GenerateRequest, Sampling
 from gatelab.specs.job import JobSpec, RunSpec
 from gatelab.specs.limits import Limits
 from gatelab.specs.model import ByteTokenizerSpec, CharTokenizerSpec, EmbeddingSpec, ModelSpec, TokenizerSpec
-from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, SampleSpec, SgdSpec, TrainingSpec, WindowsSpec
+from gatelab.specs.training import (
+    AdamSpec,
+    AdamWSpec,
+    OptimizerSpec,
+    SampleSpec,
+    SgdSpec,
+    TrainingSpec,
+    WindowsSpec,
+)
 
 __all__ = [
     "AdamSpec",

@@ -79,8 +79,8 @@ def _message(fault: Any) -> str:
         case "missing":
             return "this field is required"
         case "union_tag_invalid":
-            context = fault["ctx"]
-            return f"unknown {_bare(context['discriminator'])} {context['tag']!r}; use one of {context['expected_tags']}"
+            field, allowed = fault["ctx"]["discriminator"].strip("'"), fault["ctx"]["expected_tags"]
+            return f"unknown {field} {fault['ctx']['tag']!r}; use one of {allowed}"
         case "union_tag_not_found":
             return f"the field {fault['ctx']['discriminator']} is required"
         case "value_error":
@@ -88,7 +88,3 @@ def _message(fault: Any) -> str:
     value = fault.get("input")
     shown = f" (got {value!r})" if isinstance(value, str | int | float) and len(repr(value)) <= 40 else ""
     return message[:1].lower() + message[1:] + shown
-
-
-def _bare(quoted: str) -> str:
-    return quoted.strip("'")

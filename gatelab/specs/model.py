@@ -53,7 +53,7 @@ InitSpec = Annotated[
 
 
 class ModelSpec(Spec):
-    """input -> `layers` cells of one kind, dropout between them -> linear head over the vocabulary."""
+    """input -> `layers` cells of one kind, each followed by dropout -> linear head over the vocabulary."""
 
     cell: CellSpec = GruSpec(kind="gru")
     layers: int = Field(1, ge=1, le=64)

@@ -73,7 +73,8 @@ class TrainingSpec(Spec):
     batch_size: int = Field(64, ge=1, le=1_000_000)
     windows: WindowsSpec = WindowsSpec()
     carry_state: bool = Field(
-        False, description="windows follow each other in the text and the hidden state is carried from one to the next"
+        False,
+        description="windows follow each other in the text and the hidden state is carried from one to the next",
     )
     optimizer: OptimizerSpec = AdamSpec(kind="adam")
     clip_norm: float | None = Field(1.0, gt=0, le=1e9, description="bound of the gradient's norm; null for none")
@@ -86,4 +87,6 @@ class TrainingSpec(Spec):
     def _carrying_needs_adjoining_windows(self) -> "TrainingSpec":
         if self.carry_state and self.windows.stride not in (None, self.num_steps):
             raise ValueError("carry_state needs windows.stride equal to num_steps (or left out)")
+        if self.carry_state and self.windows.train is not None:
+            raise ValueError("carry_state needs the whole corpus: leave out windows.train and windows.validation")
         return self

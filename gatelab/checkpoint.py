@@ -1,0 +1,133 @@
+"""Checkpoints: everything needed to go on bit-identically, or to generate. safetensors and JSON, never pickle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gatelab.cells import State
+from gatelab.errors import CorruptCheckpoint
+from gatelab.model import LanguageModel, ModelState
+from gatelab.specs.job import RunSpec
+from gatelab.text.tokenizers import Tokenizer, from_json
+
+FORMAT = "gatelab-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a run has come.
+
+    Attributes:
+        step: optimizer steps taken.
+        epoch: epochs finished, their evaluation included.
+        batch: batches of the present epoch taken.
+        tokens: training tokens read.
+        epoch_loss: sum over the present epoch's tokens of the loss, in nats.
+        epoch_tokens: training tokens read in the present epoch.
+        seconds: time spent in training and evaluation.
+        training_seconds: time spent in training steps alone.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    tokens: int = 0
+    epoch_loss: float = 0.0
+    epoch_tokens: int = 0
+    seconds: float = 0.0
+    training_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run at one position.
+
+    Attributes:
+        spec, tokenizer: what the weights belong to.
+        position: how far the run has come.
+        weights: parameter name -> tensor.
+        optimizer: "parameter index.name" -> tensor.
+        carried: the hidden state carried from window to window; empty where it is not.
+    """
+
+    spec: RunSpec
+    tokenizer: Tokenizer
+    position: Position
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor] = field(default_factory=dict)
+    carried: ModelState = ()
+
+    def to_bytes(self) -> bytes:
+        """As a safetensors file, with spec, tokenizer and position as JSON in its metadata."""
+        carried = {f"{layer}.{i}": t for layer, state in enumerate(self.carried) for i, t in enumerate(state)}
+        groups = {"weights": self.weights, "optimizer": self.optimizer, "carried": carried}
+        tensors = {f"{group}.{name}": t.contiguous() for group, named in groups.items() for name, t in named.items()}
+        metadata = {
+            "format": FORMAT,
+            "spec": self.spec.model_dump_json(),
+            "tokenizer": json.dumps(self.tokenizer.to_json()),
+            "position": json.dumps(asdict(self.position)),
+        }
+        return save(tensors, metadata)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Checkpoint":
+        """
+        Raises:
+            CorruptCheckpoint: `data` is not what `to_bytes` writes.
+        """
+        try:
+            tensors, metadata = load(data), _metadata(data)
+            if metadata.get("format") != FORMAT:
+                raise CorruptCheckpoint(f"not a {FORMAT} file: format is {metadata.get('format')!r}")
+            return cls(
+                RunSpec.model_validate_json(metadata["spec"]),
+                from_json(json.loads(metadata["tokenizer"])),
+                Position(**json.loads(metadata["position"])),
+                _group(tensors, "weights"),
+                _group(tensors, "optimizer"),
+                _states(_group(tensors, "carried")),
+            )
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise CorruptCheckpoint(f"not a checkpoint: {error}") from error
+
+    def model(self, device: torch.device | str = "cpu") -> LanguageModel:
+        """The model with these weights.
+
+        Raises:
+            CorruptCheckpoint: the weights are not those of the spec.
+        """
+        model = LanguageModel(self.spec.model, self.tokenizer.vocabulary)
+        try:
+            model.load_state_dict(dict(self.weights))
+        except RuntimeError as error:
+            raise CorruptCheckpoint(str(error)) from error
+        return model.to(device)
+
+
+def _metadata(data: bytes) -> dict[str, Any]:
+    """The header's metadata: safetensors reads it from files only, so it is taken from the bytes."""
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    assert isinstance(metadata, dict)
+    return metadata
+
+
+def _group(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
+    prefix = group + "."
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _states(carried: Mapping[str, Tensor]) -> ModelState:
+    """`{"layer.i": tensor}` as one tuple a layer."""
+    layers: list[State] = []
+    for layer in range(1 + max((int(name.split(".")[0]) for name in carried), default=-1)):
+        of_layer = sorted(name for name in carried if name.startswith(f"{layer}."))
+        layers.append(tuple(carried[name] for name in of_layer))
+    return tuple(layers)

@@ -1,0 +1,93 @@
+"""Generation: an iterator of tokens over an explicit state."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatelab.generation.sampling import Floats, choose
+from gatelab.generation.stops import StopBuffer
+from gatelab.model import LanguageModel, ModelState
+from gatelab.randomness import numpy_generator
+from gatelab.specs.generation import Sampling
+from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer
+
+FinishReason = Literal["stop", "length"]
+
+PROMPT_CHUNK = 1024
+"""Prompt tokens read in one scan: bounds the memory of a long prompt."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """One generated token.
+
+    Attributes:
+        id: its id.
+        text: what may be shown now: held back while it could be the beginning of a stop string.
+        state: the model's state after reading everything before this token.
+        finish_reason: set on the last token.
+    """
+
+    id: int
+    text: str
+    state: ModelState
+    finish_reason: FinishReason | None = None
+
+
+def generate(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    prompt: str,
+    how: Sampling,
+    *,
+    state: ModelState | None = None,
+) -> Iterator[Token]:
+    """Continue `prompt` for up to `how.max_tokens` tokens.
+
+    Args:
+        state: the state to begin from instead of the zero state, of batch 1. A prompt is then needed.
+
+    Raises:
+        ValueError: a state without a prompt.
+    """
+    logits, state = read(model, tokenizer.encode(prompt).ids, state)
+    random = numpy_generator(secrets.randbits(53) if how.seed is None else how.seed, "generate")
+    decode, stops = tokenizer.decoder(), StopBuffer(how.stop)
+    for count in range(1, how.max_tokens + 1):
+        chosen = choose(logits, how, random)
+        text, stopped = stops.push(decode(chosen))
+        if stopped:
+            yield Token(chosen, text, state, "stop")
+            return
+        if count == how.max_tokens:
+            yield Token(chosen, text + stops.rest(), state, "length")
+            return
+        yield Token(chosen, text, state)
+        logits, state = _advance(model, torch.tensor([[chosen]], device=model.device), state)
+
+
+def read(model: LanguageModel, ids: Ids, state: ModelState | None) -> tuple[Floats, ModelState]:
+    """Read a prompt. A text from its beginning starts with `<bos>`, as in training.
+
+    Returns:
+        Logits (vocabulary,) of what follows, and the state after the prompt.
+    """
+    if state is None:
+        ids, state = np.concatenate([[BEGIN], ids]), model.initial_state(1)
+    if not len(ids):
+        raise ValueError("a state needs a prompt of at least one token to go on from")
+    column = torch.from_numpy(ids)[:, None].to(model.device)
+    for chunk in torch.split(column, PROMPT_CHUNK):
+        logits, state = _advance(model, chunk, state)
+    return logits, state
+
+
+@torch.inference_mode()
+def _advance(model: LanguageModel, ids: Tensor, state: ModelState) -> tuple[Floats, ModelState]:
+    logits, state = model(ids, state)
+    return logits[-1, 0].cpu().numpy().astype(np.float64), state

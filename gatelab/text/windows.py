@@ -1,0 +1,194 @@
+"""From ids to training batches: which pieces of the text are read together, and in which order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatelab.errors import InvalidSpec
+from gatelab.specs.job import RunSpec
+from gatelab.text.corpus import Corpus
+from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer, train_tokenizer
+
+IGNORED = -100
+"""The target of a position that is not scored: padding behind the end of a window."""
+
+EVALUATION_TOKENS = 65_536
+"""How many tokens an evaluation reads at once: bounds its memory, whatever num_steps is."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids of windows read side by side.
+
+    Attributes:
+        inputs: (steps, batch).
+        targets: (steps, batch), the token after each input, or IGNORED.
+    """
+
+    inputs: Ids
+    targets: Ids
+
+    @cached_property
+    def tokens(self) -> int:
+        """How many targets are scored."""
+        return int((self.targets != IGNORED).sum())
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Pieces of one text, window w being the inputs `starts[w] .. ends[w] - 1`; its targets lie one further.
+
+    Attributes:
+        ids: (tokens,), with `<bos>` in front.
+        starts, ends: (windows,).
+        num_steps: length of the longest window.
+        per_batch: how many windows are read side by side.
+        carried: windows w and w + per_batch adjoin: the hidden state goes from one to the next.
+        tokens_per_character: of the text the windows come from.
+    """
+
+    ids: Ids
+    starts: Ids
+    ends: Ids
+    num_steps: int
+    per_batch: int
+    carried: bool
+    tokens_per_character: float
+
+    @property
+    def batches(self) -> int:
+        return -(-len(self.starts) // self.per_batch)
+
+    def batch(self, index: int, order: Ids | None = None) -> Batch:
+        """Batch `index` of the windows in `order` (default: as they stand)."""
+        which: slice | Ids = slice(index * self.per_batch, (index + 1) * self.per_batch)
+        if order is not None:
+            which = order[which]
+        starts, ends = self.starts[which], self.ends[which]
+        at = starts + np.arange(int((ends - starts).max()))[:, None]
+        inside = at < ends
+        inputs = self.ids[np.where(inside, at, ends - 1)]
+        targets = np.where(inside, self.ids[np.where(inside, at + 1, ends)], IGNORED)
+        return Batch(inputs, targets)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self.batch(index) for index in range(self.batches))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A corpus as one run sees it. `test` is None where the spec takes windows by number."""
+
+    tokenizer: Tokenizer
+    train: Windows
+    validation: Windows
+    test: Windows | None
+
+
+def prepare(spec: RunSpec, corpus: Corpus) -> Data:
+    """Tokenize `corpus` and cut it into windows as `spec` says.
+
+    Raises:
+        InvalidSpec: the corpus is too short for these windows; the message says how long it is.
+    """
+    tokenizer = train_tokenizer(spec.tokenizer, corpus.text)
+    encoded = tokenizer.encode(corpus.text)
+    check_length(spec, len(encoded.ids))
+    ratio = len(encoded.ids) / encoded.characters
+    windows = spec.training.windows
+    if windows.train is not None and windows.validation is not None:
+        return Data(tokenizer, *_numbered(spec, encoded.ids, windows.train, windows.validation, ratio), None)
+    # Each part begins anew: no window reads over a border, and every text starts with <bos>.
+    train, validation, test = (_with_begin(part) for part in np.split(encoded.ids, _borders(len(encoded.ids))))
+    return Data(tokenizer, _training(spec, train, ratio), _whole(spec, validation, ratio), _whole(spec, test, ratio))
+
+
+def check_length(spec: RunSpec, tokens: int) -> None:
+    """
+    Raises:
+        InvalidSpec: a corpus of so many tokens is too short for the windows of `spec`.
+    """
+    training = spec.training
+    if training.windows.train is not None and training.windows.validation is not None:
+        asked = training.windows.train + training.windows.validation
+        there = max(0, -(-(tokens + 1 - training.num_steps) // (training.windows.stride or training.num_steps)))
+        if asked > there:
+            message = f"train + validation = {asked} windows, but the corpus has {there} ({tokens} tokens)"
+            raise InvalidSpec.at("training.windows", message)
+        return
+    first, second = _borders(tokens)
+    if first < training.num_steps or not first < second < tokens:
+        raise InvalidSpec.at(
+            "training.num_steps",
+            f"the corpus is too short: of its {tokens} tokens 80 % are for training, which is less than one window"
+            f" of {training.num_steps}, or nothing is left for validation and test",
+        )
+
+
+def _borders(tokens: int) -> tuple[int, int]:
+    """Where validation and test begin."""
+    return tokens * 8 // 10, tokens * 9 // 10
+
+
+def batch_order(windows: Windows, shuffle: np.random.Generator) -> Ids | None:
+    """The order of an epoch's windows: shuffled, or as they stand where the state is carried."""
+    return None if windows.carried else shuffle.permutation(len(windows.starts))
+
+
+def _training(spec: RunSpec, ids: Ids, ratio: float) -> Windows:
+    training = spec.training
+    if training.carry_state:
+        return _streams(ids, training.num_steps, training.batch_size, ratio)
+    stride = training.windows.stride or training.num_steps
+    starts = np.arange(0, len(ids) - training.num_steps, stride)
+    return _spans(ids, starts, training.num_steps, training.batch_size, ratio)
+
+
+def _whole(spec: RunSpec, ids: Ids, ratio: float) -> Windows:
+    """Windows that score every token of a held-out text exactly once, read as in training."""
+    num_steps = spec.training.num_steps
+    if spec.training.carry_state:
+        return _streams(ids, num_steps, min(_side_by_side(num_steps), spec.training.batch_size), ratio)
+    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, _side_by_side(num_steps), ratio)
+
+
+def _numbered(spec: RunSpec, ids: Ids, train: int, validation: int, ratio: float) -> tuple[Windows, Windows]:
+    num_steps, batch_size = spec.training.num_steps, spec.training.batch_size
+    ids = _with_begin(ids)
+    starts = np.arange(0, len(ids) - num_steps, spec.training.windows.stride or num_steps)
+    held_out = starts[train : train + validation]
+    return (
+        _spans(ids, starts[:train], num_steps, batch_size, ratio),
+        _spans(ids, held_out, num_steps, _side_by_side(num_steps), ratio),
+    )
+
+
+def _side_by_side(num_steps: int) -> int:
+    """How many windows an evaluation reads at once."""
+    return max(1, min(1024, EVALUATION_TOKENS // num_steps))
+
+
+def _spans(ids: Ids, starts: NDArray[np.int_], num_steps: int, per_batch: int, ratio: float) -> Windows:
+    starts = starts.astype(np.int64)
+    ends = np.minimum(starts + num_steps, len(ids) - 1)
+    return Windows(ids, starts, ends, num_steps, per_batch, False, ratio)
+
+
+def _streams(ids: Ids, num_steps: int, streams: int, ratio: float) -> Windows:
+    """The text as `streams` long pieces read side by side, each cut into windows that adjoin."""
+    scored = len(ids) - 1
+    # Enough tokens a stream that every stream's last window holds at least one.
+    streams = max(1, min(streams, scored // num_steps))
+    borders = np.linspace(0, scored, streams + 1).astype(np.int64)
+    rows = -(-int(np.diff(borders).max()) // num_steps)
+    offsets = np.arange(rows)[:, None] * num_steps
+    starts = np.minimum(borders[:-1] + offsets, borders[1:])
+    ends = np.minimum(starts + num_steps, borders[1:])
+    return Windows(ids, starts.ravel(), ends.ravel(), num_steps, streams, True, ratio)
+
+
+def _with_begin(ids: Ids) -> Ids:
+    return np.concatenate([[BEGIN], ids]).astype(np.int64)

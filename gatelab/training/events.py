@@ -1,0 +1,61 @@
+"""What a run reports while it trains.
+
+Every event is yielded between two steps, where `checkpoint()` captures a state that can be resumed bit-identically.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatelab.checkpoint import Checkpoint, Position
+
+
+@dataclass(frozen=True)
+class Event:
+    """
+    Attributes:
+        position: how far the run has come.
+        checkpoint: captures the run at this position; valid until the next event is asked for.
+    """
+
+    position: Position
+    checkpoint: Callable[[], Checkpoint]
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """The data is ready and the model built (or resumed).
+
+    Attributes:
+        parameters: number of trained parameters.
+        total_steps: optimizer steps of the whole run.
+    """
+
+    parameters: int
+    total_steps: int
+
+
+@dataclass(frozen=True)
+class Stepped(Event):
+    """One optimizer step. `loss` is its batch's mean loss in nats per token, before the step."""
+
+    loss: float
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """The end of an epoch. Losses are means in nats per token.
+
+    Attributes:
+        train_loss: over the epoch's batches, each before its step.
+        validation_loss: on the validation windows.
+        bits_per_character: on the validation windows.
+        test_loss, test_bits_per_character: on the test text, once, after the last epoch; else None.
+        sample: the text generated after the spec's prefix, or None.
+    """
+
+    train_loss: float
+    validation_loss: float
+    bits_per_character: float
+    test_loss: float | None = None
+    test_bits_per_character: float | None = None
+    sample: str | None = None

@@ -1,0 +1,39 @@
+"""The optimizers of a spec, and their state as named tensors."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, SgdSpec
+
+
+def build_optimizer(spec: OptimizerSpec, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The torch optimizer that `spec` describes."""
+    match spec:
+        case SgdSpec(lr=lr, momentum=momentum, weight_decay=decay):
+            return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=decay)
+        case AdamSpec(lr=lr, betas=betas, eps=eps):
+            return torch.optim.Adam(parameters, lr=lr, betas=betas, eps=eps)
+        case AdamWSpec(lr=lr, betas=betas, eps=eps, weight_decay=decay):
+            return torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=decay)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What the optimizer remembers, as "parameter index.name" -> tensor."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value.detach().clone()
+        for index, named in state.items()
+        for name, value in named.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
+    """Give the optimizer what `optimizer_state` took from one of the same spec."""
+    per_parameter: dict[int, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        index, name = key.split(".", 1)
+        per_parameter.setdefault(int(index), {})[name] = value.clone()
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": per_parameter})
