@@ -1,0 +1,37 @@
+"""What is kept: corpora, jobs, runs and what came of them, in SQLite or PostgreSQL.
+
+The database is the truth. Everything that several processes do at once is settled here, by its transactions.
+"""
+
+from gatelab.store.checkpoints import Checkpoint, CheckpointInfo
+from gatelab.store.claims import Claim, Flags
+from gatelab.store.corpora import Corpus
+from gatelab.store.events import Event
+from gatelab.store.jobs import Job
+from gatelab.store.metrics import MetricRow
+from gatelab.store.pages import Page
+from gatelab.store.report import Report
+from gatelab.store.retry import retrying
+from gatelab.store.runs import Run
+from gatelab.store.samples import SampleRow
+from gatelab.store.states import FINISHED, State
+from gatelab.store.store import Store
+
+__all__ = [
+    "FINISHED",
+    "Checkpoint",
+    "CheckpointInfo",
+    "Claim",
+    "Corpus",
+    "Event",
+    "Flags",
+    "Job",
+    "MetricRow",
+    "Page",
+    "Report",
+    "Run",
+    "SampleRow",
+    "State",
+    "Store",
+    "retrying",
+]

@@ -1,0 +1,103 @@
+"""Checkpoints too large for a database row, as files.
+
+A file belongs to one checkpoint row: `<run id>/<token>-<step>-<sha256>`. The sha256 in the name makes a file
+immutable. Run and token in front of it keep it from being shared: with names by content alone, one run that deletes
+its old checkpoint could take away the file that a second run with the same spec and seed, and so the same bytes, was
+about to refer to.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatelab.errors import Unavailable
+
+
+@dataclass(frozen=True)
+class BlobName:
+    """The name of the file of one checkpoint: who wrote it (run and fencing token), when (step), and what."""
+
+    run_id: str
+    token: int
+    step: int
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.token}-{self.step}-{self.sha256}"
+
+
+class Blobs:
+    """The files below one folder, which all workers and the service share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, name: BlobName, data: bytes) -> None:
+        """Write a file so that it is there in full, also after a power cut, or not at all.
+
+        Raises:
+            Unavailable: the file system refuses.
+        """
+        folder = self._folder / name.run_id
+        with _reachable():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f"{name.file}.tmp"
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(folder / name.file)
+            for directory in (folder, self._folder, self._folder.parent):
+                _sync(directory)
+
+    def get(self, name: BlobName) -> bytes | None:
+        """The bytes of a file, or None where it is not there (any more).
+
+        Raises:
+            Unavailable: the file system refuses.
+        """
+        with _reachable():
+            try:
+                return (self._folder / name.run_id / name.file).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def has_any(self, run_id: str) -> bool:
+        """Whether there may be files of this run."""
+        return (self._folder / run_id).is_dir()
+
+    def sweep(self, run_id: str, token: int, kept: Set[str]) -> None:
+        """Delete the files of a run that no checkpoint refers to, written under `token` or an earlier one.
+
+        Files of later tokens are left alone: another worker may be about to commit them.
+
+        Args:
+            kept: names of the files that checkpoints refer to.
+        """
+        for path in (self._folder / run_id).glob("*-*-*"):
+            if path.name not in kept and int(path.name.partition("-")[0]) <= token:
+                path.unlink(missing_ok=True)
+
+    def drop(self, run_id: str) -> None:
+        """Delete all files of a run that is gone. A file that resists stays: it costs room, nothing else."""
+        shutil.rmtree(self._folder / run_id, ignore_errors=True)
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"a checkpoint's file cannot be reached now: {error.strerror}") from error
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

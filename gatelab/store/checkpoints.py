@@ -1,0 +1,155 @@
+"""The saved states of runs: in the row, or in a file where they are large."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Column, Connection, RowMapping, delete, insert, select
+
+from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound, Unavailable
+from gatelab.store.blobs import BlobName, Blobs
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.runs import require_run
+from gatelab.store.tables import checkpoints
+
+# A checkpoint's file may be deleted between the reading of its row and of the file; the next look finds another one.
+_LOOKS = 3
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """One checkpoint without its bytes. `size` is in bytes, `created_at` in seconds since 1970."""
+
+    step: int
+    epoch: int
+    sha256: str
+    size: int
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint with its bytes, which are those that were saved (checked by sha256)."""
+
+    run_id: str
+    step: int
+    epoch: int
+    sha256: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The bytes of a checkpoint, ready to be referred to by a row. `data` is None where they are a file."""
+
+    name: BlobName
+    size: int
+    data: bytes | None
+
+
+_INFO = [checkpoints.c[name] for name in CheckpointInfo.__dataclass_fields__]
+
+
+class Checkpoints:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    def list(self, run_id: str) -> list[CheckpointInfo]:
+        """The checkpoints of a run that were kept, in the order of their steps.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        query = select(*_INFO).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.step)
+        with self._database.read() as connection:
+            require_run(connection, run_id)
+            return [CheckpointInfo(**row) for row in connection.execute(query).mappings()]
+
+    def find(self, run_id: str, step: int | Literal["latest"] = "latest") -> CheckpointInfo:
+        """One checkpoint without its bytes, by default the latest.
+
+        Raises:
+            NotFound: there is no such run, or no checkpoint of that step.
+            NoCheckpoint: the run has none at all.
+        """
+        with self._database.read() as connection:
+            row = _row(connection, run_id, step, _INFO)
+        return CheckpointInfo(**row)
+
+    def get(self, run_id: str, step: int | Literal["latest"] = "latest") -> Checkpoint:
+        """One checkpoint, by default the latest.
+
+        Raises:
+            NotFound: there is no such run, or no checkpoint of that step.
+            NoCheckpoint: the run has none at all.
+            CorruptCheckpoint: the bytes are not those that were saved.
+            Unavailable: its file cannot be reached.
+        """
+        for _look in range(_LOOKS):
+            with self._database.read() as connection:
+                row = _row(connection, run_id, step, [*checkpoints.c])
+            data: bytes | None = row["data"] if row["data"] is not None else self._blobs.get(_blob(row))
+            if data is None:
+                continue
+            if hashlib.sha256(data).hexdigest() != row["sha256"]:
+                raise CorruptCheckpoint(f"checkpoint {row['step']} of run {run_id} is not what was saved")
+            return Checkpoint(run_id, row["step"], row["epoch"], row["sha256"], data)
+        raise Unavailable(f"the file of checkpoint {step} of run {run_id} is missing; is data_dir shared by all hosts?")
+
+
+def save(connection: Connection, saved: Saved, *, epoch: int, keep: int) -> None:
+    """Write the row of a checkpoint, in place of one of the same step, and delete all but the latest `keep`."""
+    name = saved.name
+    of_run = checkpoints.c.run_id == name.run_id
+    connection.execute(delete(checkpoints).where(of_run, checkpoints.c.step == name.step))
+    connection.execute(
+        insert(checkpoints).values(
+            run_id=name.run_id,
+            step=name.step,
+            epoch=epoch,
+            token=name.token,
+            sha256=name.sha256,
+            size=saved.size,
+            data=saved.data,
+            created_at=now(),
+        )
+    )
+    kept = select(checkpoints.c.step).where(of_run).order_by(checkpoints.c.step.desc()).limit(keep)
+    oldest = min(connection.scalars(kept))
+    connection.execute(delete(checkpoints).where(of_run, checkpoints.c.step < oldest))
+
+
+def latest(connection: Connection, run_id: str) -> tuple[int, int] | None:
+    """Step and epoch of the latest checkpoint of a run, if it has one."""
+    query = select(checkpoints.c.step, checkpoints.c.epoch).where(checkpoints.c.run_id == run_id)
+    row = connection.execute(query.order_by(checkpoints.c.step.desc()).limit(1)).first()
+    return (row.step, row.epoch) if row is not None else None
+
+
+def blob_files(connection: Connection, run_id: str) -> set[str]:
+    """The names of the files that checkpoints of a run refer to."""
+    query = select(checkpoints.c.run_id, checkpoints.c.token, checkpoints.c.step, checkpoints.c.sha256).where(
+        checkpoints.c.run_id == run_id, checkpoints.c.data.is_(None)
+    )
+    return {_blob(row).file for row in connection.execute(query).mappings()}
+
+
+def _blob(row: RowMapping) -> BlobName:
+    return BlobName(row["run_id"], row["token"], row["step"], row["sha256"])
+
+
+def _row(
+    connection: Connection, run_id: str, step: int | Literal["latest"], columns: Sequence[Column[Any]]
+) -> RowMapping:
+    query = select(*columns).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.step.desc()).limit(1)
+    wanted = query if step == "latest" else query.where(checkpoints.c.step == step)
+    row = connection.execute(wanted).mappings().first()
+    if row is not None:
+        return row
+    require_run(connection, run_id)
+    if latest(connection, run_id) is None:
+        raise NoCheckpoint(f"run {run_id} has no checkpoint yet")
+    raise NotFound("checkpoint", f"{run_id}@{step}")

@@ -1,0 +1,225 @@
+"""What workers do with runs: claim one, keep it, write what came of it.
+
+A claim holds a lease (time-limited, database time) and a fencing token. Every write of a worker first updates the run
+on the condition that the token is still the claim's and the run still running; a worker that was stopped for longer
+than its lease, and whose run was given to another one, hits no row and writes nothing.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from gatelab.errors import Conflict, LeaseLost, Unavailable
+from gatelab.settings import Settings
+from gatelab.specs import RunSpec
+from gatelab.store import checkpoints, events
+from gatelab.store.blobs import BlobName, Blobs
+from gatelab.store.checkpoints import Saved
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.ids import new_id
+from gatelab.store.report import Report, run_columns, write_rows
+from gatelab.store.retry import retrying
+from gatelab.store.states import State, settle
+from gatelab.store.tables import metrics, runs, samples
+from gatelab.store.transitions import move
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that a worker owns until its lease runs out. `step` and `epoch` are those of its latest checkpoint."""
+
+    run_id: str
+    job_id: str
+    token: int
+    spec: RunSpec
+    corpus_id: str
+    step: int
+    epoch: int
+    total_steps: int | None
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What users asked of a running run."""
+
+    cancel: bool
+    pause: bool
+
+
+class Claims:
+    def __init__(self, database: Database, blobs: Blobs, settings: Settings) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._lease = settings.lease_seconds
+        self._inline_bytes = settings.inline_checkpoint_bytes
+
+    def claim(self, owner: str) -> Claim | None:
+        """The run that has been queued for longest, now owned by `owner`; None where nothing is queued.
+
+        What the run recorded after its latest checkpoint is deleted, since it will be done again.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        oldest = (
+            select(runs.c.id)
+            .where(runs.c.state == State.QUEUED)
+            .order_by(runs.c.queued_at, runs.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        with self._database.write() as connection:
+            claimed = move(
+                connection,
+                runs.c.id == oldest,
+                State.RUNNING,
+                values={
+                    "owner": owner,
+                    "lease_until": now() + self._lease,
+                    "token": runs.c.token + 1,
+                    "attempt": runs.c.attempt + 1,
+                    "started_at": func.coalesce(runs.c.started_at, now()),
+                },
+            )
+            if not claimed:
+                return None
+            [run] = claimed
+            step, epoch = _rewind(connection, run["id"])
+        return Claim(
+            run_id=run["id"],
+            job_id=run["job_id"],
+            token=run["token"],
+            spec=RunSpec.model_validate(run["spec"]),
+            corpus_id=run["corpus_id"],
+            step=step,
+            epoch=epoch,
+            total_steps=run["total_steps"],
+            attempt=run["attempt"],
+        )
+
+    def heartbeat(self, claim: Claim) -> Flags:
+        """Renew the lease.
+
+        Raises:
+            LeaseLost: the run is no longer this claim's.
+            Unavailable: the database cannot be reached.
+        """
+        with self._database.write() as connection:
+            return self._fenced(connection, claim, {})
+
+    def release(self, claim: Claim) -> None:
+        """Give the run back without having done anything, at its old place in the queue.
+
+        Raises:
+            LeaseLost: the run is no longer this claim's.
+            Unavailable: the database cannot be reached.
+        """
+        with self._database.write() as connection:
+            flags = self._fenced(connection, claim, {})
+            to = settle(State.QUEUED, cancel=flags.cancel, pause=flags.pause)
+            move(connection, runs.c.id == claim.run_id, to, reason="released")
+
+    def record(self, claim: Claim, report: Report) -> Flags:
+        """Write what came of training, all of it or nothing, renew the lease and make the run's next move.
+
+        A database that is away is waited for, for two leases. If the connection is lost during the commit, the
+        database is asked whether it happened before anything is written again.
+
+        Raises:
+            LeaseLost: the run is no longer this claim's; nothing was written.
+            Conflict: the run has a metric or sample of such a step already; nothing was written.
+            Unavailable: the database or the folder of large checkpoints cannot be reached.
+        """
+        mark = new_id("report")
+        saved = self._save_file(claim, report)
+
+        def write() -> Flags:
+            return self._write(claim, report, saved, mark)
+
+        try:
+            try:
+                return write()
+            except Unavailable:
+                return retrying(lambda: self._landed(claim, mark) or write(), seconds=2 * self._lease)
+        except IntegrityError as error:
+            raise Conflict(f"run {claim.run_id} has already recorded one of these steps") from error
+        finally:
+            if saved is not None:
+                self._sweep(claim)
+
+    def _write(self, claim: Claim, report: Report, saved: Saved | None, mark: str) -> Flags:
+        with self._database.write() as connection:
+            columns = {**run_columns(report), "last_report": mark}
+            if saved is not None:
+                # Only what outlives the worker is progress: without a checkpoint the next one does it all again.
+                columns["crash_count"] = case((runs.c.step < report.step, 0), else_=runs.c.crash_count)
+            flags = self._fenced(connection, claim, columns)
+            write_rows(connection, claim.run_id, report)
+            if saved is not None:
+                checkpoints.save(connection, saved, epoch=report.epoch, keep=report.keep_checkpoints)
+            events.append(connection, claim.job_id, [(type, claim.run_id, data) for type, data in report.events])
+            if report.next_state is not None:
+                to = settle(report.next_state, cancel=flags.cancel, pause=flags.pause)
+                turn = {"queued_at": now()} if to is State.QUEUED else None
+                move(connection, runs.c.id == claim.run_id, to, values=turn)
+        return flags
+
+    def _fenced(self, connection: Connection, claim: Claim, values: Mapping[str, Any]) -> Flags:
+        """Update the claim's run, renew its lease and lock it until the transaction ends, or raise LeaseLost."""
+        row = connection.execute(
+            update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.token == claim.token, runs.c.state == State.RUNNING)
+            .values({**values, "lease_until": now() + self._lease})
+            .returning(runs.c.cancel_requested, runs.c.pause_requested)
+        ).first()
+        if row is None:
+            raise LeaseLost(f"run {claim.run_id} is no longer owned by claim {claim.token}")
+        return Flags(cancel=row.cancel_requested, pause=row.pause_requested)
+
+    def _landed(self, claim: Claim, mark: str) -> Flags | None:
+        """The flags if the report with this mark was committed, though the answer was lost."""
+        query = select(runs.c.cancel_requested, runs.c.pause_requested)
+        with self._database.read() as connection:
+            row = connection.execute(query.where(runs.c.id == claim.run_id, runs.c.last_report == mark)).first()
+        return Flags(cancel=row.cancel_requested, pause=row.pause_requested) if row is not None else None
+
+    def _save_file(self, claim: Claim, report: Report) -> Saved | None:
+        """Put a large checkpoint into its file, before the transaction: no file is written while a lock is held."""
+        data = report.checkpoint
+        if data is None:
+            return None
+        name = BlobName(claim.run_id, claim.token, report.step, hashlib.sha256(data).hexdigest())
+        if len(data) <= self._inline_bytes:
+            return Saved(name, len(data), data)
+        self._blobs.put(name, data)
+        return Saved(name, len(data), None)
+
+    def _sweep(self, claim: Claim) -> None:
+        """Delete files of checkpoints that were pruned, or never committed. What fails is left to the next sweep."""
+        if self._blobs.has_any(claim.run_id):
+            with suppress(Unavailable):
+                with self._database.read() as connection:
+                    kept = checkpoints.blob_files(connection, claim.run_id)
+                self._blobs.sweep(claim.run_id, claim.token, kept)
+
+
+def _rewind(connection: Connection, run_id: str) -> tuple[int, int]:
+    """Take a run back to its latest checkpoint, or to its start. Returns that step and epoch.
+
+    Rows recorded after it would collide with those that are recorded when the same steps are done again.
+    """
+    found = checkpoints.latest(connection, run_id)
+    step, epoch = found or (0, 0)
+    for table in (metrics, samples):
+        later = table.c.step > step if found else true()
+        connection.execute(delete(table).where(table.c.run_id == run_id, later))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(step=step, epoch=epoch))
+    return step, epoch

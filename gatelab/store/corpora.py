@@ -1,0 +1,144 @@
+"""The texts that runs are trained on."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from gatelab.errors import CorpusInUse, CorpusNameTaken, InvalidCorpus, NotFound
+from gatelab.store import pages
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.ids import new_id
+from gatelab.store.pages import Page
+from gatelab.store.tables import corpora
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An immutable text without the text itself. `bytes` counts its UTF-8; `created_at` is seconds since 1970."""
+
+    id: str
+    name: str
+    sha256: str
+    characters: int
+    bytes: int
+    created_at: float
+
+
+_NAMES = tuple(Corpus.__dataclass_fields__)
+_COLUMNS = [corpora.c[name] for name in _NAMES]
+
+
+class Corpora:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, name: str, text: str) -> tuple[Corpus, bool]:
+        """The corpus of that name and text, and whether it was created just now.
+
+        Raises:
+            CorpusNameTaken: the name belongs to another text.
+            InvalidCorpus: the text cannot be encoded as UTF-8.
+        """
+        data = _utf8(text)
+        values = {
+            "id": new_id("corpus"),
+            "name": name,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "characters": len(text),
+            "bytes": len(data),
+            "text": data,
+            "created_at": now(),
+        }
+        try:
+            with self._database.write() as connection:
+                if (taken := _find(connection, corpora.c.name == name)) is None:
+                    row = connection.execute(insert(corpora).values(values).returning(*_COLUMNS)).mappings().one()
+                    return _corpus(row), True
+        except IntegrityError:
+            # Another process was faster between the look and the insert.
+            with self._database.read() as connection:
+                taken = _find(connection, corpora.c.name == name)
+        if taken is None or taken["sha256"] != values["sha256"]:
+            raise CorpusNameTaken(f"the corpus {name!r} is another text; choose another name")
+        return _corpus(taken), False
+
+    def get(self, key: str) -> Corpus:
+        """The corpus with this name or id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.read() as connection:
+            return _corpus(_get(connection, key))
+
+    def text(self, id: str) -> str:
+        """The text of a corpus.
+
+        Raises:
+            NotFound: there is no such corpus.
+        """
+        with self._database.read() as connection:
+            data: bytes | None = connection.scalar(select(corpora.c.text).where(corpora.c.id == id))
+        if data is None:
+            raise NotFound("corpus", id)
+        return data.decode()
+
+    def list(self, *, cursor: str | None = None, limit: int = 100) -> Page[Corpus]:
+        """The corpora, newest first.
+
+        Raises:
+            InvalidRequest: a bad cursor or limit.
+        """
+        with self._database.read() as connection:
+            page = pages.fetch(
+                connection,
+                select(*_COLUMNS),
+                [corpora.c.created_at, corpora.c.id],
+                cursor=cursor,
+                limit=limit,
+                newest_first=True,
+            )
+        return Page([_corpus(row) for row in page.items], page.next)
+
+    def delete(self, key: str) -> None:
+        """Delete the corpus with this name or id.
+
+        Raises:
+            NotFound: there is none.
+            CorpusInUse: jobs refer to it.
+        """
+        try:
+            with self._database.write() as connection:
+                corpus = _get(connection, key)
+                connection.execute(delete(corpora).where(corpora.c.id == corpus["id"]))
+        except IntegrityError:
+            raise CorpusInUse(f"jobs refer to the corpus {key!r}; delete them first") from None
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidCorpus.at("", f"character {error.start} is a lone surrogate, which is not Unicode text") from None
+
+
+def _corpus(row: RowMapping) -> Corpus:
+    return Corpus(**{name: row[name] for name in _NAMES})
+
+
+def _find(connection: Connection, condition: Any) -> RowMapping | None:
+    return connection.execute(select(*_COLUMNS).where(condition)).mappings().first()
+
+
+def _get(connection: Connection, key: str) -> RowMapping:
+    both = or_(corpora.c.id == key, corpora.c.name == key)
+    # A name may look like the id of another corpus: the id wins.
+    query = select(*_COLUMNS).where(both).order_by((corpora.c.id == key).desc())
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise NotFound("corpus", key)
+    return row

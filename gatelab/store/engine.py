@@ -1,0 +1,178 @@
+"""The connection to the database: SQLite (one file) or PostgreSQL."""
+
+import json
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from gatelab.errors import InvalidInput, InvalidRequest, Unavailable
+
+BUSY_SECONDS = 15
+_WRITING = "gatelab_writing"
+
+# A statement never waits for long behind a process that stopped inside its transaction, and such a process loses its
+# connection; a network that swallows packets counts as a lost connection after about as long.
+_POSTGRESQL_OPTIONS = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"
+_POSTGRESQL_CONNECT = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "gatelab",
+}
+
+
+class Database:
+    """Transactions on one database. Safe to share between threads.
+
+    Nothing is opened before the first transaction, so a process may fork after making this and before using it.
+    """
+
+    def __init__(self, url: str) -> None:
+        """
+        Args:
+            url: `sqlite:///path` or `postgresql://user:password@host/name`.
+
+        Raises:
+            InvalidInput: any other URL.
+        """
+        self.url = _supported(url)
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self._engine = _engine(self.url)
+            return self._engine
+
+    @property
+    def path(self) -> Path | None:
+        """The file, where this is SQLite."""
+        return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads.
+
+        Raises:
+            Unavailable: the database cannot be reached, or was lost on the way.
+            InvalidRequest: a value that the database has no room for.
+        """
+        return self._transaction(writing=False)
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes: committed at the end of the block, rolled back if that raises.
+
+        Raises:
+            Unavailable: the database cannot be reached, or was lost on the way, or something else holds a lock for
+                too long. If the connection was lost during the commit, it may have happened nevertheless.
+            InvalidRequest: a value that the database has no room for.
+        """
+        return self._transaction(writing=True)
+
+    def close(self) -> None:
+        """Close all connections. A later transaction opens new ones."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    @contextmanager
+    def _transaction(self, *, writing: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                connection.execution_options(**{_WRITING: writing})
+                with connection.begin():
+                    yield connection
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise Unavailable(f"the database cannot be reached now: {_reason(error)}") from error
+        except (DataError, OverflowError, UnicodeEncodeError) as error:
+            raise InvalidRequest.at("", f"a value is not one the database can hold: {_reason(error)}") from error
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise Unavailable(f"the connection to the database was lost: {_reason(error)}") from error
+
+
+def finite(value: Any) -> Any:
+    """`value` with every NaN and infinity in it, at any depth, replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(finite(value), allow_nan=False)
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+def _supported(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise InvalidInput.at("database_url", "must be a URL such as postgresql://user@host/name") from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
+        raise InvalidInput.at("database_url", "SQLite needs a file, such as sqlite:////var/lib/gatelab/gatelab.db")
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise InvalidInput.at("database_url", f"must be sqlite or postgresql, not {url.drivername}")
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername == "sqlite":
+        return _sqlite(url)
+    # What the URL sets comes later, and so wins.
+    options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        max_overflow=15,
+        pool_timeout=BUSY_SECONDS,
+        json_serializer=_to_json,
+        connect_args={**_POSTGRESQL_CONNECT, "options": options},
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        max_overflow=15,
+        pool_timeout=BUSY_SECONDS,
+        json_serializer=_to_json,
+        # None: sqlite3 opens no transactions of its own; the begin event below does.
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and asks for the write lock later fails at once where another wrote
+        # in between, whatever the busy timeout.
+        writing = connection.get_execution_options().get(_WRITING, True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine

@@ -1,0 +1,71 @@
+"""What happened in a job, append-only and numbered 1, 2, 3, ... without gaps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from gatelab.errors import NotFound
+from gatelab.store import pages
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.tables import events, jobs
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: `seq` is its number in the job, `created_at` is seconds since 1970."""
+
+    seq: int
+    type: str
+    run_id: str | None
+    data: Mapping[str, Any]
+    created_at: float
+
+
+class Events:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def after(self, job_id: str, seq: int = 0, *, limit: int = 1000) -> list[Event]:
+        """The events of a job with numbers above `seq`, in order. Whoever asks with the last number seen misses none.
+
+        Raises:
+            NotFound: there is no such job.
+            InvalidRequest: a limit that is not in 1..1000.
+        """
+        pages.check_limit(limit)
+        query = (
+            select(*(events.c[name] for name in Event.__dataclass_fields__))
+            .where(events.c.job_id == job_id, events.c.seq > seq)
+            .order_by(events.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            found = [Event(**row) for row in connection.execute(query).mappings()]
+            if not found and connection.scalar(select(jobs.c.id).where(jobs.c.id == job_id)) is None:
+                raise NotFound("job", job_id)
+        return found
+
+
+def append(connection: Connection, job_id: str, new: Sequence[tuple[str, str | None, Mapping[str, Any]]]) -> None:
+    """Number and write events, each given as (type, run id or None, data).
+
+    This locks the job's row until the transaction ends, so that numbers become visible in their order and a reader
+    of "above the last one I saw" misses none. Whoever also locks runs must lock them before.
+    """
+    if not new:
+        return
+    count = jobs.c.event_count + len(new)
+    last: int = connection.execute(
+        update(jobs).where(jobs.c.id == job_id).values(event_count=count).returning(jobs.c.event_count)
+    ).scalar_one()
+    first = last - len(new) + 1
+    connection.execute(
+        insert(events).values(created_at=now()),
+        [
+            {"job_id": job_id, "seq": seq, "type": type, "run_id": run_id, "data": dict(data)}
+            for seq, (type, run_id, data) in enumerate(new, start=first)
+        ],
+    )

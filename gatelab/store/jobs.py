@@ -1,0 +1,216 @@
+"""Jobs: making, reading and steering them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from gatelab.errors import InvalidRequest, NotFound, WrongState
+from gatelab.specs import JobSpec, RunSpec
+from gatelab.store import events, pages, steering
+from gatelab.store.blobs import Blobs
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.ids import new_id, new_ids
+from gatelab.store.pages import Page
+from gatelab.store.states import PRECEDENCE, State, job_state
+from gatelab.store.tables import jobs, runs
+from gatelab.store.tally import tally
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request and how its runs stand. Times are seconds since 1970.
+
+    `counts` has every state. `progress` (0..1) is the mean over the runs of step / total steps, where a finished run
+    counts as 1. `started_at` is when the first run began, `finished_at` when the last one ended.
+    """
+
+    id: str
+    name: str
+    spec: JobSpec
+    corpus_id: str
+    state: State
+    counts: Mapping[State, int]
+    progress: float
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+    @property
+    def total(self) -> int:
+        """The number of runs."""
+        return sum(self.counts.values())
+
+
+_COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "created_at")]
+
+
+class Jobs:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    def create(self, spec: JobSpec, corpus_id: str, specs: Sequence[RunSpec]) -> Job:
+        """A new job with one queued run for each of `specs`, which are claimed in this order.
+
+        Raises:
+            InvalidRequest: there is not a single run.
+            NotFound: there is no such corpus.
+        """
+        if not specs:
+            raise InvalidRequest.at("", "a job needs at least one run")
+        job_id = new_id("job")
+        try:
+            with self._database.write() as connection:
+                connection.execute(
+                    insert(jobs).values(
+                        id=job_id,
+                        name=spec.name,
+                        spec=spec.model_dump(mode="json"),
+                        corpus_id=corpus_id,
+                        created_at=now(),
+                    )
+                )
+                _insert_runs(connection, job_id, corpus_id, specs)
+                data = {"name": spec.name, "runs": len(specs)}
+                events.append(connection, job_id, [("job_created", None, data)])
+                return _get(connection, job_id)
+        except IntegrityError:
+            raise NotFound("corpus", corpus_id) from None
+
+    def get(self, id: str) -> Job:
+        """
+        Raises:
+            NotFound: there is no such job.
+        """
+        with self._database.read() as connection:
+            return _get(connection, id)
+
+    def list(self, *, state: State | None = None, cursor: str | None = None, limit: int = 100) -> Page[Job]:
+        """The jobs, in one state if so asked, newest first.
+
+        Raises:
+            InvalidRequest: a bad cursor or limit.
+        """
+        query = select(*_COLUMNS)
+        if state is not None:
+            query = _in_state(query, state)
+        with self._database.read() as connection:
+            page = pages.fetch(
+                connection,
+                query,
+                [jobs.c.created_at, jobs.c.id],
+                cursor=cursor,
+                limit=limit,
+                newest_first=True,
+            )
+            return Page(_jobs(connection, page.items), page.next)
+
+    def cancel(self, id: str) -> Job:
+        """Cancel the unfinished runs: waiting ones at once, running ones as soon as their workers notice.
+
+        Cancelling a cancelled job changes nothing.
+
+        Raises:
+            NotFound: there is no such job.
+            WrongState: it ended by itself.
+        """
+        with self._database.write() as connection:
+            steering.cancel(connection, id)
+            return _get(connection, id)
+
+    def pause(self, id: str) -> Job:
+        """Pause the unfinished runs: queued ones at once, running ones as soon as their workers notice.
+
+        Pausing a paused job changes nothing.
+
+        Raises:
+            NotFound: there is no such job.
+            WrongState: all its runs have ended or are being cancelled.
+        """
+        with self._database.write() as connection:
+            steering.pause(connection, id)
+            return _get(connection, id)
+
+    def resume(self, id: str) -> Job:
+        """Queue the paused runs again, and withdraw what running ones were asked to pause for.
+
+        Resuming a job that is not paused changes nothing.
+
+        Raises:
+            NotFound: there is no such job.
+            WrongState: all its runs have ended or are being cancelled.
+        """
+        with self._database.write() as connection:
+            steering.resume(connection, id)
+            return _get(connection, id)
+
+    def delete(self, id: str) -> None:
+        """Delete a job with all that its runs left behind.
+
+        Raises:
+            NotFound: there is no such job.
+            WrongState: some of its runs are running; cancel it first.
+        """
+        with self._database.write() as connection:
+            rows = steering.lock(connection, id)
+            if any(row["state"] == State.RUNNING for row in rows):
+                raise WrongState(f"job {id} has running runs; cancel it and wait for them to end")
+            connection.execute(delete(jobs).where(jobs.c.id == id))
+        for row in rows:
+            self._blobs.drop(row["id"])
+
+
+def _insert_runs(connection: Connection, job_id: str, corpus_id: str, specs: Sequence[RunSpec]) -> None:
+    connection.execute(
+        insert(runs).values(created_at=now(), queued_at=now(), woken_at=now()),
+        [
+            {
+                "id": id,
+                "job_id": job_id,
+                "index": index,
+                "state": State.QUEUED,
+                "spec": spec.model_dump(mode="json"),
+                "corpus_id": corpus_id,
+            }
+            for index, (id, spec) in enumerate(zip(new_ids("run", len(specs)), specs, strict=True))
+        ],
+    )
+
+
+def _in_state(query: Select[tuple[object, ...]], state: State) -> Select[tuple[object, ...]]:
+    """Only the jobs that `job_state` would put in `state`."""
+
+    def any_run(*states: State) -> Exists:
+        return exists().where(runs.c.job_id == jobs.c.id, runs.c.state.in_(states))
+
+    before = PRECEDENCE[: PRECEDENCE.index(state)]
+    return query.where(any_run(state), ~any_run(*before))
+
+
+def _get(connection: Connection, id: str) -> Job:
+    rows = connection.execute(select(*_COLUMNS).where(jobs.c.id == id)).mappings().all()
+    if not rows:
+        raise NotFound("job", id)
+    return _jobs(connection, rows)[0]
+
+
+def _jobs(connection: Connection, rows: Sequence[RowMapping]) -> list[Job]:
+    tallies = tally(connection, [row["id"] for row in rows])
+    return [
+        Job(
+            id=row["id"],
+            name=row["name"],
+            spec=JobSpec.model_validate(row["spec"]),
+            corpus_id=row["corpus_id"],
+            state=job_state(tallies[row["id"]].counts),
+            counts=tallies[row["id"]].counts,
+            progress=tallies[row["id"]].progress,
+            created_at=row["created_at"],
+            started_at=tallies[row["id"]].started_at,
+            finished_at=tallies[row["id"]].finished_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,74 @@
+"""Brings the database's tables up to date: `python -m gatelab.store.migrate`."""
+
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+import migrations
+from gatelab import settings as environment
+from gatelab.errors import GatelabError, Unavailable
+from gatelab.settings import Settings
+from gatelab.store.engine import Database
+
+_ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
+
+
+def upgrade(settings: Settings) -> None:
+    """Create the data directory and bring the database to the newest version.
+
+    Any number of processes may do so at once.
+
+    Raises:
+        Unavailable: the database cannot be reached, or is newer than this program.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        if database.path is not None:
+            database.path.parent.mkdir(parents=True, exist_ok=True)
+        with database.write() as connection:
+            _wait_for_others(connection)
+            command.upgrade(_config(connection), "head")
+    except CommandError as error:
+        raise Unavailable(f"the database cannot be brought to this program's version: {error}") from error
+    finally:
+        database.close()
+
+
+def pending(database: Database) -> bool:
+    """Whether the database is at another version than this program's.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    newest = ScriptDirectory.from_config(_config()).get_heads()
+    with database.read() as connection:
+        return set(MigrationContext.configure(connection).get_current_heads()) != set(newest)
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    folder = Path(migrations.__path__[0])
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Hold off other upgrades until the transaction ends. On SQLite its write lock does that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+
+
+if __name__ == "__main__":
+    try:
+        upgrade(environment.load())
+    except GatelabError as error:
+        sys.exit(f"{error.title}: {error}")

@@ -1,0 +1,84 @@
+"""Takes runs back from workers that fell silent. Any number of reapers may run, at any time."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from gatelab.settings import Settings
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.states import State, settle
+from gatelab.store.tables import jobs, runs
+from gatelab.store.transitions import move
+
+_WAKEUPS_AT_ONCE = 100
+
+
+class Reaper:
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._max_crashes = settings.max_crashes
+        self._rewake = settings.rewake_seconds
+
+    def reap(self) -> list[str]:
+        """Take back the running runs whose lease is over; returns the ids of those that are queued again.
+
+        They keep their place in the queue. The token stays, since the state alone keeps the old owner out, and the
+        next claim raises it. A run that took down its workers too often without a new checkpoint fails; one that was
+        to be cancelled or paused is.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        queued: list[str] = []
+        while True:
+            with self._database.write() as connection:
+                taken = self._take_one(connection)
+            if taken is None:
+                return queued
+            run_id, state = taken
+            if state is State.QUEUED:
+                queued.append(run_id)
+
+    def due_wakeups(self) -> int:
+        """The number of queued runs for which nobody sent a wake-up lately, at most 100; they now count as woken.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        due = (
+            select(runs.c.id)
+            .where(runs.c.state == State.QUEUED, runs.c.woken_at < now() - self._rewake)
+            .order_by(runs.c.queued_at, runs.c.id)
+            .limit(_WAKEUPS_AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.write() as connection:
+            ids = connection.scalars(due).all()
+            if ids:
+                connection.execute(update(runs).where(runs.c.id.in_(ids)).values(woken_at=now()))
+        return len(ids)
+
+    def _take_one(self, connection: Connection) -> tuple[str, State] | None:
+        # Both rows are locked at once and skipped where either is locked: a process that was stopped inside a
+        # transaction must not stop the reaper too.
+        expired = (
+            select(runs.c.id, runs.c.crash_count, runs.c.cancel_requested, runs.c.pause_requested)
+            .join(jobs, jobs.c.id == runs.c.job_id)
+            .where(runs.c.state == State.RUNNING, runs.c.lease_until < now())
+            .order_by(runs.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        run = connection.execute(expired).first()
+        if run is None:
+            return None
+        crashes = run.crash_count + 1
+        values: dict[str, Any] = {"crash_count": crashes}
+        to = settle(State.QUEUED, cancel=run.cancel_requested, pause=run.pause_requested)
+        if to is State.QUEUED and crashes >= self._max_crashes:
+            to = State.FAILED
+            message = f"{crashes} workers in a row fell silent while training it, without a new checkpoint"
+            values["error"] = {"type": "crashed", "message": message}
+        move(connection, runs.c.id == run.id, to, values=values, reason="lease expired")
+        return run.id, to

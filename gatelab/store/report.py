@@ -1,0 +1,71 @@
+"""What a worker reports of a run, to be written in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from gatelab.store.metrics import MetricRow
+from gatelab.store.samples import SampleRow
+from gatelab.store.states import State
+from gatelab.store.tables import metrics, samples
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a run is, what it measured since the last report, and what becomes of it.
+
+    None leaves what is stored as it is.
+
+    Args:
+        step: optimizer steps since the run began.
+        parameters: number of trainable parameters.
+        device: name of what it is trained on.
+        summary: the latest evaluation, as the API shows it.
+        checkpoint: bytes from which training goes on bit-identically after `step`.
+        keep_checkpoints: how many of the latest checkpoints stay.
+        events: (type, data) of each thing that happened.
+        next_state: None goes on. `queued` ends the slice: others get their turn; where a user asked for it the run is
+            then cancelled or paused instead. `paused` stops for a pause that was asked for.
+        error: why the run failed.
+    """
+
+    step: int
+    epoch: int
+    total_steps: int | None = None
+    parameters: int | None = None
+    device: str | None = None
+    metrics: Sequence[MetricRow] = ()
+    samples: Sequence[SampleRow] = ()
+    summary: Mapping[str, Any] | None = None
+    checkpoint: bytes | None = None
+    keep_checkpoints: int = 3
+    events: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    next_state: State | None = None
+    error: Mapping[str, Any] | None = None
+
+
+def run_columns(report: Report) -> dict[str, Any]:
+    """The columns of the run that a report sets."""
+    columns = {
+        "step": report.step,
+        "epoch": report.epoch,
+        "total_steps": report.total_steps,
+        "parameters": report.parameters,
+        "device": report.device,
+        "metrics": report.summary,
+        "sample": asdict(report.samples[-1]) if report.samples else None,
+        "error": report.error,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def write_rows(connection: Connection, run_id: str, report: Report) -> None:
+    """
+    Raises:
+        IntegrityError: there is such a step already.
+    """
+    for table, rows in ((metrics, report.metrics), (samples, report.samples)):
+        if rows:
+            connection.execute(insert(table), [{"run_id": run_id, **asdict(row)} for row in rows])

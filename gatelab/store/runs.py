@@ -1,0 +1,114 @@
+"""Runs, as users see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from gatelab.errors import NotFound
+from gatelab.specs import RunSpec
+from gatelab.store import pages
+from gatelab.store.engine import Database
+from gatelab.store.pages import Page
+from gatelab.store.states import State
+from gatelab.store.tables import jobs, runs
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model trained once. Times are seconds since 1970.
+
+    `index` is its place in the job. `metrics` is the summary of the latest evaluation, `sample` the latest sample,
+    `error` says why it failed. `attempt` counts how often a worker took it up, `crash_count` how often one died on it
+    since it last got on.
+    """
+
+    id: str
+    job_id: str
+    index: int
+    state: State
+    spec: RunSpec
+    corpus_id: str
+    parameters: int | None
+    total_steps: int | None
+    step: int
+    epoch: int
+    metrics: Mapping[str, Any] | None
+    sample: Mapping[str, Any] | None
+    error: Mapping[str, Any] | None
+    device: str | None
+    owner: str | None
+    attempt: int
+    crash_count: int
+    cancel_requested: bool
+    pause_requested: bool
+    queued_at: float
+    started_at: float | None
+    finished_at: float | None
+    created_at: float
+
+
+_NAMES = tuple(Run.__dataclass_fields__)
+_COLUMNS = [runs.c[name] for name in _NAMES]
+
+
+class Runs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, id: str) -> Run:
+        """
+        Raises:
+            NotFound: there is no such run.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(*_COLUMNS).where(runs.c.id == id)).mappings().first()
+        if row is None:
+            raise NotFound("run", id)
+        return _run(row)
+
+    def list(
+        self,
+        *,
+        job_id: str | None = None,
+        state: State | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[Run]:
+        """The runs, of one job and in one state if so asked, oldest job first and in their order within it.
+
+        Raises:
+            NotFound: there is no such job.
+            InvalidRequest: a bad cursor or limit.
+        """
+        query = select(*_COLUMNS).join(jobs, jobs.c.id == runs.c.job_id)
+        if job_id is not None:
+            query = query.where(runs.c.job_id == job_id)
+        if state is not None:
+            query = query.where(runs.c.state == state)
+        key = [jobs.c.created_at, runs.c.job_id, runs.c.index]
+        with self._database.read() as connection:
+            page = pages.fetch(connection, query, key, cursor=cursor, limit=limit)
+            if not page.items and job_id is not None:
+                _require_job(connection, job_id)
+        return Page([_run(row) for row in page.items], page.next)
+
+
+def require_run(connection: Connection, id: str) -> None:
+    """
+    Raises:
+        NotFound: there is no such run.
+    """
+    if connection.scalar(select(runs.c.id).where(runs.c.id == id)) is None:
+        raise NotFound("run", id)
+
+
+def _require_job(connection: Connection, id: str) -> None:
+    if connection.scalar(select(jobs.c.id).where(jobs.c.id == id)) is None:
+        raise NotFound("job", id)
+
+
+def _run(row: RowMapping) -> Run:
+    values = {name: row[name] for name in _NAMES}
+    return Run(**values | {"state": State(row["state"]), "spec": RunSpec.model_validate(row["spec"])})

@@ -1,0 +1,68 @@
+"""The whole store behind one object."""
+
+from types import TracebackType
+
+from sqlalchemy import func, select
+
+from gatelab.settings import Settings
+from gatelab.store.blobs import Blobs
+from gatelab.store.checkpoints import Checkpoints
+from gatelab.store.claims import Claims
+from gatelab.store.corpora import Corpora
+from gatelab.store.engine import Database
+from gatelab.store.events import Events
+from gatelab.store.jobs import Jobs
+from gatelab.store.metrics import Metrics
+from gatelab.store.reaper import Reaper
+from gatelab.store.runs import Runs
+from gatelab.store.samples import Samples
+from gatelab.store.states import State
+from gatelab.store.tables import runs
+
+
+class Store:
+    """Everything that is kept, in a database and a folder for large checkpoints. Safe to share between threads.
+
+    Nothing is opened before the first use, so a process may fork after making this. Any method may raise
+    `Unavailable` while the database cannot be reached.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.database = Database(settings.database_url.get_secret_value())
+        blobs = Blobs(settings.blob_dir)
+        self.corpora = Corpora(self.database)
+        self.jobs = Jobs(self.database, blobs)
+        self.runs = Runs(self.database)
+        self.metrics = Metrics(self.database)
+        self.samples = Samples(self.database)
+        self.checkpoints = Checkpoints(self.database, blobs)
+        self.events = Events(self.database)
+        self.claims = Claims(self.database, blobs, settings)
+        self.reaper = Reaper(self.database, settings)
+
+    def queued(self) -> int:
+        """The number of runs that wait for a worker."""
+        with self.database.read() as connection:
+            query = select(func.count()).select_from(runs).where(runs.c.state == State.QUEUED)
+            return connection.scalar(query) or 0
+
+    def ping(self) -> None:
+        """Return if the database answers.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        with self.database.read() as connection:
+            connection.execute(select(1))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

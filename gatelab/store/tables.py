@@ -1,0 +1,180 @@
+"""The tables. `migrations/` builds them; a test compares the two.
+
+Times are seconds since 1970 by the database's clock. JSON is plain JSON, not JSONB: PostgreSQL's JSONB refuses the
+NUL character, which a corpus and so a sample may hold.
+"""
+
+import math
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+)
+from sqlalchemy.types import TypeDecorator
+
+from gatelab.store.states import State
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Measure(TypeDecorator[float]):
+    """A number that was measured: NaN and infinities are stored as NULL, since JSON has no words for them."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
+
+
+def _id(name: str = "id", *arguments: Any, **options: Any) -> "Column[str]":
+    return Column(name, String(64), *arguments, **options)
+
+
+def _json(name: str, **options: Any) -> "Column[Any]":
+    return Column(name, JSON(none_as_null=True), **options)
+
+
+def _time(name: str, **options: Any) -> "Column[float]":
+    return Column(name, Double, **options)
+
+
+def _run_id() -> "Column[str]":
+    return _id("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+
+
+corpora = Table(
+    "corpora",
+    metadata,
+    _id(primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False),
+    Column("characters", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    # UTF-8 as bytes: PostgreSQL's text cannot hold NUL.
+    Column("text", LargeBinary, nullable=False),
+    _time("created_at", nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(primary_key=True),
+    Column("name", String(100), nullable=False),
+    _json("spec", nullable=False),
+    _id("corpus_id", ForeignKey("corpora.id"), nullable=False, index=True),
+    _time("created_at", nullable=False),
+    Column("event_count", Integer, nullable=False, server_default="0"),
+    Index(None, "created_at", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _id(primary_key=True),
+    _id("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    _json("spec", nullable=False),
+    _id("corpus_id", nullable=False),
+    Column("parameters", BigInteger),
+    Column("total_steps", BigInteger),
+    Column("step", BigInteger, nullable=False, server_default="0"),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    _json("metrics"),
+    _json("sample"),
+    _json("error"),
+    Column("device", String(200)),
+    # The lease: who has the run, until when, and the fencing token that goes up with every claim.
+    Column("owner", String(200)),
+    Column("token", BigInteger, nullable=False, server_default="0"),
+    _time("lease_until"),
+    _id("last_report"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("crash_count", Integer, nullable=False, server_default="0"),
+    Column("cancel_requested", Boolean, nullable=False, server_default=false()),
+    Column("pause_requested", Boolean, nullable=False, server_default=false()),
+    _time("queued_at", nullable=False),
+    _time("woken_at", nullable=False),
+    _time("started_at"),
+    _time("finished_at"),
+    _time("created_at", nullable=False),
+    CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="state"),
+    UniqueConstraint("job_id", "index"),
+    Index(None, "state", "queued_at", "id"),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    _run_id(),
+    Column("step", BigInteger, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("train_loss", Measure),
+    Column("validation_loss", Measure),
+    Column("test_loss", Measure),
+    Column("validation_bits_per_character", Measure),
+    Column("test_bits_per_character", Measure),
+    Column("tokens", BigInteger, nullable=False),
+    Column("seconds", Measure),
+    Column("tokens_per_second", Measure),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    _run_id(),
+    Column("step", BigInteger, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    _json("prefix", nullable=False),
+    _json("text", nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _run_id(),
+    Column("step", BigInteger, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    # NULL: the bytes are a file.
+    Column("data", LargeBinary),
+    _time("created_at", nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    # No foreign key: without an index of its own, deleting a job would look through all events for each run.
+    _id("run_id"),
+    Column("type", String(64), nullable=False),
+    _json("data", nullable=False),
+    _time("created_at", nullable=False),
+)

@@ -1,0 +1,77 @@
+"""The one way to change the state of runs: the move is allowed, its columns are set, its events are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, update
+
+from gatelab.store import events
+from gatelab.store.clock import now
+from gatelab.store.states import FINISHED, SOURCES, State, job_state
+from gatelab.store.tables import runs
+from gatelab.store.tally import tally
+
+
+def move(
+    connection: Connection,
+    which: ColumnElement[bool],
+    to: State,
+    *,
+    values: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+) -> Sequence[RowMapping]:
+    """Move the runs of one job that `which` selects to the state `to`.
+
+    Runs from whose present state the move is not allowed stay as they are.
+
+    Args:
+        values: further columns to set.
+        reason: why, for the event.
+
+    Returns:
+        The rows that were moved, as they are now.
+    """
+    moved = connection.execute(
+        update(runs)
+        .where(which, runs.c.state.in_(SOURCES[to]))
+        .values({**_columns(to), **(values or {}), "state": to})
+        .returning(*runs.c)
+    )
+    rows = sorted(moved.mappings(), key=lambda row: int(row["index"]))
+    if rows:
+        job_id = rows[0]["job_id"]
+        events.append(connection, job_id, [_event(row, to, reason) for row in rows])
+        if to in FINISHED:
+            _finish_job(connection, job_id)
+    return rows
+
+
+def _columns(to: State) -> Mapping[str, Any]:
+    if to is State.RUNNING:
+        return {}
+    free: dict[str, Any] = {"owner": None, "lease_until": None}
+    if to is State.QUEUED:
+        return free | {"woken_at": now()}
+    if to is State.PAUSED:
+        return free | {"pause_requested": False}
+    return free | {"finished_at": now()}
+
+
+def _event(row: RowMapping, to: State, reason: str | None) -> tuple[str, str, Mapping[str, Any]]:
+    data: dict[str, Any] = {"index": row["index"], "state": to, "step": row["step"]}
+    if reason is not None:
+        data["reason"] = reason
+    if row["error"] is not None:
+        data["error"] = row["error"]
+    if to in FINISHED:
+        return f"run_{to}", row["id"], data
+    first = to is State.RUNNING and row["attempt"] == 1
+    return "run_started" if first else "state", row["id"], data
+
+
+def _finish_job(connection: Connection, job_id: str) -> None:
+    """Report the job's end if no run is left. The job's row is locked, so exactly one transaction sees that."""
+    now_so = tally(connection, [job_id])[job_id]
+    if now_so.finished_at is not None:
+        data = {"state": job_state(now_so.counts), "counts": dict(now_so.counts)}
+        events.append(connection, job_id, [("job_finished", None, data)])
