@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gatelab.errors import InvalidInput
+from gatelab.errors import InvalidInput, Problem
 from gatelab.specs.base import problems
 from gatelab.specs.limits import Limits
 
@@ -72,7 +72,13 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise InvalidInput(problems(error, {})) from None
+        found = problems(error.errors(include_url=False), {})
+        raise InvalidInput(Problem(_variable(fault.path), fault.message) for fault in found) from None
+
+
+def _variable(path: str) -> str:
+    """The environment variable that sets the field at `path`."""
+    return ("GATELAB_" + path.replace(".", "__")).upper()
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
@@ -81,21 +87,19 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     Early acknowledgement and no results: the database, not the broker, knows what is to be done. Socket
     timeouts are short, since a publish happens inside a request.
     """
-    redis = settings.broker_url.get_secret_value().startswith("redis")
+    url = settings.broker_url.get_secret_value()
+    redis_options = {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": not url.startswith("redis+socket"),
+        "health_check_interval": 10,
+    }
     return {
-        "broker_url": settings.broker_url.get_secret_value(),
+        "broker_url": url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": (
-            {
-                "socket_timeout": 5,
-                "socket_connect_timeout": 2,
-                "socket_keepalive": True,
-                "health_check_interval": 10,
-            }
-            if redis
-            else {"connect_timeout": 2, "read_timeout": 5, "write_timeout": 5}
-        ),
+        "broker_connection_timeout": 2,
+        "broker_transport_options": redis_options if url.startswith("redis") else {"write_timeout": 5},
         "task_default_queue": settings.queue,
         "task_acks_late": False,
         "task_ignore_result": True,

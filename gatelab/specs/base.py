@@ -1,6 +1,6 @@
 """What all specs share: frozen, closed to unknown fields, no NaN or infinity, and errors that name their path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -43,17 +43,12 @@ def parse(kind: type[AnySpec], data: object) -> AnySpec:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise InvalidSpec(problems(error, data)) from None
+        raise InvalidSpec(problems(error.errors(include_url=False), data)) from None
 
 
-def problems(error: ValidationError, data: object) -> list[Problem]:
-    """pydantic's report in the user's words: paths of the input, without the tags of unions."""
-    found = {}
-    for fault in error.errors(include_url=False):
-        path = input_path(fault["loc"], data)
-        message = _message(fault)
-        found[path, message] = Problem(path, message)
-    return list(found.values())
+def problems(faults: Iterable[Mapping[str, Any]], data: object) -> list[Problem]:
+    """pydantic's faults in the user's words: paths of the input `data`, without the tags of unions."""
+    return list(dict.fromkeys(Problem(input_path(fault["loc"], data), _message(fault)) for fault in faults))
 
 
 def input_path(location: Sequence[int | str], data: object) -> str:
@@ -71,13 +66,15 @@ def input_path(location: Sequence[int | str], data: object) -> str:
     return ".".join(path)
 
 
-def _message(fault: Any) -> str:
+def _message(fault: Mapping[str, Any]) -> str:
     message: str = fault["msg"]
     match fault["type"]:
         case "extra_forbidden":
             return "unknown field"
         case "missing":
             return "this field is required"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return "must be an object with fields"
         case "union_tag_invalid":
             field, allowed = fault["ctx"]["discriminator"].strip("'"), fault["ctx"]["expected_tags"]
             return f"unknown {field} {fault['ctx']['tag']!r}; use one of {allowed}"

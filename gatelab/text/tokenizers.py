@@ -132,6 +132,11 @@ def train_tokenizer(spec: TokenizerSpec, text: str) -> Tokenizer:
             return ByteTokenizer()
 
 
+def count_tokens(spec: TokenizerSpec, text: str) -> int:
+    """How many ids the tokenizer of `spec` makes of the corpus that it is trained on."""
+    return len(text.encode()) if isinstance(spec, ByteTokenizerSpec) else len(normalized(text, spec.normalize))
+
+
 def from_json(data: dict[str, Any]) -> Tokenizer:
     """The tokenizer that `to_json` wrote.
 

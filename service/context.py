@@ -1,0 +1,34 @@
+"""What the routes share: made once by the app factory, reached through one dependency."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from gatelab.settings import Settings
+from gatelab.store import Store
+from service.models import Models
+from service.streams import Stopping
+from service.wakeups import Wakeups
+
+
+@dataclass(frozen=True)
+class Context:
+    settings: Settings
+    store: Store
+    models: Models
+    wakeups: Wakeups
+    stopping: Stopping
+
+
+def _context(request: Request) -> Context:
+    context = request.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+Service = Annotated[Context, Depends(_context)]
+"""The dependency: `def route(service: Service)`."""
+
+Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="items a page")]

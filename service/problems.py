@@ -1,0 +1,120 @@
+"""Errors -> RFC 9457 `application/problem+json`, with a stable `type` and the offending paths."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from gatelab import errors
+from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, InvalidSpec
+from gatelab.specs.base import problems
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[GatelabError], int] = {
+    errors.InvalidInput: 422,
+    errors.TooLarge: 413,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+}
+"""The status of a class of errors and of its subclasses. Any other is a fault of ours: 500."""
+
+SPEC_ROUTES = {"/v1/jobs"}
+"""Where the body is a spec: its faults have the type of all other faults of specs."""
+
+log = structlog.get_logger(__name__)
+
+
+class Fault(BaseModel):
+    path: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457. `problems` lists every fault of the input with its dotted path."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    problems: list[Fault] = []
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ProblemDetails, "description": "What is wrong, and where", "content": {MEDIA_TYPE: {}}},
+}
+
+
+def details(error: GatelabError) -> ProblemDetails:
+    """What a client is told about `error`."""
+    status = next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), 500)
+    faults = error.problems if isinstance(error, InvalidInput) else ()
+    return ProblemDetails(
+        type=f"urn:gatelab:{error.code}",
+        title=error.title,
+        status=status,
+        detail=str(error),
+        problems=[Fault(path=p.path, message=p.message) for p in faults],
+    )
+
+
+def response(problem: ProblemDetails, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem.model_dump(), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of `app` leave as a problem."""
+    app.add_exception_handler(GatelabError, _on_gatelab_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+async def _on_gatelab_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GatelabError)
+    problem = details(error)
+    headers = {"Retry-After": "1"} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return response(problem, headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's own validation: the first part of a fault's location says where the value came from."""
+    assert isinstance(error, RequestValidationError)
+    faults = [dict(fault) | {"loc": fault["loc"][1:]} for fault in error.errors()]
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return response(details(InvalidRequest.at("", "the body is not valid JSON")))
+    in_body = any(fault["loc"][:1] == ("body",) for fault in error.errors())
+    is_spec = in_body and request.url.path in SPEC_ROUTES
+    kind = InvalidSpec if is_spec else InvalidRequest
+    return response(details(kind(problems(faults, error.body if in_body else {}))))
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    """Unknown addresses, wrong methods, bodies over the limit."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == STATUS[errors.TooLarge]:
+        return response(details(errors.TooLarge("the body is larger than this installation takes")))
+    title = HTTPStatus(error.status_code).phrase
+    kind = title.lower().replace(" ", "-")
+    problem = ProblemDetails(
+        type=f"urn:gatelab:{kind}", title=title, status=error.status_code, detail=str(error.detail or title)
+    )
+    return response(problem, dict(error.headers) if error.headers else None)
+
+
+async def _on_surprise(request: Request, error: Exception) -> JSONResponse:
+    return response(unexpected(error))
+
+
+def unexpected(error: Exception) -> ProblemDetails:
+    """A fault of ours: the log has the traceback, the client gets no inner details."""
+    log.error("unexpected error", exc_info=error)
+    return ProblemDetails(
+        type="urn:gatelab:internal", title="Internal error", status=500, detail="see the service's log"
+    )

@@ -1,0 +1,107 @@
+"""/v1/corpora: immutable texts, known by name and sha256."""
+
+from pathlib import PurePath
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from starlette.datastructures import UploadFile
+
+from gatelab.errors import InvalidRequest
+from gatelab.specs.base import Spec, parse
+from gatelab.specs.job import Name
+from gatelab.text import corpus as texts
+from service.context import Cursor, Limit, Service
+from service.views import Corpus, Page, page
+
+router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+
+
+class CorpusBody(Spec):
+    """A corpus to add."""
+
+    name: Name
+    text: Annotated[str, Field(description="the whole text")]
+
+
+class _FileName(Spec):
+    name: Name
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": CorpusBody.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "UTF-8 text"},
+                        "name": {"type": "string", "description": "default: the file's name without its ending"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=_BODY,
+    responses={200: {"model": Corpus, "description": "The same name and text were there already"}},
+)
+async def add_corpus(request: Request, response: Response, service: Service) -> Corpus:
+    """Add a text, as JSON or as a file. The same name with another text is refused (409)."""
+    name, text = await _body(request)
+    texts.check(text, service.settings.limits.corpus_bytes)
+    corpus, created = await to_thread.run_sync(service.store.corpora.add, name, text)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"/v1/corpora/{corpus.id}"
+    return Corpus.of(corpus)
+
+
+@router.get("")
+def list_corpora(service: Service, cursor: Cursor = None, limit: Limit = 100) -> Page[Corpus]:
+    """All corpora, newest first."""
+    return page(service.store.corpora.list(cursor=cursor, limit=limit), Corpus.of)
+
+
+@router.get("/{corpus}")
+def get_corpus(service: Service, corpus: str) -> Corpus:
+    """One corpus, by name or id."""
+    return Corpus.of(service.store.corpora.get(corpus))
+
+
+@router.delete("/{corpus}", status_code=204)
+def delete_corpus(service: Service, corpus: str) -> None:
+    """Delete a corpus that no job refers to (else 409)."""
+    service.store.corpora.delete(corpus)
+
+
+async def _body(request: Request) -> tuple[str, str]:
+    """Name and text, from JSON or from an uploaded file."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _upload(request)
+    if kind != "application/json":
+        raise InvalidRequest.at("", "send application/json with name and text, or multipart/form-data with a file")
+    try:
+        data = await request.json()
+    except ValueError:  # not JSON, or not UTF-8
+        raise InvalidRequest.at("", "the body is not valid JSON in UTF-8") from None
+    body = parse(CorpusBody, data)
+    return body.name, body.text
+
+
+async def _upload(request: Request) -> tuple[str, str]:
+    async with request.form(max_files=1, max_fields=2) as form:
+        file, name = form.get("file"), form.get("name")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest.at("file", "this field is required, and must be a file")
+        text = texts.decode(await file.read())
+        return parse(_FileName, {"name": name or PurePath(file.filename or "").stem}).name, text

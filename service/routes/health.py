@@ -1,0 +1,30 @@
+"""/healthz and /readyz, for whoever watches over the processes."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from gatelab.errors import Unavailable
+from gatelab.store.migrate import pending
+from service.context import Service
+from service.views import View
+
+router = APIRouter(tags=["health"])
+
+
+class Health(View):
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/healthz")
+def healthz() -> Health:
+    """The process answers."""
+    return Health()
+
+
+@router.get("/readyz")
+def readyz(service: Service) -> Health:
+    """The database answers and has the tables of this version (else 503). A broker that is away only costs latency."""
+    if pending(service.store.database):
+        raise Unavailable("the database's tables are not those of this version: run `python -m gatelab.store.migrate`")
+    return Health()

@@ -1,0 +1,119 @@
+"""/v1/jobs: requests to train, and what becomes of them."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from anyio import sleep, to_thread
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
+from fastapi.responses import StreamingResponse
+
+from gatelab.errors import InvalidRequest
+from gatelab.specs import JobSpec
+from gatelab.store.events import Event
+from gatelab.store.states import FINISHED, State
+from service.context import Context, Cursor, Limit, Service
+from service.streams import KEEP_ALIVE, event, stream
+from service.submit import submit
+from service.views import Job, JobEvent, Page, page
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+LOOK_SECONDS = 0.25
+"""How often an event stream looks for news."""
+KEEP_ALIVE_SECONDS = 15.0
+WAKEUPS_PER_JOB = 16
+"""Workers wake further ones by taking up work; more messages would only be noise."""
+
+
+@router.post("", status_code=202)
+def create_job(spec: JobSpec, service: Service, response: Response, after: BackgroundTasks) -> Job:
+    """Queue the runs of a spec. Nothing is queued unless all of it is right."""
+    job = submit(service.store, service.settings.limits, spec)
+    for _ in range(min(job.total, WAKEUPS_PER_JOB)):
+        after.add_task(service.wakeups.send)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return Job.of(job)
+
+
+@router.get("")
+def list_jobs(service: Service, state: State | None = None, cursor: Cursor = None, limit: Limit = 100) -> Page[Job]:
+    """All jobs, newest first."""
+    return page(service.store.jobs.list(state=state, cursor=cursor, limit=limit), Job.of)
+
+
+@router.get("/{job}")
+def get_job(service: Service, job: str) -> Job:
+    return Job.of(service.store.jobs.get(job))
+
+
+@router.post("/{job}/cancel")
+def cancel_job(service: Service, job: str) -> Job:
+    """End all its runs that have not ended. A running one stops after its present step; what it has is kept."""
+    return Job.of(service.store.jobs.cancel(job))
+
+
+@router.post("/{job}/pause")
+def pause_job(service: Service, job: str) -> Job:
+    """Take its runs out of the queue until `resume`. A running one is saved after its present step."""
+    return Job.of(service.store.jobs.pause(job))
+
+
+@router.post("/{job}/resume")
+def resume_job(service: Service, job: str, after: BackgroundTasks) -> Job:
+    """Queue its paused runs again. They go on where they stopped."""
+    resumed = service.store.jobs.resume(job)
+    after.add_task(service.wakeups.send)
+    return Job.of(resumed)
+
+
+@router.delete("/{job}", status_code=204)
+def delete_job(service: Service, job: str) -> None:
+    """Delete a job with its runs, metrics and checkpoints. Refused (409) while a run is running."""
+    service.store.jobs.delete(job)
+
+
+@router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+def job_events(
+    service: Service,
+    job: str,
+    after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
+
+    The stream ends when the job has ended.
+    """
+    service.store.jobs.get(job)
+    return stream(_events(service, job, after if last_event_id is None else _number(last_event_id)))
+
+
+def _number(last_event_id: str) -> int:
+    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
+        raise InvalidRequest.at("Last-Event-ID", f"must be the number of an event (got {last_event_id!r})")
+    return int(last_event_id)
+
+
+async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
+    """Looks at the database: whatever process wrote an event, every stream sees it."""
+    idle = 0.0
+    while not service.stopping:
+        ended, news = await to_thread.run_sync(_news, service, job, seen)
+        for item in news:
+            seen = item.seq
+            yield event(JobEvent.of(item), item.type, item.seq)
+        if news:
+            idle = 0.0
+            continue
+        if ended:
+            return
+        if idle >= KEEP_ALIVE_SECONDS:
+            idle = 0.0
+            yield KEEP_ALIVE
+        await sleep(LOOK_SECONDS)
+        idle += LOOK_SECONDS
+
+
+def _news(service: Context, job: str, seen: int) -> tuple[bool, list[Event]]:
+    """Whether the job had ended, asked before its events were read, and the events after `seen`."""
+    ended = service.store.jobs.get(job).state in FINISHED
+    return ended, service.store.events.after(job, seen)

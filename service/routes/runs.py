@@ -1,0 +1,58 @@
+"""/v1/runs: what was trained, and how well."""
+
+from fastapi import APIRouter, Response
+
+from gatelab.store.states import State
+from service.context import Cursor, Limit, Service
+from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+SAFETENSORS = "application/vnd.safetensors"
+
+
+@router.get("")
+def list_runs(
+    service: Service,
+    job: str | None = None,
+    state: State | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[Run]:
+    """Runs, of all jobs or of one, in the order in which they were asked for."""
+    return page(service.store.runs.list(job_id=job, state=state, cursor=cursor, limit=limit), Run.of)
+
+
+@router.get("/{run}")
+def get_run(service: Service, run: str) -> Run:
+    return Run.of(service.store.runs.get(run))
+
+
+@router.get("/{run}/metrics")
+def run_metrics(service: Service, run: str) -> Page[Metrics]:
+    """One line an evaluation."""
+    return whole(service.store.metrics.list(run), Metrics.of)
+
+
+@router.get("/{run}/samples")
+def run_samples(service: Service, run: str) -> Page[Sample]:
+    """The text that was generated at every evaluation."""
+    return whole(service.store.samples.list(run), Sample.of)
+
+
+@router.get("/{run}/checkpoints")
+def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
+    """The checkpoints that are kept, the latest last."""
+    return whole(service.store.checkpoints.list(run), Checkpoint.of)
+
+
+@router.get(
+    "/{run}/checkpoints/{step}",
+    response_class=Response,
+    responses={200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def download_checkpoint(service: Service, run: str, step: int) -> Response:
+    """A checkpoint as a safetensors file: weights, optimizer state, and spec and vocabulary in its metadata."""
+    found = service.store.checkpoints.get(run, step)
+    headers = {"Content-Disposition": f'attachment; filename="{found.run_id}-{found.step}.safetensors"'}
+    return Response(found.data, media_type=SAFETENSORS, headers=headers)

@@ -1,0 +1,259 @@
+"""What the API answers: the shapes on the wire, made from what the store returns."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from gatelab.specs import JobSpec, RunSpec
+from gatelab.store import CheckpointInfo, MetricRow, SampleRow
+from gatelab.store import Corpus as StoredCorpus
+from gatelab.store import Job as StoredJob
+from gatelab.store import Run as StoredRun
+from gatelab.store.events import Event as StoredEvent
+from gatelab.store.pages import Page as StoredPage
+from gatelab.store.states import FINISHED
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+
+class Page(View, Generic[Item]):
+    """A piece of a list. `next` is the cursor of the following piece, null at the end."""
+
+    data: list[Item]
+    next: str | None = None
+
+
+def page(stored: StoredPage[Row], view: Callable[[Row], Item]) -> Page[Item]:
+    return Page(data=[view(row) for row in stored.items], next=stored.next)
+
+
+def whole(rows: Iterable[Row], view: Callable[[Row], Item]) -> Page[Item]:
+    """A list that is answered in one piece."""
+    return Page(data=[view(row) for row in rows])
+
+
+class Corpus(View):
+    id: str
+    name: str
+    sha256: str
+    characters: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, corpus: StoredCorpus) -> "Corpus":
+        return cls(
+            id=corpus.id,
+            name=corpus.name,
+            sha256=corpus.sha256,
+            characters=corpus.characters,
+            created_at=moment(corpus.created_at),
+        )
+
+
+class RunCounts(View):
+    total: int
+    queued: int
+    running: int
+    paused: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+
+
+class Job(View):
+    """`progress` goes from 0 to 1. `eta_seconds` is null before the first step is recorded."""
+
+    id: str
+    name: str
+    state: State
+    runs: RunCounts
+    spec: JobSpec
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: float
+    eta_seconds: float | None
+
+    @classmethod
+    def of(cls, job: StoredJob) -> "Job":
+        return cls(
+            id=job.id,
+            name=job.name,
+            state=job.state.value,
+            runs=RunCounts(total=job.total, **{state.value: count for state, count in job.counts.items()}),
+            spec=job.spec,
+            created_at=moment(job.created_at),
+            started_at=moment_if(job.started_at),
+            finished_at=moment_if(job.finished_at),
+            progress=job.progress,
+            eta_seconds=_eta(job),
+        )
+
+
+class RunMetrics(View):
+    """The latest evaluation. `bits_per_character` is on the validation text; `seconds` are spent on the run."""
+
+    train_perplexity: float | None = None
+    validation_perplexity: float | None = None
+    test_perplexity: float | None = None
+    bits_per_character: float | None = None
+    test_bits_per_character: float | None = None
+    seconds: float | None = None
+    tokens_per_second: float | None = None
+
+
+class RunError(View):
+    type: str
+    message: str
+
+
+class Run(View):
+    """`sample` is the prefix of the spec and what the model made of it at the latest evaluation."""
+
+    id: str
+    job: str
+    index: int
+    state: State
+    spec: RunSpec
+    parameters: int | None
+    step: int
+    total_steps: int | None
+    epoch: int
+    metrics: RunMetrics
+    sample: str | None
+    error: RunError | None
+    device: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: StoredRun) -> "Run":
+        return cls(
+            id=run.id,
+            job=run.job_id,
+            index=run.index,
+            state=run.state.value,
+            spec=run.spec,
+            parameters=run.parameters,
+            step=run.step,
+            total_steps=run.total_steps,
+            epoch=run.epoch,
+            metrics=RunMetrics.model_validate(run.metrics or {}),
+            sample=run.sample["prefix"] + run.sample["text"] if run.sample else None,
+            error=RunError.model_validate(run.error) if run.error else None,
+            device=run.device,
+            created_at=moment(run.created_at),
+            started_at=moment_if(run.started_at),
+            finished_at=moment_if(run.finished_at),
+        )
+
+
+class Metrics(View):
+    """One evaluation. Losses in nats per token; null where the number is not finite or was not measured."""
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    validation_loss: float | None
+    test_loss: float | None
+    bits_per_character: float | None
+    test_bits_per_character: float | None
+    tokens: int
+    seconds: float | None
+    tokens_per_second: float | None
+
+    @classmethod
+    def of(cls, row: MetricRow) -> "Metrics":
+        values = {name: getattr(row, name) for name in cls.model_fields if name != "bits_per_character"}
+        return cls(**values, bits_per_character=row.validation_bits_per_character)
+
+
+class Sample(View):
+    epoch: int
+    step: int
+    prefix: str
+    text: str
+
+    @classmethod
+    def of(cls, row: SampleRow) -> "Sample":
+        return cls(epoch=row.epoch, step=row.step, prefix=row.prefix, text=row.text)
+
+
+class Checkpoint(View):
+    """A saved state of a run; `size` in bytes."""
+
+    step: int
+    epoch: int
+    sha256: str
+    size: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: CheckpointInfo) -> "Checkpoint":
+        return cls(step=row.step, epoch=row.epoch, sha256=row.sha256, size=row.size, created_at=moment(row.created_at))
+
+
+class Ending(View):
+    """How a generation ended.
+
+    `tokens` counts the generated ones; `checkpoint` is the step of the weights that made them;
+    `unknown_characters` counts the prompt's characters that the model's vocabulary could not stand for.
+    """
+
+    tokens: int
+    finish_reason: Literal["stop", "length"]
+    checkpoint: int
+    unknown_characters: int
+
+
+class Generated(Ending):
+    text: str
+
+
+class Piece(View):
+    """A piece of generated text, in a stream."""
+
+    text: str
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970 as a point in time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_if(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
+
+
+def _eta(job: StoredJob) -> float | None:
+    """The time that is left if the rest goes as the part until now went."""
+    if job.state in FINISHED:
+        return 0.0
+    if job.started_at is None or job.progress == 0:
+        return None
+    elapsed = datetime.now(UTC).timestamp() - job.started_at
+    return max(0.0, elapsed * (1 - job.progress) / job.progress)
+
+
+class JobEvent(View):
+    """One thing that happened; the other fields depend on its type."""
+
+    model_config = ConfigDict(extra="allow", ser_json_inf_nan="null")
+
+    run: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> "JobEvent":
+        return cls(run=event.run_id, created_at=moment(event.created_at), **event.data)

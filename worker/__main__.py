@@ -1,0 +1,25 @@
+"""`python -m worker`: a worker for one device, with one child. Options after it go to Celery's `worker` command."""
+
+import os
+import sys
+
+from worker.app import app
+
+
+def main() -> None:
+    app.worker_main(
+        [
+            "worker",
+            f"--hostname=gatelab-{os.getpid()}@%h",
+            # Workers do not talk to each other: they meet in the database.
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=INFO",
+            *sys.argv[1:],
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What runs in a worker's child process: one device, one run at a time, and the house-keeping threads."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from gatelab.embedded.orphans import die_with_parent
+from gatelab.errors import Unavailable
+from gatelab.settings import Settings
+from gatelab.store import Store
+from worker.stop import STOP
+
+log = structlog.get_logger(__name__)
+
+
+class Child:
+    """Claims runs and trains them slice by slice; reaps expired leases; polls when the broker is silent.
+
+    The two threads keep the promises that must not depend on the broker: the reaper re-queues what dead
+    workers left and wakes others, the poller finds work that nobody announced.
+    """
+
+    def __init__(self, settings: Settings, send_wakeup: Callable[[], object]) -> None:
+        self.settings, self.send_wakeup = settings, send_wakeup
+        self.store = Store(settings)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._at_work = threading.Lock()
+        self._leaving = threading.Event()
+
+    def start(self) -> None:
+        """Start the threads. Returns at once: Celery gives a child four seconds to come up."""
+        die_with_parent()
+        self._every(self.settings.reaper_seconds, self._reap)
+        self._every(self.settings.rewake_seconds, self._rewake)
+        self._every(self.settings.poll_seconds, self.work)
+
+    def stop(self) -> None:
+        """Let the present run reach its next step, record it and end."""
+        self._leaving.set()
+        if self._at_work.acquire(timeout=15):
+            self._at_work.release()
+        self.store.close()
+
+    def work(self) -> None:
+        """Train queued runs, oldest first, until none is left. Returns at once if this child is already at it."""
+        if not self._at_work.acquire(blocking=False):
+            return
+        try:
+            while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
+                # torch comes in with the first run: the parent of this process must stay free of it.
+                from worker.slice import Slice
+
+                Slice(self.store, self.settings, claim, self._stopping).run()
+        except Unavailable as error:
+            log.warning("the database cannot be reached", error=str(error))
+        finally:
+            self._at_work.release()
+
+    def _stopping(self) -> bool:
+        return self._leaving.is_set() or bool(STOP)
+
+    def _reap(self) -> None:
+        for run_id in self.store.reaper.reap():
+            log.warning("took a run from a silent worker", run=run_id)
+            self.send_wakeup()
+
+    def _rewake(self) -> None:
+        for _ in range(self.store.reaper.due_wakeups()):
+            self.send_wakeup()
+
+    def _every(self, seconds: float, duty: Callable[[], object]) -> None:
+        def loop() -> None:
+            while not self._leaving.wait(seconds) and not STOP:
+                try:
+                    duty()
+                except Exception as error:  # the thread must outlive any fault of database or broker
+                    log.warning("a duty failed", duty=duty.__name__, error=repr(error))
+
+        threading.Thread(target=loop, name=duty.__name__, daemon=True).start()

@@ -1,0 +1,140 @@
+"""From the events of training to the rows of the store."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from gatelab.store import Claim, Flags, MetricRow, Report, SampleRow, State, Store
+from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
+
+CHECKPOINT_SHARE = 20
+"""A checkpoint is due after so many times what the last one took: they cost at most 5 % of the time."""
+
+
+@dataclass
+class Pending:
+    """What was reported since the last record."""
+
+    metrics: list[MetricRow] = field(default_factory=list)
+    samples: list[SampleRow] = field(default_factory=list)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+
+class Recorder:
+    """Collects what a run reports, and writes it together with the checkpoint that it belongs to."""
+
+    def __init__(self, store: Store, claim: Claim, device: str) -> None:
+        self.store, self.claim, self.device = store, claim, device
+        self._summary = dict(store.runs.get(claim.run_id).metrics or {})
+        self._pending = Pending()
+        self._started: Started | None = None
+        self._latest: Event | None = None
+        self._recorded_at = time.monotonic()
+        self._cost = 0.0
+
+    def add(self, event: Event) -> None:
+        """Take note of an event. Nothing is written yet."""
+        self._latest = event
+        match event:
+            case Started():
+                self._started = event
+            case Evaluated():
+                self._add_evaluation(event)
+
+    def due(self, seconds: float) -> bool:
+        """Whether to record now, given the shortest time between two records."""
+        return time.monotonic() - self._recorded_at > max(seconds, CHECKPOINT_SHARE * self._cost)
+
+    def record(self, next_state: State | None) -> Flags:
+        """Write everything since the last record, with a checkpoint, and make the run's next move.
+
+        Raises:
+            LeaseLost: the run belongs to somebody else now; nothing was written.
+            Unavailable: the database cannot be reached.
+        """
+        begun, event = time.monotonic(), self._latest
+        assert event is not None, "training reports its start before anything is recorded"
+        self._pending.events.append(("progress", self._progress(event)))
+        flags = self._write(checkpoint=event.checkpoint().to_bytes(), next_state=next_state)
+        self._recorded_at = time.monotonic()
+        self._cost = self._recorded_at - begun
+        return flags
+
+    def fail(self, code: str, message: str) -> None:
+        """End the run as failed. What it measured is kept; its checkpoints are those recorded before."""
+        self._write(next_state=State.FAILED, error={"type": code, "message": message})
+
+    def _write(self, **report: Any) -> Flags:
+        at = self._latest.position if self._latest else None
+        if at:
+            self._summary |= {"seconds": at.seconds, "tokens_per_second": _speed(self._latest)}
+        flags = self.store.claims.record(
+            self.claim,
+            Report(
+                step=at.step if at else self.claim.step,
+                epoch=at.epoch if at else self.claim.epoch,
+                parameters=self._started.parameters if self._started else None,
+                total_steps=self._started.total_steps if self._started else None,
+                device=self.device,
+                metrics=self._pending.metrics,
+                samples=self._pending.samples,
+                events=self._pending.events,
+                summary=self._summary,
+                keep_checkpoints=self.claim.spec.training.keep_checkpoints,
+                **report,
+            ),
+        )
+        self._pending = Pending()
+        return flags
+
+    def _add_evaluation(self, event: Evaluated) -> None:
+        at = event.position
+        measured: dict[str, float | None] = {
+            "train_perplexity": perplexity(event.train_loss),
+            "validation_perplexity": perplexity(event.validation_loss),
+            "bits_per_character": event.bits_per_character,
+        }
+        if event.test_loss is not None:
+            measured["test_perplexity"] = perplexity(event.test_loss)
+            measured["test_bits_per_character"] = event.test_bits_per_character
+        self._summary |= measured
+        self._pending.metrics.append(
+            MetricRow(
+                step=at.step,
+                epoch=at.epoch,
+                train_loss=event.train_loss,
+                validation_loss=event.validation_loss,
+                test_loss=event.test_loss,
+                validation_bits_per_character=event.bits_per_character,
+                test_bits_per_character=event.test_bits_per_character,
+                tokens=at.tokens,
+                seconds=at.seconds,
+                tokens_per_second=_speed(event),
+            )
+        )
+        self._pending.events.append(("evaluation", {"step": at.step, "epoch": at.epoch} | measured))
+        if event.sample is not None:
+            self._add_sample(event, event.sample)
+
+    def _add_sample(self, event: Evaluated, text: str) -> None:
+        how = self.claim.spec.training.sample
+        assert how is not None, "a sample comes from a spec that asks for one"
+        step, epoch = event.position.step, event.position.epoch
+        self._pending.samples.append(SampleRow(step=step, epoch=epoch, prefix=how.prefix, text=text))
+        self._pending.events.append(("sample", {"step": step, "epoch": epoch, "prefix": how.prefix, "text": text}))
+
+    def _progress(self, event: Event) -> dict[str, Any]:
+        at = event.position
+        return {
+            "step": at.step,
+            "epoch": at.epoch,
+            "total_steps": self._started.total_steps if self._started else None,
+            "train_loss": event.loss if isinstance(event, Stepped) else None,
+            "tokens_per_second": _speed(event),
+        }
+
+
+def _speed(event: Event | None) -> float | None:
+    """Training tokens per second of training, without evaluations."""
+    at = event.position if event else None
+    return at.tokens / at.training_seconds if at and at.training_seconds > 0 else None
