@@ -1,0 +1,83 @@
+"""The cells' equations a second time, in plain NumPy: from the papers, not from the code under test.
+
+x (inputs,) or (batch, inputs), h (batch, hidden), matrices as in the equations: x W + h U + b. Names of weights end
+in the letter of what they compute, such as W_z. `replaced` gives gate activations to use instead of the computed ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+
+Array = NDArray[np.float64]
+Weights = Mapping[str, Array]
+State = tuple[Array, ...]
+
+NONE: Mapping[str, Array] = {}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step computes: the new state and the activations of the gates."""
+
+    state: State
+    gates: Mapping[str, Array]
+
+
+def sigmoid(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+def affine(w: Weights, of: str, x: Array, h: Array) -> Array:
+    return x @ w[f"W_{of}"] + h @ w[f"U_{of}"] + w[f"b_{of}"]
+
+
+def rnn(spec: RnnSpec, w: Weights, x: Array, state: State) -> Step:
+    """Elman (1990): h' = activation(x W + h U + b)."""
+    (h,) = state
+    a = affine(w, "h", x, h)
+    return Step((np.tanh(a) if spec.activation == "tanh" else np.maximum(a, 0),), {})
+
+
+def gru(spec: GruSpec, w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Cho et al. (2014), with z keeping the old state. A gate that is left out: r = 1, z = 0."""
+    (h,) = state
+    gates: dict[str, Array] = {n: replaced.get(n, sigmoid(affine(w, n[0], x, h))) for n in spec.gates}
+    r, z = gates.get("reset", np.ones_like(h)), gates.get("update", np.zeros_like(h))
+    if spec.reset == "before":
+        candidate = np.tanh(x @ w["W_c"] + (r * h) @ w["U_c"] + w["b_c"])
+    else:
+        candidate = np.tanh(x @ w["W_c"] + w["b_c"] + r * (h @ w["U_c"] + w["d_c"]))
+    return Step((z * h + (1 - z) * candidate,), gates)
+
+
+def lstm(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000)."""
+    h, c = state
+    names = {"input": "i", "forget": "f", "output": "o"}
+    gates = {name: replaced.get(name, sigmoid(affine(w, of, x, h))) for name, of in names.items()}
+    c = gates["forget"] * c + gates["input"] * np.tanh(affine(w, "g", x, h))
+    return Step((gates["output"] * np.tanh(c), c), gates)
+
+
+def step(spec: CellSpec, w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """One step of the cell that `spec` describes."""
+    match spec:
+        case RnnSpec():
+            return rnn(spec, w, x, state)
+        case GruSpec():
+            return gru(spec, w, x, state, replaced)
+        case LstmSpec():
+            return lstm(w, x, state, replaced)
+
+
+def scan(spec: CellSpec, w: Weights, x: Array, state: State) -> tuple[Array, State]:
+    """All steps of x (steps, batch, inputs): the outputs, and the last state."""
+    outputs = []
+    for x_t in x:
+        state = step(spec, w, x_t, state).state
+        outputs.append(state[0])
+    return np.array(outputs), state

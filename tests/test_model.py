@@ -1,0 +1,188 @@
+"""The language model: what it computes, how it starts, and its dropout."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gatelab.cells import Cell
+from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.specs import CellSpec, EmbeddingSpec, GruSpec, ModelSpec
+from tests.contracts import equations
+from tests.contracts.weights import arrays, named
+from tests.randomized import CELLS, assert_close, cell_name, random, randomize, seed, tensor
+
+__all__ = ["random", "seed"]
+
+VOCABULARY = 7
+
+
+def model_of(cell: CellSpec, **fields: object) -> LanguageModel:
+    return LanguageModel(
+        ModelSpec.model_validate({"cell": cell.model_copy(update={"hidden": 5}), **fields}), VOCABULARY
+    )
+
+
+def random_ids(random: np.random.Generator, steps: int = 6, batch: int = 3) -> Tensor:
+    return torch.from_numpy(random.integers(0, VOCABULARY, size=(steps, batch)))
+
+
+def random_state(model: LanguageModel, random: np.random.Generator, batch: int = 3) -> ModelState:
+    return tuple(tuple(tensor(random, *t.shape) for t in state) for state in model.initial_state(batch))
+
+
+def cells_of(model: LanguageModel) -> list[Cell]:
+    return [cell for cell in model.cells if isinstance(cell, Cell)]
+
+
+# -- What it computes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("input", ["one_hot", {"embedding": 4}], ids=["one-hot", "embedding"])
+def test_logits_are_input_cells_and_head_in_turn(cell: CellSpec, input: object, random: np.random.Generator) -> None:
+    model = model_of(cell, layers=2, input=input)
+    randomize(model, random)
+    ids, state = random_ids(random), random_state(model, random)
+    table = np.eye(VOCABULARY) if model.embedding is None else model.embedding.detach().numpy()
+    x, last = table[ids.numpy()], []
+    for layer, before in zip(cells_of(model), state, strict=True):
+        x, after = equations.scan(model.spec.cell, named(model.spec.cell, layer), x, arrays(before))
+        last.append(after)
+    logits, found = model(ids, state)
+    assert_close(logits.detach().numpy(), x @ model.weight_head.detach().numpy() + model.bias_head.detach().numpy())
+    assert_close(tuple(map(arrays, found)), tuple(last))
+
+
+def test_a_text_read_in_pieces_is_the_whole(random: np.random.Generator) -> None:
+    model = model_of(GruSpec(kind="gru"), layers=3, input={"embedding": 4})
+    randomize(model, random)
+    ids, state = random_ids(random), random_state(model, random)
+    cut = int(random.integers(1, len(ids)))
+    first, between = model(ids[:cut], state)
+    second, last = model(ids[cut:], between)
+    assert_close((torch.cat([first, second]), last), model(ids, state))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_the_initial_state_is_zero_in_every_layer(cell: CellSpec) -> None:
+    model = model_of(cell, layers=2)
+    state = model.initial_state(3)
+    assert len(state) == 2
+    assert all(t.shape == (3, 5) and not t.any() for of_layer in state for t in of_layer)
+
+
+def test_the_book_model_has_its_number_of_parameters() -> None:
+    book = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", hidden=32)), vocabulary=28)
+    assert book.parameter_count() == 3 * (28 * 32 + 32 * 32 + 32) + 32 * 28 + 28
+
+
+# -- How it starts ------------------------------------------------------------------------------------------------
+
+
+def initialized(seed: int, cell: CellSpec, **fields: object) -> dict[str, Tensor]:
+    model = model_of(cell, **fields)
+    model.initialize(seed)
+    return dict(model.state_dict())
+
+
+def test_initial_weights_are_a_function_of_the_seed_alone(seed: int) -> None:
+    cell = GruSpec(kind="gru")
+    torch.manual_seed(seed)
+    first = initialized(seed, cell)
+    again = initialized(seed, cell)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    other = initialized(seed + 1, cell)
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_no_two_parameters_start_alike(seed: int) -> None:
+    flat = [value.flatten() for value in initialized(seed, GruSpec(kind="gru"), layers=2).values()]
+    firsts = {value[0].item() for value in flat}
+    assert len(firsts) == len(flat)
+
+
+@pytest.mark.parametrize("init", ["default", {"normal": 0.3}], ids=["default", "normal"])
+def test_variants_start_equal_in_the_parameters_they_share(init: object, seed: int) -> None:
+    full = initialized(seed, GruSpec(kind="gru", gates=("reset", "update"), reset="after"), init=init)
+    for cell in CELLS:
+        other = initialized(seed, cell, init=init)
+        shared = [name for name in other if name in full and other[name].shape == full[name].shape]
+        assert {"weight_head", "bias_head"} <= set(shared)
+        assert all(torch.equal(other[name], full[name]) for name in shared)
+
+
+def test_normal_weights_have_their_deviation_and_biases_are_zero(seed: int) -> None:
+    sigma, hidden, vocabulary = 0.02, 64, 50
+    spec = ModelSpec.model_validate(
+        {"cell": {"kind": "lstm", "hidden": hidden}, "input": {"embedding": 32}, "init": {"normal": sigma}}
+    )
+    model = LanguageModel(spec, vocabulary)
+    model.initialize(seed)
+    for name, value in model.state_dict().items():
+        if "bias" in name:
+            assert not value.any()
+        else:
+            # Six standard errors of a sample deviation: a chance of about 1e-8.
+            assert abs(value.std().item() / sigma - 1) < 6 / (2 * value.numel()) ** 0.5, name
+
+
+def test_default_weights_fill_pytorchs_bounds(seed: int) -> None:
+    spec = ModelSpec(cell=GruSpec(kind="gru", hidden=64), input=EmbeddingSpec(embedding=32))
+    model = LanguageModel(spec, vocabulary=50)
+    model.initialize(seed)
+    bound = 1 / 64**0.5
+    for name, value in model.state_dict().items():
+        if name != "embedding":
+            assert value.abs().max() <= bound
+            assert value.min() < -0.3 * bound < 0.3 * bound < value.max()
+    assert abs(model.state_dict()["embedding"].std().item() - 1) < 0.1
+
+
+# -- Dropout ------------------------------------------------------------------------------------------------------
+
+
+def masked(seed: int, step: int, layer: int, rate: float = 0.4) -> Tensor:
+    return Dropout(seed, step).apply(torch.ones(11, 13, 17), rate, layer)
+
+
+def test_masks_are_a_function_of_seed_step_and_layer(seed: int) -> None:
+    mask = masked(seed, step=3, layer=1)
+    torch.rand(1)
+    assert torch.equal(masked(seed, step=3, layer=1), mask)
+    assert not torch.equal(masked(seed + 1, step=3, layer=1), mask)
+    assert not torch.equal(masked(seed, step=4, layer=1), mask)
+    assert not torch.equal(masked(seed, step=3, layer=0), mask)
+
+
+def test_dropout_zeroes_its_share_and_scales_the_rest(seed: int) -> None:
+    rate = 0.4
+    mask = masked(seed, step=0, layer=0, rate=rate)
+    kept = mask[mask != 0]
+    torch.testing.assert_close(kept, torch.full_like(kept, 1 / (1 - rate)))
+    # Six standard deviations of a binomial share.
+    assert abs(len(kept) / mask.numel() - (1 - rate)) < 6 * (rate * (1 - rate) / mask.numel()) ** 0.5
+
+
+def test_dropout_acts_after_every_layer_and_only_when_asked(random: np.random.Generator, seed: int) -> None:
+    model = model_of(GruSpec(kind="gru"), layers=2, dropout=0.5)
+    randomize(model, random)
+    ids, state = random_ids(random), random_state(model, random)
+        x = torch.nn.functional.one_hot(ids, VOCABULARY).double()
+    dropout = Dropout(seed, step=9)
+    for layer, (cell, (h,)) in enumerate(zip(cells_of(model), state, strict=True)):
+        outputs = []
+        for u in cell.project(x):
+            (h,) = cell.update(u, (h,))
+            outputs.append(h)
+        x = dropout.apply(torch.stack(outputs), 0.5, layer)
+    expected = x @ model.weight_head + model.bias_head
+    assert_close(model(ids, state, dropout)[0], expected)
+    assert not torch.equal(model(ids, state)[0], expected)
+
+
+def test_without_a_rate_there_is_no_dropout(random: np.random.Generator, seed: int) -> None:
+    model = model_of(GruSpec(kind="gru"), dropout=0.0)
+    randomize(model, random)
+    ids, state = random_ids(random), random_state(model, random)
+    assert torch.equal(model(ids, state, Dropout(seed, 0))[0], model(ids, state)[0])
