@@ -1,6 +1,8 @@
 """What all tests share: real servers, real text, and the rule that nothing is skipped silently."""
 
 import os
+import shutil
+import subprocess
 import sys
 
 # Before torch can be imported: tests share few cores, and threads only make their timing vary.
@@ -16,10 +18,19 @@ from tests import servers
 
 ROOT = Path(__file__).parent.parent
 NO_GPU = "no CUDA device"
+NO_COMPOSE = "no docker compose"
+
+
+def has_docker_compose() -> bool:
+    """Whether the command is there; checking a file needs no engine."""
+    docker = shutil.which("docker")
+    return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
+
 
 EXPECTED_SKIPS: dict[str, Callable[[], bool]] = {
     servers.NO_RABBITMQ: lambda: servers.rabbitmq_binary() is None,
     servers.ONLY_LINUX: lambda: sys.platform != "linux",
+    NO_COMPOSE: lambda: not has_docker_compose(),
     NO_GPU: lambda: not Path("/dev/nvidiactl").exists(),
 }
 """The only reasons a test may give for not running, and whether each is true here. With CI=true, any other fails."""

@@ -5,17 +5,11 @@ Each `*_server()` yields the URL of the server that `GATELAB_TEST_POSTGRES`, `GA
 this process even if that is killed. The value `start` asks for one started here whatever answers.
 """
 
-import atexit
 import os
 import pwd
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,29 +20,14 @@ import kombu
 import psycopg
 import redis
 
+from tests.processes import free_port, read_log, running, temporary_folder, wait_until
+
 START = "start"
 NO_RABBITMQ = "no RabbitMQ answers and no rabbitmq-server is on PATH"
 ONLY_LINUX = "only Linux ends a server whose parent was killed"
 
 # Debian's rabbitmq-server on PATH is a wrapper that refuses all users but two; the script behind it does not.
 _RABBITMQ_PATH = os.pathsep.join(["/usr/lib/rabbitmq/bin", os.environ.get("PATH", os.defpath)])
-
-# A process of its own instead of Popen's preexec_fn, which may deadlock where other threads run (torch has some).
-# The order matters: the kernel forgets the death signal when a process changes its user.
-_DIES_WITH_PARENT = """
-import ctypes, os, sys
-parent, death_signal, user, group, *command = sys.argv[1:]
-if int(user) != os.getuid():
-    os.setgroups([])
-    os.setgid(int(group))
-    os.setuid(int(user))
-if sys.platform == "linux":
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(death_signal))
-if os.getppid() != int(parent):
-    sys.exit("the parent died first")
-os.execv(command[0], command)
-"""
 
 
 # -- PostgreSQL ---------------------------------------------------------------------------------------------------
@@ -85,21 +64,21 @@ def start_postgres() -> Iterator[str]:
     The wheel's own launcher is not used: it makes a system user, opens every folder above the data to everyone, and
     leaves the server running when its caller is killed.
     """
-    with _temporary_folder() as folder:
+    with temporary_folder() as folder:
         owner = _unprivileged()
         binaries = _postgres_binaries(folder)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        with _running([str(binaries / "initdb"), *options, f"--pgdata={data}"], folder, user=owner) as initdb:
+        with running([str(binaries / "initdb"), *options, f"--pgdata={data}"], folder, user=owner) as initdb:
             if initdb.wait(timeout=60) != 0:
-                raise RuntimeError(f"initdb failed:\n{_log(folder)}")
+                raise RuntimeError(f"initdb failed:\n{read_log(folder)}")
         settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
         server = [str(binaries / "postgres"), "-D", str(data), *(f"--{setting}" for setting in settings)]
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
-        with _running(server, folder, user=owner, stop_signal=signal.SIGINT) as process:
-            _wait_until(lambda: postgres_answers(url), process, folder)
+        with running(server, folder, user=owner, stop_signal=signal.SIGINT) as process:
+            wait_until(lambda: postgres_answers(url), process, folder)
             yield url
 
 
@@ -174,12 +153,12 @@ def redis_database(server: str) -> Iterator[str]:
 
 @contextmanager
 def start_redis(binary: Path) -> Iterator[str]:
-    with _temporary_folder() as folder:
-        port = _free_port()
+    with temporary_folder() as folder:
+        port = free_port()
         command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         url = f"redis://127.0.0.1:{port}"
-        with _running(command, folder) as process:
-            _wait_until(lambda: redis_answers(url), process, folder)
+        with running(command, folder) as process:
+            wait_until(lambda: redis_answers(url), process, folder)
             yield url
 
 
@@ -228,8 +207,8 @@ def start_rabbitmq() -> Iterator[str]:
     binary, epmd = rabbitmq_binary(), shutil.which("epmd")
     if binary is None or epmd is None:
         raise LookupError(NO_RABBITMQ)
-    with _temporary_folder() as folder:
-        port, distribution_port, epmd_port = _free_port(), _free_port(), _free_port()
+    with temporary_folder() as folder:
+        port, distribution_port, epmd_port = free_port(), free_port(), free_port()
         environment = os.environ | {
             "HOME": str(folder),  # the Erlang cookie lies there
             "ERL_EPMD_PORT": str(epmd_port),
@@ -247,10 +226,10 @@ def start_rabbitmq() -> Iterator[str]:
         url = f"amqp://guest:guest@127.0.0.1:{port}//"
         # Erlang would start an epmd that outlives everything; it finds this one.
         with (
-            _running([epmd, "-port", str(epmd_port), "-address", "127.0.0.1"], folder),
-            _running([str(binary)], folder, environment=environment) as process,
+            running([epmd, "-port", str(epmd_port), "-address", "127.0.0.1"], folder),
+            running([str(binary)], folder, environment=environment) as process,
         ):
-            _wait_until(lambda: rabbitmq_answers(url), process, folder)
+            wait_until(lambda: rabbitmq_answers(url), process, folder)
             yield url
 
 
@@ -270,78 +249,9 @@ def rabbitmq_answers(url: str) -> bool:
     return True
 
 
-# -- Processes ----------------------------------------------------------------------------------------------------
-
-
 def _given(variable: str, usual: str, answers: Callable[[str], bool]) -> str | None:
     """The URL of the server to use, None to start one."""
     chosen = os.environ.get(variable)
     if chosen:
         return None if chosen == START else chosen
     return usual if answers(usual) else None
-
-
-@contextmanager
-def _running(
-    command: Sequence[str],
-    folder: Path,
-    *,
-    user: pwd.struct_passwd | None = None,
-    environment: Mapping[str, str] | None = None,
-    stop_signal: signal.Signals = signal.SIGTERM,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that writes to `folder`/log and is stopped at the end, or when this process dies (on Linux)."""
-    owner = user or pwd.getpwuid(os.getuid())
-    launcher = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT]
-    arguments = [os.getpid(), int(stop_signal), owner.pw_uid, owner.pw_gid]
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [*launcher, *map(str, arguments), *command],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the tests, which then stop the server
-        )
-
-    def stop() -> None:
-        if process.poll() is None:
-            process.send_signal(stop_signal)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    atexit.register(stop)
-    try:
-        yield process
-    finally:
-        stop()
-        atexit.unregister(stop)
-
-
-def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the server did not start:\n{_log(folder)}")
-        time.sleep(0.05)
-
-
-def _log(folder: Path) -> str:
-    return (folder / "log").read_text(errors="replace")[-4000:]
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="gatelab-test-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

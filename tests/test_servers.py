@@ -17,8 +17,8 @@ import redis
 from tests import servers
 
 
-def test_postgres_gives_an_empty_database_of_its_own(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url) as connection:
+def test_postgres_gives_an_empty_database(postgres_server: str) -> None:
+    with servers.postgres_database(postgres_server) as url, psycopg.connect(url) as connection:
         row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
     assert row == (0,)
 

@@ -1,0 +1,35 @@
+# One image for the service, the worker and the migration: the command says which.
+ARG PYTHON=3.12
+
+FROM python:${PYTHON}-slim AS build
+# PyTorch for the CPU: the build for NVIDIA GPUs (…/whl/cu130) makes the image several GB larger.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/gatelab
+ENV PATH=/opt/gatelab/bin:$PATH
+WORKDIR /build
+
+COPY constraints.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
+
+COPY pyproject.toml README.md ./
+COPY client client/
+COPY gatelab gatelab/
+COPY migrations migrations/
+COPY service service/
+COPY worker worker/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --constraint constraints.txt '.[server]'
+
+FROM python:${PYTHON}-slim
+RUN useradd --uid 10001 --home-dir /data --create-home gatelab
+COPY --from=build /opt/gatelab /opt/gatelab
+ENV PATH=/opt/gatelab/bin:$PATH PYTHONUNBUFFERED=1 GATELAB_DATA_DIR=/data
+USER gatelab
+WORKDIR /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8000", \
+     "--timeout-graceful-shutdown", "10"]
