@@ -168,7 +168,7 @@ def test_dropout_acts_after_every_layer_and_only_when_asked(random: np.random.Ge
     model = model_of(GruSpec(kind="gru"), layers=2, dropout=0.5)
     randomize(model, random)
     ids, state = random_ids(random), random_state(model, random)
-        x = torch.nn.functional.one_hot(ids, VOCABULARY).double()
+    x = torch.nn.functional.one_hot(ids, VOCABULARY).double()
     dropout = Dropout(seed, step=9)
     for layer, (cell, (h,)) in enumerate(zip(cells_of(model), state, strict=True)):
         outputs = []

@@ -1,0 +1,152 @@
+"""Tokenizers: text to ids and back, on any text that Unicode knows."""
+
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatelab.specs import ByteTokenizerSpec, CharTokenizerSpec, TokenizerSpec
+from gatelab.text.tokenizers import (
+    BEGIN,
+    SPECIALS,
+    UNKNOWN,
+    ByteTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    from_json,
+    normalized,
+    train_tokenizer,
+)
+from tests.randomized import examples, unicode_text
+
+CHARACTERS = CharTokenizerSpec(kind="char")
+LETTERS = CharTokenizerSpec(kind="char", normalize="letters")
+BYTES = ByteTokenizerSpec(kind="byte")
+SPECS = pytest.mark.parametrize("spec", [CHARACTERS, LETTERS, BYTES], ids=["none", "letters", "byte"])
+
+letters_and_more = st.text(st.sampled_from("abcXYZ éßİK \t\n-'0🙂")) | unicode_text
+
+
+def plain_letters(text: str) -> str:
+    """Lower case, with each run of anything but a-z as one space: character by character."""
+    clean = ""
+    for character in text.lower():
+        if character in string.ascii_lowercase:
+            clean += character
+        elif not clean.endswith(" "):
+            clean += " "
+    return clean
+
+
+@examples(300)
+@given(letters_and_more)
+def test_letters_are_lower_case_with_one_space_between(text: str) -> None:
+    assert normalized(text, "letters") == plain_letters(text)
+    assert normalized(text, "none") == text
+
+
+@SPECS
+@examples(200)
+@given(text=letters_and_more)
+def test_what_a_tokenizer_is_trained_on_comes_back(spec: TokenizerSpec, text: str) -> None:
+    tokenizer = train_tokenizer(spec, text)
+    encoded = tokenizer.encode(text)
+    seen = plain_letters(text) if spec == LETTERS else text
+    assert tokenizer.decode(encoded.ids) == seen
+    assert encoded.characters == len(seen)
+    assert encoded.ids.dtype == np.int64
+    assert ((encoded.ids >= SPECIALS) & (encoded.ids < tokenizer.vocabulary)).all()
+
+
+@SPECS
+@examples(50)
+@given(text=letters_and_more, other=letters_and_more)
+def test_a_tokenizer_survives_json(spec: TokenizerSpec, text: str, other: str) -> None:
+    tokenizer = train_tokenizer(spec, text)
+    again = from_json(tokenizer.to_json())
+    assert again == tokenizer
+    assert np.array_equal(again.encode(other).ids, tokenizer.encode(other).ids)
+
+
+@pytest.mark.parametrize("data", [{}, {"kind": "bpe"}, {"kind": "char"}, {"kind": "char", "characters": 3}])
+def test_what_is_not_a_tokenizer_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="not a tokenizer"):
+        from_json(data)
+
+
+def test_the_vocabulary_is_the_sorted_characters_behind_the_special_ids() -> None:
+    tokenizer = train_tokenizer(CHARACTERS, "hello, wörld 🙂")
+    assert tokenizer == CharTokenizer(" ,dehlorwö🙂", "none")
+    assert tokenizer.vocabulary == SPECIALS + 11
+    assert tokenizer.encode("d ").ids.tolist() == [SPECIALS + 2, SPECIALS]
+    assert ByteTokenizer().vocabulary == SPECIALS + 256
+
+
+# -- What is unknown ----------------------------------------------------------------------------------------------
+
+
+@examples(200)
+@given(trained=unicode_text, text=unicode_text)
+def test_unknown_characters_are_counted_and_become_unk(trained: str, text: str) -> None:
+    encoded = train_tokenizer(CHARACTERS, trained).encode(text)
+    assert [i == UNKNOWN for i in encoded.ids] == [character not in trained for character in text]
+    assert encoded.unknown == sum(character not in trained for character in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [("it has", 0), ("It HAS", 0), ("it\t\n  has", 0), ("it's", 1), ("12 times", 2), ("", 0), ("é🙂", 2)],
+)
+def test_letters_count_what_they_replace(text: str, unknown: int) -> None:
+    tokenizer = train_tokenizer(LETTERS, string.ascii_lowercase + " ")
+    assert tokenizer.encode(text).unknown == unknown
+
+
+@examples(100)
+@given(text=unicode_text)
+def test_to_bytes_nothing_is_unknown(text: str) -> None:
+    encoded = ByteTokenizer().encode(text)
+    assert (encoded.unknown, encoded.characters) == (0, len(text))
+    assert (encoded.ids - SPECIALS).tolist() == list(text.encode())
+
+
+def test_an_empty_vocabulary_knows_nothing() -> None:
+    encoded = CharTokenizer("", "none").encode("ab")
+    assert (encoded.ids.tolist(), encoded.unknown) == ([UNKNOWN, UNKNOWN], 2)
+
+
+# -- The decoder --------------------------------------------------------------------------------------------------
+
+
+@SPECS
+def test_special_ids_have_no_text(spec: TokenizerSpec) -> None:
+    tokenizer = train_tokenizer(spec, "abc")
+    a, b, c = tokenizer.encode("abc").ids.tolist()
+    assert tokenizer.decode([BEGIN, a, UNKNOWN, b, c]) == "abc"
+
+
+@examples(200)
+@given(text=unicode_text)
+def test_bytes_show_each_character_when_it_is_complete(text: str) -> None:
+    tokenizer = ByteTokenizer()
+    decode = tokenizer.decoder()
+    shown = [decode(int(i)) for i in tokenizer.encode(text).ids]
+    expected = [piece for character in text for piece in [""] * (len(character.encode()) - 1) + [character]]
+    assert shown == expected
+
+
+@examples(200)
+@given(data=st.binary(max_size=30))
+def test_any_bytes_decode_to_text_that_can_be_sent(data: bytes) -> None:
+    text = ByteTokenizer().decode([byte + SPECIALS for byte in data])
+    assert data.decode(errors="replace").startswith(text)
+    text.encode()
+
+
+def test_decoders_of_one_tokenizer_are_independent() -> None:
+    tokenizer: Tokenizer = ByteTokenizer()
+    first, second = tokenizer.decoder(), tokenizer.decoder()
+    one, two = tokenizer.encode("é").ids.tolist()
+    assert (first(one), second(one), first(two), second(two)) == ("", "", "é", "é")
