@@ -15,6 +15,7 @@ from gatelab.text.tokenizers import (
     ByteTokenizer,
     CharTokenizer,
     Tokenizer,
+    count_tokens,
     from_json,
     normalized,
     train_tokenizer,
@@ -57,6 +58,7 @@ def test_what_a_tokenizer_is_trained_on_comes_back(spec: TokenizerSpec, text: st
     assert tokenizer.decode(encoded.ids) == seen
     assert encoded.characters == len(seen)
     assert encoded.ids.dtype == np.int64
+    assert len(encoded.ids) == count_tokens(spec, text)
     assert ((encoded.ids >= SPECIALS) & (encoded.ids < tokenizer.vocabulary)).all()
 
 
