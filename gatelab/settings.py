@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     inline_checkpoint_bytes: int = Field(
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
-    limits: Limits = Limits()
+    limits: Limits = Field(Limits(), description="upper bounds of what may be asked for")
     log_json: bool = Field(False, description="log lines as JSON instead of text")
 
     @model_validator(mode="before")

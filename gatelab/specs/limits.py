@@ -12,17 +12,17 @@ from gatelab.specs.job import RunSpec
 class Limits(Spec):
     """Upper bounds, each set by the environment as `GATELAB_LIMITS__<NAME>`."""
 
-    hidden: int = Field(4096, ge=1)
-    layers: int = Field(16, ge=1)
-    embedding: int = Field(4096, ge=1)
-    batch_size: int = Field(65_536, ge=1)
-    num_steps: int = Field(65_536, ge=1)
-    epochs: int = Field(100_000, ge=1)
-    runs_per_job: int = Field(1000, ge=1)
-    corpus_bytes: int = Field(64 * 2**20, ge=1)
-    body_bytes: int = Field(80 * 2**20, ge=1)
-    prompt_characters: int = Field(100_000, ge=1)
-    max_tokens: int = Field(100_000, ge=1)
+    hidden: int = Field(4096, ge=1, description="hidden units of a layer")
+    layers: int = Field(16, ge=1, description="layers of a model")
+    embedding: int = Field(4096, ge=1, description="size of an embedding")
+    batch_size: int = Field(65_536, ge=1, description="windows of a batch")
+    num_steps: int = Field(65_536, ge=1, description="tokens of a window")
+    epochs: int = Field(100_000, ge=1, description="epochs of a run")
+    runs_per_job: int = Field(1000, ge=1, description="runs of a job: grid times repeats")
+    corpus_bytes: int = Field(64 * 2**20, ge=1, description="UTF-8 bytes of a corpus")
+    body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of a request's body")
+    prompt_characters: int = Field(100_000, ge=1, description="characters of a prompt")
+    max_tokens: int = Field(100_000, ge=1, description="tokens that one request may generate")
 
     def check(self, spec: RunSpec) -> None:
         """

@@ -1,0 +1,100 @@
+"""A whole installation as processes of its own, on any database and broker."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from client.api import Gatelab
+from client.errors import ApiError, ConnectionFailed
+
+HASTE = {
+    "GATELAB_LEASE_SECONDS": "3",
+    "GATELAB_HEARTBEAT_SECONDS": "1",
+    "GATELAB_REAPER_SECONDS": "0.5",
+    "GATELAB_REWAKE_SECONDS": "2",
+    "GATELAB_SLICE_SECONDS": "1",
+    "GATELAB_CHECKPOINT_SECONDS": "0.2",
+    "GATELAB_THREADS": "1",
+}
+"""Short times, so that a test sees in seconds what otherwise takes a minute."""
+
+
+class Stack:
+    """The service and workers as the deployment runs them: one command each, told everything by the environment."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self.folder, self.port = folder, free_port()
+        self.queue = f"gatelab-test-{uuid4().hex[:12]}"
+        own = {"GATELAB_DATA_DIR": str(folder), "GATELAB_QUEUE": self.queue}
+        self.environment = {**os.environ, **HASTE, **own, **settings}
+        self.service: subprocess.Popen[bytes] | None = None
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.run("gatelab.store.migrate")
+        self.start_service()
+        self.start_worker()
+
+    def run(self, module: str) -> None:
+        """Run a module to its end."""
+        subprocess.run([sys.executable, "-m", module], env=self.environment, check=True, timeout=60)
+
+    def start_service(self) -> None:
+        arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={self.port}"]
+        self.service = self._start(*arguments, "--timeout-graceful-shutdown=10")
+        wait_until(self._is_ready, "the service is ready", 60)
+
+    def start_worker(self) -> None:
+        self.worker = self._start("worker")
+
+    def client(self) -> Gatelab:
+        return Gatelab(f"http://127.0.0.1:{self.port}")
+
+    def stop(self) -> None:
+        for process in (self.service, self.worker):
+            if process and process.poll() is None:
+                end(process, signal.SIGTERM)
+
+    def log(self) -> str:
+        return (self.folder / "processes.log").read_text(errors="replace")
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "processes.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", *arguments], env=self.environment, stdout=log, stderr=log)
+
+    def _is_ready(self) -> bool:
+        assert self.service
+        assert self.service.poll() is None, f"the service ended:\n{self.log()}"
+        try:
+            with self.client() as client:
+                client._transport.get_bytes("/readyz")
+        except (ConnectionFailed, ApiError):
+            return False
+        return True
+
+
+def end(process: subprocess.Popen[bytes], by: signal.Signals) -> int:
+    """Send a signal and wait for the end. Returns the exit status."""
+    process.send_signal(by)
+    return process.wait(timeout=40)
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+    """Fail unless `condition` becomes true within the time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain until {what}"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
