@@ -1,0 +1,165 @@
+"""The Python client: every call of the service as a typed method."""
+
+from collections.abc import Generator, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, TypedDict, Unpack
+from urllib.parse import quote
+
+from client.errors import ApiError, ConnectionFailed
+from client.events import follow
+from client.models import Checkpoint, Corpus, Event, Generation, Item, Job, MetricPoint, Page, Run, Sample
+from client.transport import Transport, read_data
+from gatelab.specs import JobSpec
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class SamplingOptions(TypedDict, total=False):
+    """How text is generated; what is left out is the service's choice. See `gatelab.specs.GenerateRequest`."""
+
+    max_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    stop: str | list[str]
+    seed: int | None
+    checkpoint: int | Literal["latest"]
+
+
+class Gatelab:
+    """A Gatelab service.
+
+    Every method raises `ApiError` where the service refuses, `ConnectionFailed` where it cannot be reached, and
+    `UnexpectedAnswer` where something else answers. Corpora are named by name or id. Not to be shared by threads.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = 60.0) -> None:
+        """
+        Args:
+            url: the address that `gatelab up` prints.
+            timeout: seconds of silence after which a request is given up.
+        """
+        self._transport = Transport(url, timeout)
+
+    def __enter__(self) -> "Gatelab":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
+
+    # Corpora
+
+    def add_corpus(self, name: str, text: str) -> Corpus:
+        """Add a text under a name. Adding the same again changes nothing."""
+        return self._transport.post("/v1/corpora", Corpus, {"name": name, "text": text})
+
+    def corpora(self) -> Iterator[Corpus]:
+        return self._pages("/v1/corpora", Page[Corpus])
+
+    def delete_corpus(self, corpus: str) -> None:
+        self._transport.delete(_path("corpora", corpus))
+
+    # Jobs
+
+    def submit(self, spec: JobSpec | Mapping[str, Any]) -> Job:
+        """Ask for a job. It is queued when this returns."""
+        # What the spec leaves out stays left out: its default is the service's to choose.
+        body = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
+        return self._transport.post("/v1/jobs", Job, body)
+
+    def job(self, job: str) -> Job:
+        return self._transport.get(_path("jobs", job), Job)
+
+    def jobs(self) -> Iterator[Job]:
+        return self._pages("/v1/jobs", Page[Job])
+
+    def cancel(self, job: str) -> Job:
+        return self._transport.post(_path("jobs", job, "cancel"), Job)
+
+    def pause(self, job: str) -> Job:
+        return self._transport.post(_path("jobs", job, "pause"), Job)
+
+    def resume(self, job: str) -> Job:
+        return self._transport.post(_path("jobs", job, "resume"), Job)
+
+    def delete_job(self, job: str) -> None:
+        self._transport.delete(_path("jobs", job))
+
+    def events(self, job: str, after: int = 0, patience: float = 60.0) -> Iterator[Event]:
+        """What the job reports, from the event after number `after` to the job's end.
+
+        Lost connections are opened again without a gap, also when the service is away for up to `patience` seconds.
+        """
+        return follow(self._transport, _path("jobs", job, "events"), lambda: self.job(job).finished, after, patience)
+
+    def wait(self, job: str, patience: float = 60.0) -> Job:
+        """Wait for the job's end, whatever it is."""
+        for _ in self.events(job, patience=patience):
+            pass
+        return self.job(job)
+
+    # Runs
+
+    def runs(self, job: str | None = None) -> Iterator[Run]:
+        """All runs, or those of one job."""
+        return self._pages("/v1/runs", Page[Run], {"job": job} if job else {})
+
+    def run(self, run: str) -> Run:
+        return self._transport.get(_path("runs", run), Run)
+
+    def metrics(self, run: str) -> Iterator[MetricPoint]:
+        return self._pages(_path("runs", run, "metrics"), Page[MetricPoint])
+
+    def samples(self, run: str) -> Iterator[Sample]:
+        return self._pages(_path("runs", run, "samples"), Page[Sample])
+
+    def checkpoints(self, run: str) -> Iterator[Checkpoint]:
+        return self._pages(_path("runs", run, "checkpoints"), Page[Checkpoint])
+
+    def download_checkpoint(self, run: str, step: int) -> bytes:
+        """A checkpoint as a safetensors file."""
+        return self._transport.get_bytes(_path("runs", run, "checkpoints", str(step)))
+
+    # Generation
+
+    def generate(self, run: str, prompt: str = "", **sampling: Unpack[SamplingOptions]) -> Generation:
+        """Text that goes on from `prompt`."""
+        return self._transport.post(_path("runs", run, "generate"), Generation, {"prompt": prompt, **sampling})
+
+    def stream(
+        self, run: str, prompt: str = "", **sampling: Unpack[SamplingOptions]
+    ) -> Generator[str, None, Generation]:
+        """The pieces of the text as they are generated. The generator's value (`yield from`) is the whole."""
+        body = {"prompt": prompt, **sampling, "stream": True}
+        pieces: list[str] = []
+        with self._transport.events(_path("runs", run, "generate"), body=body) as messages:
+            for message in messages:
+                data = read_data(message)
+                if message.event == "error":
+                    raise ApiError.from_problem(data, int(data.get("status") or 500))
+                if message.event == "done":
+                    return Generation.model_validate({**data, "text": "".join(pieces)})
+                pieces.append(str(data.get("text", "")))
+                yield pieces[-1]
+        raise ConnectionFailed(f"{self.url} closed the connection before the end of the text")
+
+    def _pages(self, path: str, page: type[Page[Item]], params: Mapping[str, Any] | None = None) -> Iterator[Item]:
+        cursor: str | None = None
+        while True:
+            answer = self._transport.get(path, page, {**(params or {}), **({"cursor": cursor} if cursor else {})})
+            yield from answer.data
+            if (cursor := answer.next) is None:
+                return
+
+
+def _path(*segments: str) -> str:
+    return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)

@@ -1,0 +1,1 @@
+"""The `gatelab` commands, one group a file."""

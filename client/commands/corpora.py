@@ -1,0 +1,61 @@
+"""`gatelab corpora`: add, list, delete."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
+from client.output import print_json, print_line, print_table
+from gatelab.errors import InvalidCorpus
+
+app = typer.Typer(cls=Commands, help="Texts to learn from.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the corpus.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A UTF-8 text file.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Add a text file under a name."""
+    text = read_text(file)
+    with Gatelab(url) as gatelab:
+        corpus = gatelab.add_corpus(name, text)
+    print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
+
+
+@app.command("list")
+def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List the corpora."""
+    with Gatelab(url) as gatelab:
+        corpora = list(gatelab.corpora())
+    if as_json:
+        print_json(corpora)
+    else:
+        rows = ([corpus.name, corpus.id, str(corpus.characters), corpus.sha256[:12]] for corpus in corpora)
+        print_table(("name", "id", "characters", "sha256"), rows)
+
+
+@app.command()
+def delete(name: Name, url: Url = DEFAULT_URL) -> None:
+    """Delete a corpus that no job uses."""
+    with Gatelab(url) as gatelab:
+        gatelab.delete_corpus(name)
+    print_line(f"{name}: deleted")
+
+
+def read_text(file: Path) -> str:
+    """
+    Raises:
+        InvalidCorpus: the file cannot be read, or is not UTF-8.
+    """
+    try:
+        # Bytes first: reading as text would turn every line's end into \n, and the corpus into another text.
+        return file.read_bytes().decode()
+    except OSError as error:
+        raise InvalidCorpus.at(str(file), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InvalidCorpus.at(str(file), f"is not UTF-8 text: see byte {error.start}") from None

@@ -1,0 +1,82 @@
+"""`gatelab generate`."""
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from client.api import SamplingOptions
+from client.commands.options import DEFAULT_URL, AsJson, Gatelab, RunId, Url
+from client.formats import printable
+from client.models import Generation
+from client.output import print_json, print_note
+from gatelab.errors import InvalidRequest
+
+
+def generate(
+    run: RunId,
+    prefix: Annotated[str, typer.Argument(help="Text to go on from.")] = "",
+    max_tokens: Annotated[int, typer.Option(help="Tokens to generate at most.")] = 100,
+    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest token.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Only the k likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Only the likeliest tokens of this total probability.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="End before this text. Repeatable.")] = None,
+    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, or latest.")] = "latest",
+    stream: Annotated[bool, typer.Option("--stream", help="Print the text as it is generated.")] = False,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Generate text from a trained run."""
+    sampling = SamplingOptions(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        stop=stop or [],
+        seed=seed,
+        checkpoint=step(checkpoint),
+    )
+    with Gatelab(url) as gatelab:
+        if stream and not as_json:
+            generation = print_stream(gatelab, run, prefix, sampling)
+        else:
+            generation = gatelab.generate(run, prefix, **sampling)
+            if as_json:
+                print_json(generation)
+            else:
+                print(for_output(prefix + generation.text))
+    if generation.unknown_characters:
+        print_note(f"{generation.unknown_characters} characters of the prefix are unknown to the model")
+
+
+def step(text: str) -> int | Literal["latest"]:
+    """
+    Raises:
+        InvalidRequest: it is neither a step nor `latest`.
+    """
+    if text == "latest":
+        return "latest"
+    if not text.isdecimal():
+        raise InvalidRequest.at("checkpoint", f"must be a step or latest, not {text!r}")
+    return int(text)
+
+
+def print_stream(gatelab: Gatelab, run: str, prefix: str, sampling: SamplingOptions) -> Generation:
+    """Print the pieces as they come."""
+    pieces = gatelab.stream(run, prefix, **sampling)
+    shown = prefix
+    try:
+        while True:
+            print(for_output(shown), end="", flush=True)
+            shown = next(pieces)
+    except StopIteration as end:
+        generation: Generation = end.value
+        return generation
+    finally:
+        print()
+
+
+def for_output(text: str) -> str:
+    """The text as it is for a pipe, harmless for a terminal."""
+    return printable(text) if sys.stdout.isatty() else text

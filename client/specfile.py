@@ -1,0 +1,79 @@
+"""Job specs from YAML files, with values set on the command line."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gatelab.errors import InvalidSpec, Problem
+from gatelab.specs import JobSpec, parse
+
+
+def load(file: Path, settings: Iterable[str] = ()) -> JobSpec:
+    """The spec in `file`, with each `path=value` of `settings` in the place of what the file says.
+
+    Raises:
+        InvalidSpec: each problem names the file and the path in it.
+    """
+    data = read(file)
+    for setting in settings:
+        path, separator, value = setting.partition("=")
+        if not separator or not path:
+            raise InvalidSpec.at("--set", f"must be path=value, not {setting!r}")
+        if not isinstance(data, dict):
+            break
+        change(data, keys(path), _value(setting, value))
+    try:
+        return parse(JobSpec, data)
+    except InvalidSpec as error:
+        raise InvalidSpec(_in_file(file, problem) for problem in error.problems) from None
+
+
+def read(file: Path) -> Any:
+    """The data of a YAML file.
+
+    Raises:
+        InvalidSpec: it cannot be read, or is not YAML; with the line.
+    """
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSpec.at(str(file), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidSpec.at(str(file), "is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise InvalidSpec.at(str(file), f"is not YAML: {_reason(error)}") from None
+
+
+def keys(path: str) -> list[str]:
+    """The keys along a path. What follows `grid.` is one key: a path of its own."""
+    first, dot, rest = path.partition(".")
+    return ["grid", rest] if first == "grid" and dot else path.split(".")
+
+
+def change(data: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set what is at `path`, in place. A single value on the way (`input: one_hot`) gives way to an object."""
+    for key in path[:-1]:
+        if not isinstance(data.get(key), dict):
+            data[key] = {}
+        data = data[key]
+    data[path[-1]] = value
+
+
+def _value(setting: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidSpec.at("--set", f"{setting!r} is not YAML: {_reason(error)}") from None
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return str(error).partition("\n")[0]
+
+
+def _in_file(file: Path, problem: Problem) -> Problem:
+    return Problem(f"{file}: {problem.path}" if problem.path else str(file), problem.message)

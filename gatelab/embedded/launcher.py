@@ -1,0 +1,155 @@
+"""Start, watch and stop the processes of an embedded Gatelab."""
+
+import http.client
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatelab.embedded import lock, programs, sockets, valkey
+from gatelab.embedded.children import Child, Program
+from gatelab.embedded.errors import CannotStart
+from gatelab.embedded.interrupts import Interrupts
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where an embedded Gatelab lives, and how it is reached."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    stop_on_eof: bool = False
+
+
+def run(options: Options) -> None:
+    """Run Gatelab until it is told to stop. Prints one line with its address once it is ready.
+
+    Raises:
+        CannotStart: the address or the data directory is taken, or a process does not start.
+    """
+    listener = sockets.listen(options.host, options.port)
+    with closing(listener), Interrupts(options.stop_on_eof) as interrupts:
+        data_dir = make_data_dir(options.data_dir)
+        with lock.hold(data_dir):
+            Launcher(data_dir, listener, options.workers, interrupts).run()
+
+
+def make_data_dir(path: Path) -> Path:
+    """The absolute path of the data directory, made where it is missing, readable by its owner alone.
+
+    Raises:
+        CannotStart: it cannot be made or written.
+    """
+    try:
+        path = path.expanduser().resolve()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("logs", "broker"):
+            (path / name).mkdir(mode=0o700, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise CannotStart(f"cannot use {path} as the data directory: {error}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise CannotStart(f"cannot write to the data directory {path}")
+    return path
+
+
+class Launcher:
+    """The processes of one data directory: broker, migrations, service, workers."""
+
+    def __init__(self, data_dir: Path, listener: socket.socket, workers: int, interrupts: Interrupts) -> None:
+        self.data_dir = data_dir
+        self.listener = listener
+        self.interrupts = interrupts
+        self.socket_path = sockets.broker_path(data_dir)
+        told = programs.environment(data_dir, self.socket_path, workers)
+        self.broker = self._child(valkey.program(self.socket_path, data_dir / "broker", told))
+        self.migrations = self._child(programs.migrations(data_dir, told))
+        self.service = self._child(programs.service(data_dir, told, listener))
+        self.workers = [self._child(programs.worker(data_dir, told, number)) for number in range(1, workers + 1)]
+
+    def run(self) -> None:
+        """Start, watch until told to stop, stop. Whatever happens, no process is left."""
+        try:
+            if self._start():
+                print(f"Gatelab is ready: {sockets.url(self.listener)}", flush=True)
+                self._watch()
+        finally:
+            self.stop()
+
+    def _start(self) -> bool:
+        """Whether all is ready; False when told to stop before.
+
+        Raises:
+            CannotStart: with the last lines of the log of the process that did not start.
+        """
+        valkey.stop_leftover(self.socket_path)
+        self.broker.start()
+        if not self._until(lambda: valkey.answers(self.socket_path), self.broker):
+            return False
+        self.migrations.start()
+        if not self._until(lambda: not self.migrations.alive()):
+            return False
+        if self.migrations.exit_code != 0:
+            raise did_not_start(self.migrations)
+        for child in (self.service, *self.workers):
+            child.start()
+        return self._until(lambda: is_ready(*sockets.reachable(self.listener)), self.service)
+
+    def _until(self, ready: Callable[[], bool], needed: Child | None = None) -> bool:
+        """Wait for `ready` while `needed` lives. False when told to stop before."""
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            if self.interrupts.wait(POLL_SECONDS):
+                return False
+            late = time.monotonic() > deadline
+            if needed and (late or not needed.alive()):
+                raise did_not_start(needed)
+        return True
+
+    def _watch(self) -> None:
+        while not self.interrupts.wait(POLL_SECONDS):
+            for child in (self.broker, self.service, *self.workers):
+                child.tend()
+
+    def stop(self) -> None:
+        """Stop the service and the workers, then the broker that they use. A second request to stop kills them."""
+        self.listener.close()
+        for children in ([self.service, *self.workers, self.migrations], [self.broker]):
+            for child in children:
+                child.begin_stop()
+            asked = self.interrupts.requests
+            while running := [child for child in children if not child.stopped()]:
+                self.interrupts.wait(POLL_SECONDS)
+                if self.interrupts.requests > max(asked, 1):
+                    for child in running:
+                        child.hurry()
+
+    def _child(self, program: Program) -> Child:
+        child = Child(program, self.data_dir / "logs")
+        child.rotate_log()
+        return child
+
+
+def did_not_start(child: Child) -> CannotStart:
+    """The error for `child`, with the last lines of its log."""
+    how = f"ended with code {child.exit_code}" if child.exit_code is not None else f"took over {START_SECONDS:g} s"
+    return CannotStart(f"the {child.program.name} did not start: it {how}. The end of {child.log}:\n{child.log_tail()}")
+
+
+def is_ready(host: str, port: int) -> bool:
+    """Whether the service answers its readiness check with 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,52 @@
+"""The processes that make a Gatelab, beside the broker."""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from gatelab.embedded.children import Program
+
+# -P: a directory called `service` or `worker` where a user happens to stand is not imported.
+PYTHON = (sys.executable, "-P", "-m")
+
+
+def environment(data_dir: Path, broker: Path, workers: int) -> dict[str, str]:
+    """What the processes are told. The database is the user's `GATELAB_DATABASE_URL`, else SQLite in `data_dir`."""
+    own = {"GATELAB_DATA_DIR": str(data_dir), "GATELAB_BROKER_URL": f"redis+socket://{broker}", "PYTHONUNBUFFERED": "1"}
+    # Threads that spin while they wait made training ten times slower on a machine with other work.
+    own["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    if workers > 1 and not os.environ.get("GATELAB_THREADS"):
+        # Workers that each take all cores slow each other down.
+        own["GATELAB_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    return {**os.environ, **own}
+
+
+def migrations(data_dir: Path, told: dict[str, str]) -> Program:
+    """Brings the database up to date, and ends."""
+    return Program("migrations", [*PYTHON, "gatelab.store.migrate"], data_dir, told)
+
+
+def service(data_dir: Path, told: dict[str, str], listener: socket.socket) -> Program:
+    """The HTTP service on an inherited socket. It may finish its requests for ten seconds."""
+    server = ["uvicorn", "--factory", "service.app:create_app", "--fd", str(listener.fileno())]
+    return Program(
+        name="service",
+        command=[*PYTHON, *server, "--timeout-graceful-shutdown", "10", "--no-use-colors"],
+        folder=data_dir,
+        environment=told,
+        farewell=((0.0, signal.SIGTERM), (13.0, signal.SIGKILL)),
+        inherits=(listener.fileno(),),
+    )
+
+
+def worker(data_dir: Path, told: dict[str, str], number: int) -> Program:
+    """A Celery worker. SIGTERM lets its run reach a step to stop at, SIGQUIT cuts that short, SIGKILL is safe too."""
+    return Program(
+        name=f"worker-{number}",
+        command=[*PYTHON, "worker"],
+        folder=data_dir,
+        environment=told,
+        farewell=((0.0, signal.SIGTERM), (8.0, signal.SIGQUIT), (20.0, signal.SIGKILL)),
+    )

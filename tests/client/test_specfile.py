@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from client import specfile
+from gatelab.errors import InvalidSpec
+from gatelab.specs import EmbeddingSpec, SgdSpec
+
+
+def load(folder: Path, text: str, *settings: str) -> object:
+    file = folder / "spec.yaml"
+    file.write_text(text)
+    return specfile.load(file, settings)
+
+
+def test_settings_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("corpus: book\nmodel: {input: one_hot}\n")
+    spec = specfile.load(
+        file,
+        ["model.input.embedding=16", "training.optimizer={kind: sgd, lr: 1e-1}", "name=other", "repeats=3"],
+    )
+    assert spec.model.input == EmbeddingSpec(embedding=16)
+    assert spec.training.optimizer == SgdSpec(kind="sgd", lr=0.1)
+    assert (spec.name, spec.repeats) == ("other", 3)
+
+
+def test_a_path_of_the_grid_is_one_key(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("corpus: book\n")
+    assert specfile.load(file, ["grid.training.seed=[1, 2]"]).grid == {"training.seed": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        ("corpus: [", [], "spec.yaml: is not YAML: line 1, column 10: "),
+        ("corpus: \x00", [], "spec.yaml: is not YAML: "),
+        ("- a", [], "spec.yaml: must be an object with fields, not list"),
+        ("", ["name=x"], "spec.yaml: must be an object with fields, not NoneType"),
+        ("corpus: b\nmodel: {cell: {kind: gru, hidden: 0}}", [], "spec.yaml: model.cell.hidden: "),
+        ("corpus: b", ["name"], "--set: must be path=value, not 'name'"),
+        ("corpus: b", ["=3"], "--set: must be path=value, not '=3'"),
+        ("corpus: b", ["name=["], "--set: 'name=[' is not YAML: line 1"),
+        ("!!python/object:os.system {}", [], "spec.yaml: is not YAML: "),
+    ],
+)
+def test_faults_name_the_place(tmp_path: Path, text: str, settings: list[str], message: str) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        load(tmp_path, text, *settings)
+    assert message in str(caught.value)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match=r"none\.yaml: cannot be read: No such file"):
+        specfile.load(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"corpus: \xe9")
+    with pytest.raises(InvalidSpec, match=r"latin\.yaml: is not UTF-8 text"):
+        specfile.load(tmp_path / "latin.yaml")
