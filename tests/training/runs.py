@@ -1,0 +1,54 @@
+"""Small runs on real text, and what can be compared of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gatelab.checkpoint import Checkpoint, Position
+from gatelab.specs import RunSpec, parse
+from gatelab.text import Corpus
+from gatelab.training import Evaluated, Event, Started, Stepped
+
+
+def spec_of(model: dict[str, object] | None = None, **training: object) -> RunSpec:
+    return parse(RunSpec, {"corpus": "text", "model": model or {}, "training": training})
+
+
+def corpus(text: str, characters: int = 500) -> Corpus:
+    """The beginning of a text, where it is prose."""
+    return Corpus("text", text[2000 : 2000 + characters])
+
+
+def untimed(position: Position) -> Position:
+    """A position without how long it took."""
+    return replace(position, seconds=0.0, training_seconds=0.0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an event said, but for times; comparable with ==."""
+
+    position: Position
+    reported: tuple[object, ...]
+
+
+def seen(event: Event) -> Seen:
+    match event:
+        case Started():
+            reported: tuple[object, ...] = ("started", event.parameters, event.total_steps)
+        case Stepped():
+            reported = ("stepped", event.loss)
+        case Evaluated():
+            losses = event.train_loss, event.validation_loss, event.test_loss
+            reported = ("evaluated", *losses, event.bits_per_character, event.test_bits_per_character, event.sample)
+        case _:
+            raise TypeError(f"an event that this helper does not know: {event}")
+    return Seen(untimed(event.position), reported)
+
+
+def recorded(events: Iterable[Event]) -> list[tuple[Seen, Checkpoint]]:
+    """Every event with the checkpoint that could be taken there."""
+    return [(seen(event), event.checkpoint()) for event in events]
+
+
+def evaluations(events: Iterable[Event]) -> list[Evaluated]:
+    return [event for event in events if isinstance(event, Evaluated)]
