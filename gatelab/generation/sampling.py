@@ -23,7 +23,9 @@ def choose(logits: Floats, how: Sampling, random: np.random.Generator) -> int:
     logits[:SPECIALS] = -np.inf
     if how.temperature == 0:
         return int(logits.argmax())
-    probabilities = distribution(logits / how.temperature, how.top_k, how.top_p)
+    with np.errstate(over="ignore"):  # near temperature 0, all but the likeliest become impossible
+        scaled = (logits - logits.max()) / how.temperature
+    probabilities = distribution(scaled, how.top_k, how.top_p)
     cumulative = probabilities.cumsum()
     at = np.searchsorted(cumulative, random.random() * cumulative[-1], side="right")
     return int(min(at, np.flatnonzero(probabilities)[-1]))
