@@ -1,0 +1,193 @@
+"""Generation: what is chosen, where it ends, and that nothing but the state matters."""
+
+import string
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatelab.generation import generate
+from gatelab.generation.decode import PROMPT_CHUNK, read
+from gatelab.model import LanguageModel
+from gatelab.specs import CellSpec, GruSpec, Sampling
+from gatelab.text import Tokenizer
+from gatelab.text.tokenizers import BEGIN, SPECIALS, UNKNOWN, ByteTokenizer, CharTokenizer
+from tests.generation.models import random_model, text_of, tokens
+from tests.randomized import CELLS, assert_close, cell_name, examples
+
+LETTERS = CharTokenizer(" " + string.ascii_lowercase, "letters")
+GRU = GruSpec(kind="gru")
+
+
+@pytest.fixture
+def model(random: np.random.Generator) -> LanguageModel:
+    return random_model(GRU, LETTERS, random)
+
+
+def logits_after(model: LanguageModel, ids: list[int]) -> torch.Tensor:
+    """What follows `ids`, read from the beginning in one go."""
+    with torch.no_grad():
+        logits: torch.Tensor = model(torch.tensor(ids)[:, None], model.initial_state(1))[0][-1, 0]
+    return logits
+
+
+# -- What is chosen -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("tokenizer", [LETTERS, ByteTokenizer()], ids=["char", "byte"])
+def test_greedy_is_the_likeliest_of_the_text_so_far(
+    cell: CellSpec, tokenizer: Tokenizer, random: np.random.Generator
+) -> None:
+    model, prompt = random_model(cell, tokenizer, random), "it has"
+    ids = [BEGIN, *tokenizer.encode(prompt).ids.tolist()]
+    for token in tokens(model, tokenizer, prompt, temperature=0, max_tokens=12):
+        logits = logits_after(model, ids)
+        assert token.id == SPECIALS + int(logits[SPECIALS:].argmax())
+        ids.append(token.id)
+
+
+def test_the_seed_decides_the_text(model: LanguageModel, seed: int) -> None:
+    first, again, other = (
+        [token.id for token in tokens(model, LETTERS, "it", max_tokens=60, temperature=3, seed=s)]
+        for s in (seed, seed, seed + 1)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_without_a_seed_every_text_is_another(model: LanguageModel) -> None:
+    assert len({text_of(tokens(model, LETTERS, "it", max_tokens=60, temperature=3)) for _ in range(3)}) == 3
+
+
+def test_special_tokens_are_never_generated(random: np.random.Generator, model: LanguageModel) -> None:
+    model.bias_head.data[:SPECIALS] = 1e6
+    found = [token.id for how in (0, 1, 100) for token in tokens(model, LETTERS, "", temperature=how, max_tokens=50)]
+    assert {BEGIN, UNKNOWN}.isdisjoint(found)
+
+
+def test_a_prompt_with_unknown_characters_is_read_as_unk(model: LanguageModel) -> None:
+    few = CharTokenizer(string.ascii_lowercase[:25], "none")
+    token, *_ = tokens(model, few, "aZé", temperature=0)
+    expected = logits_after(model, [BEGIN, SPECIALS, UNKNOWN, UNKNOWN])
+    assert token.id == SPECIALS + int(expected[SPECIALS:].argmax())
+
+
+# -- Where it ends ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2, 17])
+def test_it_ends_after_so_many_tokens(model: LanguageModel, max_tokens: int) -> None:
+    found = tokens(model, LETTERS, "it", max_tokens=max_tokens)
+    assert [token.finish_reason for token in found] == [None] * (max_tokens - 1) + ["length"]
+    assert text_of(found) == LETTERS.decode([token.id for token in found])
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_it_ends_before_a_stop_string(model: LanguageModel, length: int, seed: int) -> None:
+    how: dict[str, Any] = {"max_tokens": 60, "temperature": 3, "seed": seed}
+    whole = text_of(tokens(model, LETTERS, "it", **how))
+    stop = whole[20 : 20 + length]
+    found = tokens(model, LETTERS, "it", stop=[stop], **how)
+    assert text_of(found) == whole.partition(stop)[0]
+    assert [token.finish_reason for token in found] == [None] * (len(found) - 1) + ["stop"]
+    assert len(found) == whole.index(stop) + length
+
+
+def test_a_stop_string_that_only_begins_is_shown_in_the_end(model: LanguageModel, seed: int) -> None:
+    how: dict[str, Any] = {"max_tokens": 30, "temperature": 3, "seed": seed}
+    whole = text_of(tokens(model, LETTERS, "it", **how))
+    found = tokens(model, LETTERS, "it", stop=[whole[-3:] + "!"], **how)
+    assert text_of(found) == whole
+    assert whole.startswith(text_of(found[:-1]))
+    assert found[-1].text.endswith(whole[-3:])
+    assert found[-1].finish_reason == "length"
+
+
+class Scripted(LanguageModel):
+    """A model that says the bytes of a text, whatever it reads."""
+
+    def __init__(self, script: bytes) -> None:
+        super().__init__(random_model(GRU, ByteTokenizer(), np.random.default_rng(0)).spec, ByteTokenizer().vocabulary)
+        self.script = iter(script)
+
+    def forward(self, ids: torch.Tensor, state: object, dropout: object = None) -> tuple[torch.Tensor, object]:  # type: ignore[override]
+        logits = torch.zeros(*ids.shape, self.vocabulary)
+        logits[..., next(self.script) + SPECIALS] = 1
+        return logits, state
+
+
+def said(script: bytes, **how: Any) -> list[str]:
+    return [t.text for t in tokens(Scripted(script), ByteTokenizer(), "", temperature=0, max_tokens=len(script), **how)]
+
+
+def test_a_stop_string_is_found_across_characters_of_many_bytes() -> None:
+    assert "".join(said("naïve café 🙂 end".encode(), stop=["é 🙂"])) == "naïve caf"
+    assert said("aé".encode(), stop=["é"]) == ["a", "", ""]
+
+
+@examples(100)
+@given(script=st.binary(min_size=1, max_size=12))
+def test_bytes_are_shown_as_whole_characters(script: bytes) -> None:
+    pieces = said(script)
+    shown = "".join(pieces)
+    shown.encode()
+    # Character by character, what is no UTF-8 replaced; an end that is only half a character is not shown.
+    assert shown == ByteTokenizer().decode([byte + SPECIALS for byte in script])
+    assert script.decode(errors="replace").startswith(shown)
+
+
+# -- Nothing but the state ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_a_long_prompt_is_read_as_step_by_step(cell: CellSpec, random: np.random.Generator) -> None:
+    model = random_model(cell, LETTERS, random)
+    for parameter in model.parameters():
+        parameter.data *= 0.3  # where states forget slowly but surely, rounding does not grow over thousands of steps
+    ids = random.integers(SPECIALS, LETTERS.vocabulary, size=2 * PROMPT_CHUNK + int(random.integers(1, 99)))
+    logits, state = read(model, ids, None)
+    one = model.initial_state(1)
+    with torch.no_grad():
+        for i in [BEGIN, *ids.tolist()]:
+            expected, one = model(torch.tensor([[i]]), one)
+    np.testing.assert_allclose(logits, expected[0, 0].numpy(), rtol=1e-9, atol=1e-9)
+    assert_close(state, one)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_a_token_holds_the_state_to_go_on_from(cell: CellSpec, random: np.random.Generator) -> None:
+    model = random_model(cell, LETTERS, random)
+    whole = tokens(model, LETTERS, "it", temperature=0, max_tokens=30)
+    at = int(random.integers(0, len(whole) - 1))
+    rest = tokens(model, LETTERS, whole[at].text, state=whole[at].state, temperature=0, max_tokens=29 - at)
+    assert [token.id for token in rest] == [token.id for token in whole[at + 1 :]]
+    # From the zero state instead, what the token says may be the same, but not the state.
+    alone = tokens(model, LETTERS, whole[at].text, temperature=0, max_tokens=1)
+    assert not torch.equal(alone[0].state[0][0], rest[0].state[0][0])
+
+
+def test_a_state_can_be_forked(model: LanguageModel) -> None:
+    token, *_ = tokens(model, LETTERS, "it")
+    before = [t.clone() for of_layer in token.state for t in of_layer]
+    first, second = (tokens(model, LETTERS, "as", state=token.state, seed=7, max_tokens=9) for _ in range(2))
+    assert text_of(first) == text_of(second)
+    assert all(torch.equal(a, b) for a, b in zip(before, (t for s in token.state for t in s), strict=True))
+
+
+def test_an_empty_prompt_begins_a_text(model: LanguageModel) -> None:
+    token, *_ = tokens(model, LETTERS, "", temperature=0)
+    assert token.id == SPECIALS + int(logits_after(model, [BEGIN])[SPECIALS:].argmax())
+
+
+def test_a_state_needs_a_prompt(model: LanguageModel) -> None:
+    with pytest.raises(ValueError, match="needs a prompt"):
+        next(generate(model, LETTERS, "", Sampling(), state=model.initial_state(1)))
+
+
+def test_tokens_come_one_by_one(model: LanguageModel) -> None:
+    endless = generate(model, LETTERS, "it", Sampling(max_tokens=10_000_000))
+    assert next(endless).finish_reason is None

@@ -1,0 +1,83 @@
+"""Stop strings: text that arrives in pieces is cut as if it were searched as a whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatelab.generation.stops import StopBuffer
+from tests.randomized import examples
+
+# Two letters: stop strings overlap each other and themselves all the time.
+few_letters = st.text("ab", min_size=1, max_size=4)
+stops = st.lists(few_letters | st.text("aé🙂", min_size=1, max_size=3), max_size=4)
+pieces = st.lists(st.text("abé🙂", max_size=4), max_size=12)
+
+
+def plain(stops: list[str], pieces: list[str]) -> tuple[str, bool]:
+    """The text before the first stop string, searched anew in everything that has arrived after each piece."""
+    whole = ""
+    for piece in pieces:
+        whole += piece
+        if found := [whole.index(stop) for stop in stops if stop in whole]:
+            return whole[: min(found)], True
+    return whole, False
+
+
+def pushed(buffer: StopBuffer, pieces: list[str]) -> tuple[list[str], bool]:
+    """What was shown after each piece, up to the one that completed a stop string."""
+    shown = []
+    for piece in pieces:
+        text, stopped = buffer.push(piece)
+        shown.append(text)
+        if stopped:
+            return shown, True
+    return shown, False
+
+
+@examples(500)
+@given(stops=stops, pieces=pieces)
+def test_text_in_pieces_is_cut_like_the_whole(stops: list[str], pieces: list[str]) -> None:
+    buffer = StopBuffer(stops)
+    shown, stopped = pushed(buffer, pieces)
+    assert ("".join(shown) + buffer.rest(), stopped) == plain(stops, pieces)
+
+
+@examples(500)
+@given(stops=stops, pieces=pieces)
+def test_no_more_is_held_back_than_could_begin_a_stop_string(stops: list[str], pieces: list[str]) -> None:
+    buffer = StopBuffer(stops)
+    shown, stopped = pushed(buffer, pieces)
+    if not stopped:
+        whole = "".join(pieces)
+        beginnings = {stop[:n] for stop in stops for n in range(1, len(stop))}
+        longest = max((len(start) for start in beginnings if whole.endswith(start)), default=0)
+        assert "".join(shown) == whole[: len(whole) - longest]
+
+
+@examples(200)
+@given(stop=few_letters, text=st.text("ab", max_size=30))
+def test_character_by_character_a_stop_string_ends_the_text_where_it_first_stands(stop: str, text: str) -> None:
+    shown, stopped = pushed(StopBuffer([stop]), list(text))
+    assert stopped == (stop in text)
+    if stopped:
+        assert "".join(shown) == text.partition(stop)[0]
+
+
+@pytest.mark.parametrize(
+    ("stops", "pieces", "shown"),
+    [
+        (["\n\n"], ["a\n", "b\n", "\nc"], ["a", "\nb", ""]),
+        (["aab"], ["a", "a", "a", "b"], ["", "", "a", ""]),
+        (["end", "den"], ["de", "nd"], ["", ""]),
+        (["é"], ["caf", "é"], ["caf", ""]),
+        ([], ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_examples(stops: list[str], pieces: list[str], shown: list[str]) -> None:
+    assert pushed(StopBuffer(stops), pieces)[0] == shown
+
+
+def test_a_buffer_is_empty_after_its_rest() -> None:
+    buffer = StopBuffer(["ab"])
+    assert buffer.push("xa") == ("x", False)
+    assert (buffer.rest(), buffer.rest()) == ("a", "")
