@@ -89,12 +89,12 @@ class Checkpoint:
             return cls(
                 RunSpec.model_validate_json(metadata["spec"]),
                 from_json(json.loads(metadata["tokenizer"])),
-                Position(**json.loads(metadata["position"])),
+                _position(metadata["position"]),
                 _group(tensors, "weights"),
                 _group(tensors, "optimizer"),
                 _states(_group(tensors, "carried")),
             )
-        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CorruptCheckpoint(f"not a checkpoint: {error}") from error
 
     def model(self, device: torch.device | str = "cpu") -> LanguageModel:
@@ -114,9 +114,15 @@ class Checkpoint:
 def _metadata(data: bytes) -> dict[str, Any]:
     """The header's metadata: safetensors reads it from files only, so it is taken from the bytes."""
     size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    assert isinstance(metadata, dict)
-    return metadata
+    metadata = json.loads(data[8 : 8 + size]).get("__metadata__")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _position(text: str) -> Position:
+    position = Position(**json.loads(text))
+    if not all(isinstance(value, int | float) for value in asdict(position).values()):
+        raise ValueError(f"not a position: {text[:100]}")
+    return position
 
 
 def _group(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:

@@ -148,7 +148,7 @@ def from_json(data: dict[str, Any]) -> Tokenizer:
             return CharTokenizer(characters, normalize)
         case {"kind": "byte"}:
             return ByteTokenizer()
-    raise ValueError(f"not a tokenizer: {data.get('kind')!r}")
+    raise ValueError(f"not a tokenizer: {str(data)[:100]}")
 
 
 def normalized(text: str, how: str) -> str:
