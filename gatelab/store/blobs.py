@@ -77,10 +77,14 @@ class Blobs:
 
         Args:
             kept: names of the files that checkpoints refer to.
+
+        Raises:
+            Unavailable: the file system refuses.
         """
-        for path in (self._folder / run_id).glob("*-*-*"):
-            if path.name not in kept and int(path.name.partition("-")[0]) <= token:
-                path.unlink(missing_ok=True)
+        with _reachable():
+            for path in (self._folder / run_id).glob("*-*-*"):
+                if path.name not in kept and int(path.name.partition("-")[0]) <= token:
+                    path.unlink(missing_ok=True)
 
     def drop(self, run_id: str) -> None:
         """Delete all files of a run that is gone. A file that resists stays: it costs room, nothing else."""

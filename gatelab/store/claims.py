@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, true, update
+from sqlalchemy import Connection, ScalarSelect, case, delete, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import Conflict, LeaseLost, Unavailable
@@ -68,18 +68,10 @@ class Claims:
         Raises:
             Unavailable: the database cannot be reached.
         """
-        oldest = (
-            select(runs.c.id)
-            .where(runs.c.state == State.QUEUED)
-            .order_by(runs.c.queued_at, runs.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
         with self._database.write() as connection:
             claimed = move(
                 connection,
-                runs.c.id == oldest,
+                runs.c.id == _longest_queued(),
                 State.RUNNING,
                 values={
                     "owner": owner,
@@ -209,6 +201,18 @@ class Claims:
                 with self._database.read() as connection:
                     kept = checkpoints.blob_files(connection, claim.run_id)
                 self._blobs.sweep(claim.run_id, claim.token, kept)
+
+
+def _longest_queued() -> ScalarSelect[str]:
+    """The id of the run to be claimed next, passing over those that others are about to claim."""
+    return (
+        select(runs.c.id)
+        .where(runs.c.state == State.QUEUED)
+        .order_by(runs.c.queued_at, runs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
 
 
 def _rewind(connection: Connection, run_id: str) -> tuple[int, int]:

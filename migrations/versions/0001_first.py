@@ -91,7 +91,7 @@ def _runs() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_runs_job_id", ondelete="CASCADE"),
         sa.UniqueConstraint("job_id", "index", name="uq_runs_job_id_index"),
-        sa.CheckConstraint(f"state IN ({STATES})", name="ck_runs_state"),
+        sa.CheckConstraint(f"state IN ({STATES})", name=op.f("ck_runs_state")),
     )
     op.create_index("ix_runs_state_queued_at_id", "runs", ["state", "queued_at", "id"])
 

@@ -1,0 +1,140 @@
+"""A store on an empty database of either kind, and short words for what tests do with it."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from gatelab.settings import Settings
+from gatelab.specs import JobSpec
+from gatelab.store import Claim, Corpus, Job, Store
+from gatelab.store.migrate import upgrade
+from gatelab.store.tables import runs
+
+Result = TypeVar("Result")
+
+INLINE_BYTES = 100
+"""Checkpoints of more bytes than this are files."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def empty(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings for a database without tables."""
+    if kind == "sqlite":
+        yield settings_for(f"sqlite:///{tmp_path}/gatelab.db", tmp_path)
+        return
+    with new_schema(request.getfixturevalue("postgres_url")) as url:
+        yield settings_for(url, tmp_path)
+
+
+@pytest.fixture
+def settings(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings for a database with empty tables. They are migrated once a session: a test costs milliseconds."""
+    if kind == "sqlite":
+        file = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path)
+        yield settings_for(f"sqlite:///{file}", tmp_path)
+        return
+    url: str = request.getfixturevalue("migrated_postgres")
+    yield settings_for(url, tmp_path)
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM jobs")
+        connection.execute("DELETE FROM corpora")
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("migrated")
+    upgrade(settings_for(f"sqlite:///{folder}/gatelab.db", folder))
+    return folder / "gatelab.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with new_schema(postgres_url) as url:
+        upgrade(settings_for(url, tmp_path_factory.mktemp("migrated")))
+        yield url
+
+
+@contextmanager
+def new_schema(server: str) -> Iterator[str]:
+    """The URL of an empty schema, as good as an empty database, and dropped at the end."""
+    schema = f"test_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}".encode())
+        yield f"{server}?options=-csearch_path%3D{schema}"
+        connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+
+
+def settings_for(url: str, folder: Path) -> Settings:
+    return Settings(database_url=SecretStr(url), data_dir=folder, inline_checkpoint_bytes=INLINE_BYTES)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with Store(settings) as store:
+        yield store
+
+
+@pytest.fixture
+def corpus(store: Store) -> Corpus:
+    return store.corpora.add("abc", "abc" * 100)[0]
+
+
+@pytest.fixture
+def new_job(store: Store, corpus: Corpus) -> Callable[..., Job]:
+    """A function that makes a job of so many runs, by default one."""
+
+    def make(count: int = 1, name: str = "job") -> Job:
+        spec = JobSpec(corpus="abc", name=name, repeats=count)
+        return store.jobs.create(spec, corpus.id, [spec.base()] * count)
+
+    return make
+
+
+@pytest.fixture
+def claim(store: Store, new_job: Callable[..., Job]) -> Claim:
+    """The claim of the only run of a new job."""
+    new_job()
+    return claimed(store)
+
+
+def claimed(store: Store, owner: str = "worker") -> Claim:
+    claim = store.claims.claim(owner)
+    assert claim is not None
+    return claim
+
+
+def expire(store: Store, run_id: str) -> None:
+    """Let the lease of a run be over."""
+    with store.database.write() as connection:
+        connection.execute(update(runs).where(runs.c.id == run_id).values(lease_until=0.0))
+
+
+def token(store: Store, run_id: str) -> int:
+    with store.database.read() as connection:
+        found: int = connection.execute(select(runs.c.token).where(runs.c.id == run_id)).scalar_one()
+    return found
+
+
+def event_types(store: Store, job_id: str) -> list[str]:
+    return [event.type for event in store.events.after(job_id)]
+
+
+def at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:
+    """The results of all actions, each called in a thread of its own."""
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return [future.result() for future in [pool.submit(action) for action in actions]]

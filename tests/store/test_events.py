@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from gatelab.errors import InvalidRequest
+from gatelab.store import Event, Job, Report, State, Store
+from tests.store.conftest import at_once, claimed
+
+WRITERS = 4
+REPORTS = 8
+EVENTS = 3
+"""Events a report."""
+
+
+def test_events_are_numbered_from_one(store: Store, new_job: Callable[..., Job]) -> None:
+    job, other = new_job(), new_job()
+    store.claims.record(claimed(store), Report(step=1, epoch=0, events=[("progress", {"n": n}) for n in range(3)]))
+    assert [event.seq for event in store.events.after(job.id)] == [1, 2, 3, 4, 5]
+    assert [event.seq for event in store.events.after(other.id)] == [1]
+
+
+def test_events_are_read_from_where_one_left_off(store: Store, new_job: Callable[..., Job]) -> None:
+    job = new_job()
+    store.claims.record(claimed(store), Report(step=1, epoch=0, events=[("progress", {"n": n}) for n in range(3)]))
+    first = store.events.after(job.id, limit=2)
+    rest = store.events.after(job.id, first[-1].seq)
+    assert first + rest == store.events.after(job.id)
+    assert store.events.after(job.id, rest[-1].seq) == []
+
+
+def test_a_number_or_limit_out_of_range_is_refused(store: Store, new_job: Callable[..., Job]) -> None:
+    job = new_job()
+    with pytest.raises(InvalidRequest):
+        store.events.after(job.id, 10**30)
+    with pytest.raises(InvalidRequest):
+        store.events.after(job.id, limit=0)
+
+
+def test_a_reader_misses_nothing_while_many_write(store: Store, new_job: Callable[..., Job]) -> None:
+    job = new_job(WRITERS)
+    claims = [claimed(store) for _ in range(WRITERS)]
+
+    def write(number: int) -> list[Event]:
+        for step in range(1, REPORTS + 1):
+            events = [("progress", {"writer": number, "n": n}) for n in range(EVENTS)]
+            last = State.SUCCEEDED if step == REPORTS else None
+            store.claims.record(claims[number], Report(step=step, epoch=0, events=events, next_state=last))
+        return []
+
+    def read() -> list[Event]:
+        seen: list[Event] = []
+        while not (seen and seen[-1].type == "job_finished"):
+            seen += store.events.after(job.id, seen[-1].seq if seen else 0, limit=5)
+        return seen
+
+    writers: list[Callable[[], list[Event]]] = [partial(write, number) for number in range(WRITERS)]
+    first, second = at_once([*writers, read, read])[WRITERS:]
+    assert [event.seq for event in first] == list(range(1, len(first) + 1))
+    assert first == second == store.events.after(job.id)
+    # job_created, WRITERS x (run_started, its progress, run_succeeded), job_finished
+    assert len(first) == 1 + WRITERS * (1 + REPORTS * EVENTS + 1) + 1
