@@ -28,6 +28,9 @@ STATUS: dict[type[GatelabError], int] = {
 SPEC_ROUTES = {"/v1/jobs"}
 """Where the body is a spec: its faults have the type of all other faults of specs."""
 
+UNREADABLE = (ValueError, RecursionError)
+"""What reading JSON raises: it is none, or not UTF-8, or nested too deeply."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -46,8 +49,16 @@ class ProblemDetails(BaseModel):
     problems: list[Fault] = []
 
 
+def _response(description: str) -> dict[str, Any]:
+    """What the OpenAPI schema says of a problem. FastAPI's own `model` would be listed as plain JSON."""
+    schema = ProblemDetails.model_json_schema()
+    schema["properties"]["problems"]["items"] = schema.pop("$defs")["Fault"]
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ProblemDetails, "description": "What is wrong, and where", "content": {MEDIA_TYPE: {}}},
+    "4XX": _response("What is wrong, and where"),
+    "5XX": _response("A fault of ours; 503 where the database cannot be reached now"),
 }
 
 
@@ -62,6 +73,10 @@ def details(error: GatelabError) -> ProblemDetails:
         detail=str(error),
         problems=[Fault(path=p.path, message=p.message) for p in faults],
     )
+
+
+def not_json() -> InvalidInput:
+    return InvalidRequest.at("", "the body is not valid JSON in UTF-8")
 
 
 def response(problem: ProblemDetails, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -88,7 +103,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     assert isinstance(error, RequestValidationError)
     faults = [dict(fault) | {"loc": fault["loc"][1:]} for fault in error.errors()]
     if any(fault["type"] == "json_invalid" for fault in faults):
-        return response(details(InvalidRequest.at("", "the body is not valid JSON")))
+        return response(details(not_json()))
+    if isinstance(error.body, bytes):  # it was not read: its type is none that the route takes
+        return response(details(InvalidRequest.at("", "send application/json")))
     in_body = any(fault["loc"][:1] == ("body",) for fault in error.errors())
     is_spec = in_body and request.url.path in SPEC_ROUTES
     kind = InvalidSpec if is_spec else InvalidRequest
@@ -100,6 +117,8 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == STATUS[errors.TooLarge]:
         return response(details(errors.TooLarge("the body is larger than this installation takes")))
+    if isinstance(error.__cause__, UNREADABLE):
+        return response(details(not_json()))
     title = HTTPStatus(error.status_code).phrase
     kind = title.lower().replace(" ", "-")
     problem = ProblemDetails(

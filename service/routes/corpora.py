@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.datastructures import UploadFile
 
-from gatelab.errors import InvalidRequest
-from gatelab.specs.base import Spec, parse
+from gatelab.errors import InvalidRequest, InvalidSpec
+from gatelab.specs.base import AnySpec, Spec, parse
 from gatelab.specs.job import Name
 from gatelab.text import corpus as texts
 from service.context import Cursor, Limit, Service
+from service.problems import UNREADABLE, not_json
 from service.views import Corpus, Page, page
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
@@ -92,9 +93,9 @@ async def _body(request: Request) -> tuple[str, str]:
         raise InvalidRequest.at("", "send application/json with name and text, or multipart/form-data with a file")
     try:
         data = await request.json()
-    except ValueError:  # not JSON, or not UTF-8
-        raise InvalidRequest.at("", "the body is not valid JSON in UTF-8") from None
-    body = parse(CorpusBody, data)
+    except UNREADABLE:
+        raise not_json() from None
+    body = _parse(CorpusBody, data)
     return body.name, body.text
 
 
@@ -104,4 +105,12 @@ async def _upload(request: Request) -> tuple[str, str]:
         if not isinstance(file, UploadFile):
             raise InvalidRequest.at("file", "this field is required, and must be a file")
         text = texts.decode(await file.read())
-        return parse(_FileName, {"name": name or PurePath(file.filename or "").stem}).name, text
+        return _parse(_FileName, {"name": name or PurePath(file.filename or "").stem}).name, text
+
+
+def _parse(kind: type[AnySpec], data: object) -> AnySpec:
+    """A corpus is no spec: what is wrong with it is a fault of the request."""
+    try:
+        return parse(kind, data)
+    except InvalidSpec as error:
+        raise InvalidRequest(error.problems) from None
