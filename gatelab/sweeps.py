@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
@@ -37,6 +37,16 @@ def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
     return runs
 
 
+def in_grid(faults: Iterable[Problem], grid: Collection[str]) -> list[Problem]:
+    """Faults of a run with the paths that the user of this grid wrote: under `grid` where the grid set the value."""
+    return [
+        Problem(f"grid.{fault.path}", fault.message)
+        if any(fault.path == path or fault.path.startswith(path + ".") for path in grid)
+        else fault
+        for fault in faults
+    ]
+
+
 def _point(corpus: str, base: dict[str, Any], changes: Mapping[str, Any]) -> RunSpec:
     """The run on `corpus` that is `base` with every path of `changes` set to its value."""
     data = base
@@ -45,7 +55,7 @@ def _point(corpus: str, base: dict[str, Any], changes: Mapping[str, Any]) -> Run
     try:
         return parse(RunSpec, data | {"corpus": corpus})
     except InvalidSpec as error:
-        raise InvalidSpec(Problem(_in_grid(p.path, changes), p.message) for p in error.problems) from None
+        raise InvalidSpec(in_grid(error.problems, changes)) from None
 
 
 def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
@@ -56,12 +66,6 @@ def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
         raise InvalidSpec.at(f"grid.{path}", f"there is no field {keys[0]!r} here; {allowed}")
     inner = value if len(keys) == 1 else _replaced(data[keys[0]], path, keys[1:], value)
     return data | {keys[0]: inner}
-
-
-def _in_grid(path: str, changes: Mapping[str, Any]) -> str:
-    """The path of a fault as the user wrote it: under `grid` where the grid set it."""
-    set_there = any(path == p or path.startswith(p + ".") for p in changes)
-    return f"grid.{path}" if set_there else path
 
 
 def _with_seed(run: RunSpec, repeat: int) -> RunSpec:
