@@ -1,5 +1,7 @@
 """Telling workers that there is work. Only a hint: a lost one costs latency, never a run."""
 
+import time
+
 import structlog
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -10,17 +12,26 @@ log = structlog.get_logger(__name__)
 
 
 class Wakeups:
-    """Publishes wake-ups by task name: the service never imports the worker."""
+    """Publishes wake-ups by task name: the service never imports the worker.
 
-    def __init__(self, settings: Settings) -> None:
+    A try at a broker that is away holds a thread for two seconds, and the service has few. So a burst ends with the
+    first failure, and for `quiet_seconds` after one nothing is tried: the workers' polling finds the runs.
+    """
+
+    def __init__(self, settings: Settings, quiet_seconds: float = 5) -> None:
         self._celery = Celery("gatelab-service", set_as_current=False)
         self._celery.conf.update(celery_config(settings))
+        self._quiet_seconds, self._quiet_until = quiet_seconds, 0.0
 
-    def send(self) -> None:
-        """Wake one worker. Called after commit; a broker that is away is logged and left to the workers' polling."""
+    def send(self, count: int = 1) -> None:
+        """Wake so many workers. Called after commit; a broker that is away is logged, nothing more."""
+        if time.monotonic() < self._quiet_until:
+            return
         try:
-            self._celery.send_task(WAKE_TASK, retry=False, ignore_result=True)
+            for _ in range(count):
+                self._celery.send_task(WAKE_TASK, retry=False, ignore_result=True)
         except (KombuError, OSError) as error:
+            self._quiet_until = time.monotonic() + self._quiet_seconds
             log.warning("the broker did not take a wake-up", error=str(error))
 
     def close(self) -> None:

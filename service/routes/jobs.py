@@ -29,8 +29,7 @@ WAKEUPS_PER_JOB = 16
 def create_job(spec: JobSpec, service: Service, response: Response, after: BackgroundTasks) -> Job:
     """Queue the runs of a spec. Nothing is queued unless all of it is right."""
     job = submit(service.store, service.settings.limits, spec)
-    for _ in range(min(job.total, WAKEUPS_PER_JOB)):
-        after.add_task(service.wakeups.send)
+    after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return Job.of(job)
 
