@@ -12,7 +12,7 @@ from gatelab.errors import GatelabError, LeaseLost, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Claim, State, Store
 from gatelab.text import Corpus
-from gatelab.training import train
+from gatelab.training import Event, Started, train
 from worker.lease import Lease
 from worker.recording import Recorder
 
@@ -50,7 +50,7 @@ class Slice:
         try:
             for event in train(self.claim.spec, self._corpus(), device=self.device, resume=self._latest()):
                 self.recorder.add(event)
-                if event.position.epoch < self.claim.spec.training.epochs and self._over(lease):
+                if event.position.epoch < self.claim.spec.training.epochs and self._over(event, lease):
                     # The store makes of this what was asked for: queued again, paused or cancelled.
                     self.recorder.record(State.QUEUED)
                     return
@@ -64,12 +64,16 @@ class Slice:
         else:
             self.recorder.record(State.SUCCEEDED)
 
-    def _over(self, lease: Lease) -> bool:
-        """Whether to leave the run here. Records it where a checkpoint is due."""
+    def _over(self, event: Event, lease: Lease) -> bool:
+        """Whether to leave the run here. Records it where a checkpoint is due.
+
+        However short a slice is and however long its preparation took, it makes at least one step.
+        """
         flags = lease.check()
         if self.recorder.due(self.settings.checkpoint_seconds):
             flags = self.recorder.record(None)
-        return flags.cancel or flags.pause or self.stopping() or time.monotonic() > self.ends
+        late = time.monotonic() > self.ends and not isinstance(event, Started)
+        return flags.cancel or flags.pause or self.stopping() or late
 
     def _corpus(self) -> Corpus:
         corpus = self.store.corpora.get(self.claim.corpus_id)
