@@ -1,0 +1,89 @@
+"""/v1/corpora on the wire."""
+
+import hashlib
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.service.installation import Installation, problem
+
+ABC = {"name": "abc", "text": "abc äöü 😀"}
+
+
+def test_a_new_text_is_created(http: TestClient) -> None:
+    answer = http.post("/v1/corpora", json=ABC)
+    body = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/v1/corpora/{body['id']}"
+    assert {key: body[key] for key in ("name", "sha256", "characters")} == {
+        "name": "abc",
+        "sha256": hashlib.sha256(ABC["text"].encode()).hexdigest(),
+        "characters": 9,
+    }
+
+
+def test_the_same_name_and_text_is_the_corpus_that_is_there(http: TestClient) -> None:
+    first = http.post("/v1/corpora", json=ABC)
+    second = http.post("/v1/corpora", json=ABC)
+    assert (second.status_code, second.json()) == (200, first.json())
+    assert second.headers["location"] == first.headers["location"]
+
+
+def test_the_same_name_with_another_text_is_refused(service: Installation) -> None:
+    first = service.client.post("/v1/corpora", json=ABC).json()
+    problem(service.client.post("/v1/corpora", json=ABC | {"text": "abd"}), 409, "corpus-name-taken")
+    assert service.get("/v1/corpora/abc") == first
+
+
+def test_a_file_is_the_same_corpus_as_its_text(http: TestClient) -> None:
+    first = http.post("/v1/corpora", json=ABC)
+    second = http.post("/v1/corpora", files={"file": ("abc.txt", ABC["text"].encode())})
+    assert (second.status_code, second.json()) == (200, first.json())
+
+
+def test_a_file_may_be_given_another_name(http: TestClient) -> None:
+    answer = http.post("/v1/corpora", files={"file": ("abc.txt", b"abc")}, data={"name": "other"})
+    assert (answer.status_code, answer.json()["name"]) == (201, "other")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file_s_text(http: TestClient) -> None:
+    answer = http.post("/v1/corpora", files={"file": ("abc.txt", b"\xef\xbb\xbfabc")})
+    assert answer.json()["characters"] == 3
+    assert answer.json()["sha256"] == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_text_may_hold_any_character(service: Installation) -> None:
+    text = "a\0b\r\n\ufeff\U0010ffff"
+    answer = service.client.post("/v1/corpora", json={"name": "odd", "text": text})
+    assert answer.status_code == 201
+    assert service.store.corpora.text(answer.json()["id"]) == text
+
+
+@pytest.mark.parametrize("key", ["id", "name"])
+def test_a_corpus_is_found_by(key: str, service: Installation) -> None:
+    corpus = service.add_corpus()
+    assert service.get(f"/v1/corpora/{corpus[key]}") == corpus
+
+
+def test_corpora_are_listed_newest_first_in_pages(http: TestClient) -> None:
+    made = [http.post("/v1/corpora", json={"name": f"c{n}", "text": f"text {n}"}).json() for n in range(5)]
+    first = http.get("/v1/corpora?limit=3").json()
+    rest = http.get("/v1/corpora", params={"limit": 3, "cursor": first["next"]}).json()
+    assert first["data"] + rest["data"] == made[::-1]
+    assert rest["next"] is None
+
+
+def test_a_corpus_is_deleted(http: TestClient) -> None:
+    http.post("/v1/corpora", json=ABC)
+    answer = http.delete("/v1/corpora/abc")
+    assert (answer.status_code, answer.content) == (204, b"")
+    problem(http.get("/v1/corpora/abc"), 404, "not-found")
+
+
+def test_a_corpus_that_a_job_uses_is_not_deleted(service: Installation) -> None:
+    service.add_corpus()
+    job = service.submit()
+    problem(service.client.delete("/v1/corpora/wells"), 409, "corpus-in-use")
+    assert service.get("/v1/corpora/wells")["name"] == "wells"
+    service.client.delete(f"/v1/jobs/{job['id']}")
+    assert service.client.delete("/v1/corpora/wells").status_code == 204

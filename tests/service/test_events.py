@@ -1,0 +1,113 @@
+"""GET /v1/jobs/{id}/events: what happens in a job, as server-sent events."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from service.routes import jobs
+from service.streams import Stopping
+from tests.service.conftest import Trained
+from tests.service.installation import SPEC, Installation, problem
+from tests.service.sse import ServerSent, events
+
+
+def read(service: Installation, job: str, query: str = "", **headers: str) -> list[ServerSent]:
+    """The whole stream, which ends by itself."""
+    answer = service.client.get(f"/v1/jobs/{job}/events{query}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return events(answer.text)
+
+
+@pytest.fixture(scope="module")
+def whole(trained: Trained) -> list[ServerSent]:
+    return read(trained.service, trained.job)
+
+
+def test_a_finished_job_s_stream_tells_everything_in_order_and_ends(trained: Trained, whole: list[ServerSent]) -> None:
+    assert [event.id for event in whole] == [str(number) for number in range(1, len(whole) + 1)]
+    names = [event.name for event in whole]
+    assert names[:2] == ["job_created", "run_started"]
+    assert names[-2:] == ["run_succeeded", "job_finished"]
+    assert [names.count(name) for name in ("run_started", "evaluation", "sample")] == [1, 3, 3]
+    steps = [event.data["step"] for event in whole if event.name == "progress"]
+    assert steps == sorted(steps)
+    assert steps[-1] == trained.run["step"]
+
+
+def test_an_event_says_when_and_of_which_run(trained: Trained, whole: list[ServerSent]) -> None:
+    assert whole[0].data["run"] is None
+    assert {event.data["run"] for event in whole[1:-1]} == {trained.run["id"]}
+    times = [event.data["created_at"] for event in whole]
+    assert times == sorted(times)
+
+
+def test_an_evaluation_s_event_has_its_measures(trained: Trained, whole: list[ServerSent]) -> None:
+    last = [event.data for event in whole if event.name == "evaluation"][-1]
+    names = ("train_perplexity", "validation_perplexity", "bits_per_character", "test_perplexity")
+    assert [last[name] for name in names] == [trained.run["metrics"][name] for name in names]
+
+
+@pytest.mark.parametrize("known", [0, 1, 5])
+def test_a_stream_resumes_after_the_last_event_that_is_known(
+    known: int, trained: Trained, whole: list[ServerSent]
+) -> None:
+    assert read(trained.service, trained.job, f"?after={known}") == whole[known:]
+    assert read(trained.service, trained.job, **{"Last-Event-ID": str(known)}) == whole[known:]
+    assert read(trained.service, trained.job, "?after=2", **{"Last-Event-ID": str(known)}) == whole[known:]
+
+
+def test_who_knows_everything_of_a_finished_job_gets_an_empty_stream(trained: Trained, whole: list[Any]) -> None:
+    assert read(trained.service, trained.job, f"?after={len(whole)}") == []
+
+
+def test_a_stream_follows_a_job_until_it_has_ended(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
+    service.add_corpus()
+    job = service.submit(SPEC | {"repeats": 2})["id"]
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(read, service, job)
+        service.work()
+        found = following.result(timeout=60)
+    assert found == read(service, job)
+    assert found[-1].name == "job_finished"
+
+
+def test_an_idle_stream_is_kept_alive(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(jobs, "KEEP_ALIVE_SECONDS", 0.02)
+    service.add_corpus()
+    job = service.submit()["id"]
+    # Begins to look, looks twice in vain, and is cancelled after the comment was due.
+    looks = iter([False] * 8 + [True])
+    monkeypatch.setattr(Stopping, "__bool__", lambda _: next(looks))
+    text = service.client.get(f"/v1/jobs/{job}/events").text
+    assert text.count(": ping\n") >= 2
+    assert [event.name for event in events(text)] == ["job_created"]
+
+
+def test_a_stream_ends_when_the_service_stops(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.add_corpus()
+    job = service.submit()["id"]
+    looks = iter([False, True])
+    monkeypatch.setattr(Stopping, "__bool__", lambda _: next(looks))
+    assert [event.name for event in read(service, job)] == ["job_created"]
+
+
+@pytest.mark.parametrize("bad", ["x", "-1", "1.5", "²", "9" * 30, ""])
+def test_a_last_event_id_that_is_no_number_is_refused(bad: str, trained: Trained) -> None:
+    answer = trained.service.client.get(
+        f"/v1/jobs/{trained.job}/events", headers={b"Last-Event-ID": bad.encode("latin-1")}
+    )
+    assert problem(answer, 422, "invalid-request")["problems"][0]["path"] == "Last-Event-ID"
+
+
+@pytest.mark.parametrize("bad", ["x", "-1"])
+def test_an_after_that_is_no_number_is_refused(bad: str, trained: Trained) -> None:
+    answer = trained.service.client.get(f"/v1/jobs/{trained.job}/events?after={bad}")
+    assert problem(answer, 422, "invalid-request")["problems"][0]["path"] == "after"
+
+
+def test_an_unknown_job_has_no_stream(trained: Trained) -> None:
+    problem(trained.service.client.get("/v1/jobs/nothing/events"), 404, "not-found")

@@ -1,0 +1,65 @@
+"""The same text, as server-sent events."""
+
+from typing import Any
+
+import pytest
+
+from gatelab import generation
+from gatelab.errors import CorruptCheckpoint
+from service.streams import Stopping
+from tests.service.conftest import Trained
+from tests.service.sse import ServerSent, events
+
+SEEDED: dict[str, Any] = {"prompt": "the ", "max_tokens": 30, "seed": 3}
+
+
+def streamed(trained: Trained, **body: Any) -> list[ServerSent]:
+    answer = trained.service.client.post(trained.path("/generate"), json=body | {"stream": True})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-cache"
+    return events(answer.text)
+
+
+def shown(found: list[ServerSent]) -> str:
+    return "".join(event.data["text"] for event in found if event.name == "message")
+
+
+@pytest.mark.parametrize("stop", [(), ("e",), ("  ", "zzz")])
+def test_the_pieces_join_to_the_text(stop: tuple[str, ...], trained: Trained) -> None:
+    whole = trained.generate(**SEEDED, stop=stop)
+    found = streamed(trained, **SEEDED, stop=stop)
+    assert shown(found) == whole.pop("text")
+    assert [event.name for event in found].count("done") == 1
+    assert (found[-1].name, found[-1].data) == ("done", whole)
+
+
+def test_no_piece_is_empty(trained: Trained) -> None:
+    found = streamed(trained, **SEEDED, stop=["zzz"])
+    assert len(found) > 2
+    assert all(event.data["text"] for event in found[:-1])
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(CorruptCheckpoint("changed on disk"), "corrupt-checkpoint"), (ZeroDivisionError("inner detail"), "internal")],
+)
+def test_a_fault_in_the_middle_is_told_in_the_stream(
+    error: Exception, kind: str, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*arguments: Any) -> Any:
+        yield next(original(*arguments))
+        raise error
+
+    original = generation.generate
+    monkeypatch.setattr(generation, "generate", breaks)
+    found = streamed(trained, **SEEDED)
+    assert [event.name for event in found] == ["message", "error"]
+    assert (found[-1].data["type"], found[-1].data["status"]) == (f"urn:gatelab:{kind}", 500)
+    assert "inner detail" not in str(found)
+
+
+def test_a_stream_ends_when_the_service_stops(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stopping, "__bool__", lambda _: True)
+    found = streamed(trained, **SEEDED)
+    assert [event.name for event in found] == ["message"], "one piece was on its way"

@@ -1,0 +1,106 @@
+"""Loaded models are kept, so many and no more, and are always the right ones."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound
+from gatelab.store import Report, State, Store
+from service.models import Models
+from tests.service.conftest import Trained
+from tests.service.installation import SPEC, Installation, problem
+from tests.store.conftest import claimed
+
+
+@pytest.fixture
+def store(trained: Trained) -> Store:
+    return trained.service.store
+
+
+@pytest.fixture
+def run(trained: Trained) -> str:
+    found: str = trained.run["id"]
+    return found
+
+
+def test_a_model_is_loaded_once(store: Store, run: str) -> None:
+    models = Models(store)
+    latest = models.get(run, "latest")
+    assert models.get(run, "latest") is latest
+    assert models.get(run, latest.step) is latest
+    assert models.get(run, 1) is not latest
+
+
+def test_the_models_used_latest_stay(store: Store, run: str) -> None:
+    models = Models(store, capacity=2)
+    first, second = models.get(run, 1), models.get(run, 2)
+    assert models.get(run, 1) is first
+    models.get(run, 3)
+    assert models.get(run, 1) is first, "it was used after the second"
+    assert models.get(run, 2) is not second, "it had to go"
+
+
+def test_what_is_not_there_is_not_loaded(store: Store, run: str) -> None:
+    models = Models(store)
+    with pytest.raises(NotFound):
+        models.get("nobody", "latest")
+    with pytest.raises(NotFound):
+        models.get(run, 9999)
+
+
+@pytest.fixture
+def copies(service: Installation, trained: Trained) -> list[bytes]:
+    """The trained run's checkpoints; a run of the same spec is queued in an installation that may be changed."""
+    service.add_corpus()
+    service.submit()
+    return [trained.service.store.checkpoints.get(trained.run["id"], step).data for step in (1, 6)]
+
+
+def test_a_new_latest_checkpoint_takes_the_place_of_the_one_before(service: Installation, copies: list[bytes]) -> None:
+    models, claim = Models(service.store), claimed(service.store)
+    with pytest.raises(NoCheckpoint):
+        models.get(claim.run_id, "latest")
+    service.store.claims.record(claim, Report(step=1, epoch=0, checkpoint=copies[0]))
+    first = models.get(claim.run_id, "latest")
+    service.store.claims.record(claim, Report(step=6, epoch=3, checkpoint=copies[1]))
+    second = models.get(claim.run_id, "latest")
+    assert (first.step, second.step) == (1, 6)
+    assert not second.model.training
+
+
+def test_a_checkpoint_written_again_is_loaded_again(service: Installation, copies: list[bytes]) -> None:
+    models, claim = Models(service.store), claimed(service.store)
+    service.store.claims.record(claim, Report(step=1, epoch=0, checkpoint=copies[0]))
+    first = models.get(claim.run_id, 1)
+    service.store.claims.record(claim, Report(step=1, epoch=0, checkpoint=copies[1]))
+    assert models.get(claim.run_id, 1) is not first
+
+
+def test_bytes_that_are_no_checkpoint_are_a_fault_of_ours(service: Installation) -> None:
+    service.add_corpus()
+    service.submit()
+    claim = claimed(service.store)
+    report = Report(step=1, epoch=1, checkpoint=b"not a checkpoint", next_state=State.SUCCEEDED)
+    service.store.claims.record(claim, report)
+    with pytest.raises(CorruptCheckpoint):
+        Models(service.store).get(claim.run_id, "latest")
+    answer = service.client.post(f"/v1/runs/{claim.run_id}/generate", json={})
+    problem(answer, 500, "corrupt-checkpoint")
+
+
+def test_requests_at_once_get_the_right_texts(service: Installation) -> None:
+    service.add_corpus()
+    job = service.submit(SPEC | {"repeats": 3})["id"]
+    service.work()
+    runs = [run["id"] for run in service.runs(job)]
+
+    def ask(number: int) -> Any:
+        body = {"prompt": "the ", "max_tokens": 15, "seed": number % 4}
+        return service.client.post(f"/v1/runs/{runs[number % 3]}/generate", json=body).json()
+
+    numbers = [*range(12)] * 4
+    alone = {number: ask(number) for number in numbers}
+    assert len({answer["text"] for answer in alone.values()}) == 12
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, numbers)) == [alone[number] for number in numbers]

@@ -1,0 +1,145 @@
+"""/v1/runs on the wire: what was trained, and how well."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from gatelab.checkpoint import Checkpoint
+from gatelab.specs import JobSpec
+from gatelab.store import MetricRow, Report, State
+from gatelab.sweeps import expand
+from gatelab.text import Corpus
+from gatelab.training import Evaluated, train
+from tests.service.conftest import Trained
+from tests.service.installation import SPEC, TEXT, Installation, problem
+from tests.store.conftest import claimed
+
+
+@pytest.fixture(scope="module")
+def evaluations(trained: Trained) -> list[Evaluated]:
+    """What training the same spec here yields."""
+    [spec] = expand(JobSpec.model_validate(trained.service.get(f"/v1/jobs/{trained.job}")["spec"]), 1)
+    torch.set_num_threads(1)
+    return [event for event in train(spec, Corpus("wells", TEXT)) if isinstance(event, Evaluated)]
+
+
+def test_a_run_is_answered_alone_as_in_the_list(trained: Trained) -> None:
+    assert trained.get() == trained.run
+
+
+def test_a_run_says_what_was_trained(trained: Trained, evaluations: list[Evaluated]) -> None:
+    run, last = trained.run, evaluations[-1]
+    assert (run["job"], run["index"], run["state"], run["error"]) == (trained.job, 0, "succeeded", None)
+    assert run["spec"]["model"]["cell"] == {"kind": "gru", "hidden": 6, "gates": ["reset", "update"], "reset": "before"}
+    assert run["parameters"] == last.checkpoint().model().parameter_count()
+    assert (run["step"], run["total_steps"], run["epoch"]) == (last.position.step, last.position.step, 3)
+    assert run["device"] == "cpu"
+    assert run["sample"] == f"the {last.sample}"
+
+
+def test_a_run_s_metrics_are_those_of_the_last_evaluation(trained: Trained, evaluations: list[Evaluated]) -> None:
+    metrics, last = trained.run["metrics"], evaluations[-1]
+    assert last.test_loss is not None
+    assert metrics["train_perplexity"] == math.exp(last.train_loss)
+    assert metrics["validation_perplexity"] == math.exp(last.validation_loss)
+    assert metrics["test_perplexity"] == math.exp(last.test_loss)
+    assert metrics["bits_per_character"] == last.bits_per_character
+    assert metrics["seconds"] > 0
+    assert metrics["tokens_per_second"] > 0
+
+
+def test_metrics_are_one_line_an_evaluation(trained: Trained, evaluations: list[Evaluated]) -> None:
+    names = ("epoch", "step", "train_loss", "validation_loss", "test_loss", "bits_per_character", "tokens")
+    assert [tuple(row[name] for name in names) for row in trained.get("/metrics")["data"]] == [
+        (
+            event.position.epoch,
+            event.position.step,
+            event.train_loss,
+            event.validation_loss,
+            event.test_loss,
+            event.bits_per_character,
+            event.position.tokens,
+        )
+        for event in evaluations
+    ]
+
+
+def test_samples_are_the_texts_of_the_evaluations(trained: Trained, evaluations: list[Evaluated]) -> None:
+    assert trained.get("/samples")["data"] == [
+        {"epoch": e.position.epoch, "step": e.position.step, "prefix": "the ", "text": e.sample} for e in evaluations
+    ]
+
+
+def test_a_checkpoint_is_downloaded_as_it_was_saved(trained: Trained, evaluations: list[Evaluated]) -> None:
+    listed = trained.get("/checkpoints")["data"]
+    assert [item["step"] for item in listed] == list(range(1, trained.run["step"] + 1))
+    answer = trained.service.client.get(trained.path(f"/checkpoints/{listed[-1]['step']}"))
+    assert answer.headers["content-type"] == "application/vnd.safetensors"
+    assert f"{trained.run['id']}-{trained.run['step']}.safetensors" in answer.headers["content-disposition"]
+    assert len(answer.content) == listed[-1]["size"]
+    found, expected = Checkpoint.from_bytes(answer.content), evaluations[-1].checkpoint()
+    assert found.spec == expected.spec
+    assert found.tokenizer == expected.tokenizer
+    assert all(torch.equal(found.weights[name], weights) for name, weights in expected.weights.items())
+
+
+def test_a_checkpoint_of_a_step_that_has_none_is_not_found(trained: Trained) -> None:
+    client = trained.service.client
+    problem(client.get(trained.path("/checkpoints/9999")), 404, "not-found")
+    problem(client.get(trained.path("/checkpoints/-1")), 404, "not-found")
+
+
+def test_runs_are_listed_in_the_order_they_were_asked_for_in_pages(service: Installation) -> None:
+    service.add_corpus()
+    jobs = [service.submit(SPEC | {"repeats": 3})["id"] for _ in range(2)]
+    found: list[Any] = []
+    cursor = ""
+    while cursor is not None:
+        page = service.get(f"/v1/runs?limit=2{cursor and '&cursor='}{cursor}")
+        assert len(page["data"]) == 2
+        found += page["data"]
+        cursor = page["next"]
+    assert [(run["job"], run["index"]) for run in found] == [(job, index) for job in jobs for index in range(3)]
+
+
+def test_runs_are_filtered_by_job_and_state(service: Installation) -> None:
+    service.add_corpus()
+    service.submit()
+    service.work()
+    job = service.submit(SPEC | {"repeats": 2})["id"]
+    assert [run["index"] for run in service.runs(job)] == [0, 1]
+    assert [run["job"] for run in service.get("/v1/runs?state=queued")["data"]] == [job, job]
+    assert service.get(f"/v1/runs?job={job}&state=succeeded") == {"data": [], "next": None}
+
+
+def test_a_run_that_has_not_begun_has_nothing_to_show(service: Installation) -> None:
+    service.add_corpus()
+    [run] = service.runs(service.submit()["id"])
+    assert (run["step"], run["epoch"], run["parameters"], run["total_steps"], run["device"]) == (0, 0, None, None, None)
+    assert set(run["metrics"].values()) == {None}
+    assert (run["sample"], run["error"], run["started_at"]) == (None, None, None)
+    for noun in ("metrics", "samples", "checkpoints"):
+        assert service.get(f"/v1/runs/{run['id']}/{noun}")["data"] == []
+
+
+def test_numbers_that_are_not_finite_are_null(service: Installation) -> None:
+    service.add_corpus()
+    service.submit()
+    claim = claimed(service.store)
+    row = MetricRow(step=1, epoch=1, train_loss=math.nan, validation_loss=math.inf, test_loss=-math.inf, seconds=1.5)
+    summary = {"train_perplexity": math.inf, "validation_perplexity": math.nan, "seconds": 1.5}
+    events = [("evaluation", {"train_perplexity": math.inf})]
+    ended = State.SUCCEEDED
+    service.store.claims.record(
+        claim, Report(step=1, epoch=1, metrics=[row], summary=summary, events=events, next_state=ended)
+    )
+    [found] = service.get(f"/v1/runs/{claim.run_id}/metrics")["data"]
+    losses = [found[name] for name in ("train_loss", "validation_loss", "test_loss", "seconds")]
+    assert losses == [None, None, None, 1.5]
+    metrics = service.get(f"/v1/runs/{claim.run_id}")["metrics"]
+    assert [metrics[name] for name in summary] == [None, None, 1.5]
+    stream = service.client.get(f"/v1/jobs/{claim.job_id}/events").text
+    assert '"train_perplexity":null' in stream
+    assert "Infinity" not in stream

@@ -1,0 +1,48 @@
+"""A service that is asked to stop ends its open streams and itself."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from gatelab.store.migrate import upgrade
+from tests.processes import free_port, read_log, running, wait_until
+from tests.service.installation import SPEC, TEXT, settings_in
+from tests.service.sse import parse
+
+PATIENCE = 30
+"""Seconds. uvicorn is told to wait for an hour: a stream that does not end by itself is noticed."""
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/readyz", timeout=5).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_service_with_an_open_stream(asked_by: signal.Signals, tmp_path: Path) -> None:
+    upgrade(settings_in(tmp_path))
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    environment = os.environ | {"GATELAB_DATA_DIR": str(tmp_path), "GATELAB_BROKER_URL": "memory://"}
+    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+    command.append("--timeout-graceful-shutdown=3600")
+    with running(command, tmp_path, environment=environment) as process:
+        wait_until(lambda: answers(url), process, tmp_path)
+        with httpx2.Client(base_url=url, timeout=PATIENCE) as http:
+            http.post("/v1/corpora", json={"name": "wells", "text": TEXT}).raise_for_status()
+            job = http.post("/v1/jobs", json=SPEC).raise_for_status().json()["id"]
+            with http.stream("GET", f"/v1/jobs/{job}/events") as stream:
+                events = parse(stream.iter_lines())
+                assert next(events).name == "job_created"
+                process.send_signal(asked_by)
+                assert list(events) == []
+        status = process.wait(timeout=PATIENCE)
+        # uvicorn passes the signal on to itself once everything has ended in order.
+        assert status in (0, -asked_by), read_log(tmp_path)
+        assert "Application shutdown complete" in read_log(tmp_path)
+        assert "Traceback" not in read_log(tmp_path).replace("KeyboardInterrupt", "")
