@@ -95,7 +95,9 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
             "clip_norm": draw(st.none() | positive),
             "epochs": draw(st.integers(1, 10**6)),
             "seed": draw(st.integers(0, 2**53 - 1)),
-            "sample": draw(st.none() | st.builds(dict, prefix=st.text(st.characters(exclude_characters="\0")))),
+            "sample": draw(
+                st.none() | st.builds(dict, prefix=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+            ),
             "keep_checkpoints": draw(st.integers(1, 1000)),
         },
         "grid": draw(st.dictionaries(names, st.lists(st.integers() | positive | st.text(), min_size=1))),
