@@ -1,6 +1,7 @@
 """Training: its events, its bounds, and one step against a step written by hand."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import torch
 from torch import Tensor
 
 from gatelab.errors import Diverged, InvalidSpec
+from gatelab.randomness import numpy_generator
 from gatelab.specs import RunSpec
 from gatelab.text import prepare
 from gatelab.text.tokenizers import SPECIALS
+from gatelab.text.windows import IGNORED, batch_order
 from gatelab.training import Evaluated, Started, Stepped, train
+from gatelab.training.evaluation import tensors, total_loss
 from tests.randomized import CELLS, cell_name
 from tests.training.runs import corpus, evaluations, spec_of
 
@@ -57,6 +61,26 @@ def test_events_come_in_order_and_count_right(carry_state: bool, time_machine: s
     assert [e.position.epoch for e in events if isinstance(e, Evaluated)] == [1, 2, 3]
     assert [e.position.tokens for e in events if isinstance(e, Evaluated)] == [tokens, 2 * tokens, 3 * tokens]
     assert all(e.position.batch == 0 for e in events if isinstance(e, Evaluated))
+
+
+@pytest.mark.parametrize("carry_state", [False, True], ids=["shuffled", "carried"])
+def test_steps_read_the_batches_of_their_epoch(carry_state: bool, time_machine: str, seed: int) -> None:
+    # A rate so small that nothing moves: every loss is that of the initial weights.
+    still: dict[str, Any] = {"optimizer": {"kind": "sgd", "lr": 1e-300}, "seed": seed, "sample": None, "epochs": 2}
+    text, spec = corpus(time_machine, 800), spec_of(num_steps=13, batch_size=6, carry_state=carry_state, **still)
+    started, *events = train(spec, text)
+    model, windows = started.checkpoint().model(), prepare(spec, text).train
+    expected = []
+    for epoch in range(2):
+        order, state = batch_order(windows, numpy_generator(seed, "order", epoch)), None
+        for index in range(windows.batches):
+            inputs, targets = tensors(windows.batch(index, order), model.device)
+            if state is None or not carry_state:
+                state = model.initial_state(inputs.shape[1])
+            logits, state = model(inputs, state)
+            expected.append(total_loss(logits, targets).item() / int((targets != IGNORED).sum()))
+    assert [e.loss for e in events if isinstance(e, Stepped)] == pytest.approx(expected, rel=1e-6)
+    assert len(set(expected)) > 2, "batches differ in their loss, or this test shows nothing"
 
 
 def test_the_number_of_parameters_is_reported(time_machine: str) -> None:
