@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from client.errors import CannotRun
+from client.errors import CannotRun, ConnectionFailed
 
 SERVER_PACKAGES = ("alembic", "celery", "fastapi", "pydantic_settings", "sqlalchemy", "torch", "uvicorn")
 STOP_SECONDS = 30
@@ -37,7 +37,7 @@ def running(data_dir: Path, settings: Mapping[str, str]) -> Iterator[str]:
     It ends with this process even where that is killed: then its standard input ends.
 
     Raises:
-        CannotRun: it does not start; with its own words.
+        CannotRun: it does not start, or gives up later; with its own words.
     """
     errors = data_dir / "launcher.log"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -53,6 +53,10 @@ def running(data_dir: Path, settings: Mapping[str, str]) -> Iterator[str]:
         )
         try:
             yield _address(launcher, errors)
+        except ConnectionFailed:
+            if launcher.poll() is None:
+                raise
+            raise CannotRun(f"the embedded Gatelab ended: {errors.read_text().strip()}") from None
         finally:
             _stop(launcher)
 

@@ -27,14 +27,17 @@ class Display(Protocol):
     def show_job(self, job: Job) -> None: ...
 
 
-def watch(gatelab: Gatelab, job_id: str) -> Job:
-    """Show the job's progress until its end, over restarts of the service. The job as it ended."""
+def watch(gatelab: Gatelab, job_id: str, patience: float = 60.0) -> Job:
+    """Show the job's progress until its end. The job as it ended.
+
+    Restarts of the service are waited out where they take less than `patience` seconds.
+    """
     job = gatelab.job(job_id)
     progress = Progress({run.id: RunProgress.of(run) for run in gatelab.runs(job_id)})
     refreshed = time.monotonic()
     with display() as shown:
         shown.show_job(job)
-        for event in gatelab.events(job_id):
+        for event in gatelab.events(job_id, patience=patience):
             shown.show(event, progress.apply(event))
             if time.monotonic() - refreshed > REFRESH_SECONDS:
                 # Only decoration: while the service restarts, the events wait for it.

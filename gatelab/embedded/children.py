@@ -16,6 +16,8 @@ FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0
 """Seconds before a dead child is started again; doubled with every death."""
 STEADY = 60.0
 """Seconds of life after which a child's earlier deaths are forgotten."""
+HOPELESS_DEATHS = 3
+"""A child that never lived `STEADY` seconds and has ended itself so often will not come up."""
 ROTATE_BYTES = 16 * 2**20
 
 logger = logging.getLogger("gatelab.embedded")
@@ -44,6 +46,7 @@ class Child:
         self.log = logs / f"{program.name}.log"
         self.exit_code: int | None = None
         self.deaths = 0
+        self._was_steady = False
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._stop_began = 0.0
         self._restart_at: float | None = None
@@ -87,7 +90,9 @@ class Child:
             return
         now = time.monotonic()
         if self.exit_code is not None and self._restart_at is None:
-            self.deaths = 1 if now - self._started > STEADY else self.deaths + 1
+            steady = now - self._started > STEADY
+            self._was_steady |= steady
+            self.deaths = 1 if steady else self.deaths + 1
             pause = min(LAST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.deaths - 1, 16))
             self._restart_at = now + pause
             logger.warning(
@@ -96,6 +101,12 @@ class Child:
         if self._restart_at is None or now >= self._restart_at:
             self._restart_at = None
             self.start()
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether starting it again is in vain: it gives up by itself, and never was well."""
+        gave_up = self.exit_code is not None and self.exit_code > 0
+        return gave_up and self.deaths >= HOPELESS_DEATHS and not self._was_steady
 
     def begin_stop(self) -> None:
         """From now on `stopped` sends the signals of the program's farewell."""

@@ -114,9 +114,16 @@ class Launcher:
         return True
 
     def _watch(self) -> None:
+        """Start again what dies, until told to stop.
+
+        Raises:
+            CannotStart: a process does not come up in spite of it.
+        """
         while not self.interrupts.wait(POLL_SECONDS):
             for child in (self.broker, self.service, *self.workers):
                 child.tend()
+                if child.hopeless:
+                    raise did_not_start(child)
 
     def stop(self) -> None:
         """Stop the service and the workers, then the broker that they use. A second request to stop kills them."""

@@ -38,10 +38,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind(address)
         listener.listen(1024)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CannotStart(f"cannot listen on {host}:{port}: {reason}; take another with --port") from None
+        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}; take another with --port") from None
     return listener
 
 
