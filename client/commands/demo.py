@@ -64,12 +64,12 @@ def spec(corpus: str) -> JobSpec:
         "name": "demo",
         "corpus": corpus,
         "tokenizer": {"kind": "char", "normalize": "letters"},
-        "model": {"cell": {"kind": "gru", "hidden": 192}, "input": {"embedding": 64}, "dropout": 0.2},
+        "model": {"cell": {"kind": "gru", "hidden": 192}, "input": {"embedding": 64}},
         "training": {
             "num_steps": 32,
             "batch_size": 64,
             "optimizer": {"kind": "adam", "lr": 5e-3},
-            "epochs": 10,
+            "epochs": 8,
             "sample": {"prefix": PREFIXES[0], "characters": 50},
         },
     }

@@ -82,6 +82,7 @@ class Launcher:
                 self._watch()
         finally:
             self.stop()
+            sockets.remove(self.socket_path, self.data_dir)
 
     def _start(self) -> bool:
         """Whether all is ready; False when told to stop before.

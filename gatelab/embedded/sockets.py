@@ -6,6 +6,7 @@ import re
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from gatelab.embedded.errors import CannotStart
@@ -75,6 +76,14 @@ def broker_path(data_dir: Path, limit: int = MAX_SOCKET_PATH) -> Path:
             _make_private(path.parent)
             return path
     raise CannotStart(f"no path of at most {limit} bytes for the broker's socket; take a shorter --data-dir")
+
+
+def remove(path: Path, data_dir: Path) -> None:
+    """Remove the broker's socket, and its directory where that is not `data_dir`."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        if path.parent != data_dir:
+            path.parent.rmdir()
 
 
 def _fits(path: Path, limit: int) -> bool:

@@ -27,6 +27,9 @@ def test_other_paths_get_a_private_directory_that_is_found_again(temporary: Path
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert sockets.broker_path(Path(data_dir)) == path
     assert sockets.broker_path(Path(data_dir + "2")) != path
+    path.touch()
+    sockets.remove(path, Path(data_dir))
+    assert not path.parent.exists()
 
 
 def test_the_longest_path_that_fits_can_be_bound(folder: Path) -> None:
