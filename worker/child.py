@@ -49,10 +49,11 @@ class Child:
         if not self._at_work.acquire(blocking=False):
             return
         try:
-            while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
-                # torch comes in with the first run: the parent of this process must stay free of it.
-                from worker.slice import Slice
+            # torch comes in here, since the parent of this process must stay free of it; and before anything is
+            # claimed, since it may take longer than a lease that nobody renews yet.
+            from worker.slice import Slice
 
+            while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
                 Slice(self.store, self.settings, claim, self._stopping).run()
         except Unavailable as error:
             log.warning("the database cannot be reached", error=str(error))
