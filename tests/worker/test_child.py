@@ -1,0 +1,187 @@
+"""What a worker's child does: work, poll, reap, and leave in order. In this process, with no broker at all."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from gatelab.settings import Settings
+from gatelab.store import FINISHED, Store
+from gatelab.store.tables import runs
+from gatelab.training import Event, train
+from tests.store.conftest import claimed, expire
+from tests.worker.conftest import SPEC, eventually, only_run, queue, worker_settings
+from worker import child as children
+from worker import slice as slices
+from worker.child import Child
+from worker.stop import SharedFlag
+
+NEVER = 3600.0
+SOON = 0.01
+
+
+class Wakeups:
+    """Counts what would be sent. The first may fail, as it does with a broker that is away."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.broken = False
+
+    def __call__(self) -> None:
+        self.sent += 1
+        if self.broken:
+            self.broken = False
+            raise ConnectionError("no broker")
+
+
+@pytest.fixture
+def wakeups() -> Wakeups:
+    return Wakeups()
+
+
+@pytest.fixture(autouse=True)
+def stop_flag(monkeypatch: pytest.MonkeyPatch) -> SharedFlag:
+    """A flag of its own; and this process, which is no child, is not to die with whoever started the tests."""
+    flag = SharedFlag()
+    monkeypatch.setattr(children, "STOP", flag)
+    monkeypatch.setattr(children, "die_with_parent", lambda: None)
+    return flag
+
+
+@pytest.fixture
+def new_child(store: Store, database_url: str, settings: Settings, wakeups: Wakeups) -> Iterator[Any]:
+    """A function that makes a child whose duties, but for those it is given a time for, never come."""
+    made: list[Child] = []
+
+    def make(**seconds: float) -> Child:
+        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER} | seconds
+        made.append(Child(worker_settings(database_url, settings.data_dir, **times), wakeups))
+        return made[-1]
+
+    yield make
+    for child in made:
+        child.stop()
+
+
+def states(store: Store) -> list[str]:
+    return [run.state.value for run in store.runs.list().items]
+
+
+def test_work_trains_until_nothing_is_queued(store: Store, new_child: Any) -> None:
+    queue(store, SPEC | {"repeats": 3})
+    new_child(slice_seconds=1e-9).work()
+    assert states(store) == ["succeeded"] * 3
+    assert all(run.attempt > 1 for run in store.runs.list().items), "they took turns"
+
+
+def test_work_without_work_returns(store: Store, new_child: Any) -> None:
+    new_child().work()
+    assert states(store) == []
+
+
+def test_a_child_that_is_at_work_takes_up_nothing_else(
+    store: Store, new_child: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(store, SPEC | {"repeats": 2})
+    child = new_child()
+    seen: list[list[str]] = []
+
+    def ask_meanwhile(*arguments: Any, **options: Any) -> Iterator[Event]:
+        child.work()
+        other = threading.Thread(target=child.work)
+        other.start()
+        other.join()
+        seen.append(states(store))
+        yield from train(*arguments, **options)
+
+    monkeypatch.setattr(slices, "train", ask_meanwhile)
+    child.work()
+    assert seen == [["running", "queued"], ["succeeded", "running"]]
+
+
+def test_work_ends_quietly_where_the_database_is_away(tmp_path: Path, wakeups: Wakeups) -> None:
+    child = Child(worker_settings(f"sqlite:///{tmp_path}/missing/gatelab.db", tmp_path), wakeups)
+    with capture_logs() as logs:
+        child.work()
+        child.work()
+    assert [entry["event"] for entry in logs] == ["the database cannot be reached"] * 2, "it was tried twice"
+    child.stop()
+
+
+def test_an_idle_child_polls(store: Store, new_child: Any, wakeups: Wakeups) -> None:
+    child = new_child(poll_seconds=SOON)
+    child.start()
+    for _ in range(2):
+        queue(store)
+        eventually(lambda: store.queued() == 0, "the poller found the run")
+        eventually(lambda: store.runs.list().items[-1].state in FINISHED, "it was trained")
+    assert states(store) == ["succeeded", "succeeded"]
+    assert wakeups.sent == 0
+
+
+def test_a_child_takes_runs_from_silent_workers_and_wakes_others(
+    store: Store, new_child: Any, wakeups: Wakeups
+) -> None:
+    queue(store)
+    claim = claimed(store, "silent")
+    expire(store, claim.run_id)
+    new_child(reaper_seconds=SOON).start()
+    eventually(lambda: wakeups.sent == 1, "the reaper woke a worker")
+    assert states(store) == ["queued"]
+
+
+def test_a_child_wakes_workers_for_runs_that_wait(store: Store, new_child: Any, wakeups: Wakeups) -> None:
+    queue(store, SPEC | {"repeats": 3})
+    with store.database.write() as connection:
+        connection.execute(update(runs).values(woken_at=0.0))
+    new_child(rewake_seconds=SOON).start()
+    eventually(lambda: wakeups.sent >= 3, "each was announced again")
+
+
+def test_a_duty_outlives_a_broker_that_is_away(store: Store, new_child: Any, wakeups: Wakeups) -> None:
+    wakeups.broken = True
+    new_child(reaper_seconds=SOON).start()
+    for _ in range(2):
+        wakeups.sent = 0
+        queue(store)
+        expire(store, claimed(store, "silent").run_id)
+        eventually(lambda: wakeups.sent == 1, "the reaper did its duty")
+        claimed(store, "somebody")
+
+
+@pytest.mark.parametrize("how", ["stop", "flag"])
+def test_a_child_that_is_to_leave_leaves_its_run_to_others(
+    how: str, store: Store, new_child: Any, stop_flag: SharedFlag
+) -> None:
+    queue(store, epochs=100_000)
+    child = new_child(poll_seconds=SOON)
+    child.start()
+    eventually(lambda: states(store) == ["running"], "the run was taken up")
+    stop_flag.set() if how == "flag" else child.stop()
+    eventually(lambda: states(store) == ["queued"], "it was given back")
+    run = only_run(store)
+    assert store.checkpoints.find(run).step == store.runs.get(run).step
+    child.work()
+    assert states(store) == ["queued"], "who leaves takes up nothing"
+
+
+def test_a_child_that_has_stopped_has_stopped_its_duties(store: Store, new_child: Any, wakeups: Wakeups) -> None:
+    child = new_child(reaper_seconds=SOON, rewake_seconds=SOON, poll_seconds=SOON)
+    before = set(threading.enumerate())
+    child.start()
+    mine = set(threading.enumerate()) - before
+    assert {thread.name for thread in mine} == {"_reap", "_rewake", "work"}
+    child.stop()
+    for thread in mine:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+def test_a_child_is_known_by_its_host_and_process(store: Store, new_child: Any) -> None:
+    assert new_child().owner == f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,172 @@
+"""Real worker processes on a real broker: they start, are killed and are stopped, and every run is finished."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from gatelab.settings import Settings
+from gatelab.store import Run, State, Store
+from gatelab.store.migrate import upgrade
+from service.wakeups import Wakeups
+from tests import servers
+from tests.processes import free_port, read_log, running
+from tests.worker.conftest import TEXT, assert_as_trained_in_one_go, eventually, only_run, queue, train_all
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
+
+HASTE = {"LEASE_SECONDS": 3, "HEARTBEAT_SECONDS": 1, "REAPER_SECONDS": 0.5, "CHECKPOINT_SECONDS": 0.05, "THREADS": 1}
+NEVER = 3600
+LONG: dict[str, Any] = {"epochs": 80}
+"""320 steps, about a second: long enough to be interrupted in the middle."""
+ENDLESS: dict[str, Any] = {"epochs": 100_000}
+PATIENCE = 60
+
+
+class Workers:
+    """Worker processes that share a database and a queue of their own."""
+
+    def __init__(self, folder: Path, broker_url: str) -> None:
+        self.folder, self.broker_url = folder, broker_url
+        self.queue = f"gatelab-test-{uuid4().hex[:12]}"
+        self.settings = Settings.model_validate(self._options() | {"data_dir": folder, "threads": 1})
+
+    def _options(self) -> dict[str, Any]:
+        return {"database_url": self._database(), "broker_url": self.broker_url, "queue": self.queue}
+
+    def _database(self) -> str:
+        return f"sqlite:///{self.folder}/gatelab.db"
+
+    def start(self, *, poll: float = NEVER, **more: float) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """One worker. It looks at the database only when woken, unless it is told to poll."""
+        options = self._options() | HASTE | {"DATA_DIR": self.folder, "POLL_SECONDS": poll, "REWAKE_SECONDS": NEVER}
+        environment = {f"GATELAB_{name}".upper(): str(value) for name, value in (options | more).items()}
+        return running([sys.executable, "-m", "worker"], self.folder, environment=os.environ | environment)
+
+    def wake(self) -> None:
+        wakeups = Wakeups(self.settings)
+        wakeups.send()
+        wakeups.close()
+
+
+@pytest.fixture
+def workers(tmp_path: Path, redis_url: str) -> Iterator[Workers]:
+    workers = Workers(tmp_path, redis_url)
+    yield workers
+    with Redis.from_url(redis_url) as redis:
+        redis.delete(workers.queue, *redis.keys(f"_kombu.binding*{workers.queue}"))
+
+
+@pytest.fixture
+def store(workers: Workers) -> Iterator[Store]:
+    yield from a_store(workers)
+
+
+def a_store(workers: Workers) -> Iterator[Store]:
+    upgrade(workers.settings)
+    with Store(workers.settings) as store:
+        store.corpora.add("wells", TEXT)
+        yield store
+
+
+def wait_for(store: Store, run_id: str, workers: Workers, *states: State, step: int = 0) -> Run:
+    """The run, once it is in one of these states and has a checkpoint at or after `step`."""
+
+    def there() -> bool:
+        run = store.runs.get(run_id)
+        return run.state in states and run.step >= step
+
+    try:
+        eventually(there, f"the run was {' or '.join(states)}", PATIENCE)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the run is {store.runs.get(run_id)}\n{read_log(workers.folder)}") from None
+    return store.runs.get(run_id)
+
+
+def child_of(run: Run) -> int:
+    """The process that trains a run."""
+    assert run.owner is not None
+    return int(run.owner.rpartition(":")[2])
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def uses_torch(process: int) -> bool:
+    return "libtorch" in Path(f"/proc/{process}/maps").read_text()
+
+
+def test_a_wake_up_starts_training_in_a_child_that_alone_has_torch(store: Store, workers: Workers) -> None:
+    job = queue(store, **ENDLESS)
+    run_id = only_run(store)
+    with workers.start() as parent:
+        workers.wake()
+        run = wait_for(store, run_id, workers, State.RUNNING, step=1)
+        assert child_of(run) != parent.pid
+        assert (uses_torch(child_of(run)), uses_torch(parent.pid)) == (True, False)
+        store.jobs.cancel(job)
+        wait_for(store, run_id, workers, State.CANCELLED)
+    assert parent.returncode == 0, read_log(workers.folder)
+
+
+def test_a_worker_without_a_broker_finds_its_work(tmp_path: Path) -> None:
+    workers = Workers(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
+    for store in a_store(workers):
+        queue(store)
+        with workers.start(poll=0.2) as parent:
+            wait_for(store, only_run(store), workers, State.SUCCEEDED)
+        assert parent.returncode == 0, read_log(tmp_path)
+        assert_as_trained_in_one_go(store, only_run(store))
+
+
+def test_a_run_is_finished_though_its_child_is_killed(store: Store, workers: Workers) -> None:
+    """Nobody polls: the next child's reaper takes the run back and announces it."""
+    queue(store, **LONG)
+    with workers.start() as parent:
+        workers.wake()
+        run = wait_for(store, only_run(store), workers, State.RUNNING, step=1)
+        os.kill(child_of(run), signal.SIGKILL)
+        done = wait_for(store, run.id, workers, State.SUCCEEDED)
+        assert parent.poll() is None
+    assert done.attempt == 2
+    assert_as_trained_in_one_go(store, run.id)
+
+
+def test_a_child_dies_with_its_parent(store: Store, workers: Workers) -> None:
+    queue(store, **ENDLESS)
+    with workers.start(poll=0.2) as parent:
+        child = child_of(wait_for(store, only_run(store), workers, State.RUNNING, step=1))
+        assert is_alive(child)
+        parent.kill()
+        eventually(lambda: not is_alive(child), "the child has died", PATIENCE)
+
+
+@pytest.mark.parametrize("found_by", ["wake-up", "polling"])
+def test_a_worker_that_is_stopped_leaves_its_run_to_another(found_by: str, store: Store, workers: Workers) -> None:
+    queue(store, **LONG)
+    run_id = only_run(store)
+    poll = 0.2 if found_by == "polling" else NEVER
+    with workers.start(poll=poll) as first:
+        if found_by == "wake-up":
+            workers.wake()
+        wait_for(store, run_id, workers, State.RUNNING, step=1)
+        first.terminate()
+        assert first.wait(PATIENCE) == 0, read_log(workers.folder)
+    left = store.runs.get(run_id)
+    assert (left.state, left.owner) == (State.QUEUED, None), read_log(workers.folder)
+    assert store.checkpoints.find(run_id).step == left.step
+    train_all(store, workers.settings)
+    assert_as_trained_in_one_go(store, run_id)
