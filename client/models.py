@@ -93,6 +93,7 @@ class Run(Answer):
     sample: str | None = None
     error: RunError | None = None
     device: str | None = None
+    weights_sha256: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -1,5 +1,6 @@
 """Checkpoints: everything needed to go on bit-identically, or to generate. safetensors and JSON, never pickle."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -75,6 +76,14 @@ class Checkpoint:
             "position": json.dumps(asdict(self.position)),
         }
         return save(tensors, metadata)
+
+    def weights_sha256(self) -> str:
+        """The digest of the weights: of their names, types, shapes and bytes, in the order of the names."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.weights.items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Checkpoint":

@@ -4,6 +4,7 @@ GatelabError
 ├── InvalidInput            what was asked for is wrong: every problem names its path and what is allowed
 │   ├── InvalidSpec         a job or run spec
 │   ├── InvalidCorpus       a text that cannot be a corpus
+│   ├── IdempotencyKeyReused  a key that stands for another request
 │   └── InvalidRequest      anything else (a generate request, a cursor, ...)
 ├── TooLarge                well-formed, but over a configured limit
 ├── NotFound                no such corpus, job, run or checkpoint
@@ -72,6 +73,11 @@ class InvalidCorpus(InvalidInput):
 class InvalidRequest(InvalidInput):
     code = "invalid-request"
     title = "Invalid request"
+
+
+class IdempotencyKeyReused(InvalidInput):
+    code = "idempotency-key-reused"
+    title = "Idempotency key reused"
 
 
 class TooLarge(GatelabError):

@@ -118,7 +118,10 @@ class RunError(View):
 
 
 class Run(View):
-    """`sample` is the prefix of the spec and what the model made of it at the latest evaluation."""
+    """`sample` is the prefix of the spec and what the model made of it at the latest evaluation.
+
+    `weights_sha256` is the digest of the latest checkpoint's weights: equal digests, equal models.
+    """
 
     id: str
     job: str
@@ -133,6 +136,7 @@ class Run(View):
     sample: str | None
     error: RunError | None
     device: str | None
+    weights_sha256: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -153,6 +157,7 @@ class Run(View):
             sample=run.sample["prefix"] + run.sample["text"] if run.sample else None,
             error=RunError.model_validate(run.error) if run.error else None,
             device=run.device,
+            weights_sha256=run.weights_sha256,
             created_at=moment(run.created_at),
             started_at=moment_if(run.started_at),
             finished_at=moment_if(run.finished_at),

@@ -7,6 +7,8 @@ from worker.app import app
 
 
 def main() -> None:
+    # Threads that spin while they wait make training many times slower where other programs run too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app.worker_main(
         [
             "worker",

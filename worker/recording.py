@@ -55,7 +55,10 @@ class Recorder:
         begun, event = time.monotonic(), self._latest
         assert event is not None, "training reports its start before anything is recorded"
         self._pending.events.append(("progress", self._progress(event)))
-        flags = self._write(checkpoint=event.checkpoint().to_bytes(), next_state=next_state)
+        checkpoint = event.checkpoint()
+        flags = self._write(
+            checkpoint=checkpoint.to_bytes(), weights_sha256=checkpoint.weights_sha256(), next_state=next_state
+        )
         self._recorded_at = time.monotonic()
         self._cost = self._recorded_at - begun
         return flags

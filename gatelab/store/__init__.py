@@ -7,6 +7,7 @@ from gatelab.store.checkpoints import Checkpoint, CheckpointInfo
 from gatelab.store.claims import Claim, Flags
 from gatelab.store.corpora import Corpus
 from gatelab.store.events import Event
+from gatelab.store.idempotency import IdempotencyKey
 from gatelab.store.jobs import Job
 from gatelab.store.metrics import MetricRow
 from gatelab.store.pages import Page
@@ -25,6 +26,7 @@ __all__ = [
     "Corpus",
     "Event",
     "Flags",
+    "IdempotencyKey",
     "Job",
     "MetricRow",
     "Page",

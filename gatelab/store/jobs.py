@@ -12,6 +12,7 @@ from gatelab.store import events, pages, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
+from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id, new_ids
 from gatelab.store.pages import Page
 from gatelab.store.states import PRECEDENCE, State, job_state
@@ -47,15 +48,33 @@ class Job:
 _COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "created_at")]
 
 
+class _KeyTakenError(Exception):
+    """Rolls back a job whose idempotency key turned out to stand for another one."""
+
+
 class Jobs:
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
         self._blobs = blobs
 
-    def create(self, spec: JobSpec, corpus_id: str, specs: Sequence[RunSpec]) -> Job:
-        """A new job with one queued run for each of `specs`, which are claimed in this order.
+    def made_by(self, key: IdempotencyKey) -> Job | None:
+        """The job that an earlier request with this key made.
 
         Raises:
+            IdempotencyKeyReused: the key was used for another request.
+        """
+        with self._database.read() as connection:
+            job_id = find_job(connection, key)
+            return None if job_id is None else _get(connection, job_id)
+
+    def create(self, spec: JobSpec, corpus_id: str, specs: Sequence[RunSpec], key: IdempotencyKey | None = None) -> Job:
+        """A new job with one queued run for each of `specs`, which are claimed in this order.
+
+        Of any number of requests with the same `key`, at once or one after the other, the first makes the job and
+        all get it.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for another request.
             InvalidRequest: there is not a single run.
             NotFound: there is no such corpus.
         """
@@ -76,7 +95,13 @@ class Jobs:
                 _insert_runs(connection, job_id, corpus_id, specs)
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
+                if key is not None and not take(connection, key, job_id):
+                    raise _KeyTakenError
                 return _get(connection, job_id)
+        except _KeyTakenError:
+            assert key is not None
+            # It stands for the job of a request that was faster, unless that was deleted meanwhile.
+            return self.made_by(key) or self.create(spec, corpus_id, specs, key)
         except IntegrityError:
             raise NotFound("corpus", corpus_id) from None
 

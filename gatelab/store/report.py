@@ -22,6 +22,7 @@ class Report:
         step: optimizer steps since the run began.
         parameters: number of trainable parameters.
         device: name of what it is trained on.
+        weights_sha256: digest of the weights after `step`.
         summary: the latest evaluation, as the API shows it.
         checkpoint: bytes from which training goes on bit-identically after `step`.
         keep_checkpoints: how many of the latest checkpoints stay.
@@ -36,6 +37,7 @@ class Report:
     total_steps: int | None = None
     parameters: int | None = None
     device: str | None = None
+    weights_sha256: str | None = None
     metrics: Sequence[MetricRow] = ()
     samples: Sequence[SampleRow] = ()
     summary: Mapping[str, Any] | None = None
@@ -54,6 +56,7 @@ def run_columns(report: Report) -> dict[str, Any]:
         "total_steps": report.total_steps,
         "parameters": report.parameters,
         "device": report.device,
+        "weights_sha256": report.weights_sha256,
         "metrics": report.summary,
         "sample": asdict(report.samples[-1]) if report.samples else None,
         "error": report.error,

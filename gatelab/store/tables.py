@@ -108,6 +108,7 @@ runs = Table(
     _json("sample"),
     _json("error"),
     Column("device", String(200)),
+    Column("weights_sha256", String(64)),
     # The lease: who has the run, until when, and the fencing token that goes up with every claim.
     Column("owner", String(200)),
     Column("token", BigInteger, nullable=False, server_default="0"),
@@ -125,6 +126,16 @@ runs = Table(
     CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="state"),
     UniqueConstraint("job_id", "index"),
     Index(None, "state", "queued_at", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("caller", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    _id("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    _time("created_at", nullable=False, index=True),
 )
 
 metrics = Table(

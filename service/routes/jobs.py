@@ -26,9 +26,19 @@ WAKEUPS_PER_JOB = 16
 
 
 @router.post("", status_code=202)
-def create_job(spec: JobSpec, service: Service, response: Response, after: BackgroundTasks) -> Job:
-    """Queue the runs of a spec. Nothing is queued unless all of it is right."""
-    job = submit(service.store, service.settings.limits, spec)
+def create_job(
+    spec: JobSpec,
+    service: Service,
+    response: Response,
+    after: BackgroundTasks,
+    idempotency_key: Annotated[str | None, Header(pattern=r"^[\x21-\x7e]{1,255}$")] = None,
+) -> Job:
+    """Queue the runs of a spec. Nothing is queued unless all of it is right.
+
+    With an `Idempotency-Key`, a request that is sent again within 24 hours is answered with the job that the first
+    one made. The same key with another spec is refused.
+    """
+    job = submit(service.store, service.settings.limits, spec, idempotency_key)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return Job.of(job)
