@@ -1,5 +1,6 @@
 """/v1/runs on the wire: what was trained, and how well."""
 
+import json
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from gatelab.store import MetricRow, Report, State
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
+from service.views import RunMetrics
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, TEXT, Installation, problem
 from tests.store.conftest import claimed
@@ -143,3 +145,9 @@ def test_numbers_that_are_not_finite_are_null(service: Installation) -> None:
     stream = service.client.get(f"/v1/jobs/{claim.job_id}/events").text
     assert '"train_perplexity":null' in stream
     assert "Infinity" not in stream
+
+
+def test_an_answer_is_valid_json_whatever_the_store_says() -> None:
+    metrics = RunMetrics(train_perplexity=math.nan, validation_perplexity=math.inf, seconds=1.5)
+    found = json.loads(metrics.model_dump_json(), parse_constant=pytest.fail)
+    assert (found["train_perplexity"], found["validation_perplexity"], found["seconds"]) == (None, None, 1.5)
