@@ -19,6 +19,9 @@ from gatelab.text.tokenizers import Tokenizer, from_json
 
 FORMAT = "gatelab-checkpoint-1"
 
+METADATA = "gatelab"
+"""The metadata entry that holds spec, tokenizer and position as one JSON document."""
+
 
 @dataclass(frozen=True)
 class Position:
@@ -69,13 +72,14 @@ class Checkpoint:
         carried = {f"{layer}.{i}": t for layer, state in enumerate(self.carried) for i, t in enumerate(state)}
         groups = {"weights": self.weights, "optimizer": self.optimizer, "carried": carried}
         tensors = {f"{group}.{name}": t.contiguous() for group, named in groups.items() for name, t in named.items()}
-        metadata = {
+        document = {
             "format": FORMAT,
-            "spec": self.spec.model_dump_json(),
-            "tokenizer": json.dumps(self.tokenizer.to_json()),
-            "position": json.dumps(asdict(self.position)),
+            "spec": self.spec.model_dump(mode="json"),
+            "tokenizer": self.tokenizer.to_json(),
+            "position": asdict(self.position),
         }
-        return save(tensors, metadata)
+        # One entry: safetensors writes several in any order, and equal checkpoints are to have equal bytes.
+        return save(tensors, {METADATA: json.dumps(document, sort_keys=True)})
 
     def weights_sha256(self) -> str:
         """The digest of the weights: of their names, types, shapes and bytes, in the order of the names."""
@@ -92,13 +96,13 @@ class Checkpoint:
             CorruptCheckpoint: `data` is not what `to_bytes` writes.
         """
         try:
-            tensors, metadata = load(data), _metadata(data)
-            if metadata.get("format") != FORMAT:
-                raise CorruptCheckpoint(f"not a {FORMAT} file: format is {metadata.get('format')!r}")
+            tensors, document = load(data), _document(data)
+            if document.get("format") != FORMAT:
+                raise CorruptCheckpoint(f"not a {FORMAT} file: format is {document.get('format')!r}")
             return cls(
-                RunSpec.model_validate_json(metadata["spec"]),
-                from_json(json.loads(metadata["tokenizer"])),
-                _position(metadata["position"]),
+                RunSpec.model_validate(document["spec"]),
+                from_json(document["tokenizer"]),
+                _position(document["position"]),
                 _group(tensors, "weights"),
                 _group(tensors, "optimizer"),
                 _states(_group(tensors, "carried")),
@@ -120,17 +124,20 @@ class Checkpoint:
         return model.to(device)
 
 
-def _metadata(data: bytes) -> dict[str, Any]:
-    """The header's metadata: safetensors reads it from files only, so it is taken from the bytes."""
+def _document(data: bytes) -> dict[str, Any]:
+    """What `to_bytes` put into the header: safetensors reads it from files only, so it is taken from the bytes."""
     size = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + size]).get("__metadata__")
-    return metadata if isinstance(metadata, dict) else {}
+    if not isinstance(metadata, dict) or METADATA not in metadata:
+        raise ValueError(f"no {METADATA!r} in its metadata")
+    document = json.loads(metadata[METADATA])
+    return document if isinstance(document, dict) else {}
 
 
-def _position(text: str) -> Position:
-    position = Position(**json.loads(text))
+def _position(fields: Any) -> Position:
+    position = Position(**fields)
     if not all(isinstance(value, int | float) for value in asdict(position).values()):
-        raise ValueError(f"not a position: {text[:100]}")
+        raise ValueError(f"not a position: {str(fields)[:100]}")
     return position
 
 

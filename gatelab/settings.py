@@ -1,5 +1,6 @@
 """What an installation is told from outside, by `GATELAB_*` environment variables. Built once by a door, passed in."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatelab.errors import InvalidInput, Problem
-from gatelab.specs.base import problems
+from gatelab.specs.base import describe
 from gatelab.specs.limits import Limits
 
 WAKE_TASK = "gatelab.wake"
@@ -72,13 +73,13 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        found = problems(error.errors(include_url=False), {})
-        raise InvalidInput(Problem(_variable(fault.path), fault.message) for fault in found) from None
+        faults = error.errors(include_url=False)
+        raise InvalidInput(Problem(_variable(fault["loc"]), describe(fault)) for fault in faults) from None
 
 
-def _variable(path: str) -> str:
-    """The environment variable that sets the field at `path`."""
-    return ("GATELAB_" + path.replace(".", "__")).upper()
+def _variable(location: Sequence[int | str]) -> str:
+    """The environment variable that sets the field at `location`; empty where it is none alone."""
+    return ("GATELAB_" + "__".join(map(str, location))).upper() if location else ""
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:

@@ -5,11 +5,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gatelab.store import Checkpoint as Saved
 from gatelab.store import Store
 
 if TYPE_CHECKING:
     from gatelab.model import LanguageModel
     from gatelab.text import Tokenizer
+
+
+Key = tuple[str, int, str]
+"""Run, step and sha256."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +27,15 @@ class Loaded:
 
 
 class Models:
-    """A bounded cache of checkpoints by (run, step, sha256). torch is imported with the first one."""
+    """A bounded cache of checkpoints. torch is imported with the first one."""
 
     def __init__(self, store: Store, capacity: int = 8) -> None:
         self._store, self._capacity = store, capacity
-        self._loaded: OrderedDict[tuple[str, int, str], Loaded] = OrderedDict()
+        self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, run_id: str, step: int | Literal["latest"]) -> Loaded:
-        """The run's checkpoint at `step`.
+        """The run's checkpoint at `step`; of the latest ones, the newest that is intact.
 
         Raises:
             NotFound: no such run, or no checkpoint at that step.
@@ -38,23 +43,29 @@ class Models:
             CorruptCheckpoint: the stored bytes were changed.
         """
         info = self._store.checkpoints.find(run_id, step)
-        key = (run_id, info.step, info.sha256)
-        with self._lock:
-            if found := self._loaded.get(key):
-                self._loaded.move_to_end(key)
-                return found
-        loaded = self._load(run_id, info.step)
+        if found := self._find((run_id, info.step, info.sha256)):
+            return found
+        saved = self._store.checkpoints.get(run_id, step)
+        key = (run_id, saved.step, saved.sha256)
+        loaded = self._find(key) or _load(saved)
         with self._lock:
             self._loaded[key] = loaded
             while len(self._loaded) > self._capacity:
                 self._loaded.popitem(last=False)
         return loaded
 
-    def _load(self, run_id: str, step: int) -> Loaded:
-        import torch
+    def _find(self, key: Key) -> Loaded | None:
+        with self._lock:
+            if found := self._loaded.get(key):
+                self._loaded.move_to_end(key)
+            return found
 
-        from gatelab.checkpoint import Checkpoint
 
-        torch.set_num_threads(1)
-        checkpoint = Checkpoint.from_bytes(self._store.checkpoints.get(run_id, step).data)
-        return Loaded(step, checkpoint.model().eval(), checkpoint.tokenizer)
+def _load(saved: Saved) -> Loaded:
+    import torch
+
+    from gatelab.checkpoint import Checkpoint
+
+    torch.set_num_threads(1)
+    checkpoint = Checkpoint.from_bytes(saved.data)
+    return Loaded(saved.step, checkpoint.model().eval(), checkpoint.tokenizer)

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from gatelab import errors
-from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, InvalidSpec
-from gatelab.specs.base import problems
+from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, InvalidSpec, Problem
+from gatelab.specs.base import describe, problems
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -106,10 +106,11 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
         return response(details(not_json()))
     if isinstance(error.body, bytes):  # it was not read: its type is none that the route takes
         return response(details(InvalidRequest.at("", "send application/json")))
-    in_body = any(fault["loc"][:1] == ("body",) for fault in error.errors())
-    is_spec = in_body and request.url.path in SPEC_ROUTES
-    kind = InvalidSpec if is_spec else InvalidRequest
-    return response(details(kind(problems(faults, error.body if in_body else {}))))
+    if any(fault["loc"][0] != "body" for fault in error.errors()):
+        named = [Problem(".".join(map(str, fault["loc"])), describe(fault)) for fault in faults]
+        return response(details(InvalidRequest(named)))
+    kind = InvalidSpec if request.url.path in SPEC_ROUTES else InvalidRequest
+    return response(details(kind(problems(faults, error.body))))
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gatelab.checkpoint import FORMAT, Checkpoint, Position
+from gatelab.checkpoint import FORMAT, METADATA, Checkpoint, Position
 from gatelab.errors import CorruptCheckpoint
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, LstmSpec, RunSpec, parse
@@ -107,10 +107,10 @@ def test_any_safetensors_reader_can_read_it(checkpoint: Checkpoint, tmp_path: Pa
     path = tmp_path / "run.safetensors"
     path.write_bytes(checkpoint.to_bytes())
     with safe_open(path, framework="np") as file:
-        metadata = file.metadata()
+        document = json.loads(file.metadata()[METADATA])
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    assert metadata["format"] == FORMAT
-    assert parse(RunSpec, json.loads(metadata["spec"])) == checkpoint.spec
+    assert document["format"] == FORMAT
+    assert parse(RunSpec, document["spec"]) == checkpoint.spec
     for name, value in checkpoint.weights.items():
         np.testing.assert_array_equal(found[f"weights.{name}"], value.numpy())
 
@@ -170,20 +170,42 @@ NEVER_RIGHT: list[object] = [None, 3, "x", [], [1], {"kind": "bpe"}, {"corpus": 
 @pytest.mark.parametrize("field", ["spec", "tokenizer", "position"])
 @pytest.mark.parametrize("value", NEVER_RIGHT, ids=repr)
 def test_metadata_of_another_shape_is_refused(field: str, value: object) -> None:
-    assert opened(with_metadata(**{field: json.dumps(value)})) is None
+    assert opened(with_metadata(json.dumps(DOCUMENT | {field: value}))) is None
 
 
-def with_metadata(**fields: str | None) -> bytes:
-    """The whole checkpoint with some of its metadata replaced, or left out for None."""
-    header = json.loads(WHOLE[8:HEADER])
-    metadata = header["__metadata__"] | fields
-    return save(load(WHOLE), {name: value for name, value in metadata.items() if value is not None})
+DOCUMENT = json.loads(json.loads(WHOLE[8:HEADER])["__metadata__"][METADATA])
+
+
+def with_metadata(document: str) -> bytes:
+    """The whole checkpoint with another document in its metadata."""
+    return save(load(WHOLE), {METADATA: document})
 
 
 @pytest.mark.parametrize("field", ["format", "spec", "tokenizer", "position"])
-def test_missing_or_senseless_metadata_is_refused(field: str) -> None:
-    for value in (None, "", "{", "\0", "[" * 100_000):
-        assert opened(with_metadata(**{field: value})) is None
+def test_missing_metadata_is_refused(field: str) -> None:
+    less = {name: value for name, value in DOCUMENT.items() if name != field}
+    assert opened(with_metadata(json.dumps(less))) is None
+
+
+@pytest.mark.parametrize("document", ["", "{", "\0", "[" * 100_000, "[]", "null"], ids=len)
+def test_senseless_metadata_is_refused(document: str) -> None:
+    assert opened(with_metadata(document)) is None
+
+
+def test_equal_checkpoints_have_equal_bytes(checkpoint: Checkpoint) -> None:
+    assert len({checkpoint.to_bytes() for _ in range(20)}) == 1
+
+
+def test_the_digest_of_the_weights_tells_models_apart(checkpoint: Checkpoint) -> None:
+    digest = checkpoint.weights_sha256()
+    assert Checkpoint.from_bytes(checkpoint.to_bytes()).weights_sha256() == digest
+    assert replace(checkpoint, position=Position(step=7), optimizer={}).weights_sha256() == digest
+    name, value = next(iter(checkpoint.weights.items()))
+    other = value.clone()
+    other.view(-1)[0] += 1
+    assert replace(checkpoint, weights={**checkpoint.weights, name: other}).weights_sha256() != digest
+    renamed = {("x" if key == name else key): tensor for key, tensor in checkpoint.weights.items()}
+    assert replace(checkpoint, weights=renamed).weights_sha256() != digest
 
 
 @pytest.mark.parametrize("metadata", [b"", b',"__metadata__":null', b',"__metadata__":{}'])
@@ -194,7 +216,7 @@ def test_a_file_without_metadata_is_refused(metadata: bytes) -> None:
 
 def test_a_later_format_is_refused_by_name() -> None:
     with pytest.raises(CorruptCheckpoint, match="gatelab-checkpoint-99"):
-        Checkpoint.from_bytes(with_metadata(format="gatelab-checkpoint-99"))
+        Checkpoint.from_bytes(with_metadata(json.dumps(DOCUMENT | {"format": "gatelab-checkpoint-99"})))
 
 
 @pytest.mark.parametrize("name", ["carried.x.y", "carried.", "carried.0x.1"])

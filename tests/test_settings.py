@@ -127,8 +127,9 @@ def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(("name", "text"), [("HIDDEN", "0"), ("COLOUR", "3")])
 def test_a_wrong_limit_is_refused(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"GATELAB_LIMITS__{name}", text)
-    with pytest.raises(InvalidInput, match=name):
+    with pytest.raises(InvalidInput) as refusal:
         load()
+    assert [problem.path for problem in refusal.value.problems] == [f"GATELAB_LIMITS__{name}"]
 
 
 @pytest.mark.parametrize(("lease", "heartbeat"), [(9.9, 5), (30, 15.1), (1, 5)])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from gatelab.embedded.orphans import die_with_parent
-from gatelab.errors import Unavailable
+from gatelab.errors import InvalidInput, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Store
 from worker.stop import STOP
@@ -51,12 +51,15 @@ class Child:
         try:
             # torch comes in here, since the parent of this process must stay free of it; and before anything is
             # claimed, since it may take longer than a lease that nobody renews yet.
-            from worker.slice import Slice
+            from worker.slice import Slice, choose_device
 
+            choose_device(self.settings.device)  # a worker that cannot train takes no run
             while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
                 Slice(self.store, self.settings, claim, self._stopping).run()
         except Unavailable as error:
             log.warning("the database cannot be reached", error=str(error))
+        except InvalidInput as error:
+            log.error("this worker takes no runs", error=str(error))
         finally:
             self._at_work.release()
 

@@ -8,7 +8,7 @@ import structlog
 import torch
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.errors import GatelabError, LeaseLost, Unavailable
+from gatelab.errors import CorruptCheckpoint, GatelabError, InvalidInput, LeaseLost, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Claim, State, Store
 from gatelab.text import Corpus
@@ -80,14 +80,29 @@ class Slice:
         return Corpus(corpus.name, self.store.corpora.text(self.claim.corpus_id))
 
     def _latest(self) -> Checkpoint | None:
-        if self.claim.step == 0:
-            return None
-        return Checkpoint.from_bytes(self.store.checkpoints.get(self.claim.run_id).data)
+        """The newest checkpoint that is intact. Those after it are given up."""
+        while self.claim.step > 0:
+            try:
+                data = self.store.checkpoints.get(self.claim.run_id, self.claim.step).data
+            except CorruptCheckpoint as error:
+                log.warning("gave up a checkpoint", run=self.claim.run_id, error=str(error))
+                self.claim = self.recorder.claim = self.store.claims.fall_back(self.claim)
+            else:
+                return Checkpoint.from_bytes(data)
+        return None
 
 
 def choose_device(wanted: str) -> torch.device:
-    """`auto` takes the GPU where there is one."""
-    return torch.device("cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu"))
+    """`auto` takes the GPU where there is one.
+
+    Raises:
+        InvalidInput: a GPU is asked for by name, and there is none.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise InvalidInput.at("GATELAB_DEVICE", "is cuda, but PyTorch finds no CUDA device here; use auto or cpu")
+    return torch.device("cuda")
 
 
 def describe(device: torch.device) -> str:

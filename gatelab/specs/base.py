@@ -48,25 +48,28 @@ def parse(kind: type[AnySpec], data: object) -> AnySpec:
 
 def problems(faults: Iterable[Mapping[str, Any]], data: object) -> list[Problem]:
     """pydantic's faults in the user's words: paths of the input `data`, without the tags of unions."""
-    return list(dict.fromkeys(Problem(input_path(fault["loc"], data), _message(fault)) for fault in faults))
+    return list(dict.fromkeys(Problem(_input_path(fault, data), describe(fault)) for fault in faults))
 
 
-def input_path(location: Sequence[int | str], data: object) -> str:
-    """The dotted path in `data` of a pydantic location, which also holds union tags and type names."""
+def _input_path(fault: Mapping[str, Any], data: object) -> str:
+    """The dotted path in `data` of a pydantic fault, whose location also holds union tags and type names."""
     path: list[str] = []
     here = data
-    for depth, key in enumerate(location):
+    for key in fault["loc"]:
         if isinstance(here, Mapping) and key in here:
             here = here[key]
         elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(key, int):
             here = here[key] if key < len(here) else None
-        elif not (isinstance(here, Mapping) and depth == len(location) - 1):
+        else:
             continue  # a tag: not something the user wrote
         path.append(str(key))
+    if fault["type"] == "missing" and fault["loc"]:
+        path.append(str(fault["loc"][-1]))
     return ".".join(path)
 
 
-def _message(fault: Mapping[str, Any]) -> str:
+def describe(fault: Mapping[str, Any]) -> str:
+    """What is wrong, and what is allowed, in a line."""
     message: str = fault["msg"]
     match fault["type"]:
         case "extra_forbidden":

@@ -2,11 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from gatelab.specs.base import Spec, Text
 
 StopString = Annotated[Text, Field(min_length=1, max_length=1000)]
+
+
+CheckpointName = Annotated[
+    Annotated[int, Tag("step")] | Annotated[Literal["latest"], Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "step"),
+]
 
 
 class Sampling(Spec):
@@ -34,5 +40,5 @@ class GenerateRequest(Sampling):
     """The body of POST /v1/runs/{id}/generate."""
 
     prompt: Text = ""
-    checkpoint: int | Literal["latest"] = Field("latest", description="a step that has a checkpoint")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
     stream: bool = Field(False, description="answer with server-sent events, one a piece of text")

@@ -50,6 +50,10 @@ class Tokenizer(ABC):
         """Ids of `text`. What is not in the vocabulary becomes `<unk>`."""
 
     @abstractmethod
+    def characters_in(self, ids: Ids) -> int:
+        """How many characters of text `ids` stand for."""
+
+    @abstractmethod
     def decoder(self) -> Callable[[int], str]:
         """A function from the next id to the text that it completes (empty inside a character of many bytes)."""
 
@@ -86,6 +90,9 @@ class CharTokenizer(Tokenizer):
         original = ids if self.normalize == "none" else self._lookup("".join(text.lower().split()))
         return Encoded(ids, len(clean), int((original == UNKNOWN).sum()))
 
+    def characters_in(self, ids: Ids) -> int:
+        return len(ids)
+
     def _lookup(self, text: str) -> Ids:
         """Ids of the characters of `text`, by binary search in the sorted vocabulary."""
         points, known = _code_points(text), _code_points(self.characters)
@@ -114,6 +121,10 @@ class ByteTokenizer(Tokenizer):
     def encode(self, text: str) -> Encoded:
         ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + SPECIALS
         return Encoded(ids, len(text), 0)
+
+    def characters_in(self, ids: Ids) -> int:
+        # Every character has one byte that is not of the form 10xxxxxx.
+        return int((((ids - SPECIALS) & 0b1100_0000) != 0b1000_0000).sum())
 
     def decoder(self) -> Callable[[int], str]:
         utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -47,7 +47,6 @@ class Windows:
         num_steps: length of the longest window.
         per_batch: how many windows are read side by side.
         carried: windows w and w + per_batch adjoin: the hidden state goes from one to the next.
-        tokens_per_character: of the text the windows come from.
     """
 
     ids: Ids
@@ -56,11 +55,15 @@ class Windows:
     num_steps: int
     per_batch: int
     carried: bool
-    tokens_per_character: float
 
     @property
     def batches(self) -> int:
         return -(-len(self.starts) // self.per_batch)
+
+    @cached_property
+    def scored(self) -> Ids:
+        """All targets, window by window."""
+        return np.concatenate([self.ids[a + 1 : b + 1] for a, b in zip(self.starts, self.ends, strict=True)])
 
     def batch(self, index: int, order: Ids | None = None) -> Batch:
         """Batch `index` of the windows in `order` (default: as they stand)."""
@@ -95,15 +98,14 @@ def prepare(spec: RunSpec, corpus: Corpus) -> Data:
         InvalidSpec: the corpus is too short for these windows; the message says how long it is.
     """
     tokenizer = train_tokenizer(spec.tokenizer, corpus.text)
-    encoded = tokenizer.encode(corpus.text)
-    check_length(spec, len(encoded.ids))
-    ratio = len(encoded.ids) / encoded.characters
+    ids = tokenizer.encode(corpus.text).ids
+    check_length(spec, len(ids))
     windows = spec.training.windows
     if windows.train is not None and windows.validation is not None:
-        return Data(tokenizer, *_numbered(spec, encoded.ids, windows.train, windows.validation, ratio), None)
+        return Data(tokenizer, *_numbered(spec, ids, windows.train, windows.validation), None)
     # Each part begins anew: no window reads over a border, and every text starts with <bos>.
-    train, validation, test = (_with_begin(part) for part in np.split(encoded.ids, _borders(len(encoded.ids))))
-    return Data(tokenizer, _training(spec, train, ratio), _whole(spec, validation, ratio), _whole(spec, test, ratio))
+    train, validation, test = (_with_begin(part) for part in np.split(ids, _borders(len(ids))))
+    return Data(tokenizer, _training(spec, train), _whole(spec, validation), _whole(spec, test))
 
 
 def check_length(spec: RunSpec, tokens: int) -> None:
@@ -138,31 +140,31 @@ def batch_order(windows: Windows, shuffle: np.random.Generator) -> Ids | None:
     return None if windows.carried else shuffle.permutation(len(windows.starts))
 
 
-def _training(spec: RunSpec, ids: Ids, ratio: float) -> Windows:
+def _training(spec: RunSpec, ids: Ids) -> Windows:
     training = spec.training
     if training.carry_state:
-        return _streams(ids, training.num_steps, training.batch_size, ratio)
+        return _streams(ids, training.num_steps, training.batch_size)
     stride = training.windows.stride or training.num_steps
     starts = np.arange(0, len(ids) - training.num_steps, stride)
-    return _spans(ids, starts, training.num_steps, training.batch_size, ratio)
+    return _spans(ids, starts, training.num_steps, training.batch_size)
 
 
-def _whole(spec: RunSpec, ids: Ids, ratio: float) -> Windows:
+def _whole(spec: RunSpec, ids: Ids) -> Windows:
     """Windows that score every token of a held-out text exactly once, read as in training."""
     num_steps = spec.training.num_steps
     if spec.training.carry_state:
-        return _streams(ids, num_steps, min(_side_by_side(num_steps), spec.training.batch_size), ratio)
-    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, _side_by_side(num_steps), ratio)
+        return _streams(ids, num_steps, min(_side_by_side(num_steps), spec.training.batch_size))
+    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, _side_by_side(num_steps))
 
 
-def _numbered(spec: RunSpec, ids: Ids, train: int, validation: int, ratio: float) -> tuple[Windows, Windows]:
+def _numbered(spec: RunSpec, ids: Ids, train: int, validation: int) -> tuple[Windows, Windows]:
     num_steps, batch_size = spec.training.num_steps, spec.training.batch_size
     ids = _with_begin(ids)
     starts = np.arange(0, len(ids) - num_steps, spec.training.windows.stride or num_steps)
     held_out = starts[train : train + validation]
     return (
-        _spans(ids, starts[:train], num_steps, batch_size, ratio),
-        _spans(ids, held_out, num_steps, _side_by_side(num_steps), ratio),
+        _spans(ids, starts[:train], num_steps, batch_size),
+        _spans(ids, held_out, num_steps, _side_by_side(num_steps)),
     )
 
 
@@ -171,13 +173,13 @@ def _side_by_side(num_steps: int) -> int:
     return max(1, min(1024, EVALUATION_TOKENS // num_steps))
 
 
-def _spans(ids: Ids, starts: NDArray[np.int_], num_steps: int, per_batch: int, ratio: float) -> Windows:
+def _spans(ids: Ids, starts: NDArray[np.int_], num_steps: int, per_batch: int) -> Windows:
     starts = starts.astype(np.int64)
     ends = np.minimum(starts + num_steps, len(ids) - 1)
-    return Windows(ids, starts, ends, num_steps, per_batch, False, ratio)
+    return Windows(ids, starts, ends, num_steps, per_batch, carried=False)
 
 
-def _streams(ids: Ids, num_steps: int, streams: int, ratio: float) -> Windows:
+def _streams(ids: Ids, num_steps: int, streams: int) -> Windows:
     """The text as `streams` long pieces read side by side, each cut into windows that adjoin."""
     scored = len(ids) - 1
     # Enough tokens a stream that every stream's last window holds at least one.
@@ -187,7 +189,7 @@ def _streams(ids: Ids, num_steps: int, streams: int, ratio: float) -> Windows:
     offsets = np.arange(rows)[:, None] * num_steps
     starts = np.minimum(borders[:-1] + offsets, borders[1:])
     ends = np.minimum(starts + num_steps, borders[1:])
-    return Windows(ids, starts.ravel(), ends.ravel(), num_steps, streams, True, ratio)
+    return Windows(ids, starts.ravel(), ends.ravel(), num_steps, streams, carried=True)
 
 
 def _with_begin(ids: Ids) -> Ids:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gatelab.model import LanguageModel
+from gatelab.text import Tokenizer
 from gatelab.text.windows import IGNORED, Batch, Windows
 
 
@@ -42,6 +43,6 @@ def perplexity(loss: float) -> float:
         return math.inf
 
 
-def bits_per_character(loss: float, windows: Windows) -> float:
-    """The loss in bits per character of the text: comparable between tokenizers."""
-    return loss / math.log(2) * windows.tokens_per_character
+def bits_per_character(loss: float, windows: Windows, tokenizer: Tokenizer) -> float:
+    """The loss in bits per character of the scored text: comparable between tokenizers."""
+    return loss / math.log(2) * len(windows.scored) / max(1, tokenizer.characters_in(windows.scored))

@@ -16,7 +16,7 @@ from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
 from gatelab.text import Batch, Corpus, prepare
-from gatelab.text.windows import batch_order
+from gatelab.text.windows import Windows, batch_order
 from gatelab.training.evaluation import bits_per_character, evaluate, tensors, total_loss
 from gatelab.training.events import Evaluated, Event, Started, Stepped
 from gatelab.training.optimizers import build_optimizer, optimizer_state, restore_optimizer
@@ -34,7 +34,7 @@ def train(
 
     Raises:
         InvalidSpec: the corpus is too short for the spec's windows.
-        Diverged: a loss is not finite. The weights of the last event's checkpoint are from before.
+        Diverged: a loss is not finite.
     """
     trainer = Trainer(spec, corpus, torch.device(device))
     if resume is not None:
@@ -42,6 +42,7 @@ def train(
     yield Started(trainer.position, trainer.checkpoint, trainer.model.parameter_count(), trainer.total_steps)
     while trainer.position.epoch < spec.training.epochs:
         yield from trainer.epoch()
+        trainer.check_evaluation()
 
 
 class Trainer:
@@ -56,6 +57,7 @@ class Trainer:
         self.optimizer = build_optimizer(spec.training.optimizer, self.model.parameters())
         self.position = Position()
         self.carried: ModelState = ()
+        self.validation_loss = 0.0
 
     @property
     def total_steps(self) -> int:
@@ -122,7 +124,7 @@ class Trainer:
 
     def _finish_epoch(self) -> Evaluated:
         begun, at, data = time.perf_counter(), self.position, self.data
-        validation = evaluate(self.model, data.validation)
+        validation = self.validation_loss = evaluate(self.model, data.validation)
         last = at.epoch + 1 == self.spec.training.epochs
         test = evaluate(self.model, data.test) if last and data.test else None
         sample = self._sample()
@@ -140,11 +142,22 @@ class Trainer:
             self.checkpoint,
             train_loss=at.epoch_loss / at.epoch_tokens,
             validation_loss=validation,
-            bits_per_character=bits_per_character(validation, data.validation),
+            bits_per_character=self._bits(validation, data.validation),
             test_loss=test,
-            test_bits_per_character=bits_per_character(test, data.test) if test is not None and data.test else None,
+            test_bits_per_character=self._bits(test, data.test) if test is not None and data.test else None,
             sample=sample,
         )
+
+    def _bits(self, loss: float, windows: Windows) -> float:
+        return bits_per_character(loss, windows, self.data.tokenizer)
+
+    def check_evaluation(self) -> None:
+        """
+        Raises:
+            Diverged: the last evaluation's loss was not finite.
+        """
+        if not math.isfinite(self.validation_loss):
+            raise Diverged(f"the validation loss is {self.validation_loss} after epoch {self.position.epoch}")
 
     def _sample(self) -> str | None:
         how = self.spec.training.sample

@@ -191,9 +191,11 @@ def test_an_evaluation_reads_no_more_at_once_than_its_bound(num_steps: int) -> N
         assert batch.inputs.size <= max(EVALUATION_TOKENS, num_steps)
 
 
-def test_bits_per_character_counts_the_bytes_of_a_character() -> None:
-    spec = parse(RunSpec, {"corpus": "x", "tokenizer": {"kind": "byte"}})
-    assert prepare(spec, Corpus("x", "aé文🙂" * 50)).train.tokens_per_character == (1 + 2 + 3 + 4) / 4
+@pytest.mark.parametrize("carry", [False, True])
+def test_what_is_scored_are_all_targets(carry: bool) -> None:
+    data = prepare(spec_of(num_steps=7, carry_state=carry), Corpus("x", "abcdefg" * 50))
+    targets = np.concatenate([batch.targets[batch.targets != IGNORED] for batch in data.validation])
+    assert sorted(data.validation.scored) == sorted(targets)
 
 
 # -- The order ----------------------------------------------------------------------------------------------------

@@ -86,10 +86,19 @@ def test_perplexity_of_what_overflows_is_infinite() -> None:
 @pytest.mark.parametrize(("text", "bytes_each"), [("abcd", 1), ("éüßñ", 2), ("文字文字", 3), ("🙂🎉🙂🚀", 4)])
 def test_bits_per_character_count_all_bytes_of_a_character(text: str, bytes_each: int) -> None:
     spec = parse(RunSpec, {"corpus": "x", "tokenizer": {"kind": "byte"}})
-    windows = prepare(spec, Corpus("x", text * 50)).validation
+    data = prepare(spec, Corpus("x", text * 50))
+    windows = data.validation
     model = LanguageModel(spec.model, 258)  # all parameters are zero: every byte costs log2(258) bits
-    found = bits_per_character(evaluate(model, windows), windows)
+    found = bits_per_character(evaluate(model, windows), windows, data.tokenizer)
     assert found == pytest.approx(bytes_each * math.log2(258), rel=1e-6)
+
+
+def test_bits_per_character_count_the_characters_of_the_scored_part() -> None:
+    spec = parse(RunSpec, {"corpus": "x", "tokenizer": {"kind": "byte"}})
+    data = prepare(spec, Corpus("x", "a" * 2400 + "文" * 200))  # validation and test are "文" alone
+    assert data.test is not None
+    for windows in (data.validation, data.test):
+        assert bits_per_character(math.log(2), windows, data.tokenizer) == 3
 
 
 # -- One step, by hand --------------------------------------------------------------------------------------------

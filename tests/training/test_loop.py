@@ -14,7 +14,7 @@ from gatelab.specs import RunSpec
 from gatelab.text import prepare
 from gatelab.text.tokenizers import SPECIALS
 from gatelab.text.windows import IGNORED, batch_order
-from gatelab.training import Evaluated, Started, Stepped, train
+from gatelab.training import Evaluated, Event, Started, Stepped, train
 from gatelab.training.evaluation import tensors, total_loss
 from tests.randomized import CELLS, cell_name
 from tests.training.runs import corpus, evaluations, spec_of
@@ -169,6 +169,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step(time_machine: 
         {"cell": {"kind": "rnn", "activation": "relu"}, "layers": 2, "init": {"normal": 1}},
         optimizer={"kind": "sgd", "lr": 1000, "momentum": 0.99},
         clip_norm=None,
+        batch_size=2,
         epochs=1000,
         sample=None,
     )
@@ -177,6 +178,22 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step(time_machine: 
         losses.extend(event.loss for event in train(spec, corpus(time_machine)) if isinstance(event, Stepped))
     assert all(map(math.isfinite, losses))
     assert f"at step {len(losses) + 1} " in str(diverged.value)
+
+
+def test_a_run_whose_last_step_breaks_the_weights_has_not_succeeded() -> None:
+    spec = spec_of(
+        {"cell": {"kind": "rnn", "activation": "relu"}, "init": {"normal": 10}},
+        num_steps=16,
+        batch_size=1000,
+        optimizer={"kind": "sgd", "lr": 1000},
+        clip_norm=None,
+        epochs=1,
+        sample=None,
+    )
+    events: list[Event] = []
+    with pytest.raises(Diverged, match="the validation loss is nan after epoch 1"):
+        events.extend(train(spec, corpus("the cat sat on the mat. " * 100)))
+    assert isinstance(events[-1], Evaluated), "what was measured is reported first"
 
 
 # -- Dropout ------------------------------------------------------------------------------------------------------

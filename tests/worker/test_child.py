@@ -114,6 +114,19 @@ def test_work_ends_quietly_where_the_database_is_away(tmp_path: Path, wakeups: W
     child.stop()
 
 
+def test_a_worker_without_the_gpu_it_is_to_use_takes_no_run(
+    store: Store, database_url: str, tmp_path: Path, wakeups: Wakeups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    queue(store)
+    child = Child(worker_settings(database_url, tmp_path, device="cuda"), wakeups)
+    with capture_logs() as logs:
+        child.work()
+    child.stop()
+    assert store.runs.get(only_run(store)).attempt == 0
+    assert [entry["event"] for entry in logs] == ["this worker takes no runs"]
+
+
 def test_an_idle_child_polls(store: Store, new_child: Any, wakeups: Wakeups) -> None:
     child = new_child(poll_seconds=SOON)
     child.start()

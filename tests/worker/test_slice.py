@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gatelab.checkpoint import Checkpoint
+from gatelab.errors import InvalidInput
 from gatelab.settings import Settings
 from gatelab.store import Report, State, Store
 from gatelab.training import Event, train
@@ -172,7 +173,10 @@ def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert choose_device("auto") == torch.device(expected)
         assert choose_device("cpu") == torch.device("cpu")
-        assert choose_device("cuda") == torch.device("cuda")
+    assert choose_device("cuda") == torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InvalidInput, match="GATELAB_DEVICE"):
+        choose_device("cuda")
 
 
 def test_a_run_says_that_it_was_trained_on_the_cpu() -> None:
