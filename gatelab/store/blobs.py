@@ -46,11 +46,16 @@ class Blobs:
         with _reachable():
             folder.mkdir(parents=True, exist_ok=True)
             temporary = folder / f"{name.file}.tmp"
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(folder / name.file)
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.rename(folder / name.file)
+            except OSError:
+                # Half a checkpoint is of no use, least of all on a disk that is full.
+                temporary.unlink(missing_ok=True)
+                raise
             for directory in (folder, self._folder, self._folder.parent):
                 _sync(directory)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,14 +81,23 @@ class Checkpoints:
         return CheckpointInfo(**row)
 
     def get(self, run_id: str, step: int | Literal["latest"] = "latest") -> Checkpoint:
-        """One checkpoint, by default the latest.
+        """One checkpoint, by default the latest whose bytes are those that were saved.
 
         Raises:
             NotFound: there is no such run, or no checkpoint of that step.
             NoCheckpoint: the run has none at all.
-            CorruptCheckpoint: the bytes are not those that were saved.
+            CorruptCheckpoint: the bytes are not those that were saved; of the latest, and of all before it.
             Unavailable: its file cannot be reached.
         """
+        try:
+            return self._read(run_id, step)
+        except CorruptCheckpoint:
+            for info in reversed(self.list(run_id) if step == "latest" else ()):
+                with suppress(CorruptCheckpoint, NotFound):
+                    return self._read(run_id, info.step)
+            raise
+
+    def _read(self, run_id: str, step: int | Literal["latest"]) -> Checkpoint:
         for _look in range(_LOOKS):
             with self._database.read() as connection:
                 row = _row(connection, run_id, step, [*checkpoints.c])
@@ -104,7 +114,7 @@ def save(connection: Connection, saved: Saved, *, epoch: int, keep: int) -> None
     """Write the row of a checkpoint, in place of one of the same step, and delete all but the latest `keep`."""
     name = saved.name
     of_run = checkpoints.c.run_id == name.run_id
-    connection.execute(delete(checkpoints).where(of_run, checkpoints.c.step == name.step))
+    discard(connection, name.run_id, name.step)
     connection.execute(
         insert(checkpoints).values(
             run_id=name.run_id,
@@ -120,6 +130,11 @@ def save(connection: Connection, saved: Saved, *, epoch: int, keep: int) -> None
     kept = select(checkpoints.c.step).where(of_run).order_by(checkpoints.c.step.desc()).limit(keep)
     oldest = min(connection.scalars(kept))
     connection.execute(delete(checkpoints).where(of_run, checkpoints.c.step < oldest))
+
+
+def discard(connection: Connection, run_id: str, step: int) -> None:
+    """Delete the row of a checkpoint."""
+    connection.execute(delete(checkpoints).where(checkpoints.c.run_id == run_id, checkpoints.c.step == step))
 
 
 def latest(connection: Connection, run_id: str) -> tuple[int, int] | None:

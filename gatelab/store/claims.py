@@ -8,7 +8,7 @@ than its lease, and whose run was given to another one, hits no row and writes n
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, case, delete, func, select, true, update
@@ -119,11 +119,32 @@ class Claims:
             to = settle(State.QUEUED, cancel=flags.cancel, pause=flags.pause)
             move(connection, runs.c.id == claim.run_id, to, reason="released")
 
+    def fall_back(self, claim: Claim) -> Claim:
+        """Give up the claim's checkpoint, whose bytes are not those that were saved, for the one before it.
+
+        What was recorded after that one is deleted, since it will be done again. This alone takes the visible step
+        of a run back; an event says so.
+
+        Returns:
+            The claim, at the newest checkpoint that is left or at the start of the run.
+
+        Raises:
+            LeaseLost: the run is no longer this claim's.
+            Unavailable: the database cannot be reached.
+        """
+        with self._database.write() as connection:
+            self._fenced(connection, claim, {"weights_sha256": None})
+            checkpoints.discard(connection, claim.run_id, claim.step)
+            step, epoch = _rewind(connection, claim.run_id)
+            data = {"step": claim.step, "resumed_from": step}
+            events.append(connection, claim.job_id, [("checkpoint_corrupt", claim.run_id, data)])
+        return replace(claim, step=step, epoch=epoch)
+
     def record(self, claim: Claim, report: Report) -> Flags:
         """Write what came of training, all of it or nothing, renew the lease and make the run's next move.
 
-        A database that is away is waited for, for two leases. If the connection is lost during the commit, the
-        database is asked whether it happened before anything is written again.
+        A database that is away is waited for, for two leases. If the connection is lost during the commit, nothing
+        is written again before it is sure that the commit did not happen, and will not.
 
         Raises:
             LeaseLost: the run is no longer this claim's; nothing was written.
@@ -132,23 +153,22 @@ class Claims:
         """
         mark = new_id("report")
         saved = self._save_file(claim, report)
-
-        def write() -> Flags:
-            return self._write(claim, report, saved, mark)
-
+        decided = True
         try:
-            try:
-                return write()
-            except Unavailable:
-                return retrying(lambda: self._landed(claim, mark) or write(), seconds=2 * self._lease)
+            return retrying(lambda: self._write(claim, report, saved, mark), seconds=2 * self._lease)
+        except Unavailable:
+            decided = False  # a commit may be under way still: its file must be there if it lands
+            raise
         except IntegrityError as error:
             raise Conflict(f"run {claim.run_id} has already recorded one of these steps") from error
         finally:
-            if saved is not None:
+            if saved is not None and decided:
                 self._sweep(claim)
 
     def _write(self, claim: Claim, report: Report, saved: Saved | None, mark: str) -> Flags:
         with self._database.write() as connection:
+            if landed := self._landed(connection, claim, mark):
+                return landed
             columns = {**run_columns(report), "last_report": mark}
             if saved is not None:
                 # Only what outlives the worker is progress: without a checkpoint the next one does it all again.
@@ -176,12 +196,17 @@ class Claims:
             raise LeaseLost(f"run {claim.run_id} is no longer owned by claim {claim.token}")
         return Flags(cancel=row.cancel_requested, pause=row.pause_requested)
 
-    def _landed(self, claim: Claim, mark: str) -> Flags | None:
-        """The flags if the report with this mark was committed, though the answer was lost."""
-        query = select(runs.c.cancel_requested, runs.c.pause_requested)
-        with self._database.read() as connection:
-            row = connection.execute(query.where(runs.c.id == claim.run_id, runs.c.last_report == mark)).first()
-        return Flags(cancel=row.cancel_requested, pause=row.pause_requested) if row is not None else None
+    def _landed(self, connection: Connection, claim: Claim, mark: str) -> Flags | None:
+        """The flags if the report with this mark was committed, though the answer was lost.
+
+        A commit may still be under way in the database when its connection is long lost. It holds the lock of the
+        run until it is through; so the mark is read under that lock, not looked for in a snapshot from before.
+        """
+        query = select(runs.c.last_report, runs.c.cancel_requested, runs.c.pause_requested)
+        row = connection.execute(query.where(runs.c.id == claim.run_id).with_for_update()).first()
+        if row is None or row.last_report != mark:
+            return None
+        return Flags(cancel=row.cancel_requested, pause=row.pause_requested)
 
     def _save_file(self, claim: Claim, report: Report) -> Saved | None:
         """Put a large checkpoint into its file, before the transaction: no file is written while a lock is held."""
