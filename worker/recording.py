@@ -115,7 +115,7 @@ class Recorder:
                 tokens_per_second=_speed(event),
             )
         )
-        self._pending.events.append(("evaluation", {"step": at.step, "epoch": at.epoch} | measured))
+        self._pending.events.append(("evaluation", self._position(event) | measured))
         if event.sample is not None:
             self._add_sample(event, event.sample)
 
@@ -127,12 +127,14 @@ class Recorder:
         self._pending.events.append(("sample", {"step": step, "epoch": epoch, "prefix": how.prefix, "text": text}))
 
     def _progress(self, event: Event) -> dict[str, Any]:
-        at = event.position
+        return self._position(event) | {"train_loss": event.loss if isinstance(event, Stepped) else None}
+
+    def _position(self, event: Event) -> dict[str, Any]:
+        """What every event about the run's course begins with."""
         return {
-            "step": at.step,
-            "epoch": at.epoch,
+            "step": event.position.step,
+            "epoch": event.position.epoch,
             "total_steps": self._started.total_steps if self._started else None,
-            "train_loss": event.loss if isinstance(event, Stepped) else None,
             "tokens_per_second": _speed(event),
         }
 

@@ -47,7 +47,7 @@ def generate(
             else:
                 print(for_output(prefix + generation.text))
     if generation.unknown_characters:
-        print_note(f"{generation.unknown_characters} characters of the prefix are unknown to the model")
+        print_note(f"characters of the prefix that the model does not know: {generation.unknown_characters}")
 
 
 def step(text: str) -> int | Literal["latest"]:

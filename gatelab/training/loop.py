@@ -157,7 +157,8 @@ class Trainer:
             Diverged: the last evaluation's loss was not finite.
         """
         if not math.isfinite(self.validation_loss):
-            raise Diverged(f"the validation loss is {self.validation_loss} after epoch {self.position.epoch}")
+            at = self.position
+            raise Diverged(f"the validation loss is {self.validation_loss} at step {at.step} (epoch {at.epoch})")
 
     def _sample(self) -> str | None:
         how = self.spec.training.sample

@@ -119,7 +119,7 @@ def test_text_is_generated(command: Command, fake: FakeService) -> None:
     options = "--max-tokens 3 --temperature 0.5 --top-k 4 --top-p 0.9 --seed 7 --stop . --stop ! --checkpoint 50"
     result = command("generate", "run-1", "it", *options.split())
     assert result.stdout == "it has\n"
-    assert result.stderr == "1 characters of the prefix are unknown to the model\n"
+    assert result.stderr == "characters of the prefix that the model does not know: 1\n"
     sampling = {"max_tokens": 3, "temperature": 0.5, "top_k": 4, "top_p": 0.9, "seed": 7}
     assert fake.asked[0][2] == {"prompt": "it", **sampling, "stop": [".", "!"], "checkpoint": 50}
 
