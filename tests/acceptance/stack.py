@@ -47,11 +47,17 @@ class Stack:
 
     def start_service(self) -> None:
         arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={self.port}"]
-        self.service = self._start(*arguments, "--timeout-graceful-shutdown=10")
+        self.service = self.launch(*arguments, "--timeout-graceful-shutdown=10")
         wait_until(self._is_ready, "the service is ready", 60)
 
     def start_worker(self) -> None:
-        self.worker = self._start("worker")
+        self.worker = self.launch("worker")
+
+    def launch(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `python -m` with these arguments, and with more environment than the stack has."""
+        command = [sys.executable, "-m", *arguments]
+        with (self.folder / "processes.log").open("ab") as log:
+            return subprocess.Popen(command, env=self.environment | environment, stdout=log, stderr=log)
 
     def client(self) -> Gatelab:
         return Gatelab(f"http://127.0.0.1:{self.port}")
@@ -63,10 +69,6 @@ class Stack:
 
     def log(self) -> str:
         return (self.folder / "processes.log").read_text(errors="replace")
-
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "processes.log").open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", *arguments], env=self.environment, stdout=log, stderr=log)
 
     def _is_ready(self) -> bool:
         assert self.service

@@ -1,0 +1,1 @@
+"""Faults on purpose: nothing is lost, nothing is written twice, nothing ends up different."""

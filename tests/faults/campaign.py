@@ -1,0 +1,92 @@
+"""Faults by the dozen, with runs that keep coming, and what became of them."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tests.faults.damage import Damage, of_job
+from tests.faults.inflictions import Blow, Infliction
+from tests.faults.installation import Installation
+from tests.faults.workload import batches
+
+PAUSES = 0.2, 1.2
+"""Seconds between two faults, at least and at most."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of some faults: of how many their run went on, after how many seconds, and the damage to all runs."""
+
+    fault: str
+    database: str
+    injected: int
+    recoveries: Sequence[float]
+    runs: int
+    damage: Damage
+
+    @property
+    def harmless(self) -> bool:
+        return not self.damage and len(self.recoveries) == self.injected
+
+
+def go_through(faults: Sequence[Infliction], on: Installation, chance: random.Random, name: str) -> Row:
+    """Inflict these faults in their order, while runs keep coming, and wait until all of them have ended."""
+    phase = _Phase(on)
+    for fault in faults:
+        phase.feed()
+        phase.suffer(fault(on, chance))
+        phase.live_on(chance.uniform(*PAUSES))
+    phase.end()
+    database = "PostgreSQL" if on.postgres else "SQLite"
+    return Row(name, database, len(faults), phase.recoveries, phase.runs, phase.damage())
+
+
+class _Phase:
+    """What happens between the first and the last fault of one row."""
+
+    def __init__(self, on: Installation) -> None:
+        self._on, self._batches = on, batches()
+        self._jobs_before, self._backwards_before = len(on.observer.jobs), on.observer.backwards
+        self._open: list[Blow] = []
+        self.recoveries: list[float] = []
+
+    @property
+    def _jobs(self) -> Sequence[str]:
+        return self._on.observer.jobs[self._jobs_before :]
+
+    @property
+    def runs(self) -> int:
+        return sum(len(self._on.observer.of_job(job)) for job in self._jobs)
+
+    def feed(self) -> None:
+        """See to it that every worker has something to do, and one run waits."""
+        while len(self._on.observer.unfinished()) <= self._on.size:
+            self._on.submit(next(self._batches))
+
+    def suffer(self, blow: Blow) -> None:
+        self._open.append(blow)
+
+    def live_on(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self._on.pass_time(0.05)
+            self._note_recoveries()
+
+    def end(self) -> None:
+        self._on.wait_until(self._is_over, "all runs had recovered and ended")
+
+    def damage(self) -> Damage:
+        total = sum((of_job(self._on.store, job) for job in self._jobs), Damage())
+        shown = self._on.observer.backwards - self._backwards_before
+        return replace(total, backwards=total.backwards + shown)
+
+    def _is_over(self) -> bool:
+        self._note_recoveries()
+        return not self._open and not self._on.observer.unfinished()
+
+    def _note_recoveries(self) -> None:
+        now, sights = time.monotonic(), self._on.observer.sights
+        recovered = [blow for blow in self._open if blow.recovered(sights[blow.hit.id])]
+        self.recoveries += [now - blow.at for blow in recovered]
+        self._open = [blow for blow in self._open if blow not in recovered]

@@ -1,0 +1,44 @@
+"""Installations to be hurt, on each database, and the seed of the hurting."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.installation import Installation
+
+SEED = os.environ.get("GATELAB_FAULTS_SEED", "4")
+"""What repeats the choices of a campaign: which run is hit, when, and what comes next."""
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Random choices of a test's own, the same again with the same GATELAB_FAULTS_SEED."""
+    seed = f"{SEED} {request.node.name}"
+    print(f"GATELAB_FAULTS_SEED={SEED}")  # shown where the test fails
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def shared_installation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    yield from running(tmp_path_factory.mktemp("installation"), postgres=request.param == "postgresql", workers=2)
+
+
+@pytest.fixture
+def installation(shared_installation: Installation) -> Iterator[Installation]:
+    """An installation with two workers, shared by the tests of this folder and in order at the start of each."""
+    yield shared_installation
+    shared_installation.heal()
+
+
+def running(folder: Path, *, postgres: bool, workers: int) -> Iterator[Installation]:
+    installation = Installation(folder, postgres=postgres, workers=workers)
+    try:
+        installation.start()
+        yield installation
+    finally:
+        installation.stop()

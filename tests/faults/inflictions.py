@@ -1,0 +1,155 @@
+"""The faults, each done once to an installation. Each says which runs it hit and what their recovery is."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.faults.installation import LEASE, Installation, is_stopped, send
+from tests.faults.sight import Sight
+from tests.faults.workload import small
+
+ANSWER_SECONDS = 3.0
+"""A submission is answered within this time, whatever state the broker is in."""
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A fault that hit a run.
+
+    Attributes:
+        hit: the run, as it was before.
+        fatal: whether the run needs a new owner to recover; otherwise it recovers when it gets on.
+        at: when, in monotonic time.
+    """
+
+    hit: Sight
+    fatal: bool
+    at: float
+
+    def recovered(self, now: Sight) -> bool:
+        """Whether its run, seen now, goes on."""
+        return now.finished or now.token > self.hit.token or (not self.fatal and now.step > self.hit.step)
+
+
+Infliction = Callable[[Installation, random.Random], Blow]
+
+
+def kill_child(on: Installation, chance: random.Random) -> Blow:
+    blow, process = somebody_at_work(on, chance)
+    send(process, signal.SIGKILL)
+    return blow
+
+
+def kill_tree(on: Installation, chance: random.Random) -> Blow:
+    blow, process = somebody_at_work(on, chance)
+    send(on.parent_of(process), signal.SIGKILL)
+    send(process, signal.SIGKILL)
+    return blow
+
+
+def stop_child(on: Installation, chance: random.Random) -> Blow:
+    """Longer than the lease, so that it wakes up in a world where its run is somebody else's."""
+    blow, process = somebody_at_work(on, chance)
+    send(process, signal.SIGSTOP)
+    on.later(LEASE + chance.uniform(1, 2.5), lambda: send(process, signal.SIGCONT))
+    return blow
+
+
+def flush_broker(on: Installation, chance: random.Random) -> Blow:
+    blow = _next_in_queue(on)
+    on.broker.flush()
+    return blow
+
+
+def kill_broker(on: Installation, chance: random.Random) -> Blow:
+    blow = _next_in_queue(on)
+    on.broker.kill()
+    on.pass_time(chance.uniform(0, 1.5))
+    on.broker.start()
+    return blow
+
+
+def freeze_broker(on: Installation, chance: random.Random) -> Blow:
+    blow = _next_in_queue(on)
+    on.broker.freeze()
+    submit(on)
+    on.pass_time(chance.uniform(0, 1.5))
+    on.broker.start()
+    return blow
+
+
+def kill_service(on: Installation, chance: random.Random) -> Blow:
+    """Between commit and publish: the broker takes nothing, so the service cannot get past its commit."""
+    on.broker.freeze()
+    job = submit(on)
+    assert on.stack.service is not None
+    on.stack.service.kill()
+    on.stack.service.wait()
+    # Whatever of the wake-up is in the broker's buffers goes with it.
+    on.broker.kill()
+    on.broker.start()
+    [hit] = on.observer.of_job(job)
+    blow = Blow(hit, False, time.monotonic())
+    on.stack.start_service()
+    return blow
+
+
+def send_duplicates(on: Installation, chance: random.Random) -> Blow:
+    blow = _next_in_queue(on)
+    on.wake(20)
+    return blow
+
+
+def stop_postgres(on: Installation, chance: random.Random) -> Blow:
+    blow, _process = somebody_at_work(on, chance, fatal=False)
+    assert on.postgres is not None
+    on.postgres.stop_immediately()
+    time.sleep(chance.uniform(0, 0.7))
+    on.postgres.start()
+    return blow
+
+
+INFLICTIONS: Mapping[str, Infliction] = {
+    "kill -9 of a worker's child": kill_child,
+    "kill -9 of a worker, parent and child": kill_tree,
+    "SIGSTOP for longer than the lease, then SIGCONT": stop_child,
+    "FLUSHALL of the broker": flush_broker,
+    "kill -9 of the broker": kill_broker,
+    "SIGSTOP of the broker while a job is submitted": freeze_broker,
+    "kill -9 of the service between commit and publish": kill_service,
+    "20 duplicate wake-ups": send_duplicates,
+    "PostgreSQL stopped with -m immediate": stop_postgres,
+}
+
+
+def submit(on: Installation) -> str:
+    """Queue a small job, which must be answered in time."""
+    begun = time.monotonic()
+    job = on.submit(small())
+    assert time.monotonic() - begun < ANSWER_SECONDS, "a broker that is away must not hold up a submission"
+    return job
+
+
+def somebody_at_work(on: Installation, chance: random.Random, *, fatal: bool = True) -> tuple[Blow, int]:
+    """A blow on a run that is being trained, at a random moment of it, and the process that trains it."""
+    on.pass_time(chance.uniform(0, 0.3))
+    found: list[tuple[Sight, int]] = []
+
+    def look() -> bool:
+        on.observer.look()
+        owners = [(sight, on.child(sight.owner)) for sight in on.observer.unfinished()]
+        found[:] = [(sight, process) for sight, process in owners if process is not None and not is_stopped(process)]
+        return bool(found)
+
+    on.wait_until(look, "somebody was at work")
+    sight, process = chance.choice(found)
+    return Blow(sight, fatal, time.monotonic()), process
+
+
+def _next_in_queue(on: Installation) -> Blow:
+    """A blow on a run that waits to be claimed, or where none waits, on one that is being trained."""
+    on.wait_until(on.observer.unfinished, "there was work")
+    hit = min(on.observer.unfinished(), key=lambda sight: (sight.owner is not None, sight.token))
+    return Blow(hit, False, time.monotonic())

@@ -1,0 +1,202 @@
+"""An installation that is hurt: its servers are its own, its workers are started again when they die."""
+
+import heapq
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from client.api import Gatelab
+from gatelab.settings import Settings
+from gatelab.store import Store
+from service.wakeups import Wakeups
+from tests.acceptance.stack import Stack
+from tests.faults.servers import Broker, Postgres
+from tests.faults.sight import Observer
+from tests.faults.workload import CORPUS, TEXT
+
+REWAKE = 2.0
+LEASE = 3.0
+HASTE = {"GATELAB_POLL_SECONDS": "0.5", "GATELAB_SLICE_SECONDS": "0.7"}
+"""On top of the haste of every `Stack`."""
+
+PATIENCE = 90.0
+
+
+class Installation:
+    """A service, some workers, a broker and a database, under the eyes of an observer.
+
+    Nothing happens behind the back of a test: dead workers are replaced, delayed actions done and runs looked at
+    while it waits here, in `wait_until` and `pass_time`.
+    """
+
+    def __init__(self, folder: Path, *, postgres: bool, workers: int, settings: Mapping[str, str] = HASTE) -> None:
+        self.size, self._program, self._options = workers, "worker", dict[str, str]()
+        self.broker = Broker(_made(folder / "broker"))
+        self.postgres = Postgres() if postgres else None
+        own = {"GATELAB_BROKER_URL": self.broker.url}
+        if self.postgres is not None:
+            own["GATELAB_DATABASE_URL"] = urlunsplit(urlsplit(self.postgres.url)._replace(path="/gatelab"))
+        self.stack = Stack(_made(folder / "data"), {**settings, **own})
+        names = {name.removeprefix("GATELAB_").lower(): value for name, value in self.stack.environment.items()}
+        self.settings = Settings.model_validate({k: v for k, v in names.items() if k in Settings.model_fields})
+        self.store = Store(self.settings)
+        self.client = Gatelab(f"http://127.0.0.1:{self.stack.port}", timeout=10)
+        self.observer = Observer(self.client, self.store)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
+        self._number = count()
+
+    def start(self) -> None:
+        self.broker.start()
+        if self.postgres is not None:
+            self.postgres.start()
+            with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+                connection.execute("CREATE DATABASE gatelab")
+        self.stack.run("gatelab.store.migrate")
+        self.stack.start_service()
+        self.client.add_corpus(CORPUS, TEXT)
+        self._replace_workers()
+
+    def stop(self) -> None:
+        self.heal()
+        self._end_workers()
+        self.client.close()
+        self.store.close()
+        self.stack.stop()
+        self.broker.stop()
+        if self.postgres is not None:
+            self.postgres.close()
+
+    def heal(self) -> None:
+        """Everything is up and thawed, whatever a test left behind."""
+        self._do_what_is_due(at=float("inf"))
+        self.broker.start()
+        if self.postgres is not None:
+            self.postgres.start()
+        if self.stack.service is None or self.stack.service.poll() is not None:
+            self.stack.start_service()
+
+    # -- Work
+
+    def submit(self, spec: Mapping[str, Any]) -> str:
+        """Queue a job, and watch it from now on."""
+        job = self.client.submit(spec).id
+        self.observer.follow(job)
+        return job
+
+    def wake(self, times: int) -> None:
+        """Send wake-ups that nobody needs."""
+        wakeups = Wakeups(self.settings)
+        wakeups.send(times)
+        wakeups.close()
+
+    # -- Workers
+
+    @contextmanager
+    def other_workers(self, program: str = "worker", **options: str) -> Iterator[None]:
+        """In this block, workers run another program, or with more settings."""
+        before = self._program, self._options
+        try:
+            self._end_workers()
+            self._program, self._options = program, options
+            self._replace_workers()
+            yield
+        finally:
+            self._do_what_is_due(at=float("inf"))
+            self._end_workers()
+            self._program, self._options = before
+            self._replace_workers()
+
+    def children(self) -> list[int]:
+        """The processes that may train."""
+        return [child for worker in self.workers for child in children_of(worker.pid)]
+
+    def parent_of(self, child: int) -> int:
+        return next((worker.pid for worker in self.workers if child in children_of(worker.pid)), 0)
+
+    def child(self, owner: str | None) -> int | None:
+        """The process that an owner of a lease is, if it is one of ours and alive."""
+        host, _, number = (owner or "").rpartition(":")
+        return int(number) if host == socket.gethostname() and int(number) in self.children() else None
+
+    def _replace_workers(self) -> None:
+        """What an init system does with services that end."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < self.size:
+            self.workers.append(self.stack.launch(self._program, **self._options))
+
+    def _end_workers(self) -> None:
+        for worker in self.workers:
+            for process in [*children_of(worker.pid), worker.pid]:
+                send(process, signal.SIGKILL)
+            worker.wait()
+        self.workers = []
+
+    # -- Time
+
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
+        heapq.heappush(self._later, (time.monotonic() + seconds, next(self._number), action))
+
+    def pass_time(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while True:
+            self._tick()
+            if time.monotonic() >= ends:
+                return
+            time.sleep(0.1)
+
+    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+        """Fail unless `condition` becomes true within the time."""
+        ends = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < ends, f"waited in vain until {what}\n{self.observer}\n{self.stack.log()[-6000:]}"
+            self.pass_time(0.05)
+
+    def finish(self, seconds: float = PATIENCE) -> None:
+        """Wait until no run that is watched will go on."""
+        self.wait_until(lambda: not self.observer.unfinished(), "all runs had ended", seconds)
+
+    def _tick(self) -> None:
+        self._do_what_is_due(at=time.monotonic())
+        self._replace_workers()
+        self.observer.look()
+
+    def _do_what_is_due(self, at: float) -> None:
+        while self._later and self._later[0][0] <= at:
+            heapq.heappop(self._later)[2]()
+
+
+def children_of(process: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def is_stopped(process: int) -> bool:
+    """Whether a process is stopped by a signal, or gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except FileNotFoundError:
+        return True
+
+
+def send(process: int, number: signal.Signals) -> None:
+    """Send a signal, if the process is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

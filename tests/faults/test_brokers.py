@@ -1,0 +1,62 @@
+"""The broker is emptied, killed and frozen; the service dies before it has told anybody; wake-ups come in twenties."""
+
+import random
+import sys
+
+import pytest
+
+from gatelab.store import State
+from tests import servers
+from tests.faults.campaign import go_through
+from tests.faults.damage import Damage, of_job
+from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates, submit
+from tests.faults.installation import REWAKE, Installation
+from tests.faults.workload import small
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
+
+NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
+
+
+def test_a_broker_in_trouble_loses_nothing(installation: Installation, chance: random.Random) -> None:
+    troubles = [flush_broker, *[kill_broker] * 6, freeze_broker, kill_service, send_duplicates]
+    row = go_through(troubles, installation, chance, "broker in trouble")
+    assert row.harmless, row
+
+
+def test_runs_that_no_broker_announced_start_soon_after_it_is_back(installation: Installation) -> None:
+    with installation.other_workers(**NO_POLLING):
+        # Only a broker brings work to these workers, so this shows that they are up.
+        installation.submit(small(epochs=1))
+        installation.finish()
+        installation.broker.kill()
+        job = submit(installation)
+        installation.broker.start()
+        installation.wait_until(lambda: has_started(installation, job), "the run has started", REWAKE + 5)
+        installation.finish()
+    assert of_job(installation.store, job) == Damage()
+
+
+def test_runs_start_though_the_broker_is_away(installation: Installation) -> None:
+    installation.broker.freeze()
+    job = submit(installation)
+    installation.finish()
+    assert of_job(installation.store, job) == Damage()
+
+
+def has_started(on: Installation, job: str) -> bool:
+    return all(sight.state is not State.QUEUED for sight in on.observer.of_job(job))
+
+
+def test_twenty_wake_ups_for_one_run_make_one_claim(installation: Installation) -> None:
+    """The run is shorter than a slice: whoever claims it ends it."""
+    installation.wake(10)
+    job = installation.submit(small(epochs=1))
+    installation.wake(20)
+    installation.finish()
+    installation.pass_time(1)
+    [run] = installation.observer.of_job(job)
+    assert run.token == 1
+    events = installation.store.events.after(job)
+    assert sum(event.type == "run_started" or event.data.get("state") == State.RUNNING for event in events) == 1
+    assert of_job(installation.store, job) == Damage()

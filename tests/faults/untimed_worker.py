@@ -1,0 +1,22 @@
+"""`python -m tests.faults.untimed_worker`: a worker that trusts its lease without looking at its own clock.
+
+A worker that was stopped for longer than its lease usually notices that by itself, before it writes anything. It does
+not where it was stopped just after it looked. This one never looks, so that the fencing alone keeps it from writing.
+"""
+
+from gatelab.store import Flags
+from worker.__main__ import main
+from worker.lease import Lease
+
+
+def unchecked(self: Lease) -> Flags:
+    return self.flags
+
+
+def patch() -> None:
+    Lease.check = unchecked  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    patch()
+    main()

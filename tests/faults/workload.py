@@ -1,0 +1,91 @@
+"""What is trained under faults, and what comes of it without any."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from gatelab.specs import RunSpec
+from gatelab.text import Corpus
+from gatelab.training import Evaluated, train
+
+CORPUS = "rain"
+TEXT = "it had rained for days; the river rose, and nobody in the valley slept. " * 14
+
+EPOCHS = 20
+
+_SPEC: dict[str, Any] = {
+    "corpus": CORPUS,
+    "training": {
+        "num_steps": 8,
+        "batch_size": 8,
+        "epochs": EPOCHS,
+        "optimizer": {"kind": "adam", "lr": 0.01},
+        "sample": {"prefix": "it ", "characters": 8},
+        # All of them: who wrote which, and in what order, is what is looked at in the end.
+        "keep_checkpoints": 1000,
+    },
+}
+
+_CELLS: list[dict[str, Any]] = [
+    {"kind": "gru", "hidden": 8},
+    {"kind": "gru", "hidden": 8, "gates": ["update"]},
+    {"kind": "lstm", "hidden": 6},
+    {"kind": "rnn", "hidden": 8},
+]
+
+
+def small(**training: Any) -> dict[str, Any]:
+    """A job of one run of a second or two, with some of its training fields changed."""
+    return _SPEC | {"name": "small", "model": {"cell": _CELLS[0]}, "training": _SPEC["training"] | training}
+
+
+def batches() -> Iterator[dict[str, Any]]:
+    """Jobs of four runs each, without end: now with what must be carried from slice to slice, now without."""
+    while True:
+        carried = {"layers": 2, "dropout": 0.2, "input": {"embedding": 6}}
+        yield small(carry_state=True, seed=1) | {"name": "carried", "model": carried, "grid": {"model.cell": _CELLS}}
+        yield small(seed=2) | {"name": "shuffled", "model": {}, "grid": {"model.cell": _CELLS}}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One evaluation, as far as it does not depend on how fast it was."""
+
+    epoch: int
+    step: int
+    tokens: int
+    train_loss: float | None
+    validation_loss: float | None
+    test_loss: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves behind: its epochs, its samples by epoch and the digest of its last weights."""
+
+    epochs: tuple[Epoch, ...]
+    samples: tuple[tuple[int, str], ...]
+    weights_sha256: str | None
+
+
+def expected(spec: RunSpec) -> Outcome:
+    """What training `spec` here yields, with no worker, no slices and no faults."""
+    return _expected(spec.model_dump_json())
+
+
+@cache
+def _expected(spec_json: str) -> Outcome:
+    spec = RunSpec.model_validate_json(spec_json)
+    torch.set_num_threads(1)
+    found = [event for event in train(spec, Corpus(CORPUS, TEXT)) if isinstance(event, Evaluated)]
+    return Outcome(
+        tuple(
+            Epoch(e.position.epoch, e.position.step, e.position.tokens, e.train_loss, e.validation_loss, e.test_loss)
+            for e in found
+        ),
+        tuple((e.position.epoch, e.sample) for e in found if e.sample is not None),
+        found[-1].checkpoint().weights_sha256(),
+    )
