@@ -48,7 +48,7 @@ def test_the_main_job(stack: Stack, time_machine: str) -> None:
         runs = list(client.runs(job=job.id))
         for run, expected in zip(runs, expand(parse(JobSpec, SPEC), max_runs=2), strict=True):
             assert run.spec == expected.model_dump(mode="json")
-            _check_results(client, run, time_machine)
+            check_results(client, run, time_machine)
         _check_events(client, job.id, runs)
 
 
@@ -71,7 +71,7 @@ def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machi
         stack.start_worker()
 
         assert client.wait(job.id).state == "succeeded", stack.log()
-        _check_results(client, client.run(run.id), time_machine)
+        check_results(client, client.run(run.id), time_machine)
 
 
 def test_a_job_survives_kill_9_of_service_and_worker(stack: Stack, time_machine: str) -> None:
@@ -90,7 +90,7 @@ def test_a_job_survives_kill_9_of_service_and_worker(stack: Stack, time_machine:
         stack.start_worker()
 
         assert client.wait(job.id).state == "succeeded", stack.log()
-        _check_results(client, client.run(run.id), time_machine)
+        check_results(client, client.run(run.id), time_machine)
 
 
 def test_a_running_job_is_cancelled(stack: Stack, time_machine: str) -> None:
@@ -108,7 +108,7 @@ def test_a_running_job_is_cancelled(stack: Stack, time_machine: str) -> None:
         assert client.generate(run.id, "it has", max_tokens=5).tokens == 5
 
 
-def _check_results(client: Gatelab, run: Run, text: str) -> None:
+def check_results(client: Gatelab, run: Run, text: str) -> None:
     """What the API says is what training the same spec here yields, to the bit."""
     [job_spec] = [client.job(run.job).spec]
     spec = expand(parse(JobSpec, job_spec), max_runs=2)[run.index]
