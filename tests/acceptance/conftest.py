@@ -14,7 +14,12 @@ from tests.acceptance.stack import Stack
 NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
 
 
-@pytest.fixture(params=["sqlite-redis", "postgres-redis", "postgres-rabbitmq"])
+def on(*stacks: str) -> pytest.MarkDecorator:
+    """Run a test on these installations, named by database and broker."""
+    return pytest.mark.parametrize("stack", stacks, indirect=True)
+
+
+@pytest.fixture
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     """A running installation with a database of its own."""
     database, broker = request.param.split("-")

@@ -15,6 +15,7 @@ from gatelab.specs import JobSpec, parse
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
+from tests.acceptance.conftest import on
 from tests.acceptance.stack import Stack, end, wait_until
 
 SPEC: dict[str, Any] = {
@@ -32,9 +33,11 @@ SPEC: dict[str, Any] = {
     },
     "grid": {"model.cell.gates": [["reset", "update"], []]},
 }
-LONG = SPEC | {"grid": {}, "training": SPEC["training"] | {"epochs": 150}}
+LONG = SPEC | {"grid": {}, "training": SPEC["training"] | {"epochs": 80}}
+LONG_STEPS = 80 * 8
 
 
+@on("sqlite-redis", "postgres-redis", "postgres-rabbitmq")
 def test_the_main_job(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:
         corpus = client.add_corpus("time-machine", time_machine)
@@ -52,6 +55,7 @@ def test_the_main_job(stack: Stack, time_machine: str) -> None:
         _check_events(client, job.id, runs)
 
 
+@on("sqlite-redis", "postgres-redis")
 def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:
         client.add_corpus("time-machine", time_machine)
@@ -66,7 +70,7 @@ def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machi
         assert end(stack.service, signal.SIGTERM) in (0, -signal.SIGTERM)
         stack.start_service()
         before = client.run(run.id)
-        assert 0 < before.step < 150 * 8, "the restart was to come in the middle"
+        assert 0 < before.step < LONG_STEPS, "the restart was to come in the middle"
         assert before.state == "queued"
         stack.start_worker()
 
@@ -74,6 +78,7 @@ def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machi
         check_results(client, client.run(run.id), time_machine)
 
 
+@on("sqlite-redis", "postgres-rabbitmq")
 def test_a_job_survives_kill_9_of_service_and_worker(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:
         client.add_corpus("time-machine", time_machine)
@@ -86,13 +91,14 @@ def test_a_job_survives_kill_9_of_service_and_worker(stack: Stack, time_machine:
         end(stack.worker, signal.SIGKILL)
         end(stack.service, signal.SIGKILL)
         stack.start_service()
-        assert 0 < client.run(run.id).step < 150 * 8, "the kill was to come in the middle"
+        assert 0 < client.run(run.id).step < LONG_STEPS, "the kill was to come in the middle"
         stack.start_worker()
 
         assert client.wait(job.id).state == "succeeded", stack.log()
         check_results(client, client.run(run.id), time_machine)
 
 
+@on("postgres-redis")
 def test_a_running_job_is_cancelled(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:
         client.add_corpus("time-machine", time_machine)
