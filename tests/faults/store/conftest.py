@@ -1,3 +1,3 @@
-from tests.store.conftest import corpus, kind, migrated_postgres, migrated_sqlite, new_job, settings, store
+from tests.store.conftest import claim, corpus, kind, migrated_postgres, migrated_sqlite, new_job, settings, store
 
-__all__ = ["corpus", "kind", "migrated_postgres", "migrated_sqlite", "new_job", "settings", "store"]
+__all__ = ["claim", "corpus", "kind", "migrated_postgres", "migrated_sqlite", "new_job", "settings", "store"]

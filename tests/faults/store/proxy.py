@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -31,7 +31,7 @@ class Proxy:
         self._how: Cut | None = None
         self._passing = 0
         self.port: int = self._listener.getsockname()[1]
-        self._start(self._accept)
+        self.start(self._accept)
 
     def cut(self, how: Cut, after: int = 0) -> None:
         """Cut one connection at the next COMMIT that comes, or after so many more."""
@@ -62,7 +62,7 @@ class Proxy:
             how, self._how = self._how, None
             return how
 
-    def _start(self, run: "threading._Target") -> None:
+    def start(self, run: Callable[[], None]) -> None:
         threading.Thread(target=run, daemon=True).start()
 
 
@@ -72,8 +72,8 @@ class _Link:
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self._proxy, self._client, self._server = proxy, client, server
         self._mute = False
-        proxy._start(self._forth)
-        proxy._start(self._back)
+        proxy.start(self._forth)
+        proxy.start(self._back)
 
     def _forth(self) -> None:
         with suppress(OSError):

@@ -1,6 +1,7 @@
 """The connection is lost around a COMMIT: whether it happened or not, everything is written once."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -158,8 +159,6 @@ def test_a_run_trains_to_the_same_weights_whatever_commit_is_lost(
 
 def work(remote: Store, settings: Settings) -> None:
     """What a worker does until it is idle, or without a database."""
-    try:
+    with suppress(Unavailable):
         while claim := remote.claims.claim("worker"):
             Slice(remote, settings, claim, lambda: False).run()
-    except Unavailable:
-        pass

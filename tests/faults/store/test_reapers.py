@@ -1,0 +1,143 @@
+"""Several reapers at once, one that is killed at its work, one that is frozen in it: each run is taken back once."""
+
+import time
+from multiprocessing.connection import Connection as Pipe
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import update
+
+from gatelab.errors import Unavailable
+from gatelab.settings import Settings
+from gatelab.store import Job, State, Store, engine, reaper
+from gatelab.store.tables import runs
+from gatelab.store.transitions import move
+from tests.faults.store.actors import Actor, actors, results, say
+from tests.faults.store.checks import all_events, check_history, queue
+from tests.store.conftest import claimed
+
+JOBS, EACH = 6, 10
+
+
+def expired_jobs(store: Store) -> list[Job]:
+    """Jobs whose runs are all in the hands of workers that died."""
+    jobs = queue(store, JOBS, EACH)
+    for _ in range(JOBS * EACH):
+        claimed(store, "dead")
+    with store.database.write() as connection:
+        connection.execute(update(runs).values(lease_until=0.0))
+    return jobs
+
+
+def is_anything_running(store: Store) -> bool:
+    return bool(store.runs.list(state=State.RUNNING, limit=1).items)
+
+
+def reap_all(store: Store, pipe: Pipe) -> list[str]:
+    """What this reaper takes back until nothing is left. It passes over what others are at, and so looks again."""
+    taken: list[str] = []
+    while is_anything_running(store):
+        taken += store.reaper.reap()
+    return taken
+
+
+def reap_and_halt(store: Store, pipe: Pipe) -> list[str]:
+    """A reaper that stays inside its first transaction, with a run taken back but not committed, until it is told."""
+    patch = pytest.MonkeyPatch()
+
+    def move_and_halt(*arguments: Any, **options: Any) -> Any:
+        moved = move(*arguments, **options)
+        patch.undo()
+        say(pipe, "inside")
+        pipe.recv()
+        return moved
+
+    patch.setattr(reaper, "move", move_and_halt)
+    return store.reaper.reap()
+
+
+def check_each_was_taken_back_once(store: Store, jobs: list[Job]) -> None:
+    for job in jobs:
+        found = store.runs.list(job_id=job.id).items
+        assert {(run.state, run.crash_count, run.owner) for run in found} == {(State.QUEUED, 1, None)}
+        told = [event.run_id for event in all_events(store, job.id) if event.data.get("reason") == "lease expired"]
+        assert sorted(map(str, told)) == sorted(run.id for run in found)
+        check_history(store, job.id)
+
+
+def test_three_reapers_at_once_take_each_run_back_once(store: Store, settings: Settings) -> None:
+    jobs = expired_jobs(store)
+    taken = results(settings, *[(reap_all,)] * 3)
+    assert sum(map(len, taken)) == JOBS * EACH
+    check_each_was_taken_back_once(store, jobs)
+
+
+def test_a_reaper_that_is_killed_at_its_work_leaves_it_to_others(store: Store, settings: Settings) -> None:
+    jobs = expired_jobs(store)
+    with actors(settings, [(reap_and_halt,)]) as [victim]:
+        halt(victim)
+        victim.kill()
+        taken = results(settings, (reap_all,), (reap_all,))
+    assert sum(map(len, taken)) == JOBS * EACH, "what the dead one was at counts as not taken back"
+    check_each_was_taken_back_once(store, jobs)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_frozen_reaper_holds_up_nobody_for_long(store: Store, settings: Settings) -> None:
+    """PostgreSQL: others pass over what it has locked, until the server ends its transaction."""
+    jobs = expired_jobs(store)
+    with actors(impatient(settings), [(reap_and_halt,)]) as [victim]:
+        halt(victim)
+        victim.freeze()
+        begun = time.monotonic()
+        taken = store.reaper.reap()
+        assert len(taken) == (JOBS - 1) * EACH, "all but the job whose events it is about to write"
+        assert time.monotonic() - begun < IDLE_SECONDS, "nobody waited for it"
+        [rest] = results(settings, (reap_all,))
+        assert len(rest) == EACH
+        victim.thaw()
+        victim.pipe.send("go on")
+        with pytest.raises(AssertionError, match="Unavailable"):
+            victim.receive()
+    check_each_was_taken_back_once(store, jobs)
+
+
+IDLE_SECONDS = 4
+"""How long PostgreSQL bears a transaction in which nothing happens; ten in earnest."""
+
+
+def impatient(settings: Settings) -> Settings:
+    option = f"%20-c%20idle_in_transaction_session_timeout%3D{IDLE_SECONDS}s"
+    return settings.model_copy(update={"database_url": SecretStr(settings.database_url.get_secret_value() + option)})
+
+
+@pytest.mark.parametrize("end", ["goes on", "is killed"])
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_frozen_writer_holds_up_sqlite_until_it_is_gone(
+    store: Store, settings: Settings, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one lock for all writers and nobody to take it from one that stopped. They wait; nothing is lost."""
+    jobs = expired_jobs(store)
+    store.close()
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.2)
+    with actors(settings, [(reap_and_halt,)]) as [victim]:
+        halt(victim)
+        victim.freeze()
+        with pytest.raises(Unavailable, match="locked"):
+            store.reaper.reap()
+        assert len(store.runs.list(state=State.RUNNING).items) == JOBS * EACH, "readers do not wait"
+        if end == "is killed":
+            victim.kill()
+            assert len(reap_all(store, victim.pipe)) == JOBS * EACH
+        else:
+            victim.thaw()
+            victim.pipe.send("go on")
+            assert len(victim.receive()) == JOBS * EACH
+            assert store.reaper.reap() == []
+    check_each_was_taken_back_once(store, jobs)
+
+
+def halt(victim: Actor) -> None:
+    victim.begin()
+    assert victim.receive() == "inside"
