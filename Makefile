@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo up test check lint types imports format lock clean
+.PHONY: help venv install demo up test faults check lint types imports format lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -23,6 +23,9 @@ up: install ## start the service, a worker and a broker, to stay
 
 test: check ## all checks, then all tests (ARGS="-k gru" picks some)
 	@pytest $(ARGS)
+
+faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
+	@pytest tests/faults -m '' $(ARGS)
 
 check: lint types imports ## style, types and the direction of imports
 

@@ -27,6 +27,7 @@ class Row:
 
     @property
     def harmless(self) -> bool:
+        """Whether every run that was hit went on, and nothing was damaged."""
         return not self.damage and len(self.recoveries) == self.injected
 
 

@@ -86,8 +86,8 @@ def _epochs(events: Iterable[Event], kind: str) -> Counter[int]:
 
 
 def _writers(store: Store, run_id: str) -> list[int]:
-    """The fencing tokens under which the checkpoints of a run were written, in the order of their steps."""
-    query = select(checkpoints.c.token).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.step)
+    """The fencing tokens under which the checkpoints of a run were written, in the order of their times."""
+    query = select(checkpoints.c.token).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.created_at)
     with store.database.read() as connection:
         return list(connection.scalars(query))
 

@@ -1,6 +1,7 @@
 """An installation that is hurt: its servers are its own, its workers are started again when they die."""
 
 import heapq
+import itertools
 import os
 import signal
 import socket
@@ -8,12 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 
 from client.api import Gatelab
 from gatelab.settings import Settings
@@ -45,7 +45,7 @@ class Installation:
         self.postgres = Postgres() if postgres else None
         own = {"GATELAB_BROKER_URL": self.broker.url}
         if self.postgres is not None:
-            own["GATELAB_DATABASE_URL"] = urlunsplit(urlsplit(self.postgres.url)._replace(path="/gatelab"))
+            own["GATELAB_DATABASE_URL"] = self.postgres.database("gatelab")
         self.stack = Stack(_made(folder / "data"), {**settings, **own})
         names = {name.removeprefix("GATELAB_").lower(): value for name, value in self.stack.environment.items()}
         self.settings = Settings.model_validate({k: v for k, v in names.items() if k in Settings.model_fields})
@@ -54,7 +54,7 @@ class Installation:
         self.observer = Observer(self.client, self.store)
         self.workers: list[subprocess.Popen[bytes]] = []
         self._later: list[tuple[float, int, Callable[[], object]]] = []
-        self._number = count()
+        self._number = itertools.count()
 
     def start(self) -> None:
         self.broker.start()
@@ -103,18 +103,18 @@ class Installation:
     # -- Workers
 
     @contextmanager
-    def other_workers(self, program: str = "worker", **options: str) -> Iterator[None]:
-        """In this block, workers run another program, or with more settings."""
-        before = self._program, self._options
+    def other_workers(self, program: str = "worker", options: Mapping[str, str] = {}, count: int = 0) -> Iterator[None]:
+        """In this block, workers run another program, or with more settings, or in another number."""
+        before = self._program, self._options, self.size
         try:
             self._end_workers()
-            self._program, self._options = program, options
+            self._program, self._options, self.size = program, dict(options), count or self.size
             self._replace_workers()
             yield
         finally:
             self._do_what_is_due(at=float("inf"))
             self._end_workers()
-            self._program, self._options = before
+            self._program, self._options, self.size = before
             self._replace_workers()
 
     def children(self) -> list[int]:
@@ -155,16 +155,28 @@ class Installation:
                 return
             time.sleep(0.1)
 
-    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-        """Fail unless `condition` becomes true within the time."""
+    def comes_true(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Whether `condition` becomes true within the time."""
         ends = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < ends, f"waited in vain until {what}\n{self.observer}\n{self.stack.log()[-6000:]}"
+            if time.monotonic() > ends:
+                return False
             self.pass_time(0.05)
+        return True
+
+    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+        """Fail unless `condition` becomes true within the time."""
+        if not self.comes_true(condition, seconds):
+            pytest.fail(f"waited {seconds} s in vain until {what}\n{self.observer}\n{self._log()}")
 
     def finish(self, seconds: float = PATIENCE) -> None:
         """Wait until no run that is watched will go on."""
         self.wait_until(lambda: not self.observer.unfinished(), "all runs had ended", seconds)
+
+    def _log(self) -> str:
+        """The end of the log, without what the observer asked."""
+        lines = [line for line in self.stack.log().splitlines() if '"GET /' not in line]
+        return "\n".join(lines[-100:])
 
     def _tick(self) -> None:
         self._do_what_is_due(at=time.monotonic())

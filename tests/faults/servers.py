@@ -4,6 +4,7 @@ import signal
 import subprocess
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import redis
 
@@ -85,6 +86,9 @@ class Postgres(Server):
         # Not in the folder of a test, which the user that PostgreSQL runs as may not enter.
         self._cluster = servers.PostgresCluster(self._folder.enter_context(temporary_folder()))
         self.url = self._cluster.url
+
+    def database(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
     def serve(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
         return self._cluster.running()

@@ -7,7 +7,7 @@ import pytest
 
 from gatelab.store import State
 from tests import servers
-from tests.faults.campaign import go_through
+from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
 from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates, submit
 from tests.faults.installation import REWAKE, Installation
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LIN
 NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
 
 
-def test_a_broker_in_trouble_loses_nothing(installation: Installation, chance: random.Random) -> None:
+def test_a_broker_in_trouble_loses_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
     troubles = [flush_broker, *[kill_broker] * 6, freeze_broker, kill_service, send_duplicates]
-    row = go_through(troubles, installation, chance, "broker in trouble")
-    assert row.harmless, row
+    table.append(go_through(troubles, installation, chance, "broker in trouble"))
+    assert table[-1].harmless, table[-1]
 
 
 def test_runs_that_no_broker_announced_start_soon_after_it_is_back(installation: Installation) -> None:
-    with installation.other_workers(**NO_POLLING):
+    with installation.other_workers(options=NO_POLLING):
         # Only a broker brings work to these workers, so this shows that they are up.
         installation.submit(small(epochs=1))
         installation.finish()

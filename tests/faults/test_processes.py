@@ -3,13 +3,14 @@
 import random
 import signal
 import sys
+from functools import partial
 
 import pytest
 
 from gatelab.store import State
 from tests import servers
 from tests.faults import poisoned_worker
-from tests.faults.campaign import go_through
+from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
 from tests.faults.inflictions import kill_child, kill_tree, somebody_at_work, stop_child
 from tests.faults.installation import LEASE, Installation, send
@@ -18,26 +19,28 @@ from tests.faults.workload import batches, small
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
 
-LONG = {"epochs": 80}
+QUICK_LEASE = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5"}
+LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3}
+"""About 1200 steps, with few evaluations: unfenced, a zombie's metrics would be refused as known already."""
 
 
-def test_killed_workers_lose_nothing(installation: Installation, chance: random.Random) -> None:
-    row = go_through([kill_child, kill_tree, stop_child, kill_child], installation, chance, "killed workers")
-    assert row.harmless, row
+def test_killed_workers_lose_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
+    table.append(go_through([kill_child, kill_tree, stop_child], installation, chance, "killed workers"))
+    assert table[-1].harmless, table[-1]
 
 
 def let_a_zombie_wake_up(on: Installation, chance: random.Random) -> Damage:
     """Stop a worker until its run is another's and got on, then let it go on as if nothing had happened."""
     job = on.submit(small(**LONG))
-    while True:
+    for _ in range(5):
         blow, process = somebody_at_work(on, chance)
         send(process, signal.SIGSTOP)
-        on.pass_time(LEASE + 3)
-        got_on = is_trained_by_another(on, blow.hit)
+        got_on = on.comes_true(partial(is_trained_by_another, on, blow.hit), LEASE + 4)
         send(process, signal.SIGCONT)
         # On SQLite, a process that is stopped inside a transaction keeps everybody waiting: once more, then.
         if got_on:
             break
+    assert got_on, on.stack.log()
     on.finish()
     return of_job(on.store, job)
 
@@ -47,24 +50,28 @@ def is_trained_by_another(on: Installation, hit: Sight) -> bool:
     return now.token > hit.token and now.step > hit.step
 
 
-@pytest.mark.parametrize("program", ["worker", "tests.faults.untimed_worker"])
-def test_a_zombie_writes_nothing(program: str, installation: Installation, chance: random.Random) -> None:
+def test_a_zombie_writes_nothing(installation: Installation, chance: random.Random) -> None:
+    """It does not even look at its clock, which usually tells it to stop: the fencing alone must hold."""
     backwards = installation.observer.backwards
-    with installation.other_workers(program):
+    with installation.other_workers("tests.faults.untimed_worker"):
         assert let_a_zombie_wake_up(installation, chance) == Damage()
     assert installation.observer.backwards == backwards
 
 
 def test_without_fencing_a_zombie_does_damage_that_is_seen(installation: Installation, chance: random.Random) -> None:
     """The negative control of the test above."""
+    damage = Damage()
     with installation.other_workers("tests.faults.unfenced_worker"):
-        damage = let_a_zombie_wake_up(installation, chance)
+        for _ in range(3):
+            damage += let_a_zombie_wake_up(installation, chance)
+            if damage.stale and damage.backwards:
+                break
     assert damage.stale > 0, damage
-    assert damage.backwards + damage.duplicated + damage.different + damage.lost > 0, damage
+    assert damage.backwards > 0, damage
 
 
 def test_a_run_that_kills_its_workers_fails_alone(installation: Installation) -> None:
-    with installation.other_workers("tests.faults.poisoned_worker"):
+    with installation.other_workers("tests.faults.poisoned_worker", QUICK_LEASE):
         poison = installation.submit(small(seed=poisoned_worker.SEED))
         healthy = installation.submit(next(batches()))
         installation.finish()
