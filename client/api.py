@@ -1,5 +1,6 @@
 """The Python client: every call of the service as a typed method."""
 
+import secrets
 from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, TypedDict, Unpack
@@ -70,11 +71,17 @@ class Gatelab:
 
     # Jobs
 
-    def submit(self, spec: JobSpec | Mapping[str, Any]) -> Job:
-        """Ask for a job. It is queued when this returns."""
+    def submit(self, spec: JobSpec | Mapping[str, Any], idempotency_key: str | None = None) -> Job:
+        """Ask for a job. It is queued when this returns.
+
+        A request whose connection is lost is sent again, and makes no second job.
+
+        Args:
+            idempotency_key: stands for this job for 24 hours, also where this is called again; by default a new one.
+        """
         # What the spec leaves out stays left out: its default is the service's to choose.
         body = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
-        return self._transport.post("/v1/jobs", Job, body)
+        return self._transport.post_once("/v1/jobs", Job, body, idempotency_key or secrets.token_urlsafe())
 
     def job(self, job: str) -> Job:
         return self._transport.get(_path("jobs", job), Job)

@@ -14,7 +14,7 @@ from client.errors import ApiError, ConnectionFailed, UnexpectedAnswer
 from gatelab.errors import InvalidRequest
 
 RETRY_PAUSES = (0.2, 0.6)
-"""Seconds before the second and the third attempt of a GET whose connection failed."""
+"""Seconds before the second and the third attempt of a request that may be repeated and whose connection failed."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -42,6 +42,12 @@ class Transport:
     def post(self, path: str, model: type[Model], body: object = None) -> Model:
         return self._read(self._send("POST", path, **_json(body)), model)
 
+    def post_once(self, path: str, model: type[Model], body: object, idempotency_key: str) -> Model:
+        """A POST that is sent again where its connection was lost: by the key, the service knows it again."""
+        arguments = _json(body)
+        arguments["headers"] = {**arguments["headers"], "Idempotency-Key": idempotency_key}
+        return self._read(self._persist("POST", path, **arguments), model)
+
     def delete(self, path: str) -> None:
         self._send("DELETE", path)
 
@@ -58,14 +64,18 @@ class Transport:
             yield iter(source)
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx2.Response:
+        return self._persist("GET", path, params=params)
+
+    def _persist(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
+        """Send what may be sent again, and do so where the connection failed."""
         for pause in RETRY_PAUSES:
             try:
-                return self._send("GET", path, params=params)
+                return self._send(method, path, **arguments)
             except ConnectionFailed as error:
                 if not isinstance(error.__cause__, httpx2.NetworkError | httpx2.RemoteProtocolError):
                     raise
                 time.sleep(pause)
-        return self._send("GET", path, params=params)
+        return self._send(method, path, **arguments)
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         with self._faults():

@@ -58,6 +58,7 @@ class FakeService:
     pieces: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     last_event_ids: list[str | None] = field(default_factory=list)
+    idempotency_keys: list[str] = field(default_factory=list)
 
     def routes(self) -> list[Route]:
         point = {"epoch": 1, "step": 50}
@@ -104,7 +105,8 @@ class FakeService:
                 return JSONResponse(item)
         return problem(404, "not-found", "Not found", f"there is no {key!r}")
 
-    def _submit(self, _: Request) -> Response:
+    def _submit(self, request: Request) -> Response:
+        self.idempotency_keys += request.headers.getlist("Idempotency-Key")
         brief = {name: self.jobs[0][name] for name in ("id", "name", "state", "runs")}
         return JSONResponse(brief, 202, {"Location": f"/v1/jobs/{brief['id']}"})
 
