@@ -31,7 +31,7 @@ def create_job(
     service: Service,
     response: Response,
     after: BackgroundTasks,
-    idempotency_key: Annotated[str | None, Header(pattern=r"^[\x21-\x7e]{1,255}$")] = None,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")] = None,
 ) -> Job:
     """Queue the runs of a spec. Nothing is queued unless all of it is right.
 
