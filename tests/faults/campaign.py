@@ -33,32 +33,23 @@ class Row:
 
 def go_through(faults: Sequence[Infliction], on: Installation, chance: random.Random, name: str) -> Row:
     """Inflict these faults in their order, while runs keep coming, and wait until all of them have ended."""
-    phase = _Phase(on)
+    phase = Phase(on)
     for fault in faults:
         phase.feed()
         phase.suffer(fault(on, chance))
         phase.live_on(chance.uniform(*PAUSES))
     phase.end()
-    database = "PostgreSQL" if on.postgres else "SQLite"
-    return Row(name, database, len(faults), phase.recoveries, phase.runs, phase.damage())
+    return phase.row(name)
 
 
-class _Phase:
-    """What happens between the first and the last fault of one row."""
+class Phase:
+    """What happens to the runs that are submitted from now on, until it is over."""
 
     def __init__(self, on: Installation) -> None:
         self._on, self._batches = on, batches()
         self._jobs_before, self._backwards_before = len(on.observer.jobs), on.observer.backwards
         self._open: list[Blow] = []
-        self.recoveries: list[float] = []
-
-    @property
-    def _jobs(self) -> Sequence[str]:
-        return self._on.observer.jobs[self._jobs_before :]
-
-    @property
-    def runs(self) -> int:
-        return sum(len(self._on.observer.of_job(job)) for job in self._jobs)
+        self._recoveries: list[float] = []
 
     def feed(self) -> None:
         """See to it that every worker has something to do, and one run waits."""
@@ -77,10 +68,19 @@ class _Phase:
     def end(self) -> None:
         self._on.wait_until(self._is_over, "all runs had recovered and ended")
 
-    def damage(self) -> Damage:
-        total = sum((of_job(self._on.store, job) for job in self._jobs), Damage())
-        shown = self._on.observer.backwards - self._backwards_before
-        return replace(total, backwards=total.backwards + shown)
+    def row(self, name: str) -> Row:
+        on = self._on
+        jobs = on.observer.jobs[self._jobs_before :]
+        total = sum((of_job(on.store, job) for job in jobs), Damage())
+        shown = on.observer.backwards - self._backwards_before
+        return Row(
+            fault=name,
+            database="PostgreSQL" if on.postgres else "SQLite",
+            injected=len(self._recoveries) + len(self._open),
+            recoveries=self._recoveries,
+            runs=sum(len(on.observer.of_job(job)) for job in jobs),
+            damage=replace(total, backwards=total.backwards + shown),
+        )
 
     def _is_over(self) -> bool:
         self._note_recoveries()
@@ -89,5 +89,5 @@ class _Phase:
     def _note_recoveries(self) -> None:
         now, sights = time.monotonic(), self._on.observer.sights
         recovered = [blow for blow in self._open if blow.recovered(sights[blow.hit.id])]
-        self.recoveries += [now - blow.at for blow in recovered]
+        self._recoveries += [now - blow.at for blow in recovered]
         self._open = [blow for blow in self._open if blow not in recovered]
