@@ -57,61 +57,65 @@ def test_the_main_job(stack: Stack, time_machine: str) -> None:
 
 @on("sqlite-redis", "postgres-redis")
 def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machine: str) -> None:
+    assert stack.service
+    assert stack.worker
     with stack.client() as client:
-        client.add_corpus("time-machine", time_machine)
-        job = client.submit(LONG)
-        [run] = client.runs(job=job.id)
-        wait_until(lambda: client.run(run.id).step > 0, "the run has begun", 60)
-
-        assert stack.service
-        assert stack.worker
+        job, run = _begin_long_job(client, time_machine)
         assert end(stack.worker, signal.SIGTERM) == 0
         # uvicorn ends its work in order, then dies of the signal as it would have.
         assert end(stack.service, signal.SIGTERM) in (0, -signal.SIGTERM)
         stack.start_service()
-        before = client.run(run.id)
-        assert 0 < before.step < LONG_STEPS, "the restart was to come in the middle"
-        assert before.state == "queued"
-        stack.start_worker()
-
-        assert client.wait(job.id).state == "succeeded", stack.log()
-        check_results(client, client.run(run.id), time_machine)
+        assert client.run(run).state == "queued"
+        _finish_after_restart(stack, client, job, run, time_machine)
 
 
 @on("sqlite-redis", "postgres-rabbitmq")
 def test_a_job_survives_kill_9_of_service_and_worker(stack: Stack, time_machine: str) -> None:
+    assert stack.service
+    assert stack.worker
     with stack.client() as client:
-        client.add_corpus("time-machine", time_machine)
-        job = client.submit(LONG)
-        [run] = client.runs(job=job.id)
-        wait_until(lambda: client.run(run.id).step > 0, "the run has begun", 60)
-
-        assert stack.service
-        assert stack.worker
+        job, run = _begin_long_job(client, time_machine)
         end(stack.worker, signal.SIGKILL)
         end(stack.service, signal.SIGKILL)
         stack.start_service()
-        assert 0 < client.run(run.id).step < LONG_STEPS, "the kill was to come in the middle"
-        stack.start_worker()
-
-        assert client.wait(job.id).state == "succeeded", stack.log()
-        check_results(client, client.run(run.id), time_machine)
+        _finish_after_restart(stack, client, job, run, time_machine)
 
 
 @on("postgres-redis")
 def test_a_running_job_is_cancelled(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:
+        job, run = _begin_long_job(client, time_machine)
+        client.cancel(job)
+        assert client.wait(job).state == "cancelled"
+        assert client.generate(run, "it has", max_tokens=5).tokens == 5
+
+
+@on("postgres-redis")
+def test_a_run_without_a_checkpoint_generates_nothing(stack: Stack, time_machine: str) -> None:
+    assert stack.worker
+    end(stack.worker, signal.SIGTERM)
+    with stack.client() as client:
         client.add_corpus("time-machine", time_machine)
-        job = client.submit(LONG)
-        [run] = client.runs(job=job.id)
+        [run] = client.runs(job=client.submit(LONG).id)
         with pytest.raises(ApiError, match="no checkpoint") as refused:
             client.generate(run.id, "it has")
         assert refused.value.status == 409
 
-        wait_until(lambda: client.run(run.id).step > 0, "the run has begun", 60)
-        client.cancel(job.id)
-        assert client.wait(job.id).state == "cancelled"
-        assert client.generate(run.id, "it has", max_tokens=5).tokens == 5
+
+def _begin_long_job(client: Gatelab, text: str) -> tuple[str, str]:
+    """A job whose only run has made some steps and has many more to make. The ids of both."""
+    client.add_corpus("time-machine", text)
+    job = client.submit(LONG).id
+    [run] = client.runs(job=job)
+    wait_until(lambda: client.run(run.id).step > 0, "the run has begun", 60)
+    return job, run.id
+
+
+def _finish_after_restart(stack: Stack, client: Gatelab, job: str, run: str, text: str) -> None:
+    assert 0 < client.run(run).step < LONG_STEPS, "the end was to come in the middle"
+    stack.start_worker()
+    assert client.wait(job).state == "succeeded", stack.log()
+    check_results(client, client.run(run), text)
 
 
 def check_results(client: Gatelab, run: Run, text: str) -> None:
