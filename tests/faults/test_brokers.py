@@ -2,6 +2,8 @@
 
 import random
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
 from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates, submit
 from tests.faults.installation import REWAKE, Installation
+from tests.faults.servers import Broker
 from tests.faults.workload import small
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
@@ -24,14 +27,31 @@ def test_a_broker_in_trouble_loses_nothing(installation: Installation, chance: r
     assert table[-1].harmless, table[-1]
 
 
-def test_runs_that_no_broker_announced_start_soon_after_it_is_back(installation: Installation) -> None:
+@contextmanager
+def killed(broker: Broker) -> Iterator[None]:
+    broker.kill()
+    yield
+    broker.start()
+
+
+@contextmanager
+def emptied(broker: Broker) -> Iterator[None]:
+    """Before, which takes the queue's own administration away, and after, which may take a wake-up away."""
+    broker.flush()
+    yield
+    broker.flush()
+
+
+@pytest.mark.parametrize("trouble", [killed, emptied])
+def test_runs_start_soon_after_the_broker_is_well_again(
+    trouble: Callable[[Broker], AbstractContextManager[None]], installation: Installation
+) -> None:
     with installation.other_workers(options=NO_POLLING):
         # Only a broker brings work to these workers, so this shows that they are up.
         installation.submit(small(epochs=1))
         installation.finish()
-        installation.broker.kill()
-        job = submit(installation)
-        installation.broker.start()
+        with trouble(installation.broker):
+            job = submit(installation)
         installation.wait_until(lambda: has_started(installation, job), "the run has started", REWAKE + 5)
         installation.finish()
     assert of_job(installation.store, job) == Damage()
