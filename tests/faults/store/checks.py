@@ -17,8 +17,8 @@ def queue(store: Store, jobs: int, each: int) -> list[Job]:
 
 
 def all_events(store: Store, job_id: str) -> list[Event]:
-    events: list[Event] = []
-    while more := store.events.after(job_id, events[-1].seq if events else 0):
+    events = store.events.after(job_id)
+    while len(events) % 1000 == 0 and (more := store.events.after(job_id, events[-1].seq)):
         events.extend(more)
     return events
 
