@@ -12,6 +12,8 @@ from tests.faults.workload import batches
 
 PAUSES = 0.2, 1.2
 """Seconds between two faults, at least and at most."""
+AT_ONCE = 2
+"""Faults whose run has not recovered yet. With more, nobody would be left to recover."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,9 @@ class Phase:
         self._open.append(blow)
 
     def live_on(self, seconds: float) -> None:
+        """Let so much time pass, and more where too much has not recovered yet."""
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            self._on.pass_time(0.05)
-            self._note_recoveries()
+        self._on.wait_until(lambda: time.monotonic() > ends and self._is_well(), "most had recovered")
 
     def end(self) -> None:
         self._on.wait_until(self._is_over, "all runs had recovered and ended")
@@ -81,6 +82,10 @@ class Phase:
             runs=sum(len(on.observer.of_job(job)) for job in jobs),
             damage=replace(total, backwards=total.backwards + shown),
         )
+
+    def _is_well(self) -> bool:
+        self._note_recoveries()
+        return len(self._open) < AT_ONCE
 
     def _is_over(self) -> bool:
         self._note_recoveries()

@@ -59,10 +59,11 @@ def shared_installation(
 
 
 @pytest.fixture
-def installation(shared_installation: Installation) -> Iterator[Installation]:
-    """An installation with two workers, shared by the tests of this folder and in order at the start of each."""
-    yield shared_installation
+def installation(shared_installation: Installation) -> Installation:
+    """An installation with two workers, shared by the tests of this folder, in order and idle at the start of each."""
     shared_installation.heal()
+    shared_installation.finish()
+    return shared_installation
 
 
 def running(folder: Path, *, postgres: bool, workers: int) -> Iterator[Installation]:

@@ -72,6 +72,7 @@ def kill_broker(on: Installation, chance: random.Random) -> Blow:
 
 
 def freeze_broker(on: Installation, chance: random.Random) -> Blow:
+    _let_writers_go(on)
     blow = _next_in_queue(on)
     on.broker.freeze()
     submit(on)
@@ -82,6 +83,7 @@ def freeze_broker(on: Installation, chance: random.Random) -> Blow:
 
 def kill_service(on: Installation, chance: random.Random) -> Blow:
     """Between commit and publish: the broker takes nothing, so the service cannot get past its commit."""
+    _let_writers_go(on)
     on.broker.freeze()
     job = submit(on)
     assert on.stack.service is not None
@@ -153,3 +155,8 @@ def _next_in_queue(on: Installation) -> Blow:
     on.wait_until(on.observer.unfinished, "there was work")
     hit = min(on.observer.unfinished(), key=lambda sight: (sight.owner is not None, sight.token))
     return Blow(hit, False, time.monotonic())
+
+
+def _let_writers_go(on: Installation) -> None:
+    """On SQLite, a process that is stopped inside a transaction holds up every writer, submissions too."""
+    on.wait_until(lambda: not any(map(is_stopped, on.children())), "nobody was stopped")

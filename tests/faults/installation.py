@@ -40,7 +40,8 @@ class Installation:
     """
 
     def __init__(self, folder: Path, *, postgres: bool, workers: int, settings: Mapping[str, str] = HASTE) -> None:
-        self.size, self._program, self._options = workers, "worker", dict[str, str]()
+        self.size, self._program = workers, "worker"
+        self._options: Mapping[str, str] = {}
         self.broker = Broker(_made(folder / "broker"))
         self.postgres = Postgres() if postgres else None
         own = {"GATELAB_BROKER_URL": self.broker.url}
@@ -50,7 +51,7 @@ class Installation:
         names = {name.removeprefix("GATELAB_").lower(): value for name, value in self.stack.environment.items()}
         self.settings = Settings.model_validate({k: v for k, v in names.items() if k in Settings.model_fields})
         self.store = Store(self.settings)
-        self.client = Gatelab(f"http://127.0.0.1:{self.stack.port}", timeout=10)
+        self.client = Gatelab(f"http://127.0.0.1:{self.stack.port}", timeout=30)
         self.observer = Observer(self.client, self.store)
         self.workers: list[subprocess.Popen[bytes]] = []
         self._later: list[tuple[float, int, Callable[[], object]]] = []
@@ -103,18 +104,18 @@ class Installation:
     # -- Workers
 
     @contextmanager
-    def other_workers(self, program: str = "worker", options: Mapping[str, str] = {}, count: int = 0) -> Iterator[None]:
-        """In this block, workers run another program, or with more settings, or in another number."""
-        before = self._program, self._options, self.size
+    def other_workers(self, program: str = "worker", options: Mapping[str, str] = {}) -> Iterator[None]:
+        """In this block, workers run another program, or with more settings."""
+        before = self._program, self._options
         try:
             self._end_workers()
-            self._program, self._options, self.size = program, dict(options), count or self.size
+            self._program, self._options = program, options
             self._replace_workers()
             yield
         finally:
             self._do_what_is_due(at=float("inf"))
             self._end_workers()
-            self._program, self._options, self.size = before
+            self._program, self._options = before
             self._replace_workers()
 
     def children(self) -> list[int]:
