@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import select, text
 
@@ -17,11 +17,15 @@ from gatelab.errors import LeaseLost, NotFound, WrongState
 from gatelab.store import FINISHED, Claim, MetricRow, Report, State, Store
 from gatelab.store.tables import checkpoints, metadata, metrics, runs
 from tests.faults.store.checks import all_events, check_history, queue
-from tests.faults.store.model import KEPT, MAX_CRASHES, Held, Model, ModelRun, Refused
+from tests.faults.store.model import KEPT, MAX_CRASHES, Held, Model, Refused
 from tests.randomized import examples
 from tests.store.conftest import expire
 
 ENDINGS = [None, None, None, State.QUEUED, State.PAUSED, State.SUCCEEDED, State.FAILED]
+
+
+RECORDS = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=3)
+"""Steps since the record before, and whether there is a checkpoint."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -33,16 +37,12 @@ class Machine(RuleBasedStateMachine):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.store, self.model = store, Model()
-        self.latest_claim: dict[str, Claim] = {}
 
     def teardown(self) -> None:
         for job_id in {run.job for run in self.model.runs.values()}:
             self.check_story(job_id)
         with self.store.database.write() as connection:
             connection.execute(text("DELETE FROM jobs"))
-
-    def running(self) -> list[ModelRun]:
-        return [run for run in self.model.runs.values() if run.state is State.RUNNING]
 
     @contextmanager
     def like_the_model(self, modelled: Callable[[], object]) -> Iterator[None]:
@@ -68,7 +68,6 @@ class Machine(RuleBasedStateMachine):
             assert not queued
             return multiple()
         assert claim.run_id == min(queued, key=lambda run: (run.queued_at, run.id)).id, "the longest queued one"
-        self.latest_claim[claim.run_id] = claim
         taken = self.model.claim(claim.run_id)
         assert (claim.token, claim.step) == (taken.token, self.model.runs[claim.run_id].step)
         return claim
@@ -100,12 +99,19 @@ class Machine(RuleBasedStateMachine):
         with self.like_the_model(lambda: self.model.record(held(claim), steps, checkpoint=checkpoint, then=then)):
             self.store.claims.record(claim, report)
 
-    @precondition(lambda self: self.running())
-    @rule(data=st.data(), steps=st.integers(0, 2), checkpoint=st.booleans())
-    def train(self, data: st.DataObject, steps: int, checkpoint: bool) -> None:
-        """A record of a worker that does own its run: of all claims there are, few are."""
-        run = data.draw(st.sampled_from(self.running()))
-        self.record(self.latest_claim[run.id], steps, checkpoint, None)
+    @rule(target=claims, records=RECORDS, then=st.sampled_from(ENDINGS), falls_silent=st.booleans())
+    def live(self, records: list[tuple[int, bool]], then: State | None, falls_silent: bool) -> object:
+        """The whole life of a claim, since random steps alone seldom get that far."""
+        claim = self.claim()
+        if isinstance(claim, Claim):
+            for steps, checkpoint in records:
+                self.record(claim, steps, checkpoint, None)
+            if falls_silent:
+                self.fall_silent(claim.run_id)
+                self.reap()
+            else:
+                self.record(claim, 0, True, then)
+        return claim
 
     @rule(claim=claims)
     def fall_back(self, claim: Claim) -> None:
@@ -114,20 +120,26 @@ class Machine(RuleBasedStateMachine):
 
     # -- Reapers --
 
-    @precondition(lambda self: self.running())
-    @rule(data=st.data(), at_once=st.booleans())
-    def fall_silent(self, data: st.DataObject, at_once: bool) -> None:
-        run = data.draw(st.sampled_from(self.running()))
-        expire(self.store, run.id)
-        self.model.expire(run.id)
-        if at_once:
-            self.reap()
+    @rule(claim=claims)
+    def expire(self, claim: Claim) -> None:
+        run = self.model.runs.get(claim.run_id)
+        if run is not None and run.state is State.RUNNING:
+            self.fall_silent(run.id)
 
+    def fall_silent(self, run_id: str) -> None:
+        expire(self.store, run_id)
+        self.model.expire(run_id)
+
+    @precondition(lambda self: any(run.expired for run in self.model.runs.values()))
     @rule()
     def reap(self) -> None:
         assert set(self.store.reaper.reap()) == self.model.reap()
 
     # -- Users --
+
+    @initialize(target=jobs)
+    def first(self) -> object:
+        return self.submit(2)
 
     @precondition(lambda self: len(self.model.runs) < 5)
     @rule(target=jobs, runs=st.integers(1, 2))
@@ -146,6 +158,7 @@ class Machine(RuleBasedStateMachine):
         with suppress(Refused):
             self.check_story(job)
 
+    @precondition(lambda self: len(self.model.runs) > 2)
     @rule(job=jobs)
     def delete(self, job: str) -> None:
         self.look(job)
