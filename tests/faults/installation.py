@@ -19,16 +19,13 @@ from client.api import Gatelab
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.wakeups import Wakeups
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import HASTE, Stack
 from tests.faults.servers import Broker, Postgres
 from tests.faults.sight import Observer
 from tests.faults.workload import CORPUS, TEXT
 
-REWAKE = 2.0
-LEASE = 3.0
-HASTE = {"GATELAB_POLL_SECONDS": "0.5", "GATELAB_SLICE_SECONDS": "0.7"}
-"""On top of the haste of every `Stack`."""
-
+LEASE, REWAKE = (float(HASTE[f"GATELAB_{name}_SECONDS"]) for name in ("LEASE", "REWAKE"))
+MORE_HASTE = {"GATELAB_POLL_SECONDS": "0.5", "GATELAB_SLICE_SECONDS": "0.7"}
 PATIENCE = 90.0
 
 
@@ -39,7 +36,7 @@ class Installation:
     while it waits here, in `wait_until` and `pass_time`.
     """
 
-    def __init__(self, folder: Path, *, postgres: bool, workers: int, settings: Mapping[str, str] = HASTE) -> None:
+    def __init__(self, folder: Path, *, postgres: bool, workers: int) -> None:
         self.size, self._program = workers, "worker"
         self._options: Mapping[str, str] = {}
         self.broker = Broker(_made(folder / "broker"))
@@ -47,7 +44,7 @@ class Installation:
         own = {"GATELAB_BROKER_URL": self.broker.url}
         if self.postgres is not None:
             own["GATELAB_DATABASE_URL"] = self.postgres.database("gatelab")
-        self.stack = Stack(_made(folder / "data"), {**settings, **own})
+        self.stack = Stack(_made(folder / "data"), {**MORE_HASTE, **own})
         names = {name.removeprefix("GATELAB_").lower(): value for name, value in self.stack.environment.items()}
         self.settings = Settings.model_validate({k: v for k, v in names.items() if k in Settings.model_fields})
         self.store = Store(self.settings)
@@ -66,7 +63,6 @@ class Installation:
         self.stack.run("gatelab.store.migrate")
         self.stack.start_service()
         self.client.add_corpus(CORPUS, TEXT)
-        self._replace_workers()
 
     def stop(self) -> None:
         self.heal()
@@ -105,18 +101,16 @@ class Installation:
 
     @contextmanager
     def other_workers(self, program: str = "worker", options: Mapping[str, str] = {}) -> Iterator[None]:
-        """In this block, workers run another program, or with more settings."""
+        """In this block, workers run another program, or with more settings. They are started while one waits."""
         before = self._program, self._options
         try:
             self._end_workers()
             self._program, self._options = program, options
-            self._replace_workers()
             yield
         finally:
             self._do_what_is_due(at=float("inf"))
             self._end_workers()
             self._program, self._options = before
-            self._replace_workers()
 
     def children(self) -> list[int]:
         """The processes that may train."""
