@@ -24,6 +24,7 @@ from tests.store.conftest import expire
 ENDINGS = [None, None, None, State.QUEUED, State.PAUSED, State.SUCCEEDED, State.FAILED]
 
 
+REQUESTS = ["cancel", "pause", "resume"]
 RECORDS = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=3)
 """Steps since the record before, and whether there is a checkpoint."""
 
@@ -99,13 +100,23 @@ class Machine(RuleBasedStateMachine):
         with self.like_the_model(lambda: self.model.record(held(claim), steps, checkpoint=checkpoint, then=then)):
             self.store.claims.record(claim, report)
 
-    @rule(target=claims, records=RECORDS, then=st.sampled_from(ENDINGS), falls_silent=st.booleans())
-    def live(self, records: list[tuple[int, bool]], then: State | None, falls_silent: bool) -> object:
+    @rule(
+        target=claims,
+        records=RECORDS,
+        asked=st.sampled_from([None, *REQUESTS]),
+        then=st.sampled_from(ENDINGS),
+        falls_silent=st.booleans(),
+    )
+    def live(
+        self, records: list[tuple[int, bool]], asked: str | None, then: State | None, falls_silent: bool
+    ) -> object:
         """The whole life of a claim, since random steps alone seldom get that far."""
         claim = self.claim()
         if isinstance(claim, Claim):
             for steps, checkpoint in records:
                 self.record(claim, steps, checkpoint, None)
+            if asked:
+                self.steer(claim.job_id, asked)
             if falls_silent:
                 self.fall_silent(claim.run_id)
                 self.reap()
@@ -148,7 +159,7 @@ class Machine(RuleBasedStateMachine):
         self.model.add(job.id, [run.id for run in self.store.runs.list(job_id=job.id).items])
         return job.id
 
-    @rule(job=jobs, what=st.sampled_from(["cancel", "pause", "resume"]))
+    @rule(job=jobs, what=st.sampled_from(REQUESTS))
     def steer(self, job: str, what: str) -> None:
         with self.like_the_model(lambda: getattr(self.model, what)(job)):
             getattr(self.store.jobs, what)(job)
