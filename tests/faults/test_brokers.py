@@ -16,7 +16,10 @@ from tests.faults.installation import REWAKE, Installation
 from tests.faults.servers import Broker
 from tests.faults.workload import small
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
+]
 
 NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
 

@@ -15,6 +15,7 @@ from tests.faults.installation import Installation
 from tests.faults.workload import small
 
 pytestmark = [
+    pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
     pytest.mark.parametrize("shared_installation", ["postgresql"], indirect=True),
 ]

@@ -17,7 +17,10 @@ from tests.faults.installation import LEASE, Installation, send
 from tests.faults.sight import Sight
 from tests.faults.workload import batches, small
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
+]
 
 QUICK_LEASE = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5"}
 LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3}
