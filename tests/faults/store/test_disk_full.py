@@ -76,15 +76,16 @@ def test_a_run_survives_a_disk_that_is_full_for_a_while(
 ) -> None:
     monkeypatch.setattr(recording, "CHECKPOINT_SHARE", 0)
     # Where SQLite is on that disk too, no write of the worker succeeds; with PostgreSQL, all but the checkpoints do.
-    changes = {"inline_checkpoint_bytes": 0, "checkpoint_seconds": 1e-9, "lease_seconds": 0.2}
-    settings = settings.model_copy(update=changes | {"device": "cpu", "threads": 1})
+    changes = {"inline_checkpoint_bytes": 0, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
+    settings = settings.model_copy(update=changes)
     store.corpora.add("wells", TEXT)
     job = queue(store)
     claim = train_slice(store, settings, at_call(5, lambda: True))
     before, kept = store.runs.get(claim.run_id), files(settings)
     second = claimed(store)
-    with Store(settings) as worker, no_file_larger_than(1024):
-        train_slice(worker, settings, claim=second)
+    soon_tired = settings.model_copy(update={"lease_seconds": 0.2})
+    with Store(soon_tired) as worker, no_file_larger_than(1024):
+        train_slice(worker, soon_tired, claim=second)
     after = store.runs.get(claim.run_id)
     assert (after.state, after.step, after.error) == (State.RUNNING, before.step, None), "nobody could be told"
     assert files(settings) == kept
