@@ -1,9 +1,9 @@
-"""The faults, each done once to an installation. Each says which runs it hit and what their recovery is."""
+"""The faults, each done once to an installation. Each says which run it hit, and so whose recovery to wait for."""
 
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.installation import LEASE, Installation, is_stopped, send
@@ -111,19 +111,6 @@ def stop_postgres(on: Installation, chance: random.Random) -> Blow:
     time.sleep(chance.uniform(0, 0.7))
     on.postgres.start()
     return blow
-
-
-INFLICTIONS: Mapping[str, Infliction] = {
-    "kill -9 of a worker's child": kill_child,
-    "kill -9 of a worker, parent and child": kill_tree,
-    "SIGSTOP for longer than the lease, then SIGCONT": stop_child,
-    "FLUSHALL of the broker": flush_broker,
-    "kill -9 of the broker": kill_broker,
-    "SIGSTOP of the broker while a job is submitted": freeze_broker,
-    "kill -9 of the service between commit and publish": kill_service,
-    "20 duplicate wake-ups": send_duplicates,
-    "PostgreSQL stopped with -m immediate": stop_postgres,
-}
 
 
 def submit(on: Installation) -> str:
