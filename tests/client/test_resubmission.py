@@ -36,7 +36,7 @@ class Dropper:
                 client, _ = self._listener.accept()
                 with client, socket.create_connection((host, int(port))) as service:
                     service.sendall(self._request(client))
-                    answer = service.recv(2**16)
+                    answer = _all(service)
                     if self._left == 0:
                         client.sendall(answer)
                     self._left = max(0, self._left - 1)
@@ -48,6 +48,14 @@ class Dropper:
         headers = dict(line.split(b": ", 1) for line in said.split(b"\r\n\r\n")[0].split(b"\r\n")[1:])
         self.keys += [value.decode() for name, value in headers.items() if name.lower() == KEY]
         return said.replace(b"keep-alive", b"close")
+
+
+def _all(connection: socket.socket) -> bytes:
+    """Everything that is said until the other side closes the connection."""
+    said = b""
+    while more := connection.recv(2**16):
+        said += more
+    return said
 
 
 @pytest.fixture(params=[1, len(RETRY_PAUSES), len(RETRY_PAUSES) + 1])
