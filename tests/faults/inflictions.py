@@ -72,10 +72,10 @@ def kill_broker(on: Installation, chance: random.Random) -> Blow:
 
 
 def freeze_broker(on: Installation, chance: random.Random) -> Blow:
+    """While a job is submitted, which is what is hit."""
     _let_writers_go(on)
-    blow = _next_in_queue(on)
     on.broker.freeze()
-    submit(on)
+    blow = _submitted(on)
     on.pass_time(chance.uniform(0, 1.5))
     on.broker.start()
     return blow
@@ -85,15 +85,13 @@ def kill_service(on: Installation, chance: random.Random) -> Blow:
     """Between commit and publish: the broker takes nothing, so the service cannot get past its commit."""
     _let_writers_go(on)
     on.broker.freeze()
-    job = submit(on)
+    blow = _submitted(on)
     assert on.stack.service is not None
     on.stack.service.kill()
     on.stack.service.wait()
     # Whatever of the wake-up is in the broker's buffers goes with it.
     on.broker.kill()
     on.broker.start()
-    [hit] = on.observer.of_job(job)
-    blow = Blow(hit, False, time.monotonic())
     on.stack.start_service()
     return blow
 
@@ -141,6 +139,12 @@ def _next_in_queue(on: Installation) -> Blow:
     """A blow on a run that waits to be claimed, or where none waits, on one that is being trained."""
     on.wait_until(on.observer.unfinished, "there was work")
     hit = min(on.observer.unfinished(), key=lambda sight: (sight.owner is not None, sight.token))
+    return Blow(hit, False, time.monotonic())
+
+
+def _submitted(on: Installation) -> Blow:
+    """A blow on a run that is submitted now."""
+    [hit] = on.observer.of_job(submit(on))
     return Blow(hit, False, time.monotonic())
 
 
