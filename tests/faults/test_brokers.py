@@ -72,12 +72,13 @@ def has_started(on: Installation, job: str) -> bool:
 
 
 def test_twenty_wake_ups_for_one_run_make_one_claim(installation: Installation) -> None:
-    """The run is shorter than a slice: whoever claims it ends it."""
-    installation.wake(10)
-    job = installation.submit(small(epochs=1))
-    installation.wake(20)
-    installation.finish()
-    installation.pass_time(1)
+    """Slice and lease are longer than any run here: whoever claims it ends it."""
+    with installation.other_workers(options={"GATELAB_SLICE_SECONDS": "600", "GATELAB_LEASE_SECONDS": "60"}):
+        installation.wake(10)
+        job = installation.submit(small(epochs=1))
+        installation.wake(20)
+        installation.finish()
+        installation.pass_time(1)
     [run] = installation.observer.of_job(job)
     assert run.token == 1
     events = installation.store.events.after(job)
