@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tests.faults.damage import Damage, of_job
 from tests.faults.inflictions import Blow, Infliction
 from tests.faults.installation import Installation
+from tests.faults.sight import Sight
 from tests.faults.workload import batches
 
 PAUSES = 0.2, 1.2
@@ -54,9 +55,16 @@ class Phase:
         self._recoveries: list[float] = []
 
     def feed(self) -> None:
-        """See to it that every worker has something to do, and one run waits."""
-        while len(self._on.observer.unfinished()) <= self._on.size:
+        """See to it that every worker has something to do, and one run has not begun.
+
+        Some faults take seconds in which nobody looks, so what was seen before may have ended since.
+        """
+        self._on.observer.look()
+        while not self._is_fed(self._on.observer.unfinished()):
             self._on.submit(next(self._batches))
+
+    def _is_fed(self, unfinished: Sequence[Sight]) -> bool:
+        return len(unfinished) > self._on.size and any(sight.step == 0 for sight in unfinished)
 
     def suffer(self, blow: Blow) -> None:
         self._open.append(blow)

@@ -2,8 +2,9 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -45,19 +46,18 @@ def emptied(broker: Broker) -> Iterator[None]:
     broker.flush()
 
 
-@pytest.mark.parametrize("trouble", [killed, emptied])
-def test_runs_start_soon_after_the_broker_is_well_again(
-    trouble: Callable[[Broker], AbstractContextManager[None]], installation: Installation
-) -> None:
+def test_runs_start_soon_after_the_broker_is_well_again(installation: Installation) -> None:
     with installation.other_workers(options=NO_POLLING):
         # Only a broker brings work to these workers, so this shows that they are up.
         installation.submit(small(epochs=1))
         installation.finish()
-        with trouble(installation.broker):
-            job = submit(installation)
-        installation.wait_until(lambda: has_started(installation, job), "the run has started", REWAKE + 5)
-        installation.finish()
-    assert of_job(installation.store, job) == Damage()
+        for trouble in (killed, emptied):
+            with trouble(installation.broker):
+                job = submit(installation)
+            started = partial(has_started, installation, job)
+            installation.wait_until(started, f"a run has started after the broker was {trouble.__name__}", REWAKE + 5)
+            installation.finish()
+            assert of_job(installation.store, job) == Damage()
 
 
 def test_runs_start_though_the_broker_is_away(installation: Installation) -> None:

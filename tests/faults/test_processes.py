@@ -12,7 +12,7 @@ from tests import servers
 from tests.faults import poisoned_worker
 from tests.faults.campaign import Phase, Row, go_through
 from tests.faults.damage import Damage, of_job
-from tests.faults.inflictions import kill_child, kill_tree, somebody_at_work, stop_child
+from tests.faults.inflictions import kill_child, kill_tree, somebody_at_work
 from tests.faults.installation import LEASE, Installation, send
 from tests.faults.sight import Sight
 from tests.faults.workload import batches, small
@@ -28,7 +28,7 @@ LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3}
 
 
 def test_killed_workers_lose_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
-    table.append(go_through([kill_child, kill_tree, stop_child], installation, chance, "killed workers"))
+    table.append(go_through([kill_child, kill_tree], installation, chance, "killed workers"))
     assert table[-1].harmless, table[-1]
 
 
