@@ -65,17 +65,27 @@ class Windows:
         """All targets, window by window."""
         return np.concatenate([self.ids[a + 1 : b + 1] for a, b in zip(self.starts, self.ends, strict=True)])
 
-    def batch(self, index: int, order: Ids | None = None) -> Batch:
-        """Batch `index` of the windows in `order` (default: as they stand)."""
-        which: slice | Ids = slice(index * self.per_batch, (index + 1) * self.per_batch)
-        if order is not None:
-            which = order[which]
+    def pick(self, which: Ids) -> Batch:
+        """The windows numbered `which`, in this order, side by side."""
         starts, ends = self.starts[which], self.ends[which]
         at = starts + np.arange(int((ends - starts).max()))[:, None]
         inside = at < ends
         inputs = self.ids[np.where(inside, at, ends - 1)]
         targets = np.where(inside, self.ids[np.where(inside, at + 1, ends)], IGNORED)
         return Batch(inputs, targets)
+
+    def numbers(self, index: int, order: Ids | None = None) -> Ids:
+        """Which windows are in batch `index` of those in `order` (default: as they stand)."""
+        order = np.arange(len(self.starts)) if order is None else order
+        return order[index * self.per_batch : (index + 1) * self.per_batch]
+
+    def in_order(self) -> Iterator[Ids]:
+        """Which windows are in each batch, as they stand."""
+        return (self.numbers(index) for index in range(self.batches))
+
+    def batch(self, index: int, order: Ids | None = None) -> Batch:
+        """Batch `index` of the windows in `order` (default: as they stand)."""
+        return self.pick(self.numbers(index, order))
 
     def __iter__(self) -> Iterator[Batch]:
         return (self.batch(index) for index in range(self.batches))

@@ -28,10 +28,12 @@ class Started(Event):
     Attributes:
         parameters: number of trained parameters.
         total_steps: optimizer steps of the whole run.
+        engine: what computes it: native, torch or triton.
     """
 
     parameters: int
     total_steps: int
+    engine: str
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""What every engine can do: read windows with the models of a pack, differentiate, update.
+
+An engine works on one or more members: models of equal shape, each with its own weights, data, optimizer values and
+position. What a member computes does not depend on who is beside it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.specs.training import TrainingSpec
+from gatelab.text.tokenizers import Ids
+from gatelab.text.windows import Windows
+
+EngineName = Literal["torch", "native", "triton"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model and how it is trained. Engines may move its parameters into memory of their own."""
+
+    model: LanguageModel
+    training: TrainingSpec
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Windows that a member reads side by side.
+
+    Attributes:
+        windows: the text they are pieces of.
+        which: (batch,) which of the windows, in this order.
+        state: before the first step; None is the initial state.
+        dropout: the masks of a training step; None in evaluation.
+    """
+
+    windows: Windows
+    which: Ids
+    state: ModelState | None = None
+    dropout: Dropout | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came of a reading.
+
+    Attributes:
+        loss: sum of the cross entropy over the scored targets, in nats.
+        tokens: number of scored targets.
+        state: after the last step, on its own; empty unless the windows are carried.
+    """
+
+    loss: float
+    tokens: int
+    state: ModelState = ()
+
+
+class Engine(ABC):
+    """Trains the members of a pack, which are named by their index."""
+
+    name: ClassVar[EngineName]
+
+    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
+        self.members, self.device = members, device
+
+    @abstractmethod
+    def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
+        """Read, and keep each member's gradient of its mean loss for `update`."""
+
+    @abstractmethod
+    def update(self, members: Sequence[int]) -> None:
+        """Clip the gradient kept for each of these members and take one step of its optimizer."""
+
+    @abstractmethod
+    def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
+        """Read without a gradient."""
+
+    @abstractmethod
+    def optimizer_state(self, member: int) -> dict[str, Tensor]:
+        """What a member's optimizer remembers, in tensors of their own, named as `optimizers.optimizer_state` does."""
+
+    @abstractmethod
+    def restore_optimizer(self, member: int, state: Mapping[str, Tensor]) -> None:
+        """Give a member's optimizer what `optimizer_state` of any engine took."""
+
+    def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:
+        """The mean loss of each member on a text, in nats per token."""
+        return {member: self._evaluate(member, windows) for member, windows in texts.items()}
+
+    def _evaluate(self, member: int, windows: Windows) -> float:
+        loss, tokens, state = 0.0, 0, None
+        for which in windows.in_order():
+            read = self.read({member: Reading(windows, which, state)})[member]
+            loss, tokens, state = loss + read.loss, tokens + read.tokens, read.state or None
+        return loss / tokens

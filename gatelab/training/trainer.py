@@ -1,0 +1,165 @@
+"""One run on its way: its data, model and position. What to compute next, and what it means when it is computed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gatelab.checkpoint import Checkpoint, Position
+from gatelab.errors import Diverged
+from gatelab.generation import generate
+from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.randomness import numpy_generator
+from gatelab.specs.generation import Sampling
+from gatelab.specs.job import RunSpec
+from gatelab.text import Corpus, prepare
+from gatelab.text.tokenizers import Ids
+from gatelab.text.windows import Windows, batch_order
+from gatelab.training.engines import Engine, Member, Read, Reading
+from gatelab.training.evaluation import bits_per_character
+from gatelab.training.events import Evaluated, Started, Stepped
+
+
+class Trainer:
+    """One run's model and position. It computes nothing itself: an engine does, for one run or for a pack of them."""
+
+    def __init__(self, spec: RunSpec, corpus: Corpus) -> None:
+        self.spec = spec
+        self.data = prepare(spec, corpus)
+        self.model = LanguageModel(spec.model, self.data.tokenizer.vocabulary)
+        self.model.initialize(spec.training.seed)
+        self.member = Member(self.model, spec.training)
+        self.position = Position()
+        self.carried: ModelState = ()
+        self._order: tuple[int, Ids] | None = None
+
+    def join(self, engine: Engine, index: int, resume: Checkpoint | None = None) -> None:
+        """Be member `index` of `engine`, where `resume` was taken or at the start."""
+        self.engine, self.index = engine, index
+        if resume is not None:
+            self.model.load_state_dict(dict(resume.weights))
+            engine.restore_optimizer(index, resume.optimizer)
+            self.position = resume.position
+            self.carried = tuple(tuple(t.to(engine.device) for t in state) for state in resume.carried)
+
+    @property
+    def total_steps(self) -> int:
+        return self.data.train.batches * self.spec.training.epochs
+
+    @property
+    def ended(self) -> bool:
+        return self.position.epoch >= self.spec.training.epochs
+
+    @property
+    def at_end_of_epoch(self) -> bool:
+        """Whether all of the epoch's batches are read: an evaluation is next."""
+        return self.position.batch == self.data.train.batches
+
+    def checkpoint(self) -> Checkpoint:
+        """The run as it is now, in tensors of its own."""
+        return Checkpoint(
+            self.spec,
+            self.data.tokenizer,
+            self.position,
+            {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()},
+            self.engine.optimizer_state(self.index),
+            tuple(tuple(t.cpu().clone() for t in state) for state in self.carried),
+        )
+
+    def started(self) -> Started:
+        return Started(
+            self.position, self.checkpoint, self.model.parameter_count(), self.total_steps, engine=self.engine.name
+        )
+
+    # -- A step -------------------------------------------------------------------------------------------------------
+
+    def reading(self) -> Reading:
+        """The next batch of the epoch."""
+        at, train = self.position, self.data.train
+        state = self.carried if train.carried and at.batch > 0 else None
+        dropout = Dropout(self.spec.training.seed, at.step) if self.spec.model.dropout else None
+        return Reading(train, train.numbers(at.batch, self._batch_order()), state, dropout)
+
+    def check(self, read: Read) -> None:
+        """
+        Raises:
+            Diverged: the loss of the next step is not finite.
+        """
+        if not math.isfinite(read.loss):
+            at = self.position
+            raise Diverged(f"the loss is {read.loss / read.tokens} at step {at.step + 1} (epoch {at.epoch + 1})")
+
+    def stepped(self, read: Read, seconds: float) -> Stepped:
+        """The step is taken that `reading` asked for; it took so many seconds."""
+        at = self.position
+        self.carried = read.state
+        self.position = replace(
+            at,
+            step=at.step + 1,
+            batch=at.batch + 1,
+            tokens=at.tokens + read.tokens,
+            epoch_loss=at.epoch_loss + read.loss,
+            epoch_tokens=at.epoch_tokens + read.tokens,
+            seconds=at.seconds + seconds,
+            training_seconds=at.training_seconds + seconds,
+        )
+        return Stepped(self.position, self.checkpoint, read.loss / read.tokens)
+
+    def _batch_order(self) -> Ids | None:
+        """The order of the windows in the present epoch: a function of (seed, epoch), drawn once."""
+        epoch = self.position.epoch
+        if self.data.train.carried:
+            return None
+        if self._order is None or self._order[0] != epoch:
+            shuffle = numpy_generator(self.spec.training.seed, "order", epoch)
+            order = batch_order(self.data.train, shuffle)
+            assert order is not None, "only carried windows have no order"
+            self._order = epoch, np.ascontiguousarray(order)
+        return self._order[1]
+
+    # -- An evaluation ------------------------------------------------------------------------------------------------
+
+    def texts(self) -> list[Windows]:
+        """What is evaluated at the end of this epoch: validation; behind the last one also the test text."""
+        last = self.position.epoch + 1 == self.spec.training.epochs
+        return [self.data.validation, *([self.data.test] if last and self.data.test else [])]
+
+    def evaluated(self, losses: Sequence[float], seconds: float) -> Evaluated:
+        """The epoch is over, and these are the mean losses on its `texts`, which took so many seconds."""
+        at = self.position
+        validation, test = losses[0], losses[1] if len(losses) > 1 else None
+        self.carried = ()
+        self.position = replace(
+            at, epoch=at.epoch + 1, batch=0, epoch_loss=0.0, epoch_tokens=0, seconds=at.seconds + seconds
+        )
+        return Evaluated(
+            self.position,
+            self.checkpoint,
+            train_loss=at.epoch_loss / at.epoch_tokens,
+            validation_loss=validation,
+            bits_per_character=self._bits(validation, self.data.validation),
+            test_loss=test,
+            test_bits_per_character=self._bits(test, self.data.test) if test is not None and self.data.test else None,
+            sample=self.sample(),
+        )
+
+    def check_evaluation(self, evaluated: Evaluated) -> None:
+        """
+        Raises:
+            Diverged: the evaluation's loss is not finite.
+        """
+        if not math.isfinite(evaluated.validation_loss):
+            at = self.position
+            raise Diverged(f"the validation loss is {evaluated.validation_loss} at step {at.step} (epoch {at.epoch})")
+
+    def sample(self) -> str | None:
+        """What the model makes of the spec's prefix now."""
+        how = self.spec.training.sample
+        if how is None:
+            return None
+        sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
+        return "".join(t.text for t in generate(self.model, self.data.tokenizer, how.prefix, sampling))
+
+    def _bits(self, loss: float, windows: Windows) -> float:
+        return bits_per_character(loss, windows, self.data.tokenizer)
