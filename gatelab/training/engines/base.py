@@ -18,6 +18,8 @@ from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
 
 EngineName = Literal["torch", "native", "triton"]
+Wanted = Literal["auto", "torch", "native", "triton"]
+"""What may be asked for: `auto` is the fastest that there is."""
 
 
 @dataclass(frozen=True)
