@@ -5,7 +5,6 @@ the processor can run is loaded, once a process.
 """
 
 import ctypes
-import os
 import platform
 from ctypes import c_char_p, c_double, c_int, c_int32
 from functools import cache
@@ -83,14 +82,18 @@ def load() -> Library:
     Raises:
         Unavailable: there is none: no compiler was found when Gatelab was installed, or the processor is another one.
     """
-    runnable = [name for name, needed in FEATURES.items() if needed <= _features()]
-    if not runnable:
+    if not runnable():
         raise Unavailable(f"no build for this processor ({platform.machine()})")
-    for instructions in runnable:
+    for instructions in runnable():
         path = FOLDER / f"gatelab-{instructions}.so"
         if path.exists():
             return _open(path)
     raise Unavailable("it was not built: no C++ compiler was found when Gatelab was installed")
+
+
+def runnable() -> list[str]:
+    """The instruction sets that this processor has, best first."""
+    return [name for name, needed in FEATURES.items() if needed <= _features()]
 
 
 def fma_peak(threads: int, seconds: float = 0.5) -> float:
@@ -122,8 +125,3 @@ def _features() -> frozenset[str]:
         if name.strip() in ("flags", "Features"):
             return frozenset(value.split())
     return frozenset()
-
-
-def default_threads() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

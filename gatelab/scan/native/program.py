@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gatelab.scan.native.interface import CELLS, MAX_LAYERS, Layer, Member, Shape, floats, numbers
 from gatelab.scan.native.library import Library
@@ -26,6 +28,14 @@ class Layout:
 
     places: Mapping[str, tuple[int, tuple[int, ...]]]
     length: int
+
+    def tensors(self, flat: Floats) -> dict[str, Tensor]:
+        """Views of the tensors in flat parameters, or in anything that lies like them."""
+        whole = torch.from_numpy(flat)
+        return {
+            name: whole[at : at + int(np.prod(shape, dtype=np.int64))].view(shape)
+            for name, (at, shape) in self.places.items()
+        }
 
 
 def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:

@@ -75,6 +75,10 @@ class Engine(ABC):
         """Read, and keep each member's gradient of its mean loss for `update`."""
 
     @abstractmethod
+    def gradient(self, member: int) -> dict[str, Tensor]:
+        """The gradient that is kept for a member, before clipping, by the names of the parameters."""
+
+    @abstractmethod
     def update(self, members: Sequence[int]) -> None:
         """Clip the gradient kept for each of these members and take one step of its optimizer."""
 

@@ -43,19 +43,18 @@ class FlatOptimizer:
         if not self.steps:
             return {}
         state: dict[str, Tensor] = {}
-        for index, (at, shape) in enumerate(self._layout.places.values()):
-            if not isinstance(self.spec, SgdSpec):
-                state[f"{index}.step"] = torch.tensor(float(self.steps))
-            for name, moment in zip(self._names, self._moments, strict=True):
-                piece = moment[at : at + int(np.prod(shape, dtype=np.int64))]
-                state[f"{index}.{name}"] = torch.from_numpy(piece.copy()).view(shape)
+        for name, moment in zip(self._names, self._moments, strict=True):
+            for index, tensor in enumerate(self._layout.tensors(moment.copy()).values()):
+                state[f"{index}.{name}"] = tensor
+                if not isinstance(self.spec, SgdSpec):
+                    state[f"{index}.step"] = torch.tensor(float(self.steps))
         return state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        for index, (at, _) in enumerate(self._layout.places.values()):
-            for name, moment in zip(self._names, self._moments, strict=True):
-                if (piece := state.get(f"{index}.{name}")) is not None:
-                    moment[at : at + piece.numel()] = piece.flatten().numpy()
+        for name, moment in zip(self._names, self._moments, strict=True):
+            for index, tensor in enumerate(self._layout.tensors(moment).values()):
+                if (saved := state.get(f"{index}.{name}")) is not None:
+                    tensor.copy_(saved)
         # Only Adam's formulas depend on the number of steps; for SGD, what matters is whether there was one.
         self.steps = int(state["0.step"]) if "0.step" in state else int(bool(state))
 

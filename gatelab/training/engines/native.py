@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gatelab.model import LanguageModel, ModelState
-from gatelab.scan.native import Layout, Program, layout_of, load
+from gatelab.scan.native import Layout, Library, Program, layout_of, load
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
 from gatelab.scan.native.program import Floats, number_pointer, pointer
@@ -44,8 +44,15 @@ class NativeEngine(Engine):
             for m, p, g in zip(members, self._parameters, self._gradients, strict=True)
         ]
 
+    def use(self, library: Library) -> None:
+        """Compute with another build."""
+        self._program.library = library
+
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=True)
+
+    def gradient(self, member: int) -> dict[str, Tensor]:
+        return self._layout.tensors(self._gradients[member].copy())
 
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=False)
@@ -132,12 +139,9 @@ def program_of(spec: ModelSpec, vocabulary: int, layout: Layout) -> Program:
 def flatten(model: LanguageModel, layout: Layout) -> Floats:
     """The model's parameters in one array, of which they become views."""
     flat = np.empty(layout.length, np.float32)
-    whole = torch.from_numpy(flat)
+    views = layout.tensors(flat)
     for name, parameter in model.named_parameters():
-        at, shape = layout.places[name]
-        view = whole[at : at + parameter.numel()].view(shape)
-        view.copy_(parameter.data)
-        parameter.data = view
+        parameter.data = views[name].copy_(parameter.data)
     return flat
 
 
