@@ -7,17 +7,23 @@ of the RNN and GRU chapters of Dive into Deep Learning (Zhang et al., d2l.ai, se
 import math
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from benchmarks.peers.textbook_cells import Gru, Rnn, TextbookCell, normal, zeros
 
 HIDDEN, STEPS, BATCH, TRAIN, VALIDATION = 32, 32, 1024, 10_000, 5_000
 
 
 @dataclass(frozen=True)
 class Result:
-    """Perplexities after the last epoch; `seconds` and `tokens_per_second` of its training steps alone."""
+    """Perplexities after the last epoch; `tokens_per_second` of the training steps alone.
+
+    `seconds` is the time of all epochs, each of them with its validation.
+    """
 
     train_perplexity: float
     validation_perplexity: float
@@ -27,79 +33,76 @@ class Result:
 
 def windows(text: str) -> tuple[Tensor, Tensor, int]:
     """All windows (count, STEPS + 1) of the first TRAIN + VALIDATION, split, and the size of the vocabulary."""
+    ids, vocabulary = encode(text)
+    cut = ids.unfold(0, STEPS + 1, 1)[: TRAIN + VALIDATION]
+    return cut[:TRAIN], cut[TRAIN:], vocabulary
+
+
+def encode(text: str) -> tuple[Tensor, int]:
+    """The ids of the text's letters, and the size of the vocabulary."""
     letters = re.sub("[^A-Za-z]+", " ", text).lower()
     vocabulary = ["<unk>", *sorted(set(letters))]
     index = {token: i for i, token in enumerate(vocabulary)}
-    ids = torch.tensor([index[token] for token in letters])
-    cut = ids.unfold(0, STEPS + 1, 1)[: TRAIN + VALIDATION]
-    return cut[:TRAIN], cut[TRAIN:], len(vocabulary)
+    return torch.tensor([index[token] for token in letters]), len(vocabulary)
 
 
 class Textbook:
-    """`gru` (reset before the recurrent product) or `rnn` (tanh)."""
+    """Layers of cells from the first to the last, and a linear head."""
 
-    def __init__(self, kind: str, vocabulary: int) -> None:
-        self.kind, self.vocabulary = kind, vocabulary
-        self.gates = ["z", "r", "h"] if kind == "gru" else ["h"]
-        self.weights = {
-            name: parameter
-            for gate in self.gates
-            for name, parameter in (
-                (f"x{gate}", self._normal(vocabulary, HIDDEN)),
-                (f"h{gate}", self._normal(HIDDEN, HIDDEN)),
-                (f"b{gate}", torch.zeros(HIDDEN, requires_grad=True)),
-            )
-        } | {"hq": self._normal(HIDDEN, vocabulary), "bq": torch.zeros(vocabulary, requires_grad=True)}
+    def __init__(self, cells: Sequence[TextbookCell], vocabulary: int) -> None:
+        self.cells, self.vocabulary = cells, vocabulary
+        self.head = {"hq": normal(cells[-1].hidden, vocabulary), "bq": zeros(vocabulary)}
 
-    @staticmethod
-    def _normal(rows: int, columns: int) -> Tensor:
-        return (torch.randn(rows, columns) * 0.01).requires_grad_()
-
-    def _linear(self, gate: str, x: Tensor, h: Tensor) -> Tensor:
-        w = self.weights
-        return x @ w[f"x{gate}"] + h @ w[f"h{gate}"] + w[f"b{gate}"]
+    def parameters(self) -> list[Tensor]:
+        return [w for weights in (*(cell.weights for cell in self.cells), self.head) for w in weights.values()]
 
     def loss(self, batch: Tensor) -> Tensor:
-        """Mean cross entropy of a batch of windows, from a zero state."""
-        inputs = torch.nn.functional.one_hot(batch[:, :-1].T, self.vocabulary).float()
-        h = torch.zeros(len(batch), HIDDEN)
-        logits = []
-        for x in inputs:
-            if self.kind == "gru":
-                z, r = torch.sigmoid(self._linear("z", x, h)), torch.sigmoid(self._linear("r", x, h))
-                candidate = torch.tanh(self._linear("h", x, r * h))
-                h = z * h + (1 - z) * candidate
-            else:
-                h = torch.tanh(self._linear("h", x, h))
-            logits.append(h @ self.weights["hq"] + self.weights["bq"])
+        """Mean cross entropy of a batch of windows (batch, steps + 1), from a zero state."""
+        outputs = list(torch.nn.functional.one_hot(batch[:, :-1].T, self.vocabulary).float())
+        for cell in self.cells:
+            outputs = self._layer(cell, outputs)
+        logits = [h @ self.head["hq"] + self.head["bq"] for h in outputs]
         flat = torch.stack(logits, 1).reshape(-1, self.vocabulary)
         return torch.nn.functional.cross_entropy(flat, batch[:, 1:].reshape(-1))
 
+    @staticmethod
+    def _layer(cell: TextbookCell, inputs: list[Tensor]) -> list[Tensor]:
+        state, outputs = cell.initial_state(len(inputs[0])), []
+        for x in inputs:
+            state = cell.step(x, state)
+            outputs.append(state[0])
+        return outputs
+
     def step(self, batch: Tensor, lr: float) -> float:
-        loss = self.loss(batch)
-        gradients = torch.autograd.grad(loss, list(self.weights.values()))
+        """One step of SGD with the gradient's norm clipped to 1. The loss before it."""
+        loss, parameters = self.loss(batch), self.parameters()
+        gradients = torch.autograd.grad(loss, parameters)
         norm = torch.sqrt(sum(((g**2).sum() for g in gradients), torch.zeros(())))
         scale = min(1.0, 1.0 / norm.item())
         with torch.no_grad():
-            for weight, gradient in zip(self.weights.values(), gradients, strict=True):
+            for weight, gradient in zip(parameters, gradients, strict=True):
                 weight -= lr * scale * gradient
         return loss.item()
 
 
 def run(kind: str, text: str, lr: float, epochs: int, seed: int) -> Result:
-    """Train from scratch; the textbook's measure: mean over batches (train) and windows (validation)."""
+    """Train `gru` (reset before) or `rnn` (tanh) from scratch, with a validation every epoch.
+
+    The textbook's measure: mean over batches (train) and windows (validation).
+    """
     torch.manual_seed(seed)
     train, validation, vocabulary = windows(text)
-    model = Textbook(kind, vocabulary)
-    begun, losses = time.perf_counter(), [0.0]
+    model = Textbook([{"gru": Gru, "rnn": Rnn}[kind](vocabulary, HIDDEN)], vocabulary)
+    begun, training, losses, held_out = time.perf_counter(), 0.0, [0.0], 0.0
     for _ in range(epochs):
+        began_epoch = time.perf_counter()
         losses = [model.step(batch, lr) for batch in torch.split(train[torch.randperm(TRAIN)], BATCH)]
-    seconds = time.perf_counter() - begun
-    with torch.no_grad():
-        held_out = sum(model.loss(batch).item() * len(batch) for batch in torch.split(validation, BATCH)) / VALIDATION
+        training += time.perf_counter() - began_epoch
+        with torch.no_grad():
+            held_out = sum(model.loss(b).item() * len(b) for b in torch.split(validation, BATCH)) / VALIDATION
     return Result(
         sum(map(math.exp, losses)) / len(losses),
         math.exp(held_out),
-        seconds,
-        epochs * TRAIN * STEPS / seconds,
+        time.perf_counter() - begun,
+        epochs * TRAIN * STEPS / training,
     )

@@ -1,0 +1,200 @@
+"""The exercises' grid of 100 runs: the whole service, end to end, beside the notebook's loop.
+
+python -m benchmarks.grid --text timemachine.txt --results grid.jsonl --data-dir grid-data [--threads 2] [--epochs 100]
+
+What is measured is appended to the results as it comes. An interrupted benchmark goes on from there, and from the job
+in the data directory; the time in which it did not run does not count.
+"""
+
+import argparse
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import tables
+from benchmarks.installation import installation
+from benchmarks.journal import Journal
+from benchmarks.peers.notebook import Notebook
+from benchmarks.peers.textbook import encode
+from client import specfile
+from client.api import Gatelab
+from client.models import Run
+from gatelab.specs import JobSpec
+from gatelab.sweeps import expand
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "gru-grid.yaml"
+MAX_RUNS = 1000
+LOOK_SECONDS, NOTE_SECONDS = 2.0, 10.0
+PREFIX, SAMPLE = 6, 20
+"""Of how many characters the notebook goes on, and how many it writes, at the end of a run."""
+
+Shape = tuple[int, int]
+"""num_steps and hidden."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    text = arguments.text.read_text(encoding="utf-8")
+    spec = specfile.load(arguments.spec, [f"training.epochs={arguments.epochs}"])
+    journal = Journal(arguments.results, {"epochs": arguments.epochs, "threads": arguments.threads})
+    # The peer before and after the service: a machine that changes its speed meanwhile changes it for both.
+    if not arguments.only_service:
+        measure_peer(journal, "before", spec, text, arguments.peer_epochs)
+    if not arguments.only_peer:
+        measure_service(journal, spec, text, arguments.data_dir, arguments.threads)
+    if not arguments.only_service:
+        measure_peer(journal, "after", spec, text, arguments.peer_epochs)
+    report(journal, spec)
+
+
+def shape_of(record: dict[str, Any]) -> Shape:
+    """The shape in a record: JSON has no tuples."""
+    num_steps, hidden = record["shape"]
+    return num_steps, hidden
+
+
+def shapes(spec: JobSpec) -> Counter[Shape]:
+    """How many runs of the job have each shape."""
+    runs = expand(spec, MAX_RUNS)
+    return Counter((run.training.num_steps, run.model.cell.hidden) for run in runs)
+
+
+# -- The notebook -----------------------------------------------------------------------------------------------------
+
+
+def measure_peer(journal: Journal, when: str, spec: JobSpec, text: str, epochs: int) -> None:
+    """Time some epochs of every shape, after one to warm up, and the writing of a sample."""
+    done = {shape_of(record) for record in journal.of("peer") if record["when"] == when}
+    ids, vocabulary = encode(text)
+    for shape in shapes(spec):
+        if shape not in done:
+            seconds, sample = time_peer(Notebook(ids, vocabulary, *shape, lr=1.0), ids[:PREFIX], epochs)
+            journal.add("peer", when=when, shape=shape, epochs=seconds, sample=sample)
+
+
+def time_peer(notebook: Notebook, prefix: Tensor, epochs: int) -> tuple[list[float], float]:
+    """Seconds of each epoch, and of a sample."""
+    notebook.epoch()
+    return [timed(notebook.epoch) for _ in range(epochs)], timed(lambda: notebook.write(prefix, SAMPLE))
+
+
+def timed(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+# -- The service ------------------------------------------------------------------------------------------------------
+
+
+def measure_service(journal: Journal, spec: JobSpec, text: str, data_dir: Path | None, threads: int) -> None:
+    """Submit the grid, or find it again, and wait for its end."""
+    if next(journal.of("runs"), None):
+        return
+    with installation(threads, data_dir) as gatelab:
+        gatelab.add_corpus(spec.corpus, text)
+        begun = time.perf_counter()
+        if (known := next(journal.of("job"), None)) is None:
+            journal.add("job", id=gatelab.submit(spec).id)
+            known = next(journal.of("job"))
+        _wait(journal, gatelab, known["id"], begun)
+        journal.add("runs", runs=[_summary(run) for run in gatelab.runs(known["id"])])
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    shape = run.spec["training"]["num_steps"], run.spec["model"]["cell"]["hidden"]
+    return {"shape": shape, "state": run.state, "seconds": run.metrics.seconds}
+
+
+def _wait(journal: Journal, gatelab: Gatelab, job_id: str, begun: float) -> None:
+    """Note the time since `begun` now and then, and at the end."""
+    session = 1 + max((record["session"] for record in journal.of("time")), default=0)
+    noted = 0.0
+    while True:
+        job = gatelab.job(job_id)
+        seconds = time.perf_counter() - begun
+        if job.finished or seconds - noted > NOTE_SECONDS:
+            journal.add("time", session=session, seconds=seconds, finished=job.runs.finished)
+            print(f"{seconds:,.0f} s: {job.runs.finished} of {job.runs.total} runs", flush=True)
+            noted = seconds
+        if job.finished:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+# -- The report -------------------------------------------------------------------------------------------------------
+
+
+def report(journal: Journal, spec: JobSpec) -> None:
+    """Print what was measured so far."""
+    runs = [run for record in journal.of("runs") for run in record["runs"]]
+    # A run that diverges ends early here, and goes on with NaN in the notebook: only the others count for the notebook.
+    counted = Counter(shape_of(run) for run in runs if run["state"] == "succeeded") if runs else shapes(spec)
+    service = sum({record["session"]: record["seconds"] for record in journal.of("time")}.values())
+    peer = peer_seconds(journal, spec.training.epochs)
+    rows: list[list[object]] = []
+    if runs:
+        states = ", ".join(f"{count} {state}" for state, count in Counter(run["state"] for run in runs).items())
+        rows.append([f"Gatelab, measured: {states}", f"{service:,.0f} s", None])
+    if peer.keys() >= counted.keys():
+        total = sum(count * peer[shape] for shape, count in counted.items())
+        epochs = sum(len(record["epochs"]) for record in journal.of("peer"))
+        what = f"the notebook's loop, projected from {epochs} epochs of {len(peer)} shapes to {counted.total()} runs"
+        rows.append([what, f"{total:,.0f} s", tables.times(total / service) if runs else None])
+    print(f"\n{sum(shapes(spec).values())} runs of {spec.training.epochs} epochs:\n")
+    tables.show(["by", "wall time", "Gatelab is faster by"], rows)
+    if runs and peer:
+        print("Seconds of a run by num_steps (down) and hidden (across), the notebook's (projected) / Gatelab's:\n")
+        tables.show(*by_shape(runs, peer))
+
+
+def peer_seconds(journal: Journal, epochs: int) -> dict[Shape, float]:
+    """What a run of each shape takes the notebook: so many times its median epoch, and a sample in the end."""
+    found: dict[Shape, list[dict[str, Any]]] = {}
+    for record in journal.of("peer"):
+        found.setdefault(shape_of(record), []).append(record)
+    return {
+        shape: epochs * statistics.median(seconds for record in records for seconds in record["epochs"])
+        + statistics.median(record["sample"] for record in records)
+        for shape, records in found.items()
+    }
+
+
+def by_shape(runs: list[dict[str, Any]], peer: dict[Shape, float]) -> tuple[list[str], Iterator[list[object]]]:
+    """The header and the rows of a table of the shapes. Gatelab's time is the mean over learning rates."""
+    ours: dict[Shape, list[float]] = {}
+    for run in runs:
+        if run["state"] == "succeeded":
+            ours.setdefault(shape_of(run), []).append(run["seconds"])
+
+    def cell(shape: Shape) -> str | None:
+        return f"{peer[shape]:.0f} / {statistics.mean(ours[shape]):.0f}" if shape in ours and shape in peer else None
+
+    lengths, widths = (sorted({shape[axis] for shape in peer}) for axis in (0, 1))
+    return ["", *map(str, widths)], ([length, *(cell((length, width)) for width in widths)] for length in lengths)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=Path, required=True, help="The Time Machine as published with the book")
+    parser.add_argument("--results", type=Path, required=True, help="JSON lines; made where it is missing")
+    parser.add_argument("--data-dir", type=Path, help="of the service; needed to go on after an interruption")
+    parser.add_argument("--spec", type=Path, default=EXAMPLE, help="the job with the grid")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=100, help="of a run")
+    parser.add_argument("--peer-epochs", type=int, default=2, help="that the notebook is timed for, twice a shape")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--only-peer", action="store_true")
+    only.add_argument("--only-service", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

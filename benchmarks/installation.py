@@ -1,0 +1,23 @@
+"""A whole Gatelab as `gatelab up` runs it: service, worker, broker and database, in processes of their own."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from client import embedded
+from client.api import Gatelab
+
+
+@contextmanager
+def installation(threads: int, data_dir: Path | None = None) -> Iterator[Gatelab]:
+    """A running installation whose worker trains on the CPU with so many threads.
+
+    Its data stay in `data_dir`; by default they are deleted in the end.
+    """
+    settings = {"GATELAB_THREADS": str(threads), "GATELAB_DEVICE": "cpu"}
+    with ExitStack() as stack:
+        if data_dir is None:
+            data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatelab-benchmark-")))
+        url = stack.enter_context(embedded.running(data_dir, settings))
+        yield stack.enter_context(Gatelab(url))

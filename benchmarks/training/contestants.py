@@ -1,0 +1,114 @@
+"""What is measured side by side: Gatelab's engines, the textbook's loop and PyTorch's layers, with the same weights."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from gatelab.training.engines.native import NativeEngine
+from torch import Tensor
+
+from benchmarks.training import weights
+from benchmarks.training.shapes import Shape, random_model, random_windows
+from gatelab.model import LanguageModel
+from gatelab.scan import native
+from gatelab.specs import CellSpec, SgdSpec, TrainingSpec
+from gatelab.text.tokenizers import Ids
+from gatelab.training.engines import Engine, Member, Reading, TorchEngine
+
+SEED = 0
+LR = 1.0
+NATIVE, REFERENCE = "native", "torch"
+ENGINES: dict[str, type[Engine]] = {NATIVE: NativeEngine, REFERENCE: TorchEngine}
+PEERS = TEXTBOOK, TORCH_NN = "textbook", "torch.nn"
+TITLES = {TEXTBOOK: "the book's loop", TORCH_NN: "torch.nn", REFERENCE: "torch engine"}
+CHECKED_STEPS = 4
+TOLERANCE = 1e-4
+"""How far the losses of two contestants may lie apart, in nats."""
+
+Step = Callable[[Ids], float]
+"""Takes a training step on the windows with these numbers, gathered within; gives the mean loss before it."""
+
+
+class Disagreement(Exception):
+    """Two contestants do not compute the same: their speeds mean nothing."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell, and the sizes of a model of it and of what that reads in a step."""
+
+    cell: CellSpec
+    shape: Shape
+
+    def model(self) -> LanguageModel:
+        """The model that all begin with, made anew."""
+        return random_model(self.cell, self.shape, SEED)
+
+    def batches(self) -> Iterator[Ids]:
+        """Numbers of the windows of one batch after the other, without end."""
+        return itertools.cycle(random_windows(self.shape, SEED).in_order())
+
+    def rows(self) -> Tensor:
+        """All windows with their targets: (windows, steps + 1)."""
+        return torch.from_numpy(random_windows(self.shape, SEED).ids).unfold(0, self.shape.steps + 1, 1)
+
+
+def engines() -> tuple[str, ...]:
+    """Those that this machine's CPU can train with, the fastest first."""
+    return (NATIVE, REFERENCE) if has_native() else (REFERENCE,)
+
+
+def has_native() -> bool:
+    try:
+        native.load()
+    except native.Unavailable:
+        return False
+    return True
+
+
+def build(task: Task, name: str) -> Step | None:
+    """The contestant called `name`: an engine or a peer. None where it cannot train `task`."""
+    rows = task.rows()
+    if name == TEXTBOOK:
+        textbook = weights.textbook(task.model())
+        return lambda which: textbook.step(rows[which], LR)
+    if name == TORCH_NN:
+        layers = weights.torch_layers(task.model(), LR)
+        return layers and (lambda which: layers.step(rows[which]))
+    return _engine(task, name)
+
+
+def contestants(task: Task) -> dict[str, Step]:
+    """All that can train `task`, by name: engines, then peers."""
+    names = (*engines(), *PEERS)
+    return {name: step for name in names if (step := build(task, name))}
+
+
+def _engine(task: Task, name: str) -> Step:
+    shape = task.shape
+    training = TrainingSpec(num_steps=shape.steps, batch_size=shape.batch, optimizer=SgdSpec(kind="sgd", lr=LR))
+    engine = ENGINES[name]([Member(task.model(), training)], torch.device("cpu"))
+    windows = random_windows(shape, SEED)
+
+    def step(which: Ids) -> float:
+        read = engine.differentiate({0: Reading(windows, which)})[0]
+        engine.update([0])
+        return read.loss / read.tokens
+
+    return step
+
+
+def check(steps: Mapping[str, Step], task: Task) -> None:
+    """Take the first steps with all contestants: the later losses depend on the gradients, clipping and updates.
+
+    Raises:
+        Disagreement: a loss of one of them differs from the torch engine's, which defines the results.
+    """
+    batches = task.batches()
+    for number in range(1, CHECKED_STEPS + 1):
+        which = next(batches)
+        losses = {name: step(which) for name, step in steps.items()}
+        for name, loss in losses.items():
+            if not abs(loss - losses[REFERENCE]) <= TOLERANCE:
+                raise Disagreement(f"{name}: loss {loss} before step {number}, {REFERENCE}: {losses[REFERENCE]}")

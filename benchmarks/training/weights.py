@@ -1,0 +1,105 @@
+"""The peers' models with the weights of one of Gatelab's, so that all compute the same."""
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.peers.textbook import Textbook
+from benchmarks.peers.textbook_cells import Gru, Lstm, Rnn, TextbookCell
+from benchmarks.peers.torch_layers import TorchLayers
+from gatelab.model import LanguageModel
+from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+
+Weights = dict[str, Tensor]
+LETTERS = {"update": "z", "reset": "r"}
+"""The textbook's names of the gates of a GRU."""
+
+
+def textbook(model: LanguageModel) -> Textbook:
+    """The textbook's model with the weights of `model`, which reads one-hot input."""
+    spec, vocabulary = model.spec.cell, model.vocabulary
+    cells = [_textbook_cell(spec, spec.hidden if layer else vocabulary) for layer in range(model.spec.layers)]
+    peer = Textbook(cells, vocabulary)
+    for layer, cell in enumerate(cells):
+        for name, value in _in_blocks(_columns(spec), _of_layer(model, layer)).items():
+            cell.weights[name].data.copy_(value)
+    peer.head["hq"].data.copy_(model.weight_head)
+    peer.head["bq"].data.copy_(model.bias_head)
+    return peer
+
+
+def _textbook_cell(spec: CellSpec, inputs: int) -> TextbookCell:
+    match spec:
+        case RnnSpec():
+            return Rnn(inputs, spec.hidden)
+        case GruSpec(gates=gates):
+            letters = "".join(LETTERS[gate] for gate in gates)
+            return Gru(inputs, spec.hidden, letters, reset_after=spec.reset == "after" and "reset" in gates)
+        case LstmSpec():
+            return Lstm(inputs, spec.hidden)
+
+
+def _columns(spec: CellSpec) -> str:
+    """The textbook's names of the blocks of columns of Gatelab's matrices, in their order."""
+    match spec:
+        case RnnSpec():
+            return "h"
+        case GruSpec(gates=gates):
+            return "".join(LETTERS[gate] for gate in gates) + "h"
+        case LstmSpec():
+            return "ifgo"
+
+
+def _in_blocks(letters: str, own: Weights) -> Weights:
+    """The weights of a layer, a matrix for every block."""
+    named = {"dh": own["bias_candidate"]} if "bias_candidate" in own else {}
+    for kind, value in (("x", own["weight_input"]), ("h", _recurrent(own)), ("b", own["bias"])):
+        named |= {f"{kind}{of}": part for of, part in zip(letters, value.chunk(len(letters), dim=-1), strict=True)}
+    return named
+
+
+def torch_layers(model: LanguageModel, lr: float) -> TorchLayers | None:
+    """PyTorch's model with the weights of `model`, which reads one-hot input. None where it has no such cell.
+
+    PyTorch has a second bias for every block. Where the equations need none it is zero and its gradient is dropped:
+    else the two would be one bias with twice the learning rate.
+    """
+    layer = _torch_layer(model)
+    if layer is None:
+        return None
+    peer, hidden = TorchLayers(layer, lr), model.spec.cell.hidden
+    for number in range(model.spec.layers):
+        own = _of_layer(model, number)
+        second = torch.zeros_like(own["bias"])
+        needed = torch.zeros_like(second)
+        if "bias_candidate" in own:
+            second[-hidden:], needed[-hidden:] = own["bias_candidate"], 1
+        weights = own["weight_input"].T, _recurrent(own).T, own["bias"], second
+        for name, value in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True):
+            getattr(layer, f"{name}_l{number}").data.copy_(value)
+        getattr(layer, f"bias_hh_l{number}").register_hook(needed.mul)
+    peer.head.weight.data.copy_(model.weight_head.T)
+    peer.head.bias.data.copy_(model.bias_head)
+    return peer
+
+
+def _torch_layer(model: LanguageModel) -> nn.RNNBase | None:
+    sizes = model.vocabulary, model.spec.cell.hidden, model.spec.layers
+    match model.spec.cell:
+        case RnnSpec(activation=activation):
+            return nn.RNN(*sizes, nonlinearity=activation)
+        case GruSpec(gates=("reset", "update"), reset="after"):
+            return nn.GRU(*sizes)
+        case LstmSpec():
+            return nn.LSTM(*sizes)
+    return None
+
+
+def _of_layer(model: LanguageModel, layer: int) -> Weights:
+    """The weights of a layer by their names in the cell."""
+    return {name: value.detach() for name, value in model.cells[layer].named_parameters()}
+
+
+def _recurrent(own: Weights) -> Tensor:
+    """The recurrent matrices of all blocks, side by side."""
+    parts = [own[name] for name in ("weight_hidden", "weight_gates", "weight_candidate") if name in own]
+    return torch.cat(parts, dim=1)
