@@ -5,7 +5,7 @@ from typing import Annotated
 
 from anyio import sleep, to_thread
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from gatelab.errors import InvalidRequest
 from gatelab.specs import JobSpec
@@ -13,8 +13,8 @@ from gatelab.store.events import Event
 from gatelab.store.states import FINISHED, State
 from service.context import Context, Cursor, Limit, Service
 from service.streams import KEEP_ALIVE, event, stream
-from service.submit import submit
-from service.views import Job, JobEvent, Page, page
+from service.submit import plan, submit
+from service.views import Job, JobEvent, Page, Plan, page
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -25,19 +25,27 @@ WAKEUPS_PER_JOB = 16
 """Workers wake further ones by taking up work; more messages would only be noise."""
 
 
-@router.post("", status_code=202)
+@router.post(
+    "", status_code=202, response_model=Job, responses={200: {"model": Plan, "description": "The answer to a dry run"}}
+)
 def create_job(
     spec: JobSpec,
     service: Service,
     response: Response,
     after: BackgroundTasks,
+    dry_run: Annotated[bool, Query(description="answer what the job would cost, and queue nothing")] = False,
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")] = None,
-) -> Job:
+) -> Job | Response:
     """Queue the runs of a spec. Nothing is queued unless all of it is right.
 
     With an `Idempotency-Key`, a request that is sent again within 24 hours is answered with the job that the first
     one made. The same key with another spec is refused.
+
+    A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
     """
+    if dry_run:
+        planned = plan(service.store, service.settings.limits, spec)
+        return JSONResponse(Plan.of(planned).model_dump(mode="json"))
     job = submit(service.store, service.settings.limits, spec, idempotency_key)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
