@@ -50,8 +50,8 @@ def plan(store: Store, limits: Limits, spec: JobSpec) -> Plan:
     works = [work(run, extents[run.tokenizer]) for run in runs]
     history = store.results.history()
     cells = [run.model.cell.kind for run in runs]
-    seconds = predict(list(zip(cells, works, strict=True)), history.runs) or [None] * len(runs)
-    expected = [Expected(work, each) for work, each in zip(works, seconds, strict=True)]
+    seconds = predict(list(zip(cells, works, strict=True)), history.runs)
+    expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
     return Plan(corpus, runs, expected, history.device, len(history.runs))
 
 

@@ -73,7 +73,8 @@ def _fit(terms: Array, seconds: Array, nearness: Array) -> Array:
     shares = terms / seconds[:, None]
     scale = (nearness @ shares) / nearness.sum()
     rows = np.vstack([shares / scale * weights[:, None], PRIOR * np.eye(3)])
-    return non_negative(rows, np.concatenate([weights, np.full(3, PRIOR / 3)])) / scale
+    coefficients: Array = non_negative(rows, np.concatenate([weights, np.full(3, PRIOR / 3)])) / scale
+    return coefficients
 
 
 def non_negative(rows: Array, targets: Array) -> Array:

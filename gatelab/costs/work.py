@@ -84,8 +84,8 @@ def parameters(model: ModelSpec, vocabulary: int) -> int:
     embedding = 0 if model.input == "one_hot" else model.input.embedding
     reset_after = isinstance(cell, GruSpec) and "reset" in cell.gates and cell.reset == "after"
     each = blocks(cell) * hidden * (hidden + 1) + (hidden if reset_after else 0)
-    inputs = (embedding or vocabulary) + (model.layers - 1) * hidden
-    return vocabulary * embedding + model.layers * each + blocks(cell) * hidden * inputs + hidden * vocabulary + vocabulary
+    inputs = blocks(cell) * hidden * ((embedding or vocabulary) + (model.layers - 1) * hidden)
+    return vocabulary * embedding + inputs + model.layers * each + (hidden + 1) * vocabulary
 
 
 def flops_per_token(model: ModelSpec, vocabulary: int) -> int:

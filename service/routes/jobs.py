@@ -8,10 +8,12 @@ from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from gatelab.errors import InvalidRequest
+from gatelab.reports import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.events import Event
 from gatelab.store.states import FINISHED, State
 from service.context import Context, Cursor, Limit, Service
+from service.reports import REPORT_RESPONSES, AskedFormat, answer
 from service.streams import KEEP_ALIVE, event, stream
 from service.submit import plan, submit
 from service.views import Job, JobEvent, Page, Plan, page
@@ -61,6 +63,23 @@ def list_jobs(service: Service, state: State | None = None, cursor: Cursor = Non
 @router.get("/{job}")
 def get_job(service: Service, job: str) -> Job:
     return Job.of(service.store.jobs.get(job))
+
+
+@router.get("/{job}/report", response_class=Response, responses=REPORT_RESPONSES)
+def get_report(
+    service: Service,
+    job: str,
+    format: AskedFormat = "json",
+    tuned: Annotated[
+        list[str] | None, Query(description="a path of the grid: only its best value on validation is reported")
+    ] = None,
+) -> Response:
+    """What its runs say together: a row for each grid point, what differs, and which hyper-parameter matters.
+
+    With `tuned` (repeatable), every variant is reported at its own best value of that path, such as its learning rate.
+    """
+    stored = service.store.jobs.get(job)
+    return answer(job_report(stored.id, stored.spec, service.store.results.of_job(job), tuned or ()), format)
 
 
 @router.post("/{job}/cancel")
