@@ -20,10 +20,12 @@ Array = NDArray[np.float64]
 
 BANDWIDTH = 1.5
 """Runs whose arithmetic intensity differs by a factor of e^1.5 (about 4.5) count 0.6 as much as equal ones."""
-OTHER_CELL = 0.2
+OTHER_CELL = 0.02
+"""What a run of another cell counts: something to go by where there is none of the same."""
 FARTHEST = 1e-3
 """What the farthest past run counts, so that there is always something to go by."""
 PRIOR = 0.03
+"""What the prior that each term pays a third counts, of 1 for all past runs together."""
 
 
 @dataclass(frozen=True)
