@@ -7,7 +7,7 @@ import pytest
 
 from client import specfile
 from gatelab.costs import parameters
-from gatelab.specs import JobSpec, Limits
+from gatelab.specs import JobSpec, Limits, ModelSpec
 from gatelab.sweeps import expand
 from gatelab.text.windows import check_length
 
@@ -47,7 +47,9 @@ def test_an_example_expands_within_the_default_limits(name: str) -> None:
 
 def test_equal_parameters_are_as_near_as_hidden_units_allow() -> None:
     """One hidden unit more or less would be farther from the GRU."""
-    models = {run.model.cell.kind: run.model for run in expand(load("rnn-vs-gru-equal-parameters"), 100)}
+    models: dict[str, ModelSpec] = {
+        run.model.cell.kind: run.model for run in expand(load("rnn-vs-gru-equal-parameters"), 100)
+    }
     target = parameters(models["gru"], VOCABULARY)
     found = {kind: parameters(model, VOCABULARY) for kind, model in models.items()}
     assert found == {"rnn": 6991, "gru": 6941, "lstm": 6968}, "as the example says"

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -160,7 +161,7 @@ def test_json_has_everything_and_comes_back() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_job_of_which_nothing_is_known_yet_has_a_report(format: str) -> None:
     job = job_of(grid={"model.layers": [1, 2]}, repeats=2)
-    nothing = {
+    nothing: dict[str, Any] = {
         "state": "queued", "step": 0, "epoch": 0, "total_steps": None, "parameters": None, "device": None,
         "predicted_seconds": None, "seconds": None, "tokens_per_second": None, "sample": None, "evaluations": [],
     }  # fmt: skip

@@ -97,6 +97,14 @@ def test_numbered_windows_are_the_books(run: tuple[RunSpec, int]) -> None:
         assert all(np.array_equal(b.inputs[1:], b.targets[:-1]) for b in windows)
 
 
+def test_the_books_windows_overlap_and_cover_few_characters() -> None:
+    """What docs/fairness.md says of them: the first and the last character that each part scores."""
+    windows = {"stride": 1, "train": 10_000, "validation": 5_000, "test": 5_000}
+    data = prepare(spec_of(num_steps=32, windows=windows), numbers(20_100))
+    found = [(int(part.scored.min()) - SPECIALS, int(part.scored.max()) - SPECIALS) for part in parts(data)]
+    assert found == [(0, 10_030), (10_000, 15_030), (15_000, 20_030)]
+
+
 # -- The default --------------------------------------------------------------------------------------------------
 
 
