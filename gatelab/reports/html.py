@@ -1,5 +1,6 @@
 """A report as one HTML file: no script, no font, no picture from anywhere; the charts are drawn in it."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from gatelab.reports.variants import perplexity
 if TYPE_CHECKING:
     from jinja2 import Template
 
+BEST = 10
+"""Of more than twice as many variants, so many are shown first, and all where the reader asks for them."""
+
 
 def as_html(report: Report) -> str:
     """The whole page. Every text is escaped by the template or by the charts."""
@@ -24,6 +28,7 @@ def as_html(report: Report) -> str:
         report=report,
         facts=tables.facts(report),
         results=tables.results(report),
+        best=tables.results(report, _best(report)[:BEST]) if len(report.variants) > 2 * BEST else None,
         pairs=tables.pairs(report) if report.comparison.pairs else None,
         importance=tables.importance(report.influence) if report.influence else None,
         effects=tables.main_effects(report.influence) if report.influence else None,
@@ -49,15 +54,20 @@ def _template() -> "Template":
     return environment.get_template("report.html.j2")
 
 
-def _drawn(report: Report) -> list[int]:
-    """The variants whose learning curves are drawn: all, or of many the best."""
+def _best(report: Report) -> list[int]:
+    """All variants, those of the lowest mean validation perplexity first."""
 
     def rank(number: int) -> float:
         interval = report.variants[number].averages.validation_perplexity
-        return interval.mean if interval else float("inf")
+        return interval.mean if interval else math.inf
 
-    there = [curve.variant for curve in report.curves if any(loss is not None for loss in curve.validation_loss)]
-    return sorted(sorted(there, key=rank)[:COLOURS])
+    return sorted(range(len(report.variants)), key=rank)
+
+
+def _drawn(report: Report) -> list[int]:
+    """The variants whose learning curves are drawn: all, or of many the best."""
+    there = {curve.variant for curve in report.curves if any(loss is not None for loss in curve.validation_loss)}
+    return sorted([number for number in _best(report) if number in there][:COLOURS])
 
 
 def _curves(report: Report, drawn: Sequence[int]) -> str:

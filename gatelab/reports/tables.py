@@ -1,6 +1,6 @@
 """The tables of a report, as Markdown and HTML show them alike: text in cells, nothing escaped yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gatelab.reports.labels import label, short_names
@@ -9,16 +9,22 @@ from gatelab.reports.variants import perplexity
 
 DASH = "\N{EN DASH}"
 
-COLUMNS: Mapping[str, tuple[str, str]] = {
-    "train_perplexity": ("train ppl", ".4g"),
-    "validation_perplexity": ("validation ppl", ".4g"),
-    "test_perplexity": ("test ppl", ".4g"),
-    "bits_per_character": ("bits/char", ".3f"),
-    "test_bits_per_character": ("test bits/char", ".3f"),
-    "seconds": ("seconds", ".3g"),
-    "tokens_per_second": ("tokens/s", ",.0f"),
+
+def seconds(value: float) -> str:
+    """`0.0123`, `12.3`, `1,234`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+COLUMNS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "train_perplexity": ("train ppl", "{:.4g}".format),
+    "validation_perplexity": ("validation ppl", "{:.4g}".format),
+    "test_perplexity": ("test ppl", "{:.4g}".format),
+    "bits_per_character": ("bits/char", "{:.3f}".format),
+    "test_bits_per_character": ("test bits/char", "{:.3f}".format),
+    "seconds": ("seconds", seconds),
+    "tokens_per_second": ("tokens/s", "{:,.0f}".format),
 }
-"""Measure -> heading and format."""
+"""Measure -> heading, and how its numbers are written."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,9 @@ class Table:
     details: bool = False
 
 
-def results(report: Report) -> Table:
-    """One row a variant."""
+def results(report: Report, only: Sequence[int] | None = None) -> Table:
+    """One row a variant, of all or of those with these numbers."""
+    variants = report.variants if only is None else [report.variants[number] for number in only]
     names, shown = short_names(report.paths), _shown(report)
     repeated = any(len(variant.runs) > 1 for variant in report.variants)
     columns = [
@@ -50,13 +57,13 @@ def results(report: Report) -> Table:
         [
             str(variant.number),
             *(label(variant.values[path]) if path in variant.values else DASH for path in report.paths),
-            _number(variant.parameters, ",d"),
+            _number(variant.parameters, "{:,}".format),
             *([f"{variant.succeeded} of {len(variant.runs)}"] if repeated else []),
             *(_interval(getattr(variant.averages, name), COLUMNS[name][1]) for name in shown),
             *([_troubles(variant, repeated)] if troubled else []),
             *([variant.sample or DASH] if text else []),
         ]
-        for variant in report.variants
+        for variant in variants
     ]
     first = 1 + len(names)
     numeric = frozenset({0, *range(first, len(columns))})
@@ -109,8 +116,8 @@ def main_effects(influence: Influence) -> Table:
             names[effect.path],
             label(level.value),
             str(level.runs),
-            _number(level.validation_perplexity, ".4g"),
-            _number(level.seconds, ".3g"),
+            _number(level.validation_perplexity, "{:.4g}".format),
+            _number(level.seconds, seconds),
         ]
         for effect in influence.effects
         for level in effect.levels
@@ -124,7 +131,9 @@ def curves(report: Report, variants: Sequence[int]) -> Table:
     chosen = [report.curves[number] for number in variants]
     found = [dict(zip(curve.epochs, curve.validation_loss, strict=True)) for curve in chosen]
     epochs = sorted({epoch for each in found for epoch in each})
-    rows = [[str(epoch), *(_number(perplexity(each.get(epoch)), ".4g") for each in found)] for epoch in epochs]
+    rows = [
+        [str(epoch), *(_number(perplexity(each.get(epoch)), "{:.4g}".format) for each in found)] for epoch in epochs
+    ]
     columns = ["epoch", *(f"{number}: {report.variants[number].label}" for number in variants)]
     return Table("Validation perplexity by epoch", columns, rows, frozenset(range(len(columns))), details=True)
 
@@ -138,14 +147,14 @@ def facts(report: Report) -> list[str]:
     if report.timing:
         timing = report.timing
         lines.append(
-            f"predicted {timing.predicted_seconds:.3g} s, took {timing.actual_seconds:.3g} s"
+            f"predicted {seconds(timing.predicted_seconds)} s, took {seconds(timing.actual_seconds)} s"
             f" ({timing.runs} runs that have both)"
         )
     if report.tuned:
         lines.append(f"for each variant, {' and '.join(report.tuned)} is the best on validation of all that were tried")
     if report.best is not None:
         best = report.variants[report.best]
-        named = f"{best.number}: {best.label}, {_interval(best.averages.validation_perplexity, '.4g')}"
+        named = f"{best.number}: {best.label}, {_interval(best.averages.validation_perplexity, '{:.4g}'.format)}"
         lines.append(f"lowest validation perplexity: {named}")
     return lines
 
@@ -164,7 +173,7 @@ def _run(row: RunRow, variant: int, shown: Sequence[str]) -> list[str]:
         row.state,
         str(row.epoch),
         *(_number(getattr(measures, name), COLUMNS[name][1]) for name in shown),
-        _number(row.predicted_seconds, ".3g"),
+        _number(row.predicted_seconds, seconds),
     ]
 
 
@@ -203,12 +212,12 @@ def _share(share: float | None) -> str:
     return DASH if share is None else f"{share:.1%}"
 
 
-def _number(value: float | None, pattern: str) -> str:
-    return DASH if value is None else format(value, pattern)
+def _number(value: float | None, write: Callable[[float], str]) -> str:
+    return DASH if value is None else write(value)
 
 
-def _interval(interval: Interval | None, pattern: str) -> str:
+def _interval(interval: Interval | None, write: Callable[[float], str]) -> str:
     if interval is None:
         return DASH
-    mean = format(interval.mean, pattern)
-    return mean if interval.high is None else f"{mean} ± {format(interval.high - interval.mean, pattern)}"
+    mean = write(interval.mean)
+    return mean if interval.high is None else f"{mean} ± {write(interval.high - interval.mean)}"
