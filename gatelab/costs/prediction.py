@@ -3,8 +3,9 @@
 The law is  seconds = a * scan steps + b * elements + c * flops  with a, b, c >= 0: overheads, memory traffic and
 arithmetic. For every run that is predicted, the law is fitted anew by non-negative least squares (Lawson & Hanson
 1974) over the past runs, where each counts by its relative error, and the more the nearer it is: a run of another cell,
-or of another arithmetic intensity (flops per scan step), says less about this one. That is local regression (Cleveland
-1979). A weak prior lets each of the three terms pay a third, so that a single past run predicts something sensible.
+or of another arithmetic intensity (flops per scan step), says less about this one, and so does one of a moment. That is
+local regression (Cleveland 1979). A weak prior lets each of the three terms pay a third, so that a single past run
+predicts something sensible.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ BANDWIDTH = 1.5
 """Runs whose arithmetic intensity differs by a factor of e^1.5 (about 4.5) count 0.6 as much as equal ones."""
 OTHER_CELL = 0.02
 """What a run of another cell counts: something to go by where there is none of the same."""
+SETTLED_SECONDS = 1.0
+"""A run of this length counts half as much as a long one: shorter ones are mostly warming up."""
 FARTHEST = 1e-3
 """What the farthest past run counts, so that there is always something to go by."""
 PRIOR = 0.03
@@ -48,12 +51,13 @@ def predict(wanted: Sequence[tuple[str, Work]], past: Sequence[Past]) -> list[fl
         return None
     terms = np.array([_terms(run.work) for run in past])
     seconds = np.array([run.seconds for run in past])
+    settled = seconds / (seconds + SETTLED_SECONDS)
     cells = np.array([run.cell for run in past])
     known: dict[tuple[str, Work], float] = {}
     for cell, work in wanted:
         if (cell, work) not in known:
             nearness = np.where(cells == cell, 1.0, OTHER_CELL) * _nearness(_terms(work), terms)
-            known[cell, work] = float(_terms(work) @ _fit(terms, seconds, np.maximum(nearness, FARTHEST)))
+            known[cell, work] = float(_terms(work) @ _fit(terms, seconds, settled * np.maximum(nearness, FARTHEST)))
     return [known[each] for each in wanted]
 
 

@@ -13,10 +13,11 @@ from gatelab.specs import JobSpec
 from gatelab.store.events import Event
 from gatelab.store.states import FINISHED, State
 from service.context import Context, Cursor, Limit, Service
+from service.plans import Plan
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
 from service.streams import KEEP_ALIVE, event, stream
 from service.submit import plan, submit
-from service.views import Job, JobEvent, Page, Plan, page
+from service.views import Job, JobEvent, Page, page
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -73,6 +73,17 @@ def test_runs_of_the_same_cell_count_most(random: np.random.Generator) -> None:
         assert sum(abs(f - e) for f, e in zip(found, own, strict=True)) < 0.5 * sum(own)
 
 
+def test_runs_of_a_moment_count_little(random: np.random.Generator) -> None:
+    """They take ten times what the law says, since nothing is warm yet."""
+    work = some_work(random, hidden=32)
+    brief = Work(
+        1, 1, *(max(1, round(each * 0.01 / law(work))) for each in (work.scan_steps, work.elements, work.flops))
+    )
+    long = Work(1, 1, *(round(each * 100 / law(work)) for each in (work.scan_steps, work.elements, work.flops)))
+    past = [Past("gru", brief, 0.1), Past("gru", long, 100.0)]
+    assert errors(past, [("gru", long)], [100.0])[0] < 0.2
+
+
 def test_predictions_are_never_negative(random: np.random.Generator) -> None:
     past = [Past("gru", some_work(random), float(random.uniform(0.1, 100))) for _ in range(10)]
     found = predict([("lstm", some_work(random)) for _ in range(50)], past)
