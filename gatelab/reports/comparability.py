@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from gatelab.reports.labels import label
 from gatelab.reports.records import RunRecord
 from gatelab.specs.model import CharTokenizerSpec
 
@@ -99,7 +98,8 @@ def _split_in_words(run: RunRecord) -> str:
     counts = run.spec.training.windows.counts
     if counts is None:
         return "80/10/10 of the whole text"
-    return f"windows {label(counts)} at stride {run.spec.training.windows.stride or run.spec.training.num_steps}"
+    stride = run.spec.training.windows.stride or run.spec.training.num_steps
+    return f"{' + '.join(map(str, counts))} windows at stride {stride}"
 
 
 def _distinct(runs: Sequence[RunRecord], words: Callable[[RunRecord], str]) -> str:

@@ -93,15 +93,7 @@ class Jobs:
         job_id = new_id("job")
         try:
             with self._database.write() as connection:
-                connection.execute(
-                    insert(jobs).values(
-                        id=job_id,
-                        name=spec.name,
-                        spec=spec.model_dump(mode="json"),
-                        corpus_id=corpus_id,
-                        created_at=now(),
-                    )
-                )
+                _insert_job(connection, job_id, corpus_id, spec)
                 _insert_runs(connection, job_id, corpus_id, specs, expected or [None] * len(specs))
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
@@ -196,6 +188,11 @@ class Jobs:
             connection.execute(delete(jobs).where(jobs.c.id == id))
         for row in rows:
             self._blobs.drop(row["id"])
+
+
+def _insert_job(connection: Connection, job_id: str, corpus_id: str, spec: JobSpec) -> None:
+    values = {"id": job_id, "name": spec.name, "spec": spec.model_dump(mode="json"), "corpus_id": corpus_id}
+    connection.execute(insert(jobs).values(values | {"created_at": now()}))
 
 
 def _insert_runs(

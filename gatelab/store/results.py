@@ -67,13 +67,12 @@ class Results:
         latest = select(runs.c.device).where(*succeeded).order_by(runs.c.finished_at.desc()).limit(1)
         with self._database.read() as connection:
             device: str | None = connection.scalar(latest)
-            query = select(runs.c.spec, runs.c.work, runs.c.metrics).where(*succeeded, runs.c.device == device)
-            rows = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(PAST_RUNS)).mappings().all()
-        return History(device, [_past(row) for row in rows if (row["metrics"] or {}).get("seconds")])
-
-
-def _past(row: RowMapping) -> Past:
-    return Past(row["spec"]["model"]["cell"]["kind"], Work(**row["work"]), row["metrics"]["seconds"])
+            cell = runs.c.spec["model"]["cell"]["kind"].as_string()
+            query = select(cell, runs.c.work, runs.c.metrics["seconds"].as_float()).where(
+                *succeeded, runs.c.device == device
+            )
+            rows = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(PAST_RUNS)).all()
+        return History(device, [Past(kind, Work(**work), seconds) for kind, work, seconds in rows if seconds])
 
 
 _NAMES = (

@@ -43,7 +43,7 @@ def test_the_same_text_under_another_name_is_the_same() -> None:
     [
         ({}, {"tokenizer": {"kind": "byte"}}, ("byte, char", "bits per character is the only common measure")),
         ({}, {"tokenizer": {"kind": "char", "normalize": "letters"}}, ("letters, none", "of different texts")),
-        (windows(), windows(validation=6), ("different parts of the text", "5+5+0", "5+6+0")),
+        (windows(), windows(validation=6), ("different parts of the text", "5 + 5 + 0", "5 + 6 + 0")),
         (windows(), windows(stride=1), ("different parts of the text", "stride 1", "stride 32")),
         (windows(), {}, ("different parts of the text", "80/10/10")),
         ({}, {"training": {"num_steps": 8}}, ("num_steps 8, 32", "more context")),
