@@ -109,6 +109,9 @@ runs = Table(
     _json("error"),
     Column("device", String(200)),
     Column("weights_sha256", String(64)),
+    # What the run was expected to cost when it was asked for: `gatelab.costs.Expected`.
+    _json("work"),
+    Column("predicted_seconds", Measure),
     # The lease: who has the run, until when, and the fencing token that goes up with every claim.
     Column("owner", String(200)),
     Column("token", BigInteger, nullable=False, server_default="0"),

@@ -16,6 +16,7 @@ from gatelab.store.tables import metadata
 from gatelab.training import Event, train
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import (
+    SPEC,
     TEXT,
     assert_as_trained_in_one_go,
     at_call,
@@ -57,6 +58,21 @@ def test_a_job_is_cancelled_between_two_steps(store: Store, settings: Settings) 
     assert (run.state, run.step) == (State.CANCELLED, 4)
     assert store.checkpoints.find(run.id).step == 4
     assert train_all(store, settings) == 0
+
+
+@both_databases
+def test_a_cancelled_grid_stops_within_a_step_and_keeps_what_has_ended(store: Store, settings: Settings) -> None:
+    """Of four runs, the first has succeeded, the second is being trained, the others wait."""
+    job = queue(store, SPEC | {"grid": {"model.cell.hidden": [3, 4, 5, 6]}})
+    first, second, *others = (run.id for run in store.runs.list(job_id=job).items)
+    train_slice(store, settings)
+    train_slice(store, settings, at_call(4, lambda: not store.jobs.cancel(job)))
+    assert train_all(store, settings) == 0
+    assert_as_trained_in_one_go(store, first)
+    assert [store.runs.get(id).state for id in (second, *others)] == [State.CANCELLED] * 3
+    # The fourth call comes after the third step, and the flag is read after the next one.
+    assert store.runs.get(second).step == store.checkpoints.find(second).step == 4
+    assert [store.runs.get(id).attempt for id in others] == [0, 0]
 
 
 @both_databases
