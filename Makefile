@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/cells/*)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -46,12 +47,16 @@ clean: ## remove the virtual environment and every cache; data stay
 $(BIN)/python:
 	@scripts/venv $(VENV)
 
-$(VENV)/installed-server: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/installed-server: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	@scripts/compiler
 	@echo "Installing Gatelab (the first time, PyTorch makes it a minute or more) ..."
 	@$(INSTALL) '.[server]'
+	@$(BIN)/python -m gatelab.scan.native
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/installed-dev: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	@scripts/compiler
 	@echo "Installing Gatelab and what its tests need ..."
 	@$(INSTALL) '.[server,dev]'
+	@$(BIN)/python -m gatelab.scan.native
 	@touch $@ $(VENV)/installed-server

@@ -25,11 +25,12 @@ class Dropout:
 
     def apply(self, x: Tensor, rate: float, layer: int) -> Tensor:
         """`x` with a share `rate` of its elements zeroed and the others scaled by 1 / (1 - rate)."""
-        if rate == 0:
-            return x
-        generator = torch_generator(x.device, self.seed, "dropout", self.step, layer)
-        keep = torch.empty_like(x).bernoulli_(1 - rate, generator=generator)
-        return x * keep / (1 - rate)
+        return x * self.factors(x, rate, layer) if rate else x
+
+    def factors(self, like: Tensor, rate: float, layer: int) -> Tensor:
+        """0 or 1 / (1 - rate), for each element of a tensor like this one."""
+        generator = torch_generator(like.device, self.seed, "dropout", self.step, layer)
+        return torch.empty_like(like).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
 
 
 class LanguageModel(nn.Module):

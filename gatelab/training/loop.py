@@ -8,13 +8,18 @@ import torch
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
 from gatelab.text import Corpus
-from gatelab.training.engines import build_engine
+from gatelab.training.engines import Wanted, build_engine
 from gatelab.training.events import Evaluated, Event, Stepped
 from gatelab.training.trainer import Trainer
 
 
 def train(
-    spec: RunSpec, corpus: Corpus, *, device: torch.device | str = "cpu", resume: Checkpoint | None = None
+    spec: RunSpec,
+    corpus: Corpus,
+    *,
+    device: torch.device | str = "cpu",
+    engine: Wanted = "auto",
+    resume: Checkpoint | None = None,
 ) -> Iterator[Event]:
     """Train the model of `spec` on `corpus`, from the start or from a checkpoint of the same spec.
 
@@ -25,10 +30,11 @@ def train(
 
     Raises:
         InvalidSpec: the corpus is too short for the spec's windows.
+        InvalidInput: the engine that is asked for cannot be used here.
         Diverged: a loss is not finite.
     """
     trainer = Trainer(spec, corpus)
-    trainer.join(build_engine([trainer.member], torch.device(device)), 0, resume)
+    trainer.join(build_engine([trainer.member], torch.device(device), engine), 0, resume)
     yield trainer.started()
     while not trainer.ended:
         if trainer.at_end_of_epoch:

@@ -18,6 +18,8 @@ from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
 
 EngineName = Literal["torch", "native", "triton"]
+Wanted = Literal["auto", "torch", "native", "triton"]
+"""What may be asked for: `auto` is the fastest that there is."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Engine(ABC):
     @abstractmethod
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         """Read, and keep each member's gradient of its mean loss for `update`."""
+
+    @abstractmethod
+    def gradient(self, member: int) -> dict[str, Tensor]:
+        """The gradient that is kept for a member, before clipping, by the names of the parameters."""
 
     @abstractmethod
     def update(self, members: Sequence[int]) -> None:

@@ -30,6 +30,10 @@ class TorchEngine(Engine):
         torch.autograd.backward(loss / read.tokens)
         return read
 
+    def gradient(self, member: int) -> dict[str, Tensor]:
+        parameters = self.members[member].model.named_parameters()
+        return {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in parameters}
+
     def update(self, members: Sequence[int]) -> None:
         for member in members:
             model, training = self.members[member].model, self.members[member].training

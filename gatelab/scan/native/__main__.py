@@ -1,0 +1,9 @@
+"""`python -m gatelab.scan.native`: say which build of the native engine is used here, or why there is none."""
+
+from gatelab.scan.native.library import Unavailable, load
+
+if __name__ == "__main__":
+    try:
+        print(f"The native engine is there ({load().instructions}).")
+    except Unavailable as reason:
+        print(f"The native engine is not there: {reason}. Training uses PyTorch alone, which is several times slower.")

@@ -1,0 +1,65 @@
+"""The structs and constants of `source/engine.h`, for ctypes."""
+
+from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64
+
+ABI = 1
+MAX_LAYERS = 64
+
+floats = POINTER(c_float)
+numbers = POINTER(c_int64)
+
+CELLS = {
+    "rnn tanh": 0,
+    "rnn relu": 1,
+    "gru reset before": 2,
+    "gru reset after": 3,
+    "gru update": 4,
+    "gru reset update before": 5,
+    "gru reset update after": 6,
+    "lstm": 7,
+}
+OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2}
+
+
+class Layer(Structure):
+    _fields_ = [(name, c_int64) for name in ("input", "bias", "gates", "candidate", "candidate_bias")]
+
+
+class Shape(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("cell", "precision", "layers", "hidden", "vocabulary", "embedding")),
+        *((name, c_int64) for name in ("parameters", "embedding_at", "head_at", "head_bias_at")),
+        ("layer", Layer * MAX_LAYERS),
+    ]
+
+
+class Member(Structure):
+    _fields_ = [
+        ("ids", numbers),
+        ("starts", numbers),
+        ("ends", numbers),
+        ("length", c_int64),
+        ("rows", c_int32),
+        ("steps", c_int32),
+        ("parameters", floats),
+        ("gradient", floats),
+        ("state_in", floats),
+        ("state_out", floats),
+        ("dropout", floats),
+        ("outputs", floats),
+        ("loss", c_double),
+        ("square_norm", c_double),
+        ("tokens", c_int64),
+    ]
+
+
+class Update(Structure):
+    _fields_ = [
+        ("kind", c_int32),
+        ("step", c_int64),
+        *((name, c_double) for name in ("lr", "momentum", "weight_decay", "beta1", "beta2", "eps")),
+        ("clip_norm", c_double),
+        ("square_norm", c_double),
+        *((name, floats) for name in ("parameters", "gradient", "first", "second")),
+        ("length", c_int64),
+    ]

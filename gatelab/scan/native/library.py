@@ -1,0 +1,127 @@
+"""Finding and loading the build of the native engine for this processor.
+
+`build.py` makes one shared library for each instruction set, into the folder `lib` beside this file. The best one that
+the processor can run is loaded, once a process.
+"""
+
+import ctypes
+import platform
+from ctypes import c_char_p, c_double, c_int, c_int32
+from functools import cache
+from pathlib import Path
+
+from gatelab.errors import InvalidInput
+from gatelab.scan.native.interface import ABI, Member, Shape, Update
+
+FOLDER = Path(__file__).parent / "lib"
+
+FEATURES = {
+    "x86-64-v4": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+    "x86-64-v3": frozenset({"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"}),
+    "aarch64": frozenset({"asimd"}),
+}
+"""Instruction set -> what the processor must have for it, best first."""
+
+
+class Unavailable(Exception):
+    """The native engine cannot be used here; the message says why."""
+
+
+class Library:
+    """A loaded build.
+
+    Attributes:
+        instructions: the instruction set that it is built for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.instructions = path.stem.removeprefix("gatelab-")
+        self._library = ctypes.CDLL(str(path))
+        self._library.gatelab_abi.restype = c_int32
+        if self._library.gatelab_abi() != ABI:
+            raise Unavailable(f"{path.name} was built from other sources than this Gatelab: install it again")
+        self._library.gatelab_read.argtypes = [ctypes.POINTER(Shape), ctypes.POINTER(Member), c_int32, c_int32]
+        self._library.gatelab_update.argtypes = [ctypes.POINTER(Update), c_int32]
+        self._library.gatelab_explain.argtypes = [c_int]
+        self._library.gatelab_explain.restype = c_char_p
+        self._library.gatelab_fma_peak.argtypes = [c_int32, c_double]
+        self._library.gatelab_fma_peak.restype = c_double
+
+    def read(self, shape: Shape, members: "ctypes.Array[Member]", threads: int) -> None:
+        """Read with each member, and differentiate those that have room for a gradient.
+
+        Raises:
+            InvalidInput: a size is wrong; nothing was touched.
+            MemoryError: there is not enough of it.
+        """
+        self._check(self._library.gatelab_read(shape, members, len(members), threads))
+
+    def update(self, updates: "ctypes.Array[Update]") -> None:
+        """Take a step of an optimizer for each of `updates`.
+
+        Raises:
+            InvalidInput: an argument is wrong; nothing was touched.
+        """
+        self._check(self._library.gatelab_update(updates, len(updates)))
+
+    def fma_peak(self, threads: int, seconds: float) -> float:
+        return float(self._library.gatelab_fma_peak(threads, seconds))
+
+    def _check(self, error: int) -> None:
+        if error:
+            message = self._library.gatelab_explain(error).decode()
+            if message == "out of memory":
+                raise MemoryError("the native engine is out of memory")
+            raise InvalidInput.at("native engine", message)
+
+
+@cache
+def load() -> Library:
+    """The library for this processor.
+
+    Raises:
+        Unavailable: there is none: no compiler was found when Gatelab was installed, or the processor is another one.
+    """
+    if not runnable():
+        raise Unavailable(f"no build for this processor ({platform.machine()})")
+    for instructions in runnable():
+        path = FOLDER / f"gatelab-{instructions}.so"
+        if path.exists():
+            return _open(path)
+    raise Unavailable("it was not built: no C++ compiler was found when Gatelab was installed")
+
+
+def runnable() -> list[str]:
+    """The instruction sets that this processor has, best first."""
+    return [name for name, needed in FEATURES.items() if needed <= _features()]
+
+
+def fma_peak(threads: int, seconds: float = 0.5) -> float:
+    """What this machine's multiply-adders can do, in floating point operations a second: a ceiling to compare with.
+
+    Raises:
+        Unavailable: the native engine is.
+    """
+    return load().fma_peak(threads, seconds)
+
+
+def _open(path: Path) -> Library:
+    try:
+        return Library(path)
+    except OSError as error:
+        raise Unavailable(f"{path.name} cannot be loaded: {error}") from error
+
+
+@cache
+def _features() -> frozenset[str]:
+    """What the processor can do, by Linux's names."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        # macOS: every Apple processor has NEON.
+        return frozenset({"asimd"} if platform.machine() == "arm64" else ())
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(value.split())
+    return frozenset()

@@ -1,0 +1,131 @@
+"""Models as the native engine takes them: where each tensor lies in flat parameters, and what is read."""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gatelab.scan.native.interface import CELLS, MAX_LAYERS, Layer, Member, Shape, floats, numbers
+from gatelab.scan.native.library import Library
+from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the tensors of a model lie in its flat parameters.
+
+    Attributes:
+        places: name -> (offset, shape), in the order of the flat parameters.
+        length: number of parameters.
+    """
+
+    places: Mapping[str, tuple[int, tuple[int, ...]]]
+    length: int
+
+    def tensors(self, flat: Floats) -> dict[str, Tensor]:
+        """Views of the tensors in flat parameters, or in anything that lies like them."""
+        whole = torch.from_numpy(flat)
+        return {
+            name: whole[at : at + int(np.prod(shape, dtype=np.int64))].view(shape)
+            for name, (at, shape) in self.places.items()
+        }
+
+
+def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:
+    """One tensor after the other, named and shaped as in `LanguageModel.named_parameters()`."""
+    places, at = {}, 0
+    for name, shape in shapes.items():
+        places[name] = at, tuple(shape)
+        at += int(np.prod(shape, dtype=np.int64))
+    return Layout(places, at)
+
+
+def kind_of(cell: CellSpec) -> int:
+    """The native engine's number of a cell."""
+    match cell:
+        case RnnSpec(activation=activation):
+            return CELLS[f"rnn {activation}"]
+        case GruSpec(gates=()):
+            return CELLS["rnn tanh"]
+        case GruSpec(gates=("update",)):
+            return CELLS["gru update"]
+        case GruSpec(gates=gates, reset=reset):
+            return CELLS[" ".join(("gru", *gates, reset))]
+        case LstmSpec():
+            return CELLS["lstm"]
+
+
+STATES = {"lstm": 2}
+"""Tensors in a cell's state, where they are not one."""
+
+
+class Program:
+    """Models of one architecture, on flat parameters.
+
+    Args:
+        cell, layers, vocabulary: the architecture.
+        embedding: its size, or 0 for one-hot input.
+        layout: of the parameters, by their names in `LanguageModel`.
+    """
+
+    def __init__(
+        self, library: Library, cell: CellSpec, layers: int, vocabulary: int, embedding: int, layout: Layout
+    ) -> None:
+        if layers > MAX_LAYERS:
+            raise ValueError(f"at most {MAX_LAYERS} layers (got {layers})")
+        self.library, self.layers, self.hidden = library, layers, cell.hidden
+        self.states = STATES.get(cell.kind, 1)
+        at = {name: offset for name, (offset, _) in layout.places.items()}
+        self._shape = Shape(
+            cell=kind_of(cell),
+            layers=layers,
+            hidden=cell.hidden,
+            vocabulary=vocabulary,
+            embedding=embedding,
+            parameters=layout.length,
+            embedding_at=at.get("embedding", -1),
+            head_at=at["weight_head"],
+            head_bias_at=at["bias_head"],
+        )
+        for layer in range(layers):
+            self._shape.layer[layer] = _layer(at, f"cells.{layer}.")
+
+    def read(self, members: "ctypes.Array[Member]", threads: int) -> None:
+        """
+        Raises:
+            InvalidInput: a size is wrong; nothing was touched.
+        """
+        self.library.read(self._shape, members, threads)
+
+    def state_shape(self, rows: int) -> tuple[int, int, int, int]:
+        """(layers, tensors of a state, rows, hidden)"""
+        return self.layers, self.states, rows, self.hidden
+
+
+def _layer(at: Mapping[str, int], prefix: str) -> Layer:
+    hidden = at.get(prefix + "weight_hidden", -1)
+    gates, candidate = at.get(prefix + "weight_gates", -1), at.get(prefix + "weight_candidate", -1)
+    return Layer(
+        input=at[prefix + "weight_input"],
+        bias=at[prefix + "bias"],
+        # A cell with one recurrent matrix has it where the native cell looks for it: LSTM gates, an RNN's candidate.
+        gates=gates if hidden < 0 else hidden,
+        candidate=candidate if hidden < 0 else hidden,
+        candidate_bias=at.get(prefix + "bias_candidate", -1),
+    )
+
+
+def pointer(array: Floats | None) -> "ctypes._Pointer[ctypes.c_float] | None":
+    """To the first element of a contiguous array."""
+    return None if array is None else array.ctypes.data_as(floats)
+
+
+def number_pointer(array: Numbers) -> "ctypes._Pointer[ctypes.c_int64]":
+    return array.ctypes.data_as(numbers)

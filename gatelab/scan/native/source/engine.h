@@ -1,0 +1,103 @@
+/* The native engine's interface: plain C, no state between calls, every size checked before anything is touched.
+
+A call works on one or more members: models of equal shape, each with its own parameters and text. What is computed for
+a member depends neither on who is beside it nor on the number of threads, to the last bit. */
+#ifndef GATELAB_ENGINE_H
+#define GATELAB_ENGINE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GATELAB_API __attribute__((visibility("default")))
+
+#define GATELAB_ABI 1
+#define GATELAB_MAX_LAYERS 64
+
+enum GatelabCell {
+    GATELAB_RNN_TANH,
+    GATELAB_RNN_RELU,
+    GATELAB_GRU_RESET_BEFORE,
+    GATELAB_GRU_RESET_AFTER,
+    GATELAB_GRU_UPDATE,
+    GATELAB_GRU_RESET_UPDATE_BEFORE,
+    GATELAB_GRU_RESET_UPDATE_AFTER,
+    GATELAB_LSTM,
+    GATELAB_CELLS /* how many there are */
+};
+
+enum GatelabPrecision {
+    GATELAB_FP32,
+    GATELAB_BF16 /* operands of matrix products in bfloat16; sums, states and weights in fp32 */
+};
+
+/* Where the tensors of a layer begin in the flat parameters, row-major as in gatelab/cells; -1: it has none. */
+typedef struct {
+    int64_t input;          /* (inputs, blocks * hidden) */
+    int64_t bias;           /* (blocks * hidden) */
+    int64_t gates;          /* (hidden, gates * hidden) */
+    int64_t candidate;      /* (hidden, hidden) */
+    int64_t candidate_bias; /* (hidden) */
+} GatelabLayer;
+
+typedef struct {
+    int32_t cell;       /* GatelabCell */
+    int32_t precision;  /* GatelabPrecision */
+    int32_t layers;     /* 1 .. GATELAB_MAX_LAYERS */
+    int32_t hidden;     /* units of a layer */
+    int32_t vocabulary; /* number of token ids */
+    int32_t embedding;  /* size of an embedding; 0: one-hot */
+    int64_t parameters; /* length of the flat parameters */
+    int64_t embedding_at, head_at, head_bias_at; /* (vocabulary, embedding), (hidden, vocabulary), (vocabulary) */
+    GatelabLayer layer[GATELAB_MAX_LAYERS];
+} GatelabShape;
+
+/* One model's share of a call. Row r reads the tokens ids[starts[r]] .. ids[ends[r] - 1]; the target of each is the
+   token after it. Rows that end before `steps` (at once, perhaps) go on with the token before their end, without a
+   target. */
+typedef struct {
+    const int64_t *ids;
+    const int64_t *starts, *ends; /* (rows) */
+    int64_t length;               /* of ids */
+    int32_t rows, steps;
+    const float *parameters; /* (parameters) */
+    float *gradient;         /* (parameters): of the mean loss over the targets; NULL: only read */
+    const float *state_in;   /* (layers, tensors of the state, rows, hidden); NULL: zeros */
+    float *state_out;        /* as state_in, after the last step; NULL: not wanted */
+    const float *dropout;    /* (layers, steps, rows, hidden): factors of the layers' outputs; NULL: all 1 */
+    float *outputs;          /* (steps, rows, hidden): outputs of the last layer; NULL: not wanted */
+    double loss;             /* out: sum of the cross entropy over the targets, in nats */
+    double square_norm;      /* out: of the gradient */
+    int64_t tokens;          /* out: number of targets */
+} GatelabMember;
+
+enum GatelabOptimizer { GATELAB_SGD, GATELAB_ADAM, GATELAB_ADAMW };
+
+/* One step of an optimizer, as torch.optim takes it. */
+typedef struct {
+    int32_t kind;       /* GatelabOptimizer */
+    int64_t step;       /* how many steps were taken before */
+    double lr, momentum, weight_decay, beta1, beta2, eps;
+    double clip_norm;   /* bound of the gradient's norm; 0: none */
+    double square_norm; /* of the gradient */
+    float *parameters;
+    const float *gradient;
+    float *first, *second; /* momentum, or the two moments of Adam; NULL where the optimizer has none */
+    int64_t length;
+} GatelabUpdate;
+
+/* All return 0, or a number that says which argument is wrong: see gatelab_explain. */
+GATELAB_API int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads);
+GATELAB_API int gatelab_update(GatelabUpdate *updates, int32_t count);
+GATELAB_API const char *gatelab_explain(int error);
+
+GATELAB_API int32_t gatelab_abi(void);
+/* For benchmarks: multiply-adds in registers on so many threads; floating point operations a second. */
+GATELAB_API double gatelab_fma_peak(int32_t threads, double seconds);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,139 @@
+// The linear head over the vocabulary, the cross entropy of what it predicts, and the way back.
+#pragma once
+
+#include <cmath>
+
+#include "layer.hpp"
+
+namespace gatelab {
+
+struct HeadSize {
+    int64_t hidden, padded, vocabulary, columns;  // columns: the vocabulary in whole vectors
+
+    HeadSize(const LayerSize &layer, int64_t vocabulary)
+        : hidden(layer.hidden), padded(layer.padded), vocabulary(vocabulary), columns(vectors(vocabulary) * LANES) {}
+};
+
+struct HeadWeights {
+    Packed weights;  // (hidden, vocabulary), or its gradient
+    float *bias;     // (columns)
+
+    static HeadWeights lay_out(const HeadSize &size, Arena &arena) {
+        const int64_t n = vectors(size.vocabulary);
+        return {{arena.take(Packed::size(size.hidden, n)), size.hidden, n}, arena.take(size.columns)};
+    }
+};
+
+struct Head {
+    // Rows that are scored together: their logits stay in cache.
+    static int64_t chunk(const HeadSize &size) { return std::max<int64_t>(8, std::min<int64_t>(128, 32768 / size.columns)); }
+
+    static Packed lay_out_transposed(const HeadSize &size, Arena &arena) {
+        const int64_t n = size.padded / LANES;
+        return {arena.take(Packed::size(size.vocabulary, n)), size.vocabulary, n};
+    }
+
+    static void pack(const HeadSize &size, const float *weights, const float *bias, const HeadWeights &to,
+                     const Packed *transposed) {
+        std::memset(to.weights.data, 0, Packed::size(size.hidden, to.weights.vectors) * sizeof(float));
+        // Lanes behind the vocabulary never win, and their exponentials are nothing.
+        for (int64_t v = 0; v < size.columns; v++) to.bias[v] = v < size.vocabulary ? bias[v] : -1e30f;
+        for_rows(size, to.weights, [&](int64_t k, int64_t from, float *panel, int64_t count) {
+            std::memcpy(panel, weights + k * size.vocabulary + from, count * sizeof(float));
+        });
+        if (!transposed) return;
+        std::memset(transposed->data, 0, Packed::size(size.vocabulary, transposed->vectors) * sizeof(float));
+        for (int64_t v = 0; v < size.vocabulary; v++)
+            for (int64_t k = 0; k < size.hidden; k++) *transposed->at(v, k) = weights[k * size.vocabulary + v];
+    }
+
+    static void unpack(const HeadSize &size, const HeadWeights &g, float *weights, float *bias) {
+        std::memcpy(bias, g.bias, size.vocabulary * sizeof(float));
+        for_rows(size, g.weights, [&](int64_t k, int64_t from, const float *panel, int64_t count) {
+            std::memcpy(weights + k * size.vocabulary + from, panel, count * sizeof(float));
+        });
+    }
+
+    // The loss of `rows` outputs h (row stride padded) with their targets. With `g`, `logits` ends as the gradient of
+    // scale * loss, which is added up in `g` and carried back into d_h. `logits`: room for chunk rows of columns.
+    static double score(const HeadSize &size, const HeadWeights &w, const Packed *transposed, const HeadWeights *g,
+                        int64_t rows, const float *h, const int32_t *targets, float scale, float *logits, float *d_h) {
+        double loss = 0;
+        for (int64_t at = 0; at < rows; at += chunk(size)) {
+            const int64_t count = std::min(chunk(size), rows - at);
+            const float *from = h + at * size.padded;
+            for (int64_t row = 0; row < count; row++)
+                std::memcpy(logits + row * size.columns, w.bias, size.columns * sizeof(float));
+            multiply<true>(count, {from, size.padded, 1, size.hidden}, w.weights, logits, size.columns);
+            loss += cross_entropy(size, count, targets + at, g ? scale : 0, logits);
+            if (!g) continue;
+            for (int64_t row = 0; row < count; row++)
+                for (int64_t v = 0; v < size.columns; v += LANES) add_to(g->bias + v, load(logits + row * size.columns + v));
+            for (int64_t first = 0; first < g->weights.vectors; first += PANEL) {
+                const Left left{from, 1, size.padded, count};
+                const Right right{logits + first * LANES, size.columns};
+                if (g->weights.width(first) == PANEL)
+                    multiply_panel<PANEL, true>(size.hidden, left, right, {g->weights.panel(first), PANEL * LANES});
+                else
+                    multiply_panel<1, true>(size.hidden, left, right, {g->weights.panel(first), LANES});
+            }
+            multiply<false>(count, {logits, size.columns, 1, size.vocabulary}, *transposed, d_h + at * size.padded,
+                            size.padded);
+        }
+        return loss;
+    }
+
+  private:
+    template <class Body>
+    static void for_rows(const HeadSize &size, const Packed &panels, Body &&body) {
+        for (int64_t first = 0; first < panels.vectors; first += PANEL) {
+            const int64_t from = first * LANES, count = std::min(panels.width(first) * LANES, size.vocabulary - from);
+            for (int64_t k = 0; k < size.hidden; k++)
+                body(k, from, panels.panel(first) + k * panels.width(first) * LANES, count);
+        }
+    }
+
+    // The loss in nats. Logits become the gradient of scale * loss where scale is not 0; 0 in rows without a target.
+    static double cross_entropy(const HeadSize &size, int64_t rows, const int32_t *targets, float scale, float *logits) {
+        // One logarithm for many rows: the product of their sums of exponentials, each in [1, vocabulary].
+        const int64_t together = std::max<int64_t>(1, static_cast<int64_t>(300 / std::log10(size.vocabulary + 9.0)));
+        double loss = 0, product = 1;
+        int64_t factors = 0;
+        for (int64_t row = 0; row < rows; row++) {
+            float *x = logits + row * size.columns;
+            if (targets[row] < 0) {
+                std::memset(x, 0, size.columns * sizeof(float));
+                continue;
+            }
+            const float of_target = x[targets[row]], most = maximum(size, x);
+            const float total = exponentials(size, x, most);
+            product *= total;
+            if (++factors == together) loss += std::log(product), product = 1, factors = 0;
+            loss += static_cast<double>(most) - of_target;
+            if (scale == 0) continue;
+            const float factor = scale / total;
+            for (int64_t v = 0; v < size.columns; v += LANES) store(x + v, load(x + v) * factor);
+            x[targets[row]] -= scale;
+        }
+        return loss + std::log(product);
+    }
+
+    GATELAB_INLINE static float maximum(const HeadSize &size, const float *x) {
+        Vector most = load(x);
+        for (int64_t v = LANES; v < size.columns; v += LANES) most = larger(load(x + v), most);
+        return largest(most);
+    }
+
+    // x = e^(x - most). Returns their sum.
+    GATELAB_INLINE static float exponentials(const HeadSize &size, float *x, float most) {
+        Vector total{};
+        for (int64_t v = 0; v < size.columns; v += LANES) {
+            Vector e = exp(load(x + v) - most);
+            store(x + v, e);
+            total += e;
+        }
+        return sum(total);
+    }
+};
+
+}  // namespace gatelab

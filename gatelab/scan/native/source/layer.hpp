@@ -1,0 +1,345 @@
+// One layer of any cell over a tile of rows: forward over all steps, and back. A tile stays in cache from the first
+// step to the last; its rows are computed by one thread.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "cells/cell.hpp"
+#include "engine.h"
+#include "gemm.hpp"
+#include "memory.hpp"
+
+namespace gatelab {
+
+constexpr int64_t vectors(int64_t units) { return (units + LANES - 1) / LANES; }
+
+// A layer's sizes. Units are padded with zeros to whole vectors: `groups` of them, `padded` units.
+struct LayerSize {
+    int64_t hidden, inputs;  // inputs: of the layer below; of a table, its rows (one for each token)
+    bool table;
+    int64_t groups, padded, input_padded;
+
+    LayerSize(int64_t hidden, int64_t inputs, bool table)
+        : hidden(hidden), inputs(inputs), table(table), groups(vectors(hidden)), padded(groups * LANES),
+          input_padded(vectors(inputs) * LANES) {}
+};
+
+// Rows of a batch that are computed together.
+struct Tile {
+    int64_t rows, steps;
+    const int32_t *tokens;   // (steps, rows)
+    const int32_t *targets;  // (steps, rows); negative: none
+};
+
+// The weights of a layer as the products read them, or their gradients in the same places. By stage:
+struct LayerWeights {
+    float *recurrent[2];    // [group][k][sum][lane]
+    float *input[2];        // [group][k][sum][lane]; a table: [token][group][sum][lane], bias included
+    float *bias[2];         // [group][sum][lane]; not with a table
+    float *candidate_bias;  // [group][lane], of the sum that takes no part in the input's product
+};
+
+// The weights transposed, for the way back: their rows are [group][sum][lane].
+struct LayerTransposed {
+    Packed recurrent[2], input[2];
+};
+
+// What a layer computes and remembers of a tile. Rows and steps: [step][row].
+struct LayerWork {
+    float *state[2];        // [step + 1][row][padded]: before each step
+    float *kept;            // [step][row][group][what][lane]
+    float *operand;         // [row][padded], of the second stage; on the way back [step of the chunk][row][padded]
+    float *d_sums[2];       // [group][row of the chunk][sum][lane]
+    float *d_state[2];      // [row][padded]
+    float *d_operand;       // [row][padded]
+    int64_t chunk;          // steps after which gradients of weights are summed up
+};
+
+template <class Cell, bool TABLE>
+struct Layer {
+    using First = typename Cell::First;
+    using Second = typename Cell::Second;
+    static constexpr bool TWO = Cell::stages == 2;
+    static constexpr int KEPT = Cell::kept ? Cell::kept : 1;
+    static constexpr bool HAS_CANDIDATE_BIAS = First::input_first == 1;
+
+    static LayerWeights lay_out(const LayerSize &size, Arena &arena) {
+        LayerWeights w{};
+        lay_out_stage<First>(size, arena, w, 0);
+        if (TWO) lay_out_stage<Second>(size, arena, w, 1);
+        if (HAS_CANDIDATE_BIAS) w.candidate_bias = arena.take(size.padded);
+        return w;
+    }
+
+    static LayerTransposed lay_out_transposed(const LayerSize &size, Arena &arena) {
+        LayerTransposed t{};
+        lay_out_transposed_stage<First>(size, arena, t, 0);
+        if (TWO) lay_out_transposed_stage<Second>(size, arena, t, 1);
+        return t;
+    }
+
+    static LayerWork lay_out_work(const LayerSize &size, int64_t rows, int64_t steps, bool train, Arena &arena) {
+        LayerWork work{};
+        for (int s = 0; s < Cell::states; s++) work.state[s] = arena.take((steps + 1) * rows * size.padded);
+        int64_t chunk_rows = size.padded <= 256 ? 256 : 128;
+        work.chunk = train ? std::min(steps, std::max<int64_t>(1, chunk_rows / rows)) : 1;
+        work.kept = arena.take((train ? steps : 1) * rows * size.padded * KEPT);
+        if (TWO) work.operand = arena.take(work.chunk * rows * size.padded);
+        if (!train) return work;
+        work.d_sums[0] = arena.take(work.chunk * rows * size.padded * First::width);
+        if (TWO) work.d_sums[1] = arena.take(work.chunk * rows * size.padded * Second::width);
+        for (int s = 0; s < Cell::states; s++) work.d_state[s] = arena.take(rows * size.padded);
+        if (TWO) work.d_operand = arena.take(rows * size.padded);
+        return work;
+    }
+
+    // -- Forward ------------------------------------------------------------------------------------------------------
+
+    // `x`: [step][row][input_padded], the outputs of the layer below; a table needs none.
+    template <bool TRAIN>
+    static void forward(const LayerSize &size, const LayerWeights &w, const Tile &tile, const float *x,
+                        const LayerWork &work) {
+        for (int64_t t = 0; t < tile.steps; t++) {
+            const float *x_t = TABLE ? nullptr : x + t * tile.rows * size.input_padded;
+            const float *h = work.state[0] + t * tile.rows * size.padded;
+            auto finish = [&](const Vector *sums, int64_t row, int64_t j) {
+                Vector before[Cell::states], after[Cell::states];
+                const int64_t at = (t * tile.rows + row) * size.padded + j * LANES, step = tile.rows * size.padded;
+                for (int s = 0; s < Cell::states; s++) before[s] = load(work.state[s] + at);
+                // Only a second stage reads what was kept when nothing goes back.
+                Vector scratch[KEPT], *kept = TRAIN || TWO ? kept_at<TRAIN>(size, tile, work, t, row, j) : scratch;
+                Cell::forward(sums, before, after, kept);
+                for (int s = 0; s < Cell::states; s++) store(work.state[s] + at + step, after[s]);
+            };
+            if constexpr (TWO) {
+                stage<First, 0>(size, w, tile, t, x_t, h, [&](const Vector *sums, int64_t row, int64_t j) {
+                    const int64_t at = row * size.padded + j * LANES;
+                    Vector before = load(h + at), operand;
+                    Cell::gates(sums, &before, operand, kept_at<TRAIN>(size, tile, work, t, row, j));
+                    store(work.operand + at, operand);
+                });
+                stage<Second, 1>(size, w, tile, t, x_t, work.operand, finish);
+            } else {
+                stage<First, 0>(size, w, tile, t, x_t, h, finish);
+            }
+        }
+    }
+
+    // -- Backward -----------------------------------------------------------------------------------------------------
+
+    // `d_out`: [step][row][padded], the gradient of the outputs. `d_x`: as x, the gradient of the layer below's.
+    static void backward(const LayerSize &size, const LayerTransposed &w, const LayerWeights &g, const Tile &tile,
+                         const float *x, const float *d_out, float *d_x, const LayerWork &work) {
+        for (int s = 0; s < Cell::states; s++)
+            std::memset(work.d_state[s], 0, tile.rows * size.padded * sizeof(float));
+        for (int64_t end = tile.steps; end > 0;) {
+            const int64_t begin = std::max<int64_t>(0, end - work.chunk);
+            for (int64_t t = end - 1; t >= begin; t--) {
+                back_through_step(size, g, tile, t, t - begin, d_out, work);
+                if constexpr (TWO) {
+                    multiply<false>(tile.rows, d_sums_of<Second>(size, tile, work, 1, t - begin, Second::recurrent),
+                                    w.recurrent[1], work.d_operand, size.padded);
+                    back_through_gates(size, g, tile, t, t - begin, work);
+                }
+                if (t > 0)
+                    multiply<true>(tile.rows, d_sums_of<First>(size, tile, work, 0, t - begin, First::recurrent),
+                                   w.recurrent[0], work.d_state[0], size.padded);
+            }
+            const float *h = work.state[0] + begin * tile.rows * size.padded;
+            sum_up<First, 0>(size, w, g, tile, begin, end, h, x, d_x, work);
+            if constexpr (TWO) sum_up<Second, 1>(size, w, g, tile, begin, end, work.operand, x, d_x, work);
+            end = begin;
+        }
+    }
+
+  private:
+    template <class S>
+    static void lay_out_stage(const LayerSize &size, Arena &arena, LayerWeights &w, int s) {
+        w.recurrent[s] = arena.take(size.hidden * size.padded * S::recurrent);
+        w.input[s] = arena.take(size.inputs * size.padded * S::input);
+        if (!TABLE) w.bias[s] = arena.take(size.padded * S::input);
+    }
+
+    template <class S>
+    static void lay_out_transposed_stage(const LayerSize &size, Arena &arena, LayerTransposed &t, int s) {
+        const int64_t sums = size.padded * S::recurrent, inputs = size.padded * S::input;
+        t.recurrent[s] = {arena.take(Packed::size(sums, size.groups)), sums, size.groups};
+        if (!TABLE) t.input[s] = {arena.take(Packed::size(inputs, vectors(size.inputs))), inputs, vectors(size.inputs)};
+    }
+
+    template <bool TRAIN>
+    GATELAB_INLINE static Vector *kept_at(const LayerSize &size, const Tile &tile, const LayerWork &work, int64_t t,
+                                          int64_t row, int64_t j) {
+        const int64_t at = ((TRAIN ? t : 0) * tile.rows + row) * size.groups + j;
+        return reinterpret_cast<Vector *>(work.kept + at * KEPT * LANES);
+    }
+
+    // The sums of one stage at one step, for all rows and units; `finish(sums, row, group)` makes of them what follows.
+    // Where there is but one sum a unit, two groups of units share what is loaded of the left operand.
+    template <class S, int STAGE, class Finish>
+    GATELAB_INLINE static void stage(const LayerSize &size, const LayerWeights &w, const Tile &tile, int64_t t,
+                                     const float *x, const float *h, Finish &&finish) {
+        int64_t j = 0;
+        if constexpr (S::width == 1)
+            for (; j + 2 <= size.groups; j += 2) groups<S, STAGE, 2>(size, w, tile, t, j, x, h, finish);
+        for (; j < size.groups; j++) groups<S, STAGE, 1>(size, w, tile, t, j, x, h, finish);
+    }
+
+    template <class S, int STAGE, int GROUPS, class Finish>
+    GATELAB_INLINE static void groups(const LayerSize &size, const LayerWeights &w, const Tile &tile, int64_t t,
+                                      int64_t j, const float *x, const float *h, Finish &finish) {
+        static_assert(GROUPS == 1 || S::width == 1);
+        // A table holds the input's part: sums that have only that need no register during the product.
+        constexpr int SUMS = (TABLE ? S::recurrent : S::width) * GROUPS;
+        for_row_blocks<rows_in_registers(SUMS)>(tile.rows, [&](int64_t at, auto block) {
+            constexpr int ROWS = decltype(block)::value;
+            const float *input[ROWS];  // the input's part of the sums, from `input_first` on
+            Vector sums[ROWS][SUMS];
+#pragma GCC unroll 16
+            for (int i = 0; i < ROWS; i++) {
+                const int64_t token = TABLE ? tile.tokens[t * tile.rows + at + i] : 0;
+                input[i] = (TABLE ? w.input[STAGE] + token * size.groups * S::input * LANES : w.bias[STAGE]) +
+                           j * S::input * LANES;
+#pragma GCC unroll 4
+                for (int q = 0; q < SUMS; q++)
+                    sums[i][q] =
+                        load(q < S::input_first ? w.candidate_bias + j * LANES : input[i] + (q - S::input_first) * LANES);
+            }
+            if constexpr (!TABLE) {
+                const int64_t panel = size.inputs * S::input * LANES;
+                accumulate<S::input_first, S::input * GROUPS>(
+                    sums, size.inputs, x + at * size.input_padded, size.input_padded, 1,
+                    {w.input[STAGE] + j * panel, S::input * LANES, GROUPS == 1 ? LANES : panel});
+            }
+            const int64_t panel = size.hidden * S::recurrent * LANES;
+            accumulate<0, S::recurrent * GROUPS>(
+                sums, size.hidden, h + at * size.padded, size.padded, 1,
+                {w.recurrent[STAGE] + j * panel, S::recurrent * LANES, GROUPS == 1 ? LANES : panel});
+#pragma GCC unroll 16
+            for (int i = 0; i < ROWS; i++) {
+                if constexpr (GROUPS == 2) {
+                    finish(&sums[i][0], at + i, j);
+                    finish(&sums[i][1], at + i, j + 1);
+                } else {
+                    Vector all[S::width];
+                    for (int q = 0; q < S::width; q++)
+                        all[q] = q < SUMS ? sums[i][q < SUMS ? q : 0] : load(input[i] + (q - S::input_first) * LANES);
+                    finish(all, at + i, j);
+                }
+            }
+        });
+    }
+
+    // Where the gradients of a row's sums are, in step `local` of the chunk.
+    template <class S>
+    GATELAB_INLINE static float *d_sums_at(const Tile &tile, const LayerWork &work, int s, int64_t local, int64_t row,
+                                           int64_t j) {
+        return work.d_sums[s] + ((j * work.chunk + local) * tile.rows + row) * S::width * LANES;
+    }
+
+    // The gradients of `count` sums from the first on, of all rows from a step of the chunk on, as a left operand.
+    template <class S>
+    static Left d_sums_of(const LayerSize &size, const Tile &tile, const LayerWork &work, int s, int64_t local,
+                          int count, int first = 0) {
+        return {d_sums_at<S>(tile, work, s, local, 0, 0) + first * LANES,
+                S::width * LANES,
+                1,
+                count * LANES,
+                size.groups,
+                work.chunk * tile.rows * S::width * LANES};
+    }
+
+    // Keep the gradients of a stage's sums, and add them to what is summed up at once: tables and biases.
+    template <class S, int STAGE>
+    GATELAB_INLINE static void put(const LayerSize &size, const LayerWeights &g, const Tile &tile, const LayerWork &work,
+                                   int64_t t, int64_t local, int64_t row, int64_t j, const Vector *d_sums) {
+        float *to = d_sums_at<S>(tile, work, STAGE, local, row, j);
+        for (int q = 0; q < S::width; q++) store(to + q * LANES, d_sums[q]);
+        float *input = TABLE ? g.input[STAGE] + (tile.tokens[t * tile.rows + row] * size.groups + j) * S::input * LANES
+                             : g.bias[STAGE] + j * S::input * LANES;
+        for (int q = S::input_first; q < S::width; q++) add_to(input + (q - S::input_first) * LANES, d_sums[q]);
+        if (S::input_first == 1) add_to(g.candidate_bias + j * LANES, d_sums[0]);
+    }
+
+    GATELAB_INLINE static void back_through_step(const LayerSize &size, const LayerWeights &g, const Tile &tile,
+                                                 int64_t t, int64_t local, const float *d_out, const LayerWork &work) {
+        const int64_t step = tile.rows * size.padded;
+        for (int64_t row = 0; row < tile.rows; row++) {
+            for (int64_t j = 0; j < size.groups; j++) {
+                const int64_t in_step = row * size.padded + j * LANES, at = t * step + in_step;
+                Vector before[Cell::states], after[Cell::states], d[Cell::states], d_before[Cell::states];
+                for (int s = 0; s < Cell::states; s++) {
+                    before[s] = load(work.state[s] + at);
+                    after[s] = load(work.state[s] + at + step);
+                    d[s] = load(work.d_state[s] + in_step);
+                }
+                d[0] += load(d_out + at);
+                const Vector *kept = kept_at<true>(size, tile, work, t, row, j);
+                if constexpr (TWO) {
+                    Vector d_sums[Second::width], d_gates[First::width];
+                    Cell::backward(kept, before, after, d, d_sums, d_before, d_gates);
+                    put<Second, 1>(size, g, tile, work, t, local, row, j, d_sums);
+                    // The reset gate's comes later, from the gradient of the operand.
+                    float *gates = d_sums_at<First>(tile, work, 0, local, row, j);
+                    for (int q = 1; q < First::width; q++) store(gates + q * LANES, d_gates[q]);
+                    store(work.operand + local * step + in_step, Cell::operand(kept, before));
+                } else {
+                    Vector d_sums[First::width];
+                    Cell::backward(kept, before, after, d, d_sums, d_before);
+                    put<First, 0>(size, g, tile, work, t, local, row, j, d_sums);
+                }
+                for (int s = 0; s < Cell::states; s++) store(work.d_state[s] + in_step, d_before[s]);
+            }
+        }
+    }
+
+    GATELAB_INLINE static void back_through_gates(const LayerSize &size, const LayerWeights &g, const Tile &tile,
+                                                  int64_t t, int64_t local, const LayerWork &work) {
+        for (int64_t row = 0; row < tile.rows; row++) {
+            for (int64_t j = 0; j < size.groups; j++) {
+                const int64_t in_step = row * size.padded + j * LANES;
+                Vector before = load(work.state[0] + t * tile.rows * size.padded + in_step);
+                Vector d_before = load(work.d_state[0] + in_step), d_gates[First::width];
+                const float *gates = d_sums_at<First>(tile, work, 0, local, row, j);
+                for (int q = 1; q < First::width; q++) d_gates[q] = load(gates + q * LANES);
+                Cell::backward_gates(kept_at<true>(size, tile, work, t, row, j), &before,
+                                     load(work.d_operand + in_step), d_gates, &d_before);
+                put<First, 0>(size, g, tile, work, t, local, row, j, d_gates);
+                store(work.d_state[0] + in_step, d_before);
+            }
+        }
+    }
+
+    // The gradients of a stage's weights, and of the layer below, from the steps [begin, end) of a chunk.
+    template <class S, int STAGE>
+    static void sum_up(const LayerSize &size, const LayerTransposed &w, const LayerWeights &g, const Tile &tile,
+                       int64_t begin, int64_t end, const float *h, const float *x, float *d_x, const LayerWork &work) {
+        const int64_t rows = (end - begin) * tile.rows;
+        const Left from_h{h, 1, size.padded, rows};
+        const Left from_x{TABLE ? nullptr : x + begin * tile.rows * size.input_padded, 1, size.input_padded, rows};
+        const int64_t panel = size.hidden * S::recurrent * LANES, input_panel = size.inputs * S::input * LANES;
+        const int64_t d_panel = work.chunk * tile.rows * S::width * LANES;
+        auto groups = [&](int64_t j, auto count) {
+            constexpr int GROUPS = decltype(count)::value;
+            const float *d_sums = work.d_sums[STAGE] + j * d_panel;
+            multiply_panel<S::recurrent * GROUPS, true>(
+                size.hidden, from_h, {d_sums, S::width * LANES, GROUPS == 1 ? LANES : d_panel},
+                {g.recurrent[STAGE] + j * panel, S::recurrent * LANES, GROUPS == 1 ? LANES : panel});
+            if constexpr (!TABLE)
+                multiply_panel<S::input * GROUPS, true>(
+                    size.inputs, from_x,
+                    {d_sums + S::input_first * LANES, S::width * LANES, GROUPS == 1 ? LANES : d_panel},
+                    {g.input[STAGE] + j * input_panel, S::input * LANES, GROUPS == 1 ? LANES : input_panel});
+        };
+        int64_t j = 0;
+        if constexpr (S::width == 1)
+            for (; j + 2 <= size.groups; j += 2) groups(j, std::integral_constant<int, 2>{});
+        for (; j < size.groups; j++) groups(j, std::integral_constant<int, 1>{});
+        if constexpr (!TABLE)
+            multiply<STAGE == 1>(rows, d_sums_of<S>(size, tile, work, STAGE, 0, S::input, S::input_first),
+                                 w.input[STAGE], d_x + begin * tile.rows * size.input_padded, size.input_padded);
+    }
+};
+
+}  // namespace gatelab

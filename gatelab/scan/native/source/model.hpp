@@ -1,0 +1,233 @@
+// The whole model over a tile of rows: tokens in, loss and gradients out.
+#pragma once
+
+#include "cells/gru.hpp"
+#include "cells/lstm.hpp"
+#include "cells/rnn.hpp"
+#include "head.hpp"
+#include "packing.hpp"
+
+namespace gatelab {
+
+// What the model calls of a layer, whatever its cell: the one place where a kind becomes a type.
+struct LayerFunctions {
+    int states;
+    decltype(&Layer<Rnn<false>, true>::lay_out) lay_out;
+    decltype(&Layer<Rnn<false>, true>::lay_out_transposed) lay_out_transposed;
+    decltype(&Layer<Rnn<false>, true>::lay_out_work) lay_out_work;
+    decltype(&Layer<Rnn<false>, true>::forward<true>) forward[2];  // without, with what the way back needs
+    decltype(&Layer<Rnn<false>, true>::backward) backward;
+    decltype(&Packing<Rnn<false>, true>::pack) pack;
+    decltype(&Packing<Rnn<false>, true>::unpack) unpack;
+    decltype(&Packing<Rnn<false>, true>::scratch) scratch;
+};
+
+template <class Cell, bool TABLE>
+constexpr LayerFunctions functions_of_layer() {
+    using L = Layer<Cell, TABLE>;
+    using P = Packing<Cell, TABLE>;
+    return {Cell::states,
+            &L::lay_out,
+            &L::lay_out_transposed,
+            &L::lay_out_work,
+            {&L::template forward<false>, &L::template forward<true>},
+            &L::backward,
+            &P::pack,
+            &P::unpack,
+            &P::scratch};
+}
+
+template <bool TABLE>
+const LayerFunctions &functions(int cell) {
+    static constexpr LayerFunctions all[GATELAB_CELLS] = {
+        functions_of_layer<Rnn<false>, TABLE>(),            // GATELAB_RNN_TANH
+        functions_of_layer<Rnn<true>, TABLE>(),             // GATELAB_RNN_RELU
+        functions_of_layer<GruResetBefore<false>, TABLE>(), // GATELAB_GRU_RESET_BEFORE
+        functions_of_layer<GruResetAfter<false>, TABLE>(),  // GATELAB_GRU_RESET_AFTER
+        functions_of_layer<GruUpdate, TABLE>(),             // GATELAB_GRU_UPDATE
+        functions_of_layer<GruResetBefore<true>, TABLE>(),  // GATELAB_GRU_RESET_UPDATE_BEFORE
+        functions_of_layer<GruResetAfter<true>, TABLE>(),   // GATELAB_GRU_RESET_UPDATE_AFTER
+        functions_of_layer<Lstm, TABLE>(),                  // GATELAB_LSTM
+    };
+    return all[cell];
+}
+
+// Weights as the products read them, or gradients in the same places.
+struct ModelWeights {
+    LayerWeights layer[GATELAB_MAX_LAYERS];
+    HeadWeights head;
+};
+
+struct ModelTransposed {
+    LayerTransposed layer[GATELAB_MAX_LAYERS];
+    Packed head;
+};
+
+// What one thread needs for a tile.
+struct ModelWork {
+    LayerWork layer[GATELAB_MAX_LAYERS];
+    float *dropped[GATELAB_MAX_LAYERS];  // outputs after dropout; NULL: the outputs themselves
+    float *d_out[2], *logits;
+    int32_t *tokens, *targets;
+};
+
+class Model {
+  public:
+    explicit Model(const GatelabShape &shape)
+        : shape(shape), first(shape.hidden, shape.vocabulary, true), upper(shape.hidden, shape.hidden, false),
+          head(first, shape.vocabulary) {}
+
+    const GatelabShape &shape;
+    const LayerSize first, upper;
+    const HeadSize head;
+
+    const LayerSize &size(int layer) const { return layer ? upper : first; }
+    const LayerFunctions &call(int layer) const {
+        return layer ? functions<false>(shape.cell) : functions<true>(shape.cell);
+    }
+    int states() const { return call(0).states; }
+
+    ModelWeights lay_out(Arena &arena) const {
+        ModelWeights w;
+        for (int l = 0; l < shape.layers; l++) w.layer[l] = call(l).lay_out(size(l), arena);
+        w.head = HeadWeights::lay_out(head, arena);
+        return w;
+    }
+
+    ModelTransposed lay_out_transposed(Arena &arena) const {
+        ModelTransposed t;
+        for (int l = 0; l < shape.layers; l++) t.layer[l] = call(l).lay_out_transposed(size(l), arena);
+        t.head = Head::lay_out_transposed(head, arena);
+        return t;
+    }
+
+    ModelWork lay_out_work(int64_t rows, int64_t steps, bool train, bool dropout, Arena &arena) const {
+        ModelWork work{};
+        const int64_t outputs = steps * rows * first.padded;
+        for (int l = 0; l < shape.layers; l++) {
+            work.layer[l] = call(l).lay_out_work(size(l), rows, steps, train, arena);
+            work.dropped[l] = dropout ? arena.take(outputs) : nullptr;
+        }
+        for (int i = 0; train && i < (shape.layers > 1 ? 2 : 1); i++) work.d_out[i] = arena.take(outputs);
+        work.logits = arena.take(Head::chunk(head) * head.columns);
+        work.tokens = reinterpret_cast<int32_t *>(arena.take(steps * rows));
+        work.targets = reinterpret_cast<int32_t *>(arena.take(steps * rows));
+        return work;
+    }
+
+    // -- Packing, in parts that may be done by different threads: one a layer, and the head ---------------------------
+
+    int parts() const { return shape.layers + 1; }
+    int64_t scratch() const { return call(0).scratch(first, shape.embedding); }
+
+    void pack(int part, const float *p, float *scratch, const ModelWeights &w, const ModelTransposed *t) const {
+        if (part == shape.layers) {
+            Head::pack(head, p + shape.head_at, p + shape.head_bias_at, w.head, t ? &t->head : nullptr);
+            return;
+        }
+        const int64_t width = part ? 0 : shape.embedding;
+        call(part).pack(size(part), {p, shape.layer[part]}, width ? p + shape.embedding_at : nullptr, width, scratch,
+                        w.layer[part], t ? &t->layer[part] : nullptr);
+    }
+
+    void unpack(int part, const ModelWeights &g, const float *p, float *scratch, float *gradient) const {
+        if (part == shape.layers) {
+            Head::unpack(head, g.head, gradient + shape.head_at, gradient + shape.head_bias_at);
+            return;
+        }
+        const int64_t width = part ? 0 : shape.embedding;
+        call(part).unpack(size(part), g.layer[part], width ? p + shape.embedding_at : nullptr, width,
+                          {p, shape.layer[part]}, scratch, {gradient, shape.layer[part]},
+                          width ? gradient + shape.embedding_at : nullptr);
+    }
+
+    // -- One tile -----------------------------------------------------------------------------------------------------
+
+    // Rows are computed in blocks: a few more than there are, if that is cheaper than one by one.
+    static int64_t computed(int64_t rows) { return rows % 8 > 2 ? (rows + 7) / 8 * 8 : rows; }
+
+    // The loss of rows [at, at + rows) of a member. With `g`, the gradient of scale * loss is added up there.
+    double tile(const GatelabMember &member, int64_t at, int64_t rows, float scale, const ModelWeights &w,
+                const ModelTransposed *t, const ModelWeights *g, const ModelWork &work) const {
+        const Tile tile{computed(rows), member.steps, work.tokens, work.targets};
+        gather(member, at, rows, tile.rows, work);
+        const float *x = nullptr;
+        for (int l = 0; l < shape.layers; l++) {
+            const LayerWork &lw = work.layer[l];
+            begin(member, l, at, rows, tile.rows, lw);
+            call(l).forward[g != nullptr](size(l), w.layer[l], tile, x, lw);
+            if (member.state_out) end(member, l, at, rows, tile, lw);
+            x = out(l, tile, work);
+            if (member.dropout) drop(member, l, at, rows, tile, lw.state[0] + tile.rows * first.padded, work.dropped[l]);
+        }
+        if (member.outputs) put_outputs(member, at, rows, tile, x);
+        const double loss = Head::score(head, w.head, t ? &t->head : nullptr, g ? &g->head : nullptr,
+                                        tile.steps * tile.rows, x, work.targets, scale, work.logits, work.d_out[0]);
+        for (int l = shape.layers - 1; g && l >= 0; l--) {
+            float *d_out = work.d_out[(shape.layers - 1 - l) % 2], *d_x = work.d_out[(shape.layers - l) % 2];
+            if (member.dropout) drop(member, l, at, rows, tile, d_out, d_out);
+            call(l).backward(size(l), t->layer[l], g->layer[l], tile, l ? out(l - 1, tile, work) : nullptr, d_out, d_x,
+                             work.layer[l]);
+        }
+        return loss;
+    }
+
+  private:
+    // The outputs of a layer, [step][row][padded].
+    const float *out(int l, const Tile &tile, const ModelWork &work) const {
+        return work.dropped[l] ? work.dropped[l] : work.layer[l].state[0] + tile.rows * first.padded;
+    }
+
+    void gather(const GatelabMember &m, int64_t at, int64_t rows, int64_t computed, const ModelWork &work) const {
+        for (int64_t row = 0; row < computed; row++) {
+            // Rows that are only computed for the sake of their block read anything, and have no targets.
+            const int64_t from = at + std::min(row, rows - 1), start = m.starts[from], length = m.ends[from] - start;
+            for (int64_t t = 0; t < m.steps; t++) {
+                const bool scored = t < length && row < rows;
+                work.tokens[t * computed + row] = static_cast<int32_t>(m.ids[start + std::min(t, length - 1)]);
+                work.targets[t * computed + row] = scored ? static_cast<int32_t>(m.ids[start + t + 1]) : -1;
+            }
+        }
+    }
+
+    // A member's tensor (layers, states, rows, hidden), at a layer, state and row.
+    int64_t state_at(const GatelabMember &m, int l, int s, int64_t row) const {
+        return ((static_cast<int64_t>(l) * states() + s) * m.rows + row) * shape.hidden;
+    }
+
+    void begin(const GatelabMember &m, int l, int64_t at, int64_t rows, int64_t computed, const LayerWork &work) const {
+        for (int s = 0; s < states(); s++) {
+            std::memset(work.state[s], 0, computed * first.padded * sizeof(float));
+            for (int64_t row = 0; m.state_in && row < rows; row++)
+                std::memcpy(work.state[s] + row * first.padded, m.state_in + state_at(m, l, s, at + row),
+                            shape.hidden * sizeof(float));
+        }
+    }
+
+    void end(const GatelabMember &m, int l, int64_t at, int64_t rows, const Tile &tile, const LayerWork &work) const {
+        for (int s = 0; s < states(); s++)
+            for (int64_t row = 0; row < rows; row++)
+                std::memcpy(m.state_out + state_at(m, l, s, at + row),
+                            work.state[s] + (tile.steps * tile.rows + row) * first.padded, shape.hidden * sizeof(float));
+    }
+
+    // to = x times the factors of dropout.
+    void drop(const GatelabMember &m, int l, int64_t at, int64_t rows, const Tile &tile, const float *x, float *to) const {
+        for (int64_t t = 0; t < tile.steps; t++)
+            for (int64_t row = 0; row < tile.rows; row++) {
+                const int64_t here = (t * tile.rows + row) * first.padded;
+                const float *factors =
+                    m.dropout + ((l * tile.steps + t) * m.rows + at + std::min(row, rows - 1)) * shape.hidden;
+                for (int64_t u = 0; u < first.padded; u++) to[here + u] = u < shape.hidden ? x[here + u] * factors[u] : 0;
+            }
+    }
+
+    void put_outputs(const GatelabMember &m, int64_t at, int64_t rows, const Tile &tile, const float *x) const {
+        for (int64_t t = 0; t < tile.steps; t++)
+            for (int64_t row = 0; row < rows; row++)
+                std::memcpy(m.outputs + (t * m.rows + at + row) * shape.hidden, x + (t * tile.rows + row) * first.padded,
+                            shape.hidden * sizeof(float));
+    }
+};
+
+}  // namespace gatelab

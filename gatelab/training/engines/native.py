@@ -1,0 +1,150 @@
+"""The native engine: a member's parameters, gradient and optimizer state are flat arrays that C++ works on."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatelab.model import LanguageModel, ModelState
+from gatelab.scan.native import Layout, Library, Program, layout_of, load
+from gatelab.scan.native.interface import Member as NativeMember
+from gatelab.scan.native.interface import Update
+from gatelab.scan.native.program import Floats, number_pointer, pointer
+from gatelab.specs.model import ModelSpec
+from gatelab.text.windows import Windows
+from gatelab.training.engines.base import Engine, Member, Read, Reading
+from gatelab.training.engines.flat import FlatOptimizer
+
+LIGHT = 2_000_000
+"""Floating point operations: below so many for each, more threads cost more than they bring."""
+
+
+class NativeEngine(Engine):
+    """Trains on the CPU in single precision. All members in one call, each bit-identical to itself alone.
+
+    The members' parameters become views of flat memory, in which they are updated.
+
+    Raises:
+        Unavailable: the native engine is.
+    """
+
+    name = "native"
+
+    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
+        super().__init__(members, device)
+        self._layout = layout_of({name: p.shape for name, p in members[0].model.named_parameters()})
+        spec = members[0].model.spec
+        self._program = program_of(spec, members[0].model.vocabulary, self._layout)
+        self._parameters = [flatten(m.model, self._layout) for m in members]
+        self._gradients = [np.zeros(self._layout.length, np.float32) for _ in members]
+        self._square_norms = [0.0 for _ in members]
+        self._optimizers = [
+            FlatOptimizer(m.training, p, g, self._layout)
+            for m, p, g in zip(members, self._parameters, self._gradients, strict=True)
+        ]
+
+    def use(self, library: Library) -> None:
+        """Compute with another build."""
+        self._program.library = library
+
+    def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
+        return self._run(readings, differentiate=True)
+
+    def gradient(self, member: int) -> dict[str, Tensor]:
+        return self._layout.tensors(self._gradients[member].copy())
+
+    def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
+        return self._run(readings, differentiate=False)
+
+    def update(self, members: Sequence[int]) -> None:
+        updates = (Update * len(members))()
+        for place, member in enumerate(members):
+            self._optimizers[member].describe(updates[place], self._square_norms[member])
+        self._program.library.update(updates)
+
+    def optimizer_state(self, member: int) -> dict[str, Tensor]:
+        return self._optimizers[member].state()
+
+    def restore_optimizer(self, member: int, state: Mapping[str, Tensor]) -> None:
+        self._optimizers[member].restore(state)
+
+    def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:
+        # All windows at once: a tile of rows needs no more memory for it.
+        whole = {
+            member: Reading(windows, np.arange(len(windows.starts)))
+            for member, windows in texts.items()
+            if not windows.carried
+        }
+        losses = {member: read.loss / read.tokens for member, read in self.read(whole).items()} if whole else {}
+        return losses | super().evaluate({m: w for m, w in texts.items() if w.carried})
+
+    def _run(self, readings: Mapping[int, Reading], *, differentiate: bool) -> dict[int, Read]:
+        dropout = self.members[0].model.spec.dropout
+        calls = [_Reading(self._program, reading, dropout) for reading in readings.values()]
+        natives = (NativeMember * len(calls))()
+        for native, call, member in zip(natives, calls, readings, strict=True):
+            call.describe(native)
+            native.parameters = pointer(self._parameters[member])
+            native.gradient = pointer(self._gradients[member] if differentiate else None)
+        work = sum(call.rows * call.steps for call in calls) * self._layout.length * (6 if differentiate else 2)
+        self._program.read(natives, max(1, min(torch.get_num_threads(), work // LIGHT)))
+        reads = {}
+        for native, call, member in zip(natives, calls, readings, strict=True):
+            reads[member] = Read(native.loss, native.tokens, call.state_after())
+            if differentiate:
+                self._square_norms[member] = native.square_norm
+        return reads
+
+
+class _Reading:
+    """One member's reading in the arrays that the native engine takes. They live as long as this."""
+
+    def __init__(self, program: Program, reading: Reading, dropout: float) -> None:
+        windows, which = reading.windows, reading.which
+        self._ids = windows.ids
+        self._starts, self._ends = windows.starts[which], windows.ends[which]
+        self.rows, self.steps = len(self._starts), int((self._ends - self._starts).max())
+        shape = program.state_shape(self.rows)
+        self._before = None if reading.state is None else flat_state(reading.state).reshape(shape)
+        self._after = np.empty(shape, np.float32) if windows.carried else None
+        self._dropout: Floats | None = None
+        if reading.dropout is not None:
+            like = torch.empty(self.steps, self.rows, program.hidden)
+            layers = [reading.dropout.factors(like, dropout, layer) for layer in range(program.layers)]
+            self._dropout = torch.stack(layers).numpy()
+
+    def describe(self, native: NativeMember) -> None:
+        native.ids, native.length = number_pointer(self._ids), len(self._ids)
+        native.starts, native.ends = number_pointer(self._starts), number_pointer(self._ends)
+        native.rows, native.steps = self.rows, self.steps
+        native.state_in, native.state_out = pointer(self._before), pointer(self._after)
+        native.dropout = pointer(self._dropout)
+
+    def state_after(self) -> ModelState:
+        if self._after is None:
+            return ()
+        return tuple(tuple(torch.from_numpy(tensor) for tensor in layer) for layer in self._after)
+
+
+def program_of(spec: ModelSpec, vocabulary: int, layout: Layout) -> Program:
+    """
+    Raises:
+        Unavailable: the native engine is.
+    """
+    embedding = 0 if spec.input == "one_hot" else spec.input.embedding
+    return Program(load(), spec.cell, spec.layers, vocabulary, embedding, layout)
+
+
+def flatten(model: LanguageModel, layout: Layout) -> Floats:
+    """The model's parameters in one array, of which they become views."""
+    flat = np.empty(layout.length, np.float32)
+    views = layout.tensors(flat)
+    for name, parameter in model.named_parameters():
+        parameter.data = views[name].copy_(parameter.data)
+    return flat
+
+
+def flat_state(state: ModelState) -> Floats:
+    """A state as (layers, tensors, rows, hidden), contiguous."""
+    return torch.stack([torch.stack(layer) for layer in state]).contiguous().numpy()

@@ -1,0 +1,36 @@
+"""The package's build makes the native engine. Without a compiler the package is whole but for that, and says so."""
+
+import importlib.util
+import sysconfig
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class NativeEngine(BuildHookInterface[Any]):
+    """Builds in place, where an editable installation finds the libraries; a wheel takes them along."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name != "wheel":
+            return
+        native = _load(Path(self.root) / "gatelab/scan/native/build.py")
+        try:
+            libraries = native.build()
+        except native.NotBuilt as reason:
+            self.app.display_warning(str(reason))
+            return
+        build_data["artifacts"] += [str(path.relative_to(self.root)) for path in libraries]
+        build_data["pure_python"] = False
+        # It is loaded by its C interface: any Python 3 will do.
+        build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gatelab_native_build", path)
+    assert spec is not None, "a path to a Python file has a spec"
+    assert spec.loader is not None, "and a loader"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
