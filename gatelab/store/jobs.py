@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, i
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import InvalidRequest, NotFound, WrongState
-from gatelab.specs import JobSpec, RunSpec
+from gatelab.specs import JobSpec, RunSpec, shape_key
 from gatelab.store import events, pages, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
@@ -198,6 +198,7 @@ def _insert_runs(connection: Connection, job_id: str, corpus_id: str, specs: Seq
                 "index": index,
                 "state": State.QUEUED,
                 "spec": spec.model_dump(mode="json"),
+                "shape": shape_key(spec),
                 "corpus_id": corpus_id,
             }
             for index, (id, spec) in enumerate(zip(new_ids("run", len(specs)), specs, strict=True))
