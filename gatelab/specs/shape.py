@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from typing import Any
 
 from gatelab.specs.job import RunSpec
 
-_OWN = {
+_OWN: dict[str, Any] = {
     "corpus": True,
     "model": {"init"},
     "training": {"seed", "clip_norm", "epochs", "sample", "keep_checkpoints"},

@@ -14,7 +14,7 @@ BASE: dict[str, Any] = {
     "training": {"optimizer": {"kind": "adam", "lr": 0.01}, "batch_size": 16, "num_steps": 8},
 }
 
-OWN = {
+OWN: dict[str, list[Any]] = {
     "model.init": ["default", {"normal": 0.01}, {"normal": 0.1}],
     "training.seed": [0, 1],
     "training.clip_norm": [1.0, 0.5, None],
@@ -27,7 +27,7 @@ OWN = {
         {"kind": "adam", "eps": 1e-6},
     ],
 }
-SHARED = {
+SHARED: dict[str, list[Any]] = {
     "tokenizer": [{"kind": "char"}, {"kind": "char", "normalize": "letters"}, {"kind": "byte"}],
     "model.cell": [{"kind": "gru", "hidden": 8}, {"kind": "gru", "hidden": 9}, {"kind": "gru", "gates": []}],
     "model.layers": [1, 2],
