@@ -103,7 +103,8 @@ def test_who_diverges_fails_alone(time_machine: str) -> None:
     sgd = {"kind": "sgd", "lr": 0.1}
     of = specs(optimizer=sgd) | {"plain": spec_of("plain", optimizer=sgd | {"lr": 10, "weight_decay": 1}, epochs=50)}
     text = corpus(time_machine)
-    failures, found = {}, {}
+    failures: dict[str, Exception] = {}
+    found: dict[str, Story] = {}
     for news in pack_of(of, text):
         failures |= {name: event for name, event in news if isinstance(event, Exception)}
         for name, story in told(news).items():
