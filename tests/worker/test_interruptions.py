@@ -1,7 +1,5 @@
 """A run that is interrupted is left so that anyone can go on, and only by who owns it."""
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,8 @@ from gatelab.settings import Settings
 from gatelab.store import Claim, Report, State, Store
 from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metadata
-from gatelab.training import Event, train
+from gatelab.training import Pack
+from gatelab.training.pack import News
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import (
     TEXT,
@@ -26,14 +25,14 @@ from tests.worker.conftest import (
     train_slice,
     worker_settings,
 )
-from worker import recording
+from worker import cadence
 from worker import slice as slices
 
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A worker that records every step, and so reads the flags between any two."""
-    monkeypatch.setattr(recording, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     return worker_settings(database_url, tmp_path, checkpoint_seconds=1e-9)
 
 
@@ -128,13 +127,13 @@ def test_a_zombie_s_fault_is_not_the_run_s(store: Store, settings: Settings, mon
     queue(store)
     mine = claimed(store, "zombie")
 
-    def lose_and_break(*arguments: Any, **options: Any) -> Iterator[Event]:
-        yield from islice(train(*arguments, **options), 2)
-        store.claims.release(take_away(store, mine))
-        raise ZeroDivisionError
+    class Broken(Pack):
+        def round(self) -> News:
+            store.claims.release(take_away(store, mine))
+            raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(slices, "train", lose_and_break)
+        patched.setattr(slices, "Pack", Broken)
         train_slice(store, settings, claim=mine)
     run = store.runs.get(mine.run_id)
     assert (run.state, run.error) == (State.QUEUED, None)
