@@ -59,34 +59,34 @@ class Pack:
 
         The checkpoints of these events are valid until the next round. A `Diverged` of an evaluation comes after it.
         """
-        ends = {name: trainer.at_end_of_epoch for name, trainer in self.members.items()}
-        stepping = [name for name, at_end in ends.items() if not at_end]
-        evaluating = [name for name, at_end in ends.items() if at_end]
+        stepping: dict[str, Trainer] = {}
+        evaluating: dict[str, Trainer] = {}
+        for name, trainer in self.members.items():
+            (evaluating if trainer.at_end_of_epoch else stepping)[name] = trainer
         return [*(self._step(stepping) if stepping else ()), *(self._evaluate(evaluating) if evaluating else ())]
 
-    def _step(self, names: list[str]) -> News:
+    def _step(self, trainers: dict[str, Trainer]) -> News:
         begun = time.perf_counter()
-        trainers = {name: self.members[name] for name in names}
         reads = self._engine.differentiate({trainer.index: trainer.reading() for trainer in trainers.values()})
         news: News = []
-        for name, trainer in list(trainers.items()):
+        for name, trainer in trainers.items():
             try:
                 trainer.check(reads[trainer.index])
             except Diverged as error:
-                del trainers[name], self.members[name]
                 news.append((name, error))
-        self._engine.update([trainer.index for trainer in trainers.values()])
-        share = (time.perf_counter() - begun) / len(names)
-        news += [(name, trainer.stepped(reads[trainer.index], share)) for name, trainer in trainers.items()]
+                self.leave(name)
+        sound = [(name, trainer) for name, trainer in trainers.items() if name in self.members]
+        self._engine.update([trainer.index for _, trainer in sound])
+        share = (time.perf_counter() - begun) / len(trainers)
+        news += [(name, trainer.stepped(reads[trainer.index], share)) for name, trainer in sound]
         return news
 
-    def _evaluate(self, names: list[str]) -> News:
+    def _evaluate(self, trainers: dict[str, Trainer]) -> News:
         begun = time.perf_counter()
-        losses = self._losses([self.members[name] for name in names])
-        share = (time.perf_counter() - begun) / len(names)
+        losses = self._losses(list(trainers.values()))
+        share = (time.perf_counter() - begun) / len(trainers)
         news: News = []
-        for name in names:
-            trainer = self.members[name]
+        for name, trainer in trainers.items():
             try:
                 evaluated = trainer.evaluated(losses[trainer.index], share)
                 news.append((name, evaluated))

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.settings import Settings
-from gatelab.store import Claim, Report, State, Store
+from gatelab.store import Report, State, Store
 from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metadata
 from gatelab.training import Pack
@@ -21,6 +21,7 @@ from tests.worker.conftest import (
     both_databases,
     only_run,
     queue,
+    take_away,
     train_all,
     train_slice,
     worker_settings,
@@ -82,15 +83,6 @@ def test_a_worker_that_is_stopped_leaves_its_run_to_others(call: int, store: Sto
     assert_as_trained_in_one_go(store, run.id)
 
 
-def take_away(store: Store, claim: Claim) -> Claim:
-    """Let the lease of a claim run out, and another worker take the run and get on with it."""
-    expire(store, claim.run_id)
-    assert store.reaper.reap() == [claim.run_id]
-    other = claimed(store, "other")
-    assert (other.run_id, other.token) == (claim.run_id, claim.token + 1)
-    return other
-
-
 @both_databases
 def test_a_zombie_writes_nothing_more(store: Store, settings: Settings) -> None:
     queue(store)
@@ -98,7 +90,7 @@ def test_a_zombie_writes_nothing_more(store: Store, settings: Settings) -> None:
     seen: list[Any] = []
 
     def lose() -> bool:
-        seen.extend([take_away(store, mine), contents(store)])
+        seen.extend([take_away(store, mine.run_id), contents(store)])
         return False
 
     train_slice(store, settings, at_call(4, lose), mine)
@@ -114,7 +106,7 @@ def test_a_zombie_of_a_run_that_has_ended_writes_nothing_more(store: Store, sett
     seen: list[Any] = []
 
     def lose() -> bool:
-        train_slice(store, settings, claim=take_away(store, mine))
+        train_slice(store, settings, claim=take_away(store, mine.run_id))
         seen.append(contents(store))
         return True
 
@@ -129,7 +121,7 @@ def test_a_zombie_s_fault_is_not_the_run_s(store: Store, settings: Settings, mon
 
     class Broken(Pack):
         def round(self) -> News:
-            store.claims.release(take_away(store, mine))
+            store.claims.release(take_away(store, mine.run_id))
             raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
