@@ -127,6 +127,8 @@ class Run(Answer):
     sample: str | None = None
     error: RunError | None = None
     device: str | None = None
+    engine: str | None = None
+    """What computes it: native, torch or triton; None before it started."""
     weights_sha256: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gatelab.costs import Expected
 from gatelab.errors import InvalidRequest, NotFound, WrongState
-from gatelab.specs import JobSpec, RunSpec
+from gatelab.specs import JobSpec, RunSpec, shape_key
 from gatelab.store import events, pages, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
@@ -211,6 +211,7 @@ def _insert_runs(
                 "index": index,
                 "state": State.QUEUED,
                 "spec": spec.model_dump(mode="json"),
+                "shape": shape_key(spec),
                 "corpus_id": corpus_id,
                 "work": asdict(cost.work) if cost else None,
                 "predicted_seconds": cost.seconds if cost else None,
