@@ -1,0 +1,13 @@
+"""The scan and the products around it for a pack of members, in Triton. Importing this imports Triton.
+
+All arrays have the members in front. float32 is computed in float32 (no TF32); float64 works too, for checks.
+Without a GPU the kernels run in Triton's interpreter, if TRITON_INTERPRET=1 is in the environment before the import.
+"""
+
+from gatelab.scan.triton.equations import Equations, equations
+from gatelab.scan.triton.graphs import Replayed
+from gatelab.scan.triton.layers import gather, linear
+from gatelab.scan.triton.products import column_sums
+from gatelab.scan.triton.scan import Form, scan
+
+__all__ = ["Equations", "Form", "Replayed", "column_sums", "equations", "gather", "linear", "scan"]
