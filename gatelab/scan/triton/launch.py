@@ -20,6 +20,9 @@ ROWS = 16
 COLUMNS = 32
 """Columns that one program of a stepwise kernel computes."""
 
+REGISTERS = 65_536
+"""Of a multiprocessor, from compute capability 3.0 on (CUDA C++ Programming Guide, technical specifications)."""
+
 
 @dataclass(frozen=True)
 class Scanned:
@@ -48,9 +51,9 @@ def padded(hidden: int) -> int:
 
 
 def on_chip_bytes(cell: Equations, hidden: int, itemsize: int) -> int:
-    """Shared memory that a persistent kernel takes: the recurrent matrices and the left side of a product."""
+    """Shared memory that a persistent kernel takes: each recurrent matrix, and the left side of its product."""
     width = padded(hidden)
-    return (cell.blocks * width + ROWS) * width * itemsize
+    return cell.blocks * (width + ROWS) * width * itemsize
 
 
 def choose_form(cell: Equations, weight: Tensor) -> Form:
@@ -105,7 +108,9 @@ def _tiles(form: Form, hidden: int) -> dict[str, Any]:
     if form == "stepwise":
         return tiles | {"columns": COLUMNS}
     width = padded(hidden)
-    return tiles | {"width": width, "num_warps": 4 if width <= 64 else 8}
+    warps = min(max(width // 4, 4), 16)
+    # Left to itself ptxas takes 32 registers for some of these kernels and spills thousands of bytes.
+    return tiles | {"width": width, "num_warps": warps, "maxnreg": min(255, REGISTERS // (32 * warps))}
 
 
 def _rows(scanned: Scanned) -> tuple[int, int]:

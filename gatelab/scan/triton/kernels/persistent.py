@@ -11,10 +11,14 @@ from gatelab.scan.triton.kernels.tiles import AFTER, BEFORE, add_dot, load_block
 
 
 @triton.jit
-def load_weight(weight, member, column, hidden, blocks: tl.constexpr):
-    """The recurrent matrix of every block, (width, width)."""
+def load_weight(weight, member, column, hidden, blocks: tl.constexpr, transposed: tl.constexpr):
+    """The recurrent matrix of every block, (width, width). Backward wants it transposed here, once: the columns of a
+    right side must adjoin in shared memory, or the threads wait for each other (bank conflicts)."""
     present = column < hidden
-    offset = (member * hidden + column)[:, None] * (blocks * hidden) + column[None, :]
+    if transposed:
+        offset = (member * hidden + column)[None, :] * (blocks * hidden) + column[:, None]
+    else:
+        offset = (member * hidden + column)[:, None] * (blocks * hidden) + column[None, :]
     return load_blocks(weight, offset, present[:, None] & present[None, :], hidden, blocks)
 
 
@@ -29,9 +33,9 @@ def add_products(tiles, h, weight, first: tl.constexpr, end: tl.constexpr, preci
 
 @triton.jit
 def add_transposed(total, gradients, weight, first: tl.constexpr, end: tl.constexpr, precision: tl.constexpr):
-    """total + the sum of gradient U^T over the blocks from `first` to before `end`."""
+    """total + the sum of gradient U^T (`weight`) over the blocks from `first` to before `end`."""
     for block in tl.static_range(first, end):
-        total = add_dot(total, gradients[block], tl.trans(weight[block]), precision)
+        total = add_dot(total, gradients[block], weight[block], precision)
     return total
 
 
@@ -63,7 +67,7 @@ def forward(
     column = tl.arange(0, width)
     present = row < batch
     inside = present[:, None] & (column < hidden)[None, :]
-    w = load_weight(weight, member, column, hidden, blocks)
+    w = load_weight(weight, member, column, hidden, blocks, False)
     between = tl.num_programs(1).to(tl.int64) * (steps + 1) * batch * hidden
     now = (member * (steps + 1) * batch + row)[:, None] * hidden + column[None, :]
     state = load_blocks(history, now, inside, between, tensors)
@@ -122,7 +126,7 @@ def backward(
     row = tl.program_id(0) * rows + tl.arange(0, rows)
     column = tl.arange(0, width)
     inside = (row < batch)[:, None] & (column < hidden)[None, :]
-    w = load_weight(weight, member, column, hidden, blocks)
+    w = load_weight(weight, member, column, hidden, blocks, True)
     members = tl.num_programs(1).to(tl.int64)
     end = (member * batch + row)[:, None] * hidden + column[None, :]
     flowing = load_blocks(dstate, end, inside, members * batch * hidden, tensors)
@@ -144,13 +148,13 @@ def backward(
         else:
             r, last = tl.load(activations + wide, inside, 0.0), gradients[blocks - 2]
             if reset == BEFORE:
-                dkept = add_dot(tl.zeros_like(dh), last, tl.trans(w[blocks - 1]), precision)
+                dkept = add_dot(tl.zeros_like(dh), last, w[blocks - 1], precision)
                 dr = dkept * before[0]
                 dh += dkept * r
             else:
                 dr = last * tl.load(inner + small, inside, 0.0)
                 tl.store(dinner + small, last * r, inside)
-                dh = add_dot(dh, last * r, tl.trans(w[blocks - 1]), precision)
+                dh = add_dot(dh, last * r, w[blocks - 1], precision)
             gradients = (dr * r * (1 - r),) + gradients
             dh = add_transposed(dh, gradients, w, 0, blocks - 1, precision)
         flowing = (dh,) + flowing[1:]
