@@ -73,9 +73,7 @@ def forward(form: Form, scanned: Scanned, u: Tensor, ids: Tensor | None, bias: T
     whole = {"pointwise": cell.forward, "tensors": cell.tensors, "reset": cell.reset}
     sizes = steps, batch, hidden, vocabulary
     if form == "persistent":
-        persistent.forward[_rows(s)](
-            u, ids, s.weight, bias, s.history, s.activations, s.inner, *sizes, **how, **whole
-        )
+        persistent.forward[_rows(s)](u, ids, s.weight, bias, s.history, s.activations, s.inner, *sizes, **how, **whole)
         return
     for t in range(steps):
         if cell.reset == BEFORE.value:
@@ -85,9 +83,7 @@ def forward(form: Form, scanned: Scanned, u: Tensor, ids: Tensor | None, bias: T
         )
 
 
-def backward(
-    form: Form, scanned: Scanned, doutputs: Tensor, dstate: Tensor, du: Tensor, dinner: Tensor | None
-) -> None:
+def backward(form: Form, scanned: Scanned, doutputs: Tensor, dstate: Tensor, du: Tensor, dinner: Tensor | None) -> None:
     """Fill du and dinner, and turn `dstate`, the gradient of the last state, into that of the first."""
     s, cell = scanned, scanned.cell
     sizes = s.sizes

@@ -3,6 +3,7 @@
 import torch
 import triton
 from torch import Tensor
+from torch.nn import functional
 
 from gatelab.scan.triton.kernels import products
 
@@ -13,6 +14,9 @@ SPAN = 512
 """How many terms of a weight's gradient one program adds: enough programs also where the matrix is small."""
 
 TILE = 32
+
+WIDTH = 1024
+"""How many sums `totals` makes side by side."""
 
 
 def matmul(a: Tensor, b: Tensor, span: int | None = None) -> Tensor:
@@ -41,6 +45,14 @@ def column_sums(x: Tensor) -> Tensor:
     if sums.numel():
         products.column_sums[(triton.cdiv(n, TILE), members)](x, sums, m, n, x.stride(0), x.stride(1), TILE, TILE)
     return sums
+
+
+def totals(x: Tensor) -> Tensor:
+    """The sum of all that each member has in x (members, ...): (members,)."""
+    flat = x.flatten(1)
+    # Columns first: a program adds one after the other, so a single column would keep a single program busy for long.
+    wide = functional.pad(flat, (0, -flat.shape[1] % WIDTH)).unflatten(1, (-1, WIDTH))
+    return column_sums(column_sums(wide)[:, :, None])[:, 0]
 
 
 def segment_sums(x: Tensor, ids: Tensor, segments: int) -> Tensor:

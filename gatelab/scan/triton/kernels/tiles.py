@@ -64,8 +64,6 @@ def product(left, right, rows, columns, present, within, depth, across, along, t
     for start in range(0, depth, tile):
         k = start + tl.arange(0, tile)
         a = tl.load(left + rows[:, None] + k[None, :], present[:, None] & (k < depth)[None, :], 0.0)
-        b = tl.load(
-            right + k[:, None] * along + columns[None, :] * across, (k < depth)[:, None] & within[None, :], 0.0
-        )
+        b = tl.load(right + k[:, None] * along + columns[None, :] * across, (k < depth)[:, None] & within[None, :], 0.0)
         total = add_dot(total, a, b, precision)
     return total
