@@ -15,8 +15,8 @@ SPAN = 512
 
 TILE = 32
 
-WIDTH = 1024
-"""How many sums `totals` makes side by side."""
+COLUMNS = 128
+"""Columns that one program sums."""
 
 
 def matmul(a: Tensor, b: Tensor, span: int | None = None) -> Tensor:
@@ -43,16 +43,17 @@ def column_sums(x: Tensor) -> Tensor:
     members, m, n = x.shape
     sums = x.new_empty(members, n)
     if sums.numel():
-        products.column_sums[(triton.cdiv(n, TILE), members)](x, sums, m, n, x.stride(0), x.stride(1), TILE, TILE)
+        grid = (triton.cdiv(n, COLUMNS), members)
+        products.column_sums[grid](x, sums, m, n, x.stride(0), x.stride(1), TILE, COLUMNS)
     return sums
 
 
 def totals(x: Tensor) -> Tensor:
-    """The sum of all that each member has in x (members, ...): (members,)."""
-    flat = x.flatten(1)
-    # Columns first: a program adds one after the other, so a single column would keep a single program busy for long.
-    wide = functional.pad(flat, (0, -flat.shape[1] % WIDTH)).unflatten(1, (-1, WIDTH))
-    return column_sums(column_sums(wide)[:, :, None])[:, 0]
+    """The sum of the numbers of each member in x (members, numbers): (members,)."""
+    # As a square: a program adds a column from top to bottom, and one program alone would be slow.
+    width = 1 << (x.shape[1].bit_length() // 2)
+    square = functional.pad(x, (0, -x.shape[1] % width)).unflatten(1, (-1, width))
+    return column_sums(column_sums(square)[:, :, None])[:, 0]
 
 
 def segment_sums(x: Tensor, ids: Tensor, segments: int) -> Tensor:
@@ -66,6 +67,6 @@ def segment_sums(x: Tensor, ids: Tensor, segments: int) -> Tensor:
     each = torch.arange(segments, device=ids.device).expand(members, segments).contiguous()
     ends = torch.searchsorted(in_order, each, right=True)
     sums = x.new_empty(members, segments, n)
-    grid = (segments, triton.cdiv(n, TILE), members)
-    products.segment_sums[grid](x.contiguous(), order, ends, sums, m, n, segments, TILE, TILE)
+    grid = (segments, triton.cdiv(n, COLUMNS), members)
+    products.segment_sums[grid](x.contiguous(), order, ends, sums, m, n, segments, TILE, COLUMNS)
     return sums

@@ -96,7 +96,7 @@ def remembered(optimizer: OptimizerSpec) -> tuple[str, ...]:
 
 def clipping(gradients: Iterable[Tensor], bound: Tensor) -> Tensor:
     """What to multiply each member's gradients by so that their norm is at most `bound` (members,)."""
-    norm = torch.stack([totals(gradient * gradient) for gradient in gradients]).sum(0).sqrt()
+    norm = totals(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1).square()).sqrt()
     return torch.where(bound.isinf(), 1.0, (bound / (norm + CLIP_EPSILON)).clamp(max=1.0))
 
 
