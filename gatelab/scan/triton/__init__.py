@@ -6,8 +6,9 @@ Without a GPU the kernels run in Triton's interpreter, if TRITON_INTERPRET=1 is 
 
 from gatelab.scan.triton.equations import Equations, equations
 from gatelab.scan.triton.graphs import Replayed
+from gatelab.scan.triton.launch import Form
 from gatelab.scan.triton.layers import gather, linear
 from gatelab.scan.triton.products import totals
-from gatelab.scan.triton.scan import Form, scan
+from gatelab.scan.triton.scan import scan
 
 __all__ = ["Equations", "Form", "Replayed", "equations", "gather", "linear", "scan", "totals"]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 import triton
 from torch import Tensor
+from triton.runtime import driver
 
 from gatelab.scan.triton.equations import Equations
 from gatelab.scan.triton.kernels import persistent, stepwise
@@ -60,7 +60,7 @@ def choose_form(cell: Equations, weight: Tensor) -> Form:
     """Persistent if the recurrent weights fit in the shared memory of a multiprocessor; any fit in the interpreter."""
     if weight.device.type != "cuda":
         return "persistent"
-    there = torch.cuda.get_device_properties(weight.device).shared_memory_per_block_optin
+    there = driver.active.utils.get_device_properties(weight.device.index)["max_shared_mem"]
     return "persistent" if on_chip_bytes(cell, weight.shape[1], weight.itemsize) <= there else "stepwise"
 
 

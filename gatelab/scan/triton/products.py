@@ -34,7 +34,7 @@ def matmul(a: Tensor, b: Tensor, span: int | None = None) -> Tensor:
         products.matmul[grid](
             a, b, c, m, n, depth, *a.stride(), *b.stride(), span or max(depth, 1), TILE, TILE, TILE, PRECISION
         )
-    return c[:, 0] if chunks == 1 else column_sums(c.flatten(2)).unflatten(1, (m, n))
+    return c[:, 0] if chunks == 1 else column_sums(c.flatten(2)).view(members, m, n)
 
 
 def column_sums(x: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def totals(x: Tensor) -> Tensor:
     """The sum of the numbers of each member in x (members, numbers): (members,)."""
     # As a square: a program adds a column from top to bottom, and one program alone would be slow.
     width = 1 << (x.shape[1].bit_length() // 2)
-    square = functional.pad(x, (0, -x.shape[1] % width)).unflatten(1, (-1, width))
+    square = functional.pad(x, (0, -x.shape[1] % width)).view(len(x), -1, width)
     return column_sums(column_sums(square)[:, :, None])[:, 0]
 
 

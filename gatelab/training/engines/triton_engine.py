@@ -18,7 +18,7 @@ class TritonEngine(Engine):
     """Members in one batched computation; those whose batches have the same shape are computed together.
 
     A member's losses, gradients and updates have the same bits alone and beside others, and from run to run on the
-    same GPU: its sums are added in an order that depends on its own sizes alone (`gatelab.scan.triton.kernels.products`)
+    same GPU: its sums are added in an order that depends on its own sizes alone (see `scan.triton.kernels.products`),
     and everything else is elementwise. They differ from the reference's by rounding.
 
     Raises:
@@ -46,6 +46,8 @@ class TritonEngine(Engine):
             return f"the Triton engine needs an NVIDIA GPU, the device is {device.type}"
         if torch.version.cuda is None:
             return "the Triton engine needs a build of PyTorch for CUDA"
+        if not torch.cuda.is_available():
+            return "PyTorch finds no NVIDIA GPU"
         if find_spec("triton") is None:
             return "the package triton is not installed"
         return None

@@ -7,7 +7,7 @@ The arrays are those of `tiles`.
 import triton
 import triton.language as tl
 
-from gatelab.scan.triton.kernels.tiles import AFTER, BEFORE, add_dot, load_blocks, load_input, store_blocks
+from gatelab.scan.triton.kernels.tiles import BEFORE, add_dot, load_blocks, load_input, store_blocks
 
 
 @triton.jit

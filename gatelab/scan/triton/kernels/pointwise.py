@@ -1,9 +1,9 @@
 """The cells' equations, elementwise, forward and backward. All that a kernel must be told about a family of cells.
 
-A forward function takes the summed arguments `a` of the activations, a block each (without the reset gate, which is part
-of the product and so of the kernel), and the state; it gives the new state and the activations, which are kept.
-A backward function takes those activations, the states before and after the step and the gradient of the latter;
-it gives the gradient of `a` and what flows to the state before, but for the product's share.
+A forward function takes the summed arguments `a` of the activations, a block each (without the reset gate, which is
+part of the product and so of the kernel), and the state; it gives the new state and the activations, which are kept.
+A backward function takes those activations, the states before and after the step and the gradient of the latter; it
+gives the gradient of `a`, and that of the state before but for what flows there through the products.
 """
 
 import triton
@@ -17,7 +17,8 @@ def tanh(x):
     above = (-9.64399179425052238628e-1 * square - 9.92877231001918586564e1) * square - 1.61468768441708447952e3
     below = ((square + 1.12811678491632931402e2) * square + 2.23548839060100448583e3) * square
     near = x + x * square * above / (below + 4.84406305325125486048e3)
-    far = 1 - 2 / (tl.exp(2 * tl.abs(x)) + 1)
+    shrunk = tl.exp(-2 * tl.abs(x))
+    far = (1 - shrunk) / (1 + shrunk)
     return tl.where(tl.abs(x) < 0.625, near, tl.where(x < 0, -far, far))
 
 

@@ -1,7 +1,8 @@
 """One step a launch, for recurrent weights that do not fit on chip: every program computes one tile of columns.
 
 Grid: (tiles of rows, tiles of columns, members). The arrays are those of `tiles`. A product needs all columns of what
-another launch wrote: hence two launches a step where the reset gate acts before the product, else one.
+another launch wrote: hence two launches a step where the reset gate acts before the product, else one. The number of
+the step is not specialized: a value of 1 or a multiple of 16 would be compiled anew.
 """
 
 import triton
@@ -10,7 +11,7 @@ import triton.language as tl
 from gatelab.scan.triton.kernels.tiles import AFTER, BEFORE, load_blocks, load_input, product, store_blocks
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["t"])
 def reset_forward(
     u,
     ids,
@@ -46,7 +47,7 @@ def reset_forward(
     tl.store(inner + here[:, None] * hidden + column[None, :], r * h, inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["t"])
 def forward(
     u,
     ids,
@@ -109,7 +110,7 @@ def forward(
     store_blocks(history, (now + batch * hidden)[:, None] + column[None, :], inside, between, state, 0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["t"])
 def backward(
     weight,
     history,
@@ -177,7 +178,7 @@ def backward(
     store_blocks(dstate, carried, inside, members * batch * hidden, flowing, 0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["t"])
 def reset_backward(
     weight,
     history,

@@ -14,7 +14,7 @@ RECURRENT = ("weight_hidden", "weight_gates", "weight_candidate")
 
 
 class StackedModel:
-    """Reads and differentiates. Its functions take what `Group.arguments` gives, in tensors alone, and change nothing."""
+    """Reads and differentiates. Its functions take what `Group.arguments` gives and change nothing."""
 
     def __init__(self, spec: ModelSpec, stacks: Stacks) -> None:
         self._spec, self._stacks = spec, stacks
@@ -68,7 +68,7 @@ class StackedModel:
         weight, bias = own["weight_input"], own["bias"]
         recurrent = torch.cat([own[name] for name in RECURRENT if name in own], dim=2)
         if x is not None:
-            u, picked = linear(x.flatten(1, 2), weight, bias).unflatten(1, x.shape[1:3]), None
+            u, picked = linear(x.flatten(1, 2), weight, bias).view(*x.shape[:3], -1), None
         else:
             u, picked = self._input(parameters.get("embedding"), weight, bias, ids)
         return scan(self._cell, u, picked, recurrent, own.get("bias_candidate"), state)
@@ -82,4 +82,4 @@ class StackedModel:
         if embedding.shape[1] <= ids[0].numel():
             return linear(embedding, weight, bias), ids
         rows = gather(embedding, ids.flatten(1))
-        return linear(rows, weight, bias).unflatten(1, ids.shape[1:]), None
+        return linear(rows, weight, bias).view(*ids.shape, -1), None

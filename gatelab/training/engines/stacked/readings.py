@@ -54,8 +54,8 @@ class Group:
         """Everything that the model needs, in tensors.
 
         Returns:
-            index (members,), tokens (members,), ids and targets (members, steps, batch), state (layers, tensors, members,
-            batch, hidden), and for every layer with dropout its mask (members, steps, batch, hidden).
+            index and tokens (members,), ids and targets (members, steps, batch), state (layers, tensors, members,
+            batch, hidden), and with dropout, for every layer, its mask (members, steps, batch, hidden).
         """
         inputs, targets = (torch.stack(texts) for texts in zip(*self._texts, strict=True))
         state = torch.stack(self._states, dim=2)
