@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from gatelab.training.engines.native import NativeEngine
 from torch import Tensor
 
 from benchmarks.training import weights
@@ -15,6 +14,7 @@ from gatelab.scan import native
 from gatelab.specs import CellSpec, SgdSpec, TrainingSpec
 from gatelab.text.tokenizers import Ids
 from gatelab.training.engines import Engine, Member, Reading, TorchEngine
+from gatelab.training.engines.native import NativeEngine
 
 SEED = 0
 LR = 1.0

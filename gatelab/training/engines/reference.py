@@ -22,7 +22,7 @@ class TorchEngine(Engine):
         self._optimizers = [build_optimizer(m.training.optimizer, m.model.parameters()) for m in members]
 
     @classmethod
-    def obstacle(cls, device: torch.device) -> str | None:
+    def obstacle(cls, device: torch.device) -> str | None:  # noqa: ARG003
         return None
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

@@ -60,6 +60,9 @@ class TritonEngine(Engine):
             reads |= group.reads(losses, last)
         return reads
 
+    def gradient(self, member: int) -> dict[str, Tensor]:
+        return {name: stack[member].clone() for name, stack in self._stacks.gradients.items()}
+
     def update(self, members: Sequence[int]) -> None:
         self._optimizers.update(members)
 

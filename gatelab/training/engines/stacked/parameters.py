@@ -20,8 +20,8 @@ class Stacks:
     """
 
     def __init__(self, models: Sequence[LanguageModel], device: torch.device) -> None:
-        if any((m.spec, m.vocabulary) != (models[0].spec, models[0].vocabulary) for m in models):
-            raise ValueError("the models of a pack must have the same spec and vocabulary")
+        if len({(m.spec.model_copy(update={"init": "default"}), m.vocabulary) for m in models}) > 1:
+            raise ValueError("the models of a pack must have the same spec, but for their init, and vocabulary")
         self.members = len(models)
         self.device = device
         of_each = [dict(model.named_parameters()) for model in models]
