@@ -60,9 +60,9 @@ def new_child(store: Store, database_url: str, settings: Settings, wakeups: Wake
     """A function that makes a child whose duties, but for those it is given a time for, never come."""
     made: list[Child] = []
 
-    def make(**seconds: float) -> Child:
-        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER} | seconds
-        made.append(Child(worker_settings(database_url, settings.data_dir, **times), wakeups))
+    def make(**changes: float) -> Child:
+        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER}
+        made.append(Child(worker_settings(database_url, settings.data_dir, **times | changes), wakeups))
         return made[-1]
 
     yield make
@@ -90,7 +90,7 @@ def test_a_child_that_is_at_work_takes_up_nothing_else(
     store: Store, new_child: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue(store, SPEC | {"repeats": 2})
-    child = new_child()
+    child = new_child(max_pack=1)
     seen: list[list[str]] = []
 
     class AsksMeanwhile(Pack):

@@ -89,7 +89,7 @@ def test_a_slice_makes_a_step_however_short_it_is(store: Store, database_url: st
 
 def test_slices_take_turns(store: Store, database_url: str, settings: Settings) -> None:
     queue(store, SPEC | {"repeats": 3})
-    short = worker_settings(database_url, settings.data_dir, **ONE_STEP)
+    short = worker_settings(database_url, settings.data_dir, max_pack=1, **ONE_STEP)
     turns = [train_slice(store, short).run_id for _ in range(9)]
     assert turns == [run.id for run in store.runs.list().items] * 3
 
