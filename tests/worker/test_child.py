@@ -61,8 +61,8 @@ def new_child(store: Store, database_url: str, settings: Settings, wakeups: Wake
     made: list[Child] = []
 
     def make(**changes: float) -> Child:
-        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER} | changes
-        made.append(Child(worker_settings(database_url, settings.data_dir, **times), wakeups))
+        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER}
+        made.append(Child(worker_settings(database_url, settings.data_dir, **times | changes), wakeups))
         return made[-1]
 
     yield make
