@@ -208,7 +208,8 @@ class Call {
             memory.gradients = arena.take(gradient_size_ * divisions_[i].slots);
             memory.slots.clear();
             for (int64_t s = 0; s < divisions_[i].slots; s++) {
-                Arena slot(memory.gradients ? memory.gradients + s * gradient_size_ : nullptr);
+                // Not fenced: a slot is added to another as a whole.
+                Arena slot(memory.gradients ? memory.gradients + s * gradient_size_ : nullptr, false);
                 memory.slots.push_back(model_.lay_out(slot));
             }
         }
