@@ -13,13 +13,12 @@ from gatelab.model import LanguageModel
 from gatelab.scan import native
 from gatelab.specs import CellSpec, SgdSpec, TrainingSpec
 from gatelab.text.tokenizers import Ids
-from gatelab.training.engines import Engine, Member, Reading, TorchEngine
-from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines import EngineName, Member, Reading, build_engine
 
 SEED = 0
 LR = 1.0
-NATIVE, REFERENCE = "native", "torch"
-ENGINES: dict[str, type[Engine]] = {NATIVE: NativeEngine, REFERENCE: TorchEngine}
+NATIVE: EngineName = "native"
+REFERENCE: EngineName = "torch"
 PEERS = TEXTBOOK, TORCH_NN = "textbook", "torch.nn"
 TITLES = {TEXTBOOK: "the book's loop", TORCH_NN: "torch.nn", REFERENCE: "torch engine"}
 CHECKED_STEPS = 4
@@ -54,7 +53,7 @@ class Task:
         return torch.from_numpy(random_windows(self.shape, SEED).ids).unfold(0, self.shape.steps + 1, 1)
 
 
-def engines() -> tuple[str, ...]:
+def engines() -> tuple[EngineName, ...]:
     """Those that this machine's CPU can train with, the fastest first."""
     return (NATIVE, REFERENCE) if has_native() else (REFERENCE,)
 
@@ -70,13 +69,16 @@ def has_native() -> bool:
 def build(task: Task, name: str) -> Step | None:
     """The contestant called `name`: an engine or a peer. None where it cannot train `task`."""
     rows = task.rows()
-    if name == TEXTBOOK:
-        textbook = weights.textbook(task.model())
-        return lambda which: textbook.step(rows[which], LR)
-    if name == TORCH_NN:
-        layers = weights.torch_layers(task.model(), LR)
-        return layers and (lambda which: layers.step(rows[which]))
-    return _engine(task, name)
+    match name:
+        case "textbook":
+            textbook = weights.textbook(task.model())
+            return lambda which: textbook.step(rows[which], LR)
+        case "torch.nn":
+            layers = weights.torch_layers(task.model(), LR)
+            return layers and (lambda which: layers.step(rows[which]))
+        case "native" | "torch":
+            return _engine(task, name)
+    raise ValueError(f"there is no contestant {name!r}")
 
 
 def contestants(task: Task) -> dict[str, Step]:
@@ -85,10 +87,10 @@ def contestants(task: Task) -> dict[str, Step]:
     return {name: step for name in names if (step := build(task, name))}
 
 
-def _engine(task: Task, name: str) -> Step:
+def _engine(task: Task, name: EngineName) -> Step:
     shape = task.shape
     training = TrainingSpec(num_steps=shape.steps, batch_size=shape.batch, optimizer=SgdSpec(kind="sgd", lr=LR))
-    engine = ENGINES[name]([Member(task.model(), training)], torch.device("cpu"))
+    engine = build_engine([Member(task.model(), training)], torch.device("cpu"), name)
     windows = random_windows(shape, SEED)
 
     def step(which: Ids) -> float:

@@ -1,5 +1,6 @@
 """What is trained: cells and sizes, and the floating point operations that they need."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +43,9 @@ class Shape:
         Raises:
             ValueError: it is written otherwise, or a size is not positive.
         """
-        sizes = [int(size) for size in text.split("/")]
-        if len(sizes) not in (3, 4) or min(sizes) < 1:
-            raise ValueError(f"{text!r} is not {SIZES}")
-        return cls(*sizes)
+        if not re.fullmatch(r"[1-9]\d*(/[1-9]\d*){2,3}", text):
+            raise ValueError(f"{text!r} is not {SIZES} in positive integers")
+        return cls(*map(int, text.split("/")))
 
     def __str__(self) -> str:
         """What `parse` reads."""

@@ -1,4 +1,4 @@
-"""The native engine's C++ tests under sanitizers. The compiler that installing Gatelab needs is a condition, no excuse."""
+"""The native engine's C++ tests under sanitizers. Without the compiler that it needs, this fails: there is no skip."""
 
 import subprocess
 from pathlib import Path
