@@ -23,7 +23,7 @@ PAST_RUNS = 300
 
 @dataclass(frozen=True)
 class History:
-    """The latest runs that succeeded on the device on which the latest of all did; empty where none has yet."""
+    """The latest runs that succeeded on the device and engine on which the latest of all did; empty where none has."""
 
     device: str | None
     runs: Sequence[Past]
@@ -64,12 +64,12 @@ class Results:
     def history(self) -> History:
         """What predictions go by."""
         succeeded = (runs.c.state == State.SUCCEEDED, runs.c.work.is_not(None), runs.c.device.is_not(None))
-        latest = select(runs.c.device).where(*succeeded).order_by(runs.c.finished_at.desc()).limit(1)
+        latest = select(runs.c.device, runs.c.engine).where(*succeeded).order_by(runs.c.finished_at.desc()).limit(1)
         with self._database.read() as connection:
-            device: str | None = connection.scalar(latest)
+            device, engine = connection.execute(latest).one_or_none() or (None, None)
             cell = runs.c.spec["model"]["cell"]["kind"].as_string()
             query = select(cell, runs.c.work, runs.c.metrics["seconds"].as_float()).where(
-                *succeeded, runs.c.device == device
+                *succeeded, runs.c.device == device, runs.c.engine.is_not_distinct_from(engine)
             )
             rows = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(PAST_RUNS)).all()
         return History(device, [Past(kind, Work(**work), seconds) for kind, work, seconds in rows if seconds])

@@ -88,12 +88,13 @@ def test_long_histories_are_thinned_and_keep_their_end(
     assert [at.epoch for at in record.evaluations] == [3, 6, 9, 12, 15, 18, 21, 24, 25]
 
 
-def test_the_history_is_of_runs_that_succeeded_on_the_latest_device(store: Store, corpus: Corpus) -> None:
+def test_the_history_is_of_runs_that_succeeded_on_the_latest_device_and_engine(store: Store, corpus: Corpus) -> None:
     assert store.results.history() == results_module.History(None, [])
-    queue(store, corpus, count=5)
+    queue(store, corpus, count=6)
     train(store, device="cpu")
-    train(store, device="cuda (fast)", summary={"seconds": 9.0})
-    train(store, device="cuda (fast)", summary={})
+    train(store, device="cuda (fast)", engine="torch")
+    train(store, device="cuda (fast)", engine="triton", summary={"seconds": 9.0})
+    train(store, device="cuda (fast)", engine="triton", summary={})
     train(store, device="cpu", state=State.FAILED)
     found = store.results.history()
     assert found == results_module.History("cuda (fast)", [Past("gru", WORK, 9.0)])

@@ -1,0 +1,15 @@
+"""The native engine's C++ tests under sanitizers. The compiler that installing Gatelab needs is a condition, no excuse."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "sanitize"
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_the_native_tests_are_clean(sanitizer: str) -> None:
+    done = subprocess.run([SCRIPT, sanitizer], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout == f"{sanitizer} sanitizer: all native tests passed\n"
