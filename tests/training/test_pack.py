@@ -170,8 +170,6 @@ def test_the_time_of_a_call_is_shared(time_machine: str, monkeypatch: pytest.Mon
 
 
 def test_an_engine_that_is_not_there_is_refused(time_machine: str) -> None:
-    with pytest.raises(
-        InvalidInput, match=r"GATELAB_ENGINE: is triton, but .* NVIDIA GPU.*; use auto or torch"
-    ):
+    with pytest.raises(InvalidInput, match=r"GATELAB_ENGINE: is triton, but .* NVIDIA GPU.*; use auto or torch"):
         next(train(spec_of("plain"), corpus(time_machine), engine="triton"))
     assert isinstance(next(train(spec_of("plain"), corpus(time_machine), engine="torch")), Started)
