@@ -9,11 +9,14 @@ RUN python -m venv /opt/gatelab
 ENV PATH=/opt/gatelab/bin:$PATH
 WORKDIR /build
 
+# The native engine is compiled where the package is built; the image that runs needs no compiler.
+RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
+
 COPY constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md hatch_build.py ./
 COPY client client/
 COPY gatelab gatelab/
 COPY migrations migrations/

@@ -1,18 +1,21 @@
 """The Python client: every call of the service as a typed method."""
 
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import quote
 
 from client.errors import ApiError, ConnectionFailed
 from client.events import follow
-from client.models import Checkpoint, Corpus, Event, Generation, Item, Job, MetricPoint, Page, Run, Sample
+from client.models import Checkpoint, Corpus, Event, Generation, Item, Job, MetricPoint, Page, Plan, Run, Sample
 from client.transport import Transport, read_data
 from gatelab.specs import JobSpec
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+ReportFormat = Literal["json", "csv", "md", "html"]
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -79,9 +82,11 @@ class Gatelab:
         Args:
             idempotency_key: stands for this job for 24 hours, also where this is called again; by default a new one.
         """
-        # What the spec leaves out stays left out: its default is the service's to choose.
-        body = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
-        return self._transport.post_once("/v1/jobs", Job, body, idempotency_key or secrets.token_urlsafe())
+        return self._transport.post_once("/v1/jobs", Job, _body(spec), idempotency_key or secrets.token_urlsafe())
+
+    def plan(self, spec: JobSpec | Mapping[str, Any]) -> Plan:
+        """What a job would cost. It is checked as by `submit`, and nothing is queued."""
+        return self._transport.post("/v1/jobs", Plan, _body(spec), {"dry_run": True})
 
     def job(self, job: str) -> Job:
         return self._transport.get(_path("jobs", job), Job)
@@ -97,6 +102,19 @@ class Gatelab:
 
     def resume(self, job: str) -> Job:
         return self._transport.post(_path("jobs", job, "resume"), Job)
+
+    def report(self, job: str, format: ReportFormat = "md", tuned: Iterable[str] = ()) -> str:
+        """What the job's runs say together.
+
+        Args:
+            tuned: paths of the grid of which each variant is reported at its best value on validation alone.
+        """
+        parameters = {"format": format, "tuned": list(tuned)}
+        return self._transport.get_bytes(_path("jobs", job, "report"), parameters).decode()
+
+    def compare(self, runs: Iterable[str], format: ReportFormat = "md") -> str:
+        """The report of runs of any jobs, with a warning for all that keeps them from being compared."""
+        return self._transport.get_bytes("/v1/compare", {"runs": ",".join(runs), "format": format}).decode()
 
     def delete_job(self, job: str) -> None:
         self._transport.delete(_path("jobs", job))
@@ -166,6 +184,11 @@ class Gatelab:
             yield from answer.data
             if (cursor := answer.next) is None:
                 return
+
+
+def _body(spec: JobSpec | Mapping[str, Any]) -> dict[str, Any]:
+    """What the spec leaves out stays left out: its default is the service's to choose."""
+    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
 
 
 def _path(*segments: str) -> str:

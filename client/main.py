@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import corpora, demo, generate, jobs, runs, up
+from client.commands import corpora, demo, generate, jobs, reports, runs, up
 from client.commands.options import Commands
 from client.output import print_line
 from gatelab import __version__
@@ -30,6 +30,8 @@ app.command("watch")(jobs.watch_job)
 app.command()(jobs.jobs)
 app.command()(runs.runs)
 app.command()(runs.show)
+app.command()(reports.report)
+app.command()(reports.compare)
 app.command()(generate.generate)
 app.command()(jobs.cancel)
 app.command()(jobs.pause)

@@ -62,6 +62,40 @@ class Job(Answer):
         return self.runs.finished >= self.runs.total
 
 
+class ParameterRange(Answer):
+    """The fewest and the most parameters of any run."""
+
+    smallest: int
+    largest: int
+
+
+class Memory(Answer):
+    """What the run that needs most needs about; `covers` says which parts of it."""
+
+    bytes: int
+    covers: str = ""
+
+
+class PredictedSeconds(Answer):
+    """Of all runs one after the other, and of the longest. None where nothing is known yet, and `reason` says why."""
+
+    total: float | None = None
+    longest_run: float | None = None
+    device: str | None = None
+    calibrated_from: int = 0
+    """How many past runs on `device` these are predicted from."""
+    reason: str | None = None
+
+
+class Plan(Answer):
+    """What a job would cost."""
+
+    runs: int
+    parameters: ParameterRange
+    memory: Memory
+    seconds: PredictedSeconds
+
+
 class Metrics(Answer):
     """The latest evaluation of a run. Perplexities are per token, times in seconds."""
 
@@ -93,6 +127,8 @@ class Run(Answer):
     sample: str | None = None
     error: RunError | None = None
     device: str | None = None
+    engine: str | None = None
+    """What computes it: native, torch or triton; None before it started."""
     weights_sha256: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None

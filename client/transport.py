@@ -36,11 +36,13 @@ class Transport:
     def get(self, path: str, model: type[Model], params: Mapping[str, Any] | None = None) -> Model:
         return self._read(self._get(path, params), model)
 
-    def get_bytes(self, path: str) -> bytes:
-        return self._get(path).content
+    def get_bytes(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        return self._get(path, params).content
 
-    def post(self, path: str, model: type[Model], body: object = None) -> Model:
-        return self._read(self._send("POST", path, **_json(body)), model)
+    def post(
+        self, path: str, model: type[Model], body: object = None, params: Mapping[str, Any] | None = None
+    ) -> Model:
+        return self._read(self._send("POST", path, params=params, **_json(body)), model)
 
     def post_once(self, path: str, model: type[Model], body: object, idempotency_key: str) -> Model:
         """A POST that is sent again where its connection was lost: by the key, the service knows it again."""

@@ -34,8 +34,8 @@ class Position:
         tokens: training tokens read.
         epoch_loss: sum over the present epoch's tokens of the loss, in nats.
         epoch_tokens: training tokens read in the present epoch.
-        seconds: time spent in training and evaluation.
-        training_seconds: time spent in training steps alone.
+        seconds: time spent in training and evaluation; of what was done for several runs at once, an equal share.
+        training_seconds: the same for training steps alone.
     """
 
     step: int = 0

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     queue: str = Field("gatelab", description="name of the Celery queue")
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
+    engine: Literal["auto", "native", "torch", "triton"] = Field(
+        "auto", description="what computes the training; auto takes the fastest that can"
+    )
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of a worker's child; 0 takes all cores")
 
     lease_seconds: float = Field(30, gt=0, description="a run whose worker is silent so long is taken from it")
@@ -36,6 +39,7 @@ class Settings(BaseSettings):
     rewake_seconds: float = Field(15, gt=0, description="how often wake-ups of queued runs are sent again")
     poll_seconds: float = Field(3, gt=0, description="how often an idle worker looks at the database by itself")
     slice_seconds: float = Field(45, gt=0, description="training between two looks at the queue")
+    max_pack: int = Field(16, ge=1, le=1024, description="runs of equal shape trained together; 1 trains each alone")
     checkpoint_seconds: float = Field(2, gt=0, description="shortest time between two checkpoints of a run")
     max_crashes: int = Field(3, ge=1, description="a run that took its worker down so often without progress fails")
 

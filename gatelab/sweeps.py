@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
@@ -25,9 +25,9 @@ def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
     base = job.base().model_dump(mode="json", exclude={"corpus"})
     runs: list[RunSpec] = []
     faults: dict[Problem, None] = {}
-    for values in itertools.product(*job.grid.values()):
+    for changes in points(job):
         try:
-            point = _point(job.corpus, base, dict(zip(job.grid, values, strict=True)))
+            point = _point(job.corpus, base, changes)
         except InvalidSpec as error:
             faults |= dict.fromkeys(error.problems)
         else:
@@ -35,6 +35,11 @@ def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
     if faults:
         raise InvalidSpec(faults)
     return runs
+
+
+def points(job: JobSpec) -> Iterator[dict[str, Any]]:
+    """The points of the grid as path -> value, in the order of their runs: run i belongs to point i // repeats."""
+    return (dict(zip(job.grid, values, strict=True)) for values in itertools.product(*job.grid.values()))
 
 
 def in_grid(faults: Iterable[Problem], grid: Collection[str]) -> list[Problem]:

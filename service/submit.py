@@ -2,17 +2,57 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from gatelab.costs import Expected, predict, work
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs import JobSpec, Limits, RunSpec
-from gatelab.store import IdempotencyKey, Job, Store
+from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.sweeps import expand, in_grid
-from gatelab.text.tokenizers import count_tokens
+from gatelab.text.tokenizers import measure
 from gatelab.text.windows import check_length
 
 ANYBODY = "anybody"
 """The caller of every request: the service does not tell its callers apart."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job would be.
+
+    Attributes:
+        expected: what each of `runs` will cost.
+        device: on which the seconds are predicted, and `calibrated_from` how many runs; None and 0 where no run with
+            a known cost has succeeded yet, and then the seconds are None.
+    """
+
+    corpus: Corpus
+    runs: Sequence[RunSpec]
+    expected: Sequence[Expected]
+    device: str | None
+    calibrated_from: int
+
+
+def plan(store: Store, limits: Limits, spec: JobSpec) -> Plan:
+    """All runs of `spec`, checked, with what they will cost. Nothing is written.
+
+    Raises:
+        InvalidSpec: naming every path that is wrong, of whichever run.
+        NotFound: no such corpus.
+    """
+    runs = expand(spec, limits.runs_per_job)
+    _check_each(spec, runs, limits.check)
+    corpus = store.corpora.get(spec.corpus)
+    text = store.corpora.text(corpus.id)
+    extents = {tokenizer: measure(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
+    _check_each(spec, runs, lambda run: check_length(run, extents[run.tokenizer].tokens))
+    works = [work(run, extents[run.tokenizer]) for run in runs]
+    history = store.results.history()
+    cells = [run.model.cell.kind for run in runs]
+    seconds = predict(list(zip(cells, works, strict=True)), history.runs)
+    expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
+    return Plan(corpus, runs, expected, history.device, len(history.runs))
 
 
 def submit(store: Store, limits: Limits, spec: JobSpec, key: str | None = None) -> Job:
@@ -20,21 +60,15 @@ def submit(store: Store, limits: Limits, spec: JobSpec, key: str | None = None) 
 
     Raises:
         IdempotencyKeyReused: the key was used for another spec.
-        InvalidSpec: naming every path that is wrong, of whichever run.
-        NotFound: no such corpus.
+        InvalidSpec, NotFound: as `plan`.
     """
     idempotency = None
     if key is not None:
         idempotency = IdempotencyKey(ANYBODY, key, _digest(spec))
         if earlier := store.jobs.made_by(idempotency):
             return earlier
-    runs = expand(spec, limits.runs_per_job)
-    _check_each(spec, runs, limits.check)
-    corpus = store.corpora.get(spec.corpus)
-    text = store.corpora.text(corpus.id)
-    tokens = {tokenizer: count_tokens(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
-    _check_each(spec, runs, lambda run: check_length(run, tokens[run.tokenizer]))
-    return store.jobs.create(spec, corpus.id, runs, idempotency)
+    job = plan(store, limits, spec)
+    return store.jobs.create(spec, job.corpus.id, job.runs, idempotency, job.expected)
 
 
 def _digest(spec: JobSpec) -> str:

@@ -120,7 +120,8 @@ class RunError(View):
 class Run(View):
     """`sample` is the prefix of the spec and what the model made of it at the latest evaluation.
 
-    `weights_sha256` is the digest of the latest checkpoint's weights: equal digests, equal models.
+    `engine` is what computes it, null before it started. `weights_sha256` is the digest of the latest checkpoint's
+    weights: equal digests, equal models.
     """
 
     id: str
@@ -136,6 +137,7 @@ class Run(View):
     sample: str | None
     error: RunError | None
     device: str | None
+    engine: Literal["native", "torch", "triton"] | None
     weights_sha256: str | None
     created_at: datetime
     started_at: datetime | None
@@ -157,6 +159,7 @@ class Run(View):
             sample=run.sample["prefix"] + run.sample["text"] if run.sample else None,
             error=RunError.model_validate(run.error) if run.error else None,
             device=run.device,
+            engine=run.engine,
             weights_sha256=run.weights_sha256,
             created_at=moment(run.created_at),
             started_at=moment_if(run.started_at),

@@ -4,13 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+# Before Triton can be imported: without a GPU its kernels run in its interpreter.
+os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
 # Before torch can be imported: tests share few cores, and threads only make their timing vary.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 

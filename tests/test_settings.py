@@ -32,6 +32,7 @@ def database(settings: Settings) -> str:
         ("GATELAB_DATA_DIR", "data_dir", "/some/where", Path("/some/where")),
         ("GATELAB_QUEUE", "queue", "other", "other"),
         ("GATELAB_DEVICE", "device", "cpu", "cpu"),
+        ("GATELAB_ENGINE", "engine", "torch", "torch"),
         ("GATELAB_THREADS", "threads", "4", 4),
         ("GATELAB_LEASE_SECONDS", "lease_seconds", "12.5", 12.5),
         ("GATELAB_MAX_CRASHES", "max_crashes", "7", 7),
@@ -100,6 +101,8 @@ def test_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     ("variable", "text"),
     [
         ("GATELAB_DEVICE", "tpu"),
+        ("GATELAB_ENGINE", "jax"),
+        ("GATELAB_MAX_PACK", "0"),
         ("GATELAB_THREADS", "-1"),
         ("GATELAB_THREADS", "many"),
         ("GATELAB_LEASE_SECONDS", "0"),

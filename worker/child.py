@@ -1,4 +1,4 @@
-"""What runs in a worker's child process: one device, one run at a time, and the house-keeping threads."""
+"""What runs in a worker's child process: one device, one run or pack at a time, and the house-keeping threads."""
 
 import os
 import socket
@@ -51,9 +51,11 @@ class Child:
         try:
             # torch comes in here, since the parent of this process must stay free of it; and before anything is
             # claimed, since it may take longer than a lease that nobody renews yet.
+            from gatelab.training.engines import choose_engine
             from worker.slice import Slice, choose_device
 
-            choose_device(self.settings.device)  # a worker that cannot train takes no run
+            # A worker that cannot train takes no run.
+            choose_engine(choose_device(self.settings.device), self.settings.engine)
             while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
                 Slice(self.store, self.settings, claim, self._stopping).run()
         except Unavailable as error:

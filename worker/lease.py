@@ -1,26 +1,37 @@
-"""Keeping the lease of a run while it trains."""
+"""Keeping the leases of runs while they train."""
 
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 
 from gatelab.errors import GatelabError, LeaseLost
 from gatelab.store import Claim, Flags, Store
 
 
-class Lease:
-    """Renews a claim's lease in a thread. `check` is asked between steps."""
+@dataclass
+class _Held:
+    """A claim, when its lease was renewed last, and what users asked of its run by then."""
 
-    def __init__(self, store: Store, claim: Claim, *, heartbeat_seconds: float, lease_seconds: float) -> None:
-        self._store, self._claim = store, claim
+    claim: Claim
+    renewed: float
+    flags: Flags
+    lost: bool = False
+
+
+class Leases:
+    """Renews the leases of claims, all of them in one thread and one transaction. `check` is asked between steps."""
+
+    def __init__(self, store: Store, *, heartbeat_seconds: float, lease_seconds: float) -> None:
+        self._store = store
         self._heartbeat, self._patience = heartbeat_seconds, lease_seconds
-        self._renewed = time.monotonic()
-        self._lost = False
+        # Replaced, never changed: the thread reads it meanwhile.
+        self._held: Mapping[str, _Held] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
-        self.flags = Flags(cancel=False, pause=False)
 
-    def __enter__(self) -> "Lease":
+    def __enter__(self) -> "Leases":
         self._thread.start()
         return self
 
@@ -28,24 +39,39 @@ class Lease:
         self._ended.set()
         self._thread.join()
 
-    def check(self) -> Flags:
+    def add(self, claim: Claim) -> None:
+        """Keep the lease of a claim that was made just now."""
+        held = _Held(claim, time.monotonic(), Flags(cancel=False, pause=False))
+        self._held = {**self._held, claim.run_id: held}
+
+    def drop(self, run_id: str) -> None:
+        """Renew the lease of this run no more."""
+        self._held = {id: held for id, held in self._held.items() if id != run_id}
+
+    def check(self, run_id: str) -> Flags:
         """What users asked of the run meanwhile.
 
         Raises:
             LeaseLost: another worker may have the run, or the lease could not be renewed in time.
         """
-        if self._lost or time.monotonic() - self._renewed > self._patience:
-            raise LeaseLost(f"the lease of {self._claim.run_id} is lost")
-        return self.flags
+        held = self._held[run_id]
+        if held.lost or time.monotonic() - held.renewed > self._patience:
+            raise LeaseLost(f"the lease of {run_id} is lost")
+        return held.flags
 
     def _keep(self) -> None:
         while not self._ended.wait(self._heartbeat):
-            begun = time.monotonic()
-            try:
-                self.flags = self._store.claims.heartbeat(self._claim)
-                self._renewed = begun
-            except LeaseLost:
-                self._lost = True
-                return
-            except GatelabError:
-                continue  # the database is away: `check` ends the slice when the lease has run out
+            if kept := [held for held in self._held.values() if not held.lost]:
+                self._renew(kept)
+
+    def _renew(self, kept: list[_Held]) -> None:
+        begun = time.monotonic()
+        try:
+            flags = self._store.claims.heartbeats([held.claim for held in kept])
+        except GatelabError:
+            return  # the database is away: `check` ends the slice when the leases have run out
+        for held in kept:
+            if held.claim.run_id in flags:
+                held.flags, held.renewed = flags[held.claim.run_id], begun
+            else:
+                held.lost = True

@@ -1,14 +1,10 @@
 """From the events of training to the rows of the store."""
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from gatelab.store import Claim, Flags, MetricRow, Report, SampleRow, State, Store
 from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
-
-CHECKPOINT_SHARE = 20
-"""A checkpoint is due after so many times what the last one took: they cost at most 5 % of the time."""
 
 
 @dataclass
@@ -29,11 +25,9 @@ class Recorder:
         self._pending = Pending()
         self._started: Started | None = None
         self._latest: Event | None = None
-        self._recorded_at = time.monotonic()
-        self._cost = 0.0
 
     def add(self, event: Event) -> None:
-        """Take note of an event. Nothing is written yet."""
+        """Take note of an event. Nothing is written yet, and of a step nothing is worked out before it is recorded."""
         self._latest = event
         match event:
             case Started():
@@ -41,27 +35,21 @@ class Recorder:
             case Evaluated():
                 self._add_evaluation(event)
 
-    def due(self, seconds: float) -> bool:
-        """Whether to record now, given the shortest time between two records."""
-        return time.monotonic() - self._recorded_at > max(seconds, CHECKPOINT_SHARE * self._cost)
-
     def record(self, next_state: State | None) -> Flags:
         """Write everything since the last record, with a checkpoint, and make the run's next move.
 
         Raises:
             LeaseLost: the run belongs to somebody else now; nothing was written.
+            Conflict: somebody else has recorded one of these steps; nothing was written.
             Unavailable: the database cannot be reached.
         """
-        begun, event = time.monotonic(), self._latest
+        event = self._latest
         assert event is not None, "training reports its start before anything is recorded"
         self._pending.events.append(("progress", self._progress(event)))
         checkpoint = event.checkpoint()
-        flags = self._write(
+        return self._write(
             checkpoint=checkpoint.to_bytes(), weights_sha256=checkpoint.weights_sha256(), next_state=next_state
         )
-        self._recorded_at = time.monotonic()
-        self._cost = self._recorded_at - begun
-        return flags
 
     def fail(self, code: str, message: str) -> None:
         """End the run as failed. What it measured is kept; its checkpoints are those recorded before."""
@@ -79,6 +67,7 @@ class Recorder:
                 parameters=self._started.parameters if self._started else None,
                 total_steps=self._started.total_steps if self._started else None,
                 device=self.device,
+                engine=self._started.engine if self._started else None,
                 metrics=self._pending.metrics,
                 samples=self._pending.samples,
                 events=self._pending.events,

@@ -1,4 +1,8 @@
-"""One slice: train a claimed run until it ends, the slice's time is over, or somebody wants it to stop."""
+"""One slice: train a claimed run until it ends, the slice's time is over, or somebody wants it to stop.
+
+Where it pays, others of its shape are claimed and trained with it. Each has its own lease, records and end: what goes
+wrong with one is no matter of the others.
+"""
 
 import os
 import time
@@ -8,88 +12,196 @@ import structlog
 import torch
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.errors import CorruptCheckpoint, GatelabError, InvalidInput, LeaseLost, Unavailable
+from gatelab.errors import Conflict, CorruptCheckpoint, GatelabError, InvalidInput, LeaseLost, Unavailable
 from gatelab.settings import Settings
-from gatelab.store import Claim, State, Store
-from gatelab.text import Corpus
-from gatelab.training import Event, Started, train
-from worker.lease import Lease
+from gatelab.store import Claim, Flags, State, Store
+from gatelab.text import Corpus, prepare
+from gatelab.text.windows import Data
+from gatelab.training import Event, Pack, Trainer, pack_size
+from gatelab.training.engines import choose_engine
+from gatelab.training.pack import News
+from worker.cadence import Cadence
+from worker.lease import Leases
 from worker.recording import Recorder
 
 log = structlog.get_logger(__name__)
 
 
 class Slice:
-    """Trains one claimed run and leaves it in a state from which anyone can go on."""
+    """Trains a claimed run, alone or in a pack, and leaves every run in a state from which anyone can go on.
 
-    def __init__(self, store: Store, settings: Settings, claim: Claim, stopping: Callable[[], bool]) -> None:
+    Args:
+        claim: the run that has waited longest.
+        stopping: whether the worker is to leave; asked once a round.
+        pack_size: how many runs like it to train together, as `gatelab.training.pack_size`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        claim: Claim,
+        stopping: Callable[[], bool],
+        pack_size: Callable[..., int] = pack_size,
+    ) -> None:
         self.store, self.settings, self.claim, self.stopping = store, settings, claim, stopping
         self.device = choose_device(settings.device)
+        self.threads = settings.threads or len(os.sched_getaffinity(0))
         self.ends = time.monotonic() + settings.slice_seconds
-        self.recorder = Recorder(store, claim, describe(self.device))
+        self._pack_size = pack_size
+        self._leases = Leases(store, heartbeat_seconds=settings.heartbeat_seconds, lease_seconds=settings.lease_seconds)
+        self._cadence = Cadence(settings.checkpoint_seconds)
+        self._members: dict[str, Recorder] = {}
+        self._pack: Pack | None = None
+        self._add(claim)
 
     def run(self) -> None:
-        """Train. A fault of the run fails the run; a lost lease or database leaves it to the reaper."""
-        torch.set_num_threads(self.settings.threads or len(os.sched_getaffinity(0)))
-        lease = Lease(
-            self.store,
-            self.claim,
-            heartbeat_seconds=self.settings.heartbeat_seconds,
-            lease_seconds=self.settings.lease_seconds,
-        )
+        """Train. A fault of a run fails that run; a lost lease or database leaves runs to the reaper."""
+        torch.set_num_threads(self.threads)
         log.info("training", run=self.claim.run_id, step=self.claim.step, device=str(self.device))
         try:
-            with lease:
-                self._train(lease)
-        except LeaseLost:
-            log.warning("lost the lease", run=self.claim.run_id)
+            with self._leases:
+                self._train()
         except Unavailable as error:
             log.warning("the database cannot be reached", run=self.claim.run_id, error=str(error))
 
-    def _train(self, lease: Lease) -> None:
+    def _train(self) -> None:
         try:
-            for event in train(self.claim.spec, self._corpus(), device=self.device, resume=self._latest()):
-                self.recorder.add(event)
-                if event.position.epoch < self.claim.spec.training.epochs and self._over(event, lease):
-                    # The store makes of this what was asked for: queued again, paused or cancelled.
-                    self.recorder.record(State.QUEUED)
-                    return
-        except (LeaseLost, Unavailable):
+            self._pack = self._assemble()
+            for number, news in enumerate(self._pack or ()):
+                self._take_in(news)
+                # However short a slice is and however long its preparation took, it makes at least one step.
+                self._look_around(may_end=number > 0)
+        except Unavailable:
             raise
-        except GatelabError as error:
-            self.recorder.fail(error.code, str(error))
         except Exception as error:
-            log.exception("a run failed", run=self.claim.run_id)
-            self.recorder.fail("error", f"{type(error).__name__}: {error}")
-        else:
-            self.recorder.record(State.SUCCEEDED)
+            self._give_up(error)
 
-    def _over(self, event: Event, lease: Lease) -> bool:
-        """Whether to leave the run here. Records it where a checkpoint is due.
+    # -- The members --------------------------------------------------------------------------------------------------
 
-        However short a slice is and however long its preparation took, it makes at least one step.
-        """
-        flags = lease.check()
-        if self.recorder.due(self.settings.checkpoint_seconds):
-            flags = self.recorder.record(None)
-        late = time.monotonic() > self.ends and not isinstance(event, Started)
-        return flags.cancel or flags.pause or self.stopping() or late
-
-    def _corpus(self) -> Corpus:
+    def _assemble(self) -> Pack | None:
+        """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
         corpus = self.store.corpora.get(self.claim.corpus_id)
-        return Corpus(corpus.name, self.store.corpora.text(self.claim.corpus_id))
+        data = prepare(self.claim.spec, Corpus(corpus.name, self.store.corpora.text(self.claim.corpus_id)))
+        for claim in self.store.claims.claim_alike(self.claim, self._room(data) - 1):
+            self._add(claim)
+        trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}
+        ready = {run_id: trainer for run_id, trainer in trainers.items() if trainer is not None}
+        return Pack(ready, self.device, self.settings.engine) if ready else None
 
-    def _latest(self) -> Checkpoint | None:
+    def _room(self, data: Data) -> int:
+        """How many runs to train together."""
+        engine = choose_engine(self.device, self.settings.engine)
+        memory = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else 0
+        vocabulary = data.tokenizer.vocabulary
+        pays = self._pack_size(self.claim.spec, vocabulary, engine, threads=self.threads, memory=memory)
+        return min(pays, self.settings.max_pack)
+
+    def _add(self, claim: Claim) -> None:
+        self._leases.add(claim)
+        self._members[claim.run_id] = Recorder(self.store, claim, describe(self.device))
+
+    def _leave(self, run_id: str) -> None:
+        """The others go on without this run."""
+        del self._members[run_id]
+        self._leases.drop(run_id)
+        if self._pack is not None:
+            self._pack.leave(run_id)
+
+    def _resume(self, run_id: str, data: Data) -> Trainer | None:
+        member = self._members[run_id]
+        try:
+            return Trainer(member.claim.spec, data, self._checkpoint(member))
+        except (LeaseLost, Unavailable) as error:
+            self._lose(run_id, error)
+        except Exception as error:
+            self._fail(run_id, error)
+        return None
+
+    def _checkpoint(self, member: Recorder) -> Checkpoint | None:
         """The newest checkpoint that is intact. Those after it are given up."""
-        while self.claim.step > 0:
+        while member.claim.step > 0:
             try:
-                data = self.store.checkpoints.get(self.claim.run_id, self.claim.step).data
+                data = self.store.checkpoints.get(member.claim.run_id, member.claim.step).data
             except CorruptCheckpoint as error:
-                log.warning("gave up a checkpoint", run=self.claim.run_id, error=str(error))
-                self.claim = self.recorder.claim = self.store.claims.fall_back(self.claim)
+                log.warning("gave up a checkpoint", run=member.claim.run_id, error=str(error))
+                member.claim = self.store.claims.fall_back(member.claim)
             else:
                 return Checkpoint.from_bytes(data)
         return None
+
+    # -- Between two rounds -------------------------------------------------------------------------------------------
+
+    def _take_in(self, news: News) -> None:
+        """Note what happened. Who failed or ended is recorded, and leaves."""
+        for run_id, event in news:
+            if isinstance(event, Event):
+                self._members[run_id].add(event)
+            else:
+                self._fail(run_id, event)
+        assert self._pack is not None, "news come from a pack"
+        if len(self._pack.members) < len(self._members):
+            for run_id in self._members.keys() - self._pack.members.keys():
+                self._end(run_id, lambda member: member.record(State.SUCCEEDED))
+
+    def _look_around(self, *, may_end: bool) -> None:
+        """Record what is due, and leave the runs that are to stop here: one of them, or all."""
+        if self._cadence.due():
+            with self._cadence.recording():
+                asked = self._ask(record=True)
+        else:
+            asked = self._ask(record=False)
+        over = self.stopping() or (may_end and time.monotonic() > self.ends) if asked else False
+        for run_id, flags in asked.items():
+            if over or flags.cancel or flags.pause:
+                # The store makes of this what was asked for: queued again, paused or cancelled.
+                self._end(run_id, lambda member: member.record(State.QUEUED))
+
+    def _ask(self, *, record: bool) -> dict[str, Flags]:
+        """What users asked of each member. Who has lost its lease leaves."""
+        asked: dict[str, Flags] = {}
+        for run_id, member in list(self._members.items()):
+            try:
+                flags = self._leases.check(run_id)
+                asked[run_id] = member.record(None) if record else flags
+            except (LeaseLost, Conflict) as error:
+                self._lose(run_id, error)
+        return asked
+
+    # -- The end of a member ------------------------------------------------------------------------------------------
+
+    def _end(self, run_id: str, write: Callable[[Recorder], object]) -> None:
+        """Write the last of a run in this slice, and go on without it."""
+        try:
+            write(self._members[run_id])
+        except (LeaseLost, Conflict) as error:
+            self._lose(run_id, error)
+        else:
+            self._leave(run_id)
+
+    def _lose(self, run_id: str, error: GatelabError) -> None:
+        """Nothing more can be written of this run: whoever has it goes on with it, or the reaper finds it."""
+        log.warning("lost a run", run=run_id, error=str(error))
+        self._leave(run_id)
+
+    def _fail(self, run_id: str, error: Exception) -> None:
+        if isinstance(error, GatelabError):
+            code, message = error.code, str(error)
+        else:
+            code, message = "error", f"{type(error).__name__}: {error}"
+            log.error("a run failed", run=run_id, exc_info=error)
+        self._end(run_id, lambda member: member.fail(code, message))
+
+    def _give_up(self, error: Exception) -> None:
+        """A fault that ends the training of all. Which of several runs is to blame will show when each is alone."""
+        together = len(self._members) > 1
+        if together:
+            log.error("a pack failed; its runs will be trained alone", runs=list(self._members), exc_info=error)
+        for run_id in list(self._members):
+            if together:
+                self._end(run_id, lambda member: self.store.claims.release(member.claim, crashed=True))
+            else:
+                self._fail(run_id, error)
 
 
 def choose_device(wanted: str) -> torch.device:

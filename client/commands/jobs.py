@@ -7,7 +7,8 @@ import typer
 
 from client import specfile
 from client.commands.options import DEFAULT_URL, AsJson, Gatelab, JobId, Url
-from client.models import Job
+from client.formats import count, duration
+from client.models import Job, Plan
 from client.output import print_json, print_line, print_note, print_table
 from client.tables import JOB_COLUMNS, RUN_COLUMNS, job_row, run_row
 from client.watch import summary, watch
@@ -22,11 +23,15 @@ def submit(
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the spec. Repeatable.")
     ] = None,
     follow: Annotated[bool, typer.Option("--watch", help="Show the progress until the job's end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost; queue nothing.")] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Ask for a job."""
     spec = specfile.load(file, settings or ())
     with Gatelab(url) as gatelab:
+        if dry_run:
+            print_plan(gatelab.plan(spec))
+            return
         job = gatelab.submit(spec)
         print_line(f"job {job.id}: {job.runs.total} runs queued")
         if follow:
@@ -90,6 +95,21 @@ def watch_to_end(gatelab: Gatelab, job_id: str) -> None:
     print_table(RUN_COLUMNS, map(run_row, gatelab.runs(job_id)))
     if job.runs.succeeded < job.runs.total:
         raise typer.Exit(1)
+
+
+def print_plan(plan: Plan) -> None:
+    least, most = plan.parameters.smallest, plan.parameters.largest
+    print_line(f"runs: {plan.runs}")
+    print_line(f"parameters: {count(least)}" + (f" to {count(most)}" if most > least else ""))
+    print_line(f"memory: about {plan.memory.bytes / 2**20:.1f} MiB for the largest run ({plan.memory.covers})")
+    seconds = plan.seconds
+    if seconds.total is None:
+        print_line(f"time: not known ({seconds.reason})")
+    else:
+        print_line(
+            f"time: about {duration(seconds.total)} on one worker, the longest run {duration(seconds.longest_run)}"
+            f" ({seconds.device}, from {seconds.calibrated_from} past runs)"
+        )
 
 
 def print_state(job: Job) -> None:

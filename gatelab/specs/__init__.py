@@ -6,6 +6,7 @@ from gatelab.specs.generation import GenerateRequest, Sampling
 from gatelab.specs.job import JobSpec, RunSpec
 from gatelab.specs.limits import Limits
 from gatelab.specs.model import ByteTokenizerSpec, CharTokenizerSpec, EmbeddingSpec, ModelSpec, TokenizerSpec
+from gatelab.specs.shape import shape_key
 from gatelab.specs.training import (
     AdamSpec,
     AdamWSpec,
@@ -40,4 +41,5 @@ __all__ = [
     "TrainingSpec",
     "WindowsSpec",
     "parse",
+    "shape_key",
 ]

@@ -47,16 +47,25 @@ class WindowsSpec(Spec):
     By default the text is split 80/10/10 into training, validation and test, each cut into windows of
     `num_steps` tokens. With `train` and `validation`, the windows of the whole text are numbered from its
     start and the first `train` and the next `validation` of them are taken (the book's way, with stride 1).
+    With `test` too, the `test` windows after those are scored once, after the last epoch.
     """
 
     stride: int | None = Field(None, ge=1, le=1_000_000, description="tokens between window starts; default num_steps")
     train: int | None = Field(None, ge=1, le=1_000_000_000)
     validation: int | None = Field(None, ge=1, le=1_000_000_000)
+    test: int | None = Field(None, ge=1, le=1_000_000_000)
+
+    @property
+    def counts(self) -> tuple[int, int, int] | None:
+        """How many windows are for training, validation and test; None where the whole text is split."""
+        return None if self.train is None or self.validation is None else (self.train, self.validation, self.test or 0)
 
     @model_validator(mode="after")
-    def _both_or_none(self) -> "WindowsSpec":
+    def _together(self) -> "WindowsSpec":
         if (self.train is None) != (self.validation is None):
             raise ValueError("train and validation are given together, or both left out")
+        if self.test is not None and self.train is None:
+            raise ValueError("test needs train and validation: without them the whole text is split 80/10/10")
         return self
 
 
@@ -88,5 +97,5 @@ class TrainingSpec(Spec):
         if self.carry_state and self.windows.stride not in (None, self.num_steps):
             raise ValueError("carry_state needs windows.stride equal to num_steps (or left out)")
         if self.carry_state and self.windows.train is not None:
-            raise ValueError("carry_state needs the whole corpus: leave out windows.train and windows.validation")
+            raise ValueError("carry_state needs the whole corpus: leave out windows.train, validation and test")
         return self

@@ -4,13 +4,14 @@ The database is the truth. Everything that several processes do at once is settl
 """
 
 from gatelab.store.checkpoints import Checkpoint, CheckpointInfo
-from gatelab.store.claims import Claim, Flags
+from gatelab.store.claims import Flags
 from gatelab.store.corpora import Corpus
 from gatelab.store.events import Event
 from gatelab.store.idempotency import IdempotencyKey
 from gatelab.store.jobs import Job
 from gatelab.store.metrics import MetricRow
 from gatelab.store.pages import Page
+from gatelab.store.queue import Claim
 from gatelab.store.report import Report
 from gatelab.store.retry import retrying
 from gatelab.store.runs import Run

@@ -6,43 +6,29 @@ than its lease, and whose run was given to another one, hits no row and writes n
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, case, delete, func, select, true, update
+from sqlalchemy import Connection, and_, case, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import Conflict, LeaseLost, Unavailable
 from gatelab.settings import Settings
-from gatelab.specs import RunSpec
-from gatelab.store import checkpoints, events
+from gatelab.specs import shape_key
+from gatelab.store import checkpoints, events, queue
 from gatelab.store.blobs import BlobName, Blobs
 from gatelab.store.checkpoints import Saved
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.ids import new_id
+from gatelab.store.queue import Claim
 from gatelab.store.report import Report, run_columns, write_rows
 from gatelab.store.retry import retrying
 from gatelab.store.states import State, settle
-from gatelab.store.tables import metrics, runs, samples
+from gatelab.store.tables import runs
 from gatelab.store.transitions import move
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A run that a worker owns until its lease runs out. `step` and `epoch` are those of its latest checkpoint."""
-
-    run_id: str
-    job_id: str
-    token: int
-    spec: RunSpec
-    corpus_id: str
-    step: int
-    epoch: int
-    total_steps: int | None
-    attempt: int
 
 
 @dataclass(frozen=True)
@@ -69,33 +55,28 @@ class Claims:
             Unavailable: the database cannot be reached.
         """
         with self._database.write() as connection:
-            claimed = move(
-                connection,
-                runs.c.id == _longest_queued(),
-                State.RUNNING,
-                values={
-                    "owner": owner,
-                    "lease_until": now() + self._lease,
-                    "token": runs.c.token + 1,
-                    "attempt": runs.c.attempt + 1,
-                    "started_at": func.coalesce(runs.c.started_at, now()),
-                },
-            )
-            if not claimed:
-                return None
-            [run] = claimed
-            step, epoch = _rewind(connection, run["id"])
-        return Claim(
-            run_id=run["id"],
-            job_id=run["job_id"],
-            token=run["token"],
-            spec=RunSpec.model_validate(run["spec"]),
-            corpus_id=run["corpus_id"],
-            step=step,
-            epoch=epoch,
-            total_steps=run["total_steps"],
-            attempt=run["attempt"],
-        )
+            claims = queue.take(connection, owner, true(), limit=1, lease=self._lease)
+        return claims[0] if claims else None
+
+    def claim_alike(self, claim: Claim, limit: int) -> list[Claim]:
+        """Up to `limit` further queued runs that can be trained together with that of `claim`, the oldest first.
+
+        They have its shape and its corpus, and now its owner; each has a lease and a token of its own. They may be
+        younger than queued runs of other shapes. Those do not wait any longer for it: a slice takes its time, whatever
+        it trains, and then all its runs go to the back of the queue.
+
+        A run on which a worker died is trained alone until it gets on: if it is the one that kills them, it takes no
+        others with it again.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        if claim.crash_count > 0 or limit < 1:
+            return []
+        alike = and_(runs.c.shape == shape_key(claim.spec), runs.c.corpus_id == claim.corpus_id)
+        which = and_(alike, runs.c.crash_count == 0)
+        with self._database.write() as connection:
+            return queue.take(connection, claim.owner, which, limit=limit, lease=self._lease)
 
     def heartbeat(self, claim: Claim) -> Flags:
         """Renew the lease.
@@ -107,15 +88,31 @@ class Claims:
         with self._database.write() as connection:
             return self._fenced(connection, claim, {})
 
-    def release(self, claim: Claim) -> None:
+    def heartbeats(self, claims: Sequence[Claim]) -> dict[str, Flags]:
+        """Renew several leases in one transaction: run id -> what users asked for. Runs that are lost are left out.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        flags = {}
+        with self._database.write() as connection:
+            for claim in sorted(claims, key=lambda claim: claim.run_id):  # the order in which everybody locks
+                with suppress(LeaseLost):
+                    flags[claim.run_id] = self._fenced(connection, claim, {})
+        return flags
+
+    def release(self, claim: Claim, *, crashed: bool = False) -> None:
         """Give the run back without having done anything, at its old place in the queue.
+
+        Args:
+            crashed: it may be to blame for a fault that is as bad as the death of a worker, and counts as one.
 
         Raises:
             LeaseLost: the run is no longer this claim's.
             Unavailable: the database cannot be reached.
         """
         with self._database.write() as connection:
-            flags = self._fenced(connection, claim, {})
+            flags = self._fenced(connection, claim, {"crash_count": runs.c.crash_count + int(crashed)})
             to = settle(State.QUEUED, cancel=flags.cancel, pause=flags.pause)
             move(connection, runs.c.id == claim.run_id, to, reason="released")
 
@@ -135,7 +132,7 @@ class Claims:
         with self._database.write() as connection:
             self._fenced(connection, claim, {"weights_sha256": None})
             checkpoints.discard(connection, claim.run_id, claim.step)
-            step, epoch = _rewind(connection, claim.run_id)
+            step, epoch = queue.rewind(connection, claim.run_id)
             data = {"step": claim.step, "resumed_from": step}
             events.append(connection, claim.job_id, [("checkpoint_corrupt", claim.run_id, data)])
         return replace(claim, step=step, epoch=epoch)
@@ -226,29 +223,3 @@ class Claims:
                 with self._database.read() as connection:
                     kept = checkpoints.blob_files(connection, claim.run_id)
                 self._blobs.sweep(claim.run_id, claim.token, kept)
-
-
-def _longest_queued() -> ScalarSelect[str]:
-    """The id of the run to be claimed next, passing over those that others are about to claim."""
-    return (
-        select(runs.c.id)
-        .where(runs.c.state == State.QUEUED)
-        .order_by(runs.c.queued_at, runs.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-
-
-def _rewind(connection: Connection, run_id: str) -> tuple[int, int]:
-    """Take a run back to its latest checkpoint, or to its start. Returns that step and epoch.
-
-    Rows recorded after it would collide with those that are recorded when the same steps are done again.
-    """
-    found = checkpoints.latest(connection, run_id)
-    step, epoch = found or (0, 0)
-    for table in (metrics, samples):
-        later = table.c.step > step if found else true()
-        connection.execute(delete(table).where(table.c.run_id == run_id, later))
-    connection.execute(update(runs).where(runs.c.id == run_id).values(step=step, epoch=epoch))
-    return step, epoch

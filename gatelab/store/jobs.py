@@ -1,13 +1,14 @@
 """Jobs: making, reading and steering them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from gatelab.costs import Expected
 from gatelab.errors import InvalidRequest, NotFound, WrongState
-from gatelab.specs import JobSpec, RunSpec
+from gatelab.specs import JobSpec, RunSpec, shape_key
 from gatelab.store import events, pages, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
@@ -67,8 +68,17 @@ class Jobs:
             job_id = find_job(connection, key)
             return None if job_id is None else _get(connection, job_id)
 
-    def create(self, spec: JobSpec, corpus_id: str, specs: Sequence[RunSpec], key: IdempotencyKey | None = None) -> Job:
+    def create(
+        self,
+        spec: JobSpec,
+        corpus_id: str,
+        specs: Sequence[RunSpec],
+        key: IdempotencyKey | None = None,
+        expected: Sequence[Expected | None] | None = None,
+    ) -> Job:
         """A new job with one queued run for each of `specs`, which are claimed in this order.
+
+        `expected` is what each of them is expected to cost; it is kept for reports and later predictions.
 
         Of any number of requests with the same `key`, at once or one after the other, the first makes the job and
         all get it.
@@ -83,16 +93,8 @@ class Jobs:
         job_id = new_id("job")
         try:
             with self._database.write() as connection:
-                connection.execute(
-                    insert(jobs).values(
-                        id=job_id,
-                        name=spec.name,
-                        spec=spec.model_dump(mode="json"),
-                        corpus_id=corpus_id,
-                        created_at=now(),
-                    )
-                )
-                _insert_runs(connection, job_id, corpus_id, specs)
+                _insert_job(connection, job_id, corpus_id, spec)
+                _insert_runs(connection, job_id, corpus_id, specs, expected or [None] * len(specs))
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
                 if key is not None and not take(connection, key, job_id):
@@ -101,7 +103,7 @@ class Jobs:
         except _KeyTakenError:
             assert key is not None
             # It stands for the job of a request that was faster, unless that was deleted meanwhile.
-            return self.made_by(key) or self.create(spec, corpus_id, specs, key)
+            return self.made_by(key) or self.create(spec, corpus_id, specs, key, expected)
         except IntegrityError:
             raise NotFound("corpus", corpus_id) from None
 
@@ -188,7 +190,18 @@ class Jobs:
             self._blobs.drop(row["id"])
 
 
-def _insert_runs(connection: Connection, job_id: str, corpus_id: str, specs: Sequence[RunSpec]) -> None:
+def _insert_job(connection: Connection, job_id: str, corpus_id: str, spec: JobSpec) -> None:
+    values = {"id": job_id, "name": spec.name, "spec": spec.model_dump(mode="json"), "corpus_id": corpus_id}
+    connection.execute(insert(jobs).values(values | {"created_at": now()}))
+
+
+def _insert_runs(
+    connection: Connection,
+    job_id: str,
+    corpus_id: str,
+    specs: Sequence[RunSpec],
+    expected: Sequence[Expected | None],
+) -> None:
     connection.execute(
         insert(runs).values(created_at=now(), queued_at=now(), woken_at=now()),
         [
@@ -198,9 +211,12 @@ def _insert_runs(connection: Connection, job_id: str, corpus_id: str, specs: Seq
                 "index": index,
                 "state": State.QUEUED,
                 "spec": spec.model_dump(mode="json"),
+                "shape": shape_key(spec),
                 "corpus_id": corpus_id,
+                "work": asdict(cost.work) if cost else None,
+                "predicted_seconds": cost.seconds if cost else None,
             }
-            for index, (id, spec) in enumerate(zip(new_ids("run", len(specs)), specs, strict=True))
+            for index, (id, spec, cost) in enumerate(zip(new_ids("run", len(specs)), specs, expected, strict=True))
         ],
     )
 

@@ -22,6 +22,7 @@ class Report:
         step: optimizer steps since the run began.
         parameters: number of trainable parameters.
         device: name of what it is trained on.
+        engine: what computes it: native, torch or triton.
         weights_sha256: digest of the weights after `step`.
         summary: the latest evaluation, as the API shows it.
         checkpoint: bytes from which training goes on bit-identically after `step`.
@@ -37,6 +38,7 @@ class Report:
     total_steps: int | None = None
     parameters: int | None = None
     device: str | None = None
+    engine: str | None = None
     weights_sha256: str | None = None
     metrics: Sequence[MetricRow] = ()
     samples: Sequence[SampleRow] = ()
@@ -56,6 +58,7 @@ def run_columns(report: Report) -> dict[str, Any]:
         "total_steps": report.total_steps,
         "parameters": report.parameters,
         "device": report.device,
+        "engine": report.engine,
         "weights_sha256": report.weights_sha256,
         "metrics": report.summary,
         "sample": asdict(report.samples[-1]) if report.samples else None,

@@ -20,8 +20,9 @@ class Run:
     """One model trained once. Times are seconds since 1970.
 
     `index` is its place in the job. `metrics` is the summary of the latest evaluation, `sample` the latest sample,
-    `weights_sha256` the digest of the latest checkpoint's weights, `error` says why it failed. `attempt` counts how
-    often a worker took it up, `crash_count` how often one died on it since it last got on.
+    `weights_sha256` the digest of the latest checkpoint's weights, `error` says why it failed. `engine` computes it:
+    native, torch or triton; None before it started. `attempt` counts how often a worker took it up, `crash_count` how
+    often one died on it since it last got on.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Run:
     sample: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
     device: str | None
+    engine: str | None
     weights_sha256: str | None
     owner: str | None
     attempt: int

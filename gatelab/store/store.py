@@ -14,6 +14,7 @@ from gatelab.store.events import Events
 from gatelab.store.jobs import Jobs
 from gatelab.store.metrics import Metrics
 from gatelab.store.reaper import Reaper
+from gatelab.store.results import Results
 from gatelab.store.runs import Runs
 from gatelab.store.samples import Samples
 from gatelab.store.states import State
@@ -35,6 +36,7 @@ class Store:
         self.runs = Runs(self.database)
         self.metrics = Metrics(self.database)
         self.samples = Samples(self.database)
+        self.results = Results(self.database)
         self.checkpoints = Checkpoints(self.database, blobs)
         self.events = Events(self.database)
         self.claims = Claims(self.database, blobs, settings)

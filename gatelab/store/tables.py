@@ -108,7 +108,13 @@ runs = Table(
     _json("sample"),
     _json("error"),
     Column("device", String(200)),
+    Column("engine", String(16)),
     Column("weights_sha256", String(64)),
+    # What the run was expected to cost when it was asked for: `gatelab.costs.Expected`.
+    _json("work"),
+    Column("predicted_seconds", Measure),
+    # Runs of equal shape can be trained together. NULL: it had ended before there were packs.
+    Column("shape", String(64)),
     # The lease: who has the run, until when, and the fencing token that goes up with every claim.
     Column("owner", String(200)),
     Column("token", BigInteger, nullable=False, server_default="0"),
@@ -126,6 +132,7 @@ runs = Table(
     CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="state"),
     UniqueConstraint("job_id", "index"),
     Index(None, "state", "queued_at", "id"),
+    Index(None, "shape", "state", "queued_at", "id"),
 )
 
 idempotency_keys = Table(

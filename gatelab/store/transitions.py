@@ -1,6 +1,7 @@
 """The one way to change the state of runs: the move is allowed, its columns are set, its events are written."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, update
@@ -20,7 +21,7 @@ def move(
     values: Mapping[str, Any] | None = None,
     reason: str | None = None,
 ) -> Sequence[RowMapping]:
-    """Move the runs of one job that `which` selects to the state `to`.
+    """Move the runs that `which` selects to the state `to`.
 
     Runs from whose present state the move is not allowed stay as they are.
 
@@ -29,7 +30,7 @@ def move(
         reason: why, for the event.
 
     Returns:
-        The rows that were moved, as they are now.
+        The rows that were moved, as they are now, job by job and in their order within it.
     """
     moved = connection.execute(
         update(runs)
@@ -37,10 +38,10 @@ def move(
         .values({**_columns(to), **(values or {}), "state": to})
         .returning(*runs.c)
     )
-    rows = sorted(moved.mappings(), key=lambda row: int(row["index"]))
-    if rows:
-        job_id = rows[0]["job_id"]
-        events.append(connection, job_id, [_event(row, to, reason) for row in rows])
+    rows = sorted(moved.mappings(), key=lambda row: (str(row["job_id"]), int(row["index"])))
+    # Jobs are locked in the order of their ids by everybody who locks several: nobody deadlocks.
+    for job_id, of_job in groupby(rows, key=lambda row: str(row["job_id"])):
+        events.append(connection, job_id, [_event(row, to, reason) for row in of_job])
         if to in FINISHED:
             _finish_job(connection, job_id)
     return rows

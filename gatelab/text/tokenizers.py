@@ -143,9 +143,22 @@ def train_tokenizer(spec: TokenizerSpec, text: str) -> Tokenizer:
             return ByteTokenizer()
 
 
-def count_tokens(spec: TokenizerSpec, text: str) -> int:
-    """How many ids the tokenizer of `spec` makes of the corpus that it is trained on."""
-    return len(text.encode()) if isinstance(spec, ByteTokenizerSpec) else len(normalized(text, spec.normalize))
+@dataclass(frozen=True)
+class Extent:
+    """How many ids a corpus becomes, and of how many kinds (the special ones included)."""
+
+    tokens: int
+    vocabulary: int
+
+
+def measure(spec: TokenizerSpec, text: str) -> Extent:
+    """What the tokenizer of `spec` makes of the corpus that it is trained on, without making it."""
+    match spec:
+        case CharTokenizerSpec(normalize=normalize):
+            clean = normalized(text, normalize)
+            return Extent(len(clean), SPECIALS + len(set(clean)))
+        case ByteTokenizerSpec():
+            return Extent(len(text.encode()), SPECIALS + 256)
 
 
 def from_json(data: dict[str, Any]) -> Tokenizer:

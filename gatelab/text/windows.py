@@ -93,7 +93,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Data:
-    """A corpus as one run sees it. `test` is None where the spec takes windows by number."""
+    """A corpus as one run sees it. `test` is None where the spec numbers the windows and names none for it."""
 
     tokenizer: Tokenizer
     train: Windows
@@ -110,11 +110,10 @@ def prepare(spec: RunSpec, corpus: Corpus) -> Data:
     tokenizer = train_tokenizer(spec.tokenizer, corpus.text)
     ids = tokenizer.encode(corpus.text).ids
     check_length(spec, len(ids))
-    windows = spec.training.windows
-    if windows.train is not None and windows.validation is not None:
-        return Data(tokenizer, *_numbered(spec, ids, windows.train, windows.validation), None)
+    if (counts := spec.training.windows.counts) is not None:
+        return Data(tokenizer, *_numbered(spec, ids, *counts))
     # Each part begins anew: no window reads over a border, and every text starts with <bos>.
-    train, validation, test = (_with_begin(part) for part in np.split(ids, _borders(len(ids))))
+    train, validation, test = (_with_begin(part) for part in np.split(ids, borders(len(ids))))
     return Data(tokenizer, _training(spec, train), _whole(spec, validation), _whole(spec, test))
 
 
@@ -124,14 +123,15 @@ def check_length(spec: RunSpec, tokens: int) -> None:
         InvalidSpec: a corpus of so many tokens is too short for the windows of `spec`.
     """
     training = spec.training
-    if training.windows.train is not None and training.windows.validation is not None:
-        asked = training.windows.train + training.windows.validation
+    if (counts := training.windows.counts) is not None:
+        asked = sum(counts)
         there = max(0, -(-(tokens + 1 - training.num_steps) // (training.windows.stride or training.num_steps)))
         if asked > there:
-            message = f"train + validation = {asked} windows, but the corpus has {there} ({tokens} tokens)"
+            parts = "train + validation + test" if training.windows.test else "train + validation"
+            message = f"{parts} = {asked} windows, but the corpus has {there} ({tokens} tokens)"
             raise InvalidSpec.at("training.windows", message)
         return
-    first, second = _borders(tokens)
+    first, second = borders(tokens)
     if first < training.num_steps or not first < second < tokens:
         raise InvalidSpec.at(
             "training.num_steps",
@@ -140,7 +140,7 @@ def check_length(spec: RunSpec, tokens: int) -> None:
         )
 
 
-def _borders(tokens: int) -> tuple[int, int]:
+def borders(tokens: int) -> tuple[int, int]:
     """Where validation and test begin."""
     return tokens * 8 // 10, tokens * 9 // 10
 
@@ -163,22 +163,28 @@ def _whole(spec: RunSpec, ids: Ids) -> Windows:
     """Windows that score every token of a held-out text exactly once, read as in training."""
     num_steps = spec.training.num_steps
     if spec.training.carry_state:
-        return _streams(ids, num_steps, min(_side_by_side(num_steps), spec.training.batch_size))
-    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, _side_by_side(num_steps))
+        return _streams(ids, num_steps, min(side_by_side(num_steps), spec.training.batch_size))
+    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, side_by_side(num_steps))
 
 
-def _numbered(spec: RunSpec, ids: Ids, train: int, validation: int) -> tuple[Windows, Windows]:
+def _numbered(
+    spec: RunSpec, ids: Ids, train: int, validation: int, test: int
+) -> tuple[Windows, Windows, Windows | None]:
     num_steps, batch_size = spec.training.num_steps, spec.training.batch_size
     ids = _with_begin(ids)
     starts = np.arange(0, len(ids) - num_steps, spec.training.windows.stride or num_steps)
-    held_out = starts[train : train + validation]
+
+    def held_out(first: int, count: int) -> Windows:
+        return _spans(ids, starts[first : first + count], num_steps, side_by_side(num_steps))
+
     return (
         _spans(ids, starts[:train], num_steps, batch_size),
-        _spans(ids, held_out, num_steps, _side_by_side(num_steps)),
+        held_out(train, validation),
+        held_out(train + validation, test) if test else None,
     )
 
 
-def _side_by_side(num_steps: int) -> int:
+def side_by_side(num_steps: int) -> int:
     """How many windows an evaluation reads at once."""
     return max(1, min(1024, EVALUATION_TOKENS // num_steps))
 

@@ -3,5 +3,20 @@
 from gatelab.training.evaluation import bits_per_character, evaluate, perplexity
 from gatelab.training.events import Evaluated, Event, Started, Stepped
 from gatelab.training.loop import train
+from gatelab.training.pack import Pack
+from gatelab.training.packing import pack_size
+from gatelab.training.trainer import Trainer
 
-__all__ = ["Evaluated", "Event", "Started", "Stepped", "bits_per_character", "evaluate", "perplexity", "train"]
+__all__ = [
+    "Evaluated",
+    "Event",
+    "Pack",
+    "Started",
+    "Stepped",
+    "Trainer",
+    "bits_per_character",
+    "evaluate",
+    "pack_size",
+    "perplexity",
+    "train",
+]

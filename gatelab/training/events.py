@@ -14,7 +14,8 @@ class Event:
     """
     Attributes:
         position: how far the run has come.
-        checkpoint: captures the run at this position; valid until the next event is asked for.
+        checkpoint: captures the run at this position; valid until the next event is asked for, or of a pack the next
+            round.
     """
 
     position: Position

@@ -13,35 +13,45 @@ from gatelab.model import Dropout, LanguageModel, ModelState
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
-from gatelab.text import Corpus, prepare
 from gatelab.text.tokenizers import Ids
-from gatelab.text.windows import Windows, batch_order
+from gatelab.text.windows import Data, Windows, batch_order
 from gatelab.training.engines import Engine, Member, Read, Reading
 from gatelab.training.evaluation import bits_per_character
 from gatelab.training.events import Evaluated, Started, Stepped
 
 
 class Trainer:
-    """One run's model and position. It computes nothing itself: an engine does, for one run or for a pack of them."""
+    """One run's model and position. It computes nothing itself: an engine does, for one run or for a pack of them.
 
-    def __init__(self, spec: RunSpec, corpus: Corpus) -> None:
-        self.spec = spec
-        self.data = prepare(spec, corpus)
-        self.model = LanguageModel(spec.model, self.data.tokenizer.vocabulary)
-        self.model.initialize(spec.training.seed)
+    Args:
+        spec: what is trained.
+        data: the corpus as `spec` sees it, and every other run of its shape.
+        resume: where it goes on, a checkpoint of the same spec; at its start by default.
+
+    Raises:
+        CorruptCheckpoint: the checkpoint's weights are not those of the spec.
+    """
+
+    def __init__(self, spec: RunSpec, data: Data, resume: Checkpoint | None = None) -> None:
+        self.spec, self.data = spec, data
+        if resume is None:
+            self.model = LanguageModel(spec.model, data.tokenizer.vocabulary)
+            self.model.initialize(spec.training.seed)
+        else:
+            self.model = resume.model()
         self.member = Member(self.model, spec.training)
-        self.position = Position()
+        self.position = resume.position if resume else Position()
         self.carried: ModelState = ()
+        self._resume = resume
         self._order: tuple[int, Ids] | None = None
 
-    def join(self, engine: Engine, index: int, resume: Checkpoint | None = None) -> None:
-        """Be member `index` of `engine`, where `resume` was taken or at the start."""
+    def join(self, engine: Engine, index: int) -> None:
+        """Be member `index` of `engine`, from now on."""
         self.engine, self.index = engine, index
-        if resume is not None:
-            self.model.load_state_dict(dict(resume.weights))
-            engine.restore_optimizer(index, resume.optimizer)
-            self.position = resume.position
-            self.carried = tuple(tuple(t.to(engine.device) for t in state) for state in resume.carried)
+        if self._resume is not None:
+            engine.restore_optimizer(index, self._resume.optimizer)
+            self.carried = tuple(tuple(t.to(engine.device) for t in state) for state in self._resume.carried)
+            self._resume = None
 
     @property
     def total_steps(self) -> int:
@@ -94,9 +104,10 @@ class Trainer:
         """The step is taken that `reading` asked for; it took so many seconds."""
         at = self.position
         self.carried = read.state
-        self.position = replace(
-            at,
+        # Not replace(), which takes longer than all the rest that a step costs here.
+        self.position = Position(
             step=at.step + 1,
+            epoch=at.epoch,
             batch=at.batch + 1,
             tokens=at.tokens + read.tokens,
             epoch_loss=at.epoch_loss + read.loss,

@@ -5,15 +5,18 @@ from typing import Annotated
 
 from anyio import sleep, to_thread
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from gatelab.errors import InvalidRequest
+from gatelab.reports import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.events import Event
 from gatelab.store.states import FINISHED, State
 from service.context import Context, Cursor, Limit, Service
+from service.plans import Plan
+from service.reports import REPORT_RESPONSES, AskedFormat, answer
 from service.streams import KEEP_ALIVE, event, stream
-from service.submit import submit
+from service.submit import plan, submit
 from service.views import Job, JobEvent, Page, page
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -25,19 +28,27 @@ WAKEUPS_PER_JOB = 16
 """Workers wake further ones by taking up work; more messages would only be noise."""
 
 
-@router.post("", status_code=202)
+@router.post(
+    "", status_code=202, response_model=Job, responses={200: {"model": Plan, "description": "The answer to a dry run"}}
+)
 def create_job(
     spec: JobSpec,
     service: Service,
     response: Response,
     after: BackgroundTasks,
+    dry_run: Annotated[bool, Query(description="answer what the job would cost, and queue nothing")] = False,
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")] = None,
-) -> Job:
+) -> Job | Response:
     """Queue the runs of a spec. Nothing is queued unless all of it is right.
 
     With an `Idempotency-Key`, a request that is sent again within 24 hours is answered with the job that the first
     one made. The same key with another spec is refused.
+
+    A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
     """
+    if dry_run:
+        planned = plan(service.store, service.settings.limits, spec)
+        return JSONResponse(Plan.of(planned).model_dump(mode="json"))
     job = submit(service.store, service.settings.limits, spec, idempotency_key)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
@@ -53,6 +64,23 @@ def list_jobs(service: Service, state: State | None = None, cursor: Cursor = Non
 @router.get("/{job}")
 def get_job(service: Service, job: str) -> Job:
     return Job.of(service.store.jobs.get(job))
+
+
+@router.get("/{job}/report", response_class=Response, responses=REPORT_RESPONSES)
+def get_report(
+    service: Service,
+    job: str,
+    format: AskedFormat = "json",
+    tuned: Annotated[
+        list[str] | None, Query(description="a path of the grid: only its best value on validation is reported")
+    ] = None,
+) -> Response:
+    """What its runs say together: a row for each grid point, what differs, and which hyper-parameter matters.
+
+    With `tuned` (repeatable), every variant is reported at its own best value of that path, such as its learning rate.
+    """
+    stored = service.store.jobs.get(job)
+    return answer(job_report(stored.id, stored.spec, service.store.results.of_job(job), tuned or ()), format)
 
 
 @router.post("/{job}/cancel")

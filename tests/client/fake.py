@@ -38,6 +38,13 @@ def run(key: str = "run-1", **changes: Any) -> dict[str, Any]:
     return {**fields, **place, "metrics": {**metrics, **speed}, "from_the_future": [], **changes}
 
 
+def plan(**seconds: Any) -> dict[str, Any]:
+    known = {"total": 130.0, "longest_run": 42.0, "device": "cpu", "calibrated_from": 7, "reason": None}
+    memory = {"bytes": 3 * 2**20, "covers": "all of it"}
+    parameters = {"smallest": 950, "largest": 12_300}
+    return {"runs": 4, "parameters": parameters, "memory": memory, "seconds": known | seconds, "from_the_future": 1}
+
+
 def event(number: int, kind: str, **data: Any) -> tuple[int, str, dict[str, Any]]:
     return number, kind, {"run": None, **data}
 
@@ -50,6 +57,7 @@ class FakeService:
     jobs: list[dict[str, Any]] = field(default_factory=lambda: [job()])
     runs: list[dict[str, Any]] = field(default_factory=lambda: [run()])
     corpora: list[dict[str, Any]] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=lambda: plan())
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     cut_after: list[int] = field(default_factory=list)
     """The connections of event streams break after these event numbers, each once."""
@@ -59,6 +67,8 @@ class FakeService:
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     last_event_ids: list[str | None] = field(default_factory=list)
     idempotency_keys: list[str] = field(default_factory=list)
+    queries: list[list[tuple[str, str]]] = field(default_factory=list)
+    """Of the requests for plans and reports."""
 
     def routes(self) -> list[Route]:
         point = {"epoch": 1, "step": 50}
@@ -74,6 +84,8 @@ class FakeService:
             self._route("GET", "/jobs/{key}", lambda request: self._one(request, self.jobs)),
             self._route("POST", "/jobs/{key}/{act}", lambda request: self._one(request, self.jobs)),
             self._route("GET", "/jobs/{key}/events", self._events),
+            self._route("GET", "/jobs/{key}/report", self._report),
+            self._route("GET", "/compare", self._report),
             self._route("GET", "/runs", lambda request: self._page(request, self.runs)),
             self._route("GET", "/runs/{key}", lambda request: self._one(request, self.runs)),
             self._route("GET", "/runs/{key}/metrics", lambda _: JSONResponse(metrics)),
@@ -105,7 +117,14 @@ class FakeService:
                 return JSONResponse(item)
         return problem(404, "not-found", "Not found", f"there is no {key!r}")
 
+    def _report(self, request: Request) -> Response:
+        self.queries.append(request.query_params.multi_items())
+        return Response("| a |\n\x1b[31m é\n", media_type="text/markdown")
+
     def _submit(self, request: Request) -> Response:
+        if request.query_params:
+            self.queries.append(request.query_params.multi_items())
+            return JSONResponse(self.plan)
         self.idempotency_keys += request.headers.getlist("Idempotency-Key")
         brief = {name: self.jobs[0][name] for name in ("id", "name", "state", "runs")}
         return JSONResponse(brief, 202, {"Location": f"/v1/jobs/{brief['id']}"})

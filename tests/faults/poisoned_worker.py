@@ -2,21 +2,22 @@
 
 import os
 
+from gatelab.store import Claim
 from worker.__main__ import main
-from worker.lease import Lease
+from worker.lease import Leases
 
 SEED = 666
 
-_enter = Lease.__enter__
+_add = Leases.add
 
 
-def enter(self: Lease) -> Lease:
+def add(self: Leases, claim: Claim) -> None:
     """The first thing that happens in the training of a run that has been claimed."""
-    if self._claim.spec.training.seed == SEED:
+    if claim.spec.training.seed == SEED:
         os._exit(1)
-    return _enter(self)
+    _add(self, claim)
 
 
 if __name__ == "__main__":
-    Lease.__enter__ = enter  # type: ignore[method-assign]
+    Leases.add = add  # type: ignore[method-assign]
     main()

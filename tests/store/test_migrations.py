@@ -9,12 +9,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text, update
+from sqlalchemy import inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 import migrations
 from gatelab.errors import Unavailable
 from gatelab.settings import Settings
+from gatelab.specs import JobSpec, shape_key
 from gatelab.store import Job, State, Store
 from gatelab.store.engine import Database
 from gatelab.store.migrate import pending, upgrade
@@ -59,13 +60,33 @@ def test_the_database_knows_the_states(store: Store, new_job: Callable[..., Job]
 
 def test_the_migrations_can_be_taken_back(empty: Settings, database: Database) -> None:
     upgrade(empty)
+    downgrade(database, "base")
+    assert tables(database) == {"alembic_version"}
+    assert pending(database)
+
+
+def downgrade(database: Database, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__path__[0])))
     with database.write() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-    assert tables(database) == {"alembic_version"}
-    assert pending(database)
+        command.downgrade(config, revision)
+
+
+def test_runs_from_before_there_were_packs_get_their_shape(empty: Settings, database: Database) -> None:
+    upgrade(empty)
+    with Store(empty) as store:
+        corpus, _ = store.corpora.add("abc", "abc" * 100)
+        spec = JobSpec(corpus="abc", repeats=3)
+        store.jobs.create(spec, corpus.id, [spec.base()] * 3)
+        ended, *waiting = store.runs.list().items
+        with database.write() as connection:
+            connection.execute(update(runs).where(runs.c.id == ended.id).values(state=State.FAILED))
+        downgrade(database, "0002")
+        upgrade(empty)
+        with database.read() as connection:
+            shapes = {run.id: run.shape for run in connection.execute(select(runs.c.id, runs.c.shape))}
+        assert shapes == {ended.id: None, **{run.id: shape_key(run.spec) for run in waiting}}
 
 
 def test_alembic_s_own_commands_use_the_configured_database(empty: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,16 @@ def test_a_move_that_is_not_allowed_changes_nothing(store: Store, new_job: Calla
     assert len(store.events.after(job.id)) == 1
 
 
+def test_runs_of_several_jobs_are_moved_at_once_and_each_job_is_told(store: Store, new_job: Callable[..., Job]) -> None:
+    jobs = [new_job(2), new_job(1)]
+    with store.database.write() as connection:
+        rows = move(connection, runs.c.state == State.QUEUED, State.CANCELLED)
+    assert len(rows) == 3
+    for job in jobs:
+        told = [event.type for event in store.events.after(job.id)]
+        assert told == ["job_created", *["run_cancelled"] * job.total, "job_finished"]
+
+
 def test_a_move_is_told_with_its_reason(store: Store, new_job: Callable[..., Job]) -> None:
     job = new_job()
     with store.database.write() as connection:

@@ -14,9 +14,10 @@ from gatelab.text.tokenizers import (
     UNKNOWN,
     ByteTokenizer,
     CharTokenizer,
+    Extent,
     Tokenizer,
-    count_tokens,
     from_json,
+    measure,
     normalized,
     train_tokenizer,
 )
@@ -58,7 +59,7 @@ def test_what_a_tokenizer_is_trained_on_comes_back(spec: TokenizerSpec, text: st
     assert tokenizer.decode(encoded.ids) == seen
     assert encoded.characters == len(seen)
     assert encoded.ids.dtype == np.int64
-    assert len(encoded.ids) == count_tokens(spec, text)
+    assert measure(spec, text) == Extent(len(encoded.ids), tokenizer.vocabulary)
     assert ((encoded.ids >= SPECIALS) & (encoded.ids < tokenizer.vocabulary)).all()
 
 

@@ -36,15 +36,15 @@ def specs(draw: st.DrawFn, *modes: str) -> RunSpec:
     mode = draw(st.sampled_from(modes))
     windows = {} if mode == "carried" else {"stride": draw(st.none() | SIZES)}
     if mode == "numbered":
-        windows |= {"train": draw(SIZES), "validation": draw(SIZES)}
+        windows |= {"train": draw(SIZES), "validation": draw(SIZES), "test": draw(st.none() | SIZES)}
     return spec_of(num_steps=draw(SIZES), batch_size=draw(SIZES), carry_state=mode == "carried", windows=windows)
 
 
 def shortest(spec: RunSpec) -> int:
     """The length of the shortest text that is long enough."""
     training, windows = spec.training, spec.training.windows
-    if windows.train is not None and windows.validation is not None:
-        return (windows.train + windows.validation - 1) * (windows.stride or training.num_steps) + training.num_steps
+    if windows.counts is not None:
+        return (sum(windows.counts) - 1) * (windows.stride or training.num_steps) + training.num_steps
     return max(6, math.ceil(training.num_steps / 0.8))  # the first length of which 10 % is a token, twice
 
 
@@ -86,14 +86,23 @@ def test_numbered_windows_are_the_books(run: tuple[RunSpec, int]) -> None:
     ids, steps = [BEGIN, *range(SPECIALS, tokens + SPECIALS)], training.num_steps
     stride = training.windows.stride or steps
     pieces = [ids[i : i + steps + 1] for i in range(0, len(ids) - steps, stride)]
-    train, validation = training.windows.train, training.windows.validation
-    assert train is not None
-    assert validation is not None
-    for windows, expected in ((data.train, pieces[:train]), (data.validation, pieces[train : train + validation])):
+    assert training.windows.counts is not None
+    train, validation, test = training.windows.counts
+    assert (data.test is not None) == (training.windows.test is not None)
+    borders = (0, train, train + validation, train + validation + test)
+    for windows, (first, last) in zip(parts(data), pairwise(borders), strict=False):
+        expected = pieces[first:last]
         found = [[*i, t[-1]] for b in windows for i, t in zip(b.inputs.T.tolist(), b.targets.T.tolist(), strict=True)]
         assert found == expected
         assert all(np.array_equal(b.inputs[1:], b.targets[:-1]) for b in windows)
-    assert data.test is None
+
+
+def test_the_books_windows_overlap_and_cover_few_characters() -> None:
+    """What docs/fairness.md says of them: the first and the last character that each part scores."""
+    windows = {"stride": 1, "train": 10_000, "validation": 5_000, "test": 5_000}
+    data = prepare(spec_of(num_steps=32, windows=windows), numbers(20_100))
+    found = [(int(part.scored.min()) - SPECIALS, int(part.scored.max()) - SPECIALS) for part in parts(data)]
+    assert found == [(0, 10_030), (10_000, 15_030), (15_000, 20_030)]
 
 
 # -- The default --------------------------------------------------------------------------------------------------

@@ -13,10 +13,7 @@ from gatelab.randomness import numpy_generator
 from gatelab.specs import CellSpec, RunSpec, parse
 from gatelab.text import Batch, Corpus, Windows, prepare
 from gatelab.text.windows import IGNORED, batch_order
-from gatelab.training import Stepped, bits_per_character, evaluate, perplexity
-from gatelab.training.engines import TorchEngine
-from gatelab.training.loop import step
-from gatelab.training.trainer import Trainer
+from gatelab.training import Pack, Stepped, Trainer, bits_per_character, evaluate, perplexity
 from tests.contracts import equations
 from tests.contracts.weights import named
 from tests.randomized import CELLS, assert_close, cell_name, randomize
@@ -147,17 +144,17 @@ def test_a_step_is_the_one_written_by_hand(
     lr = 0.7
     training = {"num_steps": 6, "batch_size": 4, "optimizer": {"kind": "sgd", "lr": lr}, "clip_norm": clip_norm}
     spec = spec_of({"cell": {"kind": "rnn", "hidden": 5}}, seed=seed, **training)
-    trainer = Trainer(spec, corpus(time_machine))
-    trainer.join(TorchEngine([trainer.member], torch.device("cpu")), 0)
+    trainer = Trainer(spec, prepare(spec, corpus(time_machine)))
+    pack = Pack({"run": trainer}, torch.device("cpu"), "torch")
     randomize(trainer.model, random)
     before = {name: trainer.model.state_dict()[full].numpy().copy() for name, full in NAMES.items()}
     shuffled = batch_order(trainer.data.train, numpy_generator(seed, "order", 0))
     loss, gradients = gradients_by_hand(before, trainer.data.train.batch(0, shuffled))
     norm = math.sqrt(sum((g**2).sum() for g in gradients.values()))
     factor = 1 if clip_norm is None else min(1, clip_norm / (norm + 1e-6))
-    event = step(trainer)
-    found = {name: event.checkpoint().weights[full].numpy() for name, full in NAMES.items()}
+    [(_, event)] = pack.round()
     assert isinstance(event, Stepped)
+    found = {name: event.checkpoint().weights[full].numpy() for name, full in NAMES.items()}
     assert event.loss == pytest.approx(loss, rel=1e-12)
     for name, gradient in gradients.items():
         assert_close(found[name], before[name] - lr * factor * gradient)

@@ -18,7 +18,7 @@ from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
 from tests import servers
-from tests.store.conftest import claimed
+from tests.store.conftest import claimed, expire
 from worker.slice import Slice
 
 TEXT = "the time machine, by h. g. wells. the time traveller was expounding a recondite matter to us. " * 4
@@ -106,6 +106,15 @@ def train_all(store: Store, settings: Settings) -> int:
         Slice(store, settings, claim, never).run()
         slices += 1
     return slices
+
+
+def take_away(store: Store, run_id: str) -> Claim:
+    """Let the lease of a run run out, and another worker take the run."""
+    expire(store, run_id)
+    assert store.reaper.reap() == [run_id]
+    other = claimed(store, "other")
+    assert other.run_id == run_id
+    return other
 
 
 def at_call(number: int, action: Callable[[], object]) -> Callable[[], bool]:

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from gatelab.settings import Settings
 from gatelab.store import FINISHED, Store
 from gatelab.store.tables import runs
-from gatelab.training import Event, train
+from gatelab.training import Pack
+from gatelab.training.pack import News
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import SPEC, eventually, only_run, queue, worker_settings
 from worker import child as children
@@ -59,9 +60,9 @@ def new_child(store: Store, database_url: str, settings: Settings, wakeups: Wake
     """A function that makes a child whose duties, but for those it is given a time for, never come."""
     made: list[Child] = []
 
-    def make(**seconds: float) -> Child:
-        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER} | seconds
-        made.append(Child(worker_settings(database_url, settings.data_dir, **times), wakeups))
+    def make(**changes: float) -> Child:
+        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER}
+        made.append(Child(worker_settings(database_url, settings.data_dir, **times | changes), wakeups))
         return made[-1]
 
     yield make
@@ -89,18 +90,19 @@ def test_a_child_that_is_at_work_takes_up_nothing_else(
     store: Store, new_child: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue(store, SPEC | {"repeats": 2})
-    child = new_child()
+    child = new_child(max_pack=1)
     seen: list[list[str]] = []
 
-    def ask_meanwhile(*arguments: Any, **options: Any) -> Iterator[Event]:
-        child.work()
-        other = threading.Thread(target=child.work)
-        other.start()
-        other.join()
-        seen.append(states(store))
-        yield from train(*arguments, **options)
+    class AsksMeanwhile(Pack):
+        def start(self) -> News:
+            child.work()
+            other = threading.Thread(target=child.work)
+            other.start()
+            other.join()
+            seen.append(states(store))
+            return super().start()
 
-    monkeypatch.setattr(slices, "train", ask_meanwhile)
+    monkeypatch.setattr(slices, "Pack", AsksMeanwhile)
     child.work()
     assert seen == [["running", "queued"], ["succeeded", "running"]]
 
@@ -114,12 +116,18 @@ def test_work_ends_quietly_where_the_database_is_away(tmp_path: Path, wakeups: W
     child.stop()
 
 
-def test_a_worker_without_the_gpu_it_is_to_use_takes_no_run(
-    store: Store, database_url: str, tmp_path: Path, wakeups: Wakeups, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wanted", [{"device": "cuda"}, {"device": "cpu", "engine": "triton"}], ids=["gpu", "engine"])
+def test_a_worker_without_what_it_is_to_use_takes_no_run(
+    wanted: dict[str, Any],
+    store: Store,
+    database_url: str,
+    tmp_path: Path,
+    wakeups: Wakeups,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     queue(store)
-    child = Child(worker_settings(database_url, tmp_path, device="cuda"), wakeups)
+    child = Child(worker_settings(database_url, tmp_path, **wanted), wakeups)
     with capture_logs() as logs:
         child.work()
     child.stop()

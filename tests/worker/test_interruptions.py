@@ -1,7 +1,5 @@
 """A run that is interrupted is left so that anyone can go on, and only by who owns it."""
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +8,33 @@ from sqlalchemy import func, select
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.settings import Settings
-from gatelab.store import Claim, Report, State, Store
+from gatelab.store import Report, State, Store
 from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metadata
-from gatelab.training import Event, train
+from gatelab.training import Pack
+from gatelab.training.pack import News
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import (
+    SPEC,
     TEXT,
     assert_as_trained_in_one_go,
     at_call,
     both_databases,
     only_run,
     queue,
+    take_away,
     train_all,
     train_slice,
     worker_settings,
 )
-from worker import recording
+from worker import cadence
 from worker import slice as slices
 
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A worker that records every step, and so reads the flags between any two."""
-    monkeypatch.setattr(recording, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     return worker_settings(database_url, tmp_path, checkpoint_seconds=1e-9)
 
 
@@ -60,6 +61,21 @@ def test_a_job_is_cancelled_between_two_steps(store: Store, settings: Settings) 
 
 
 @both_databases
+def test_a_cancelled_grid_stops_within_a_step_and_keeps_what_has_ended(store: Store, settings: Settings) -> None:
+    """Of four runs, the first has succeeded, the second is being trained, the others wait."""
+    job = queue(store, SPEC | {"grid": {"model.cell.hidden": [3, 4, 5, 6]}})
+    first, second, *others = (run.id for run in store.runs.list(job_id=job).items)
+    train_slice(store, settings)
+    train_slice(store, settings, at_call(4, lambda: not store.jobs.cancel(job)))
+    assert train_all(store, settings) == 0
+    assert_as_trained_in_one_go(store, first)
+    assert [store.runs.get(id).state for id in (second, *others)] == [State.CANCELLED] * 3
+    # The fourth call comes after the third step, and the flag is read after the next one.
+    assert store.runs.get(second).step == store.checkpoints.find(second).step == 4
+    assert [store.runs.get(id).attempt for id in others] == [0, 0]
+
+
+@both_databases
 def test_a_paused_job_goes_on_as_if_nothing_had_been(store: Store, settings: Settings) -> None:
     job = queue(store)
     train_slice(store, settings, at_call(6, lambda: not store.jobs.pause(job)))
@@ -83,15 +99,6 @@ def test_a_worker_that_is_stopped_leaves_its_run_to_others(call: int, store: Sto
     assert_as_trained_in_one_go(store, run.id)
 
 
-def take_away(store: Store, claim: Claim) -> Claim:
-    """Let the lease of a claim run out, and another worker take the run and get on with it."""
-    expire(store, claim.run_id)
-    assert store.reaper.reap() == [claim.run_id]
-    other = claimed(store, "other")
-    assert (other.run_id, other.token) == (claim.run_id, claim.token + 1)
-    return other
-
-
 @both_databases
 def test_a_zombie_writes_nothing_more(store: Store, settings: Settings) -> None:
     queue(store)
@@ -99,7 +106,7 @@ def test_a_zombie_writes_nothing_more(store: Store, settings: Settings) -> None:
     seen: list[Any] = []
 
     def lose() -> bool:
-        seen.extend([take_away(store, mine), contents(store)])
+        seen.extend([take_away(store, mine.run_id), contents(store)])
         return False
 
     train_slice(store, settings, at_call(4, lose), mine)
@@ -115,7 +122,7 @@ def test_a_zombie_of_a_run_that_has_ended_writes_nothing_more(store: Store, sett
     seen: list[Any] = []
 
     def lose() -> bool:
-        train_slice(store, settings, claim=take_away(store, mine))
+        train_slice(store, settings, claim=take_away(store, mine.run_id))
         seen.append(contents(store))
         return True
 
@@ -128,13 +135,13 @@ def test_a_zombie_s_fault_is_not_the_run_s(store: Store, settings: Settings, mon
     queue(store)
     mine = claimed(store, "zombie")
 
-    def lose_and_break(*arguments: Any, **options: Any) -> Iterator[Event]:
-        yield from islice(train(*arguments, **options), 2)
-        store.claims.release(take_away(store, mine))
-        raise ZeroDivisionError
+    class Broken(Pack):
+        def round(self) -> News:
+            store.claims.release(take_away(store, mine.run_id))
+            raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(slices, "train", lose_and_break)
+        patched.setattr(slices, "Pack", Broken)
         train_slice(store, settings, claim=mine)
     run = store.runs.get(mine.run_id)
     assert (run.state, run.error) == (State.QUEUED, None)

@@ -1,7 +1,7 @@
 """A lease is renewed while a run trains; without it, training stops."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -13,8 +13,8 @@ from gatelab.errors import LeaseLost, Unavailable
 from gatelab.store import Claim, Flags, Store
 from gatelab.store.tables import runs
 from tests.store.conftest import claimed, expire
-from tests.worker.conftest import eventually, queue, worker_settings
-from worker.lease import Lease
+from tests.worker.conftest import SPEC, eventually, queue, worker_settings
+from worker.lease import Leases
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def claim(store: Store) -> Claim:
 
 
 @pytest.fixture
-def lease(store: Store, claim: Claim) -> Lease:
-    return Lease(store, claim, heartbeat_seconds=0.01, lease_seconds=3600)
+def leases(store: Store, claim: Claim) -> Leases:
+    return held(Leases(store, heartbeat_seconds=0.01, lease_seconds=3600), claim)
 
 
 @pytest.fixture
@@ -35,9 +35,15 @@ def nowhere(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def is_lost(lease: Lease) -> bool:
+def held(leases: Leases, *claims: Claim) -> Leases:
+    for claim in claims:
+        leases.add(claim)
+    return leases
+
+
+def is_lost(leases: Leases, claim: Claim) -> bool:
     try:
-        lease.check()
+        leases.check(claim.run_id)
     except LeaseLost:
         return True
     return False
@@ -49,58 +55,79 @@ def lease_until(store: Store, claim: Claim) -> float:
     return until
 
 
-def test_a_lease_is_renewed(store: Store, claim: Claim, lease: Lease) -> None:
+def take_away(store: Store, claim: Claim) -> None:
+    with store.database.write() as connection:
+        taken = update(runs).where(runs.c.id == claim.run_id)
+        connection.execute(taken.values(owner="other", token=runs.c.token + 1, lease_until=0.0))
+
+
+def test_a_lease_is_renewed(store: Store, claim: Claim, leases: Leases) -> None:
     expire(store, claim.run_id)
-    with lease:
+    with leases:
         eventually(lambda: lease_until(store, claim) > 0, "the lease was renewed")
-        assert not is_lost(lease)
+        assert not is_lost(leases, claim)
     assert store.reaper.reap() == []
 
 
-def test_what_users_ask_for_reaches_the_worker(store: Store, claim: Claim, lease: Lease) -> None:
-    with lease:
-        assert lease.check() == Flags(cancel=False, pause=False)
+def test_what_users_ask_for_reaches_the_worker(store: Store, claim: Claim, leases: Leases) -> None:
+    with leases:
+        assert leases.check(claim.run_id) == Flags(cancel=False, pause=False)
         store.jobs.pause(claim.job_id)
-        eventually(lambda: lease.check().pause, "the pause was seen")
+        eventually(lambda: leases.check(claim.run_id).pause, "the pause was seen")
         store.jobs.resume(claim.job_id)
-        eventually(lambda: not lease.check().pause, "the pause was withdrawn")
+        eventually(lambda: not leases.check(claim.run_id).pause, "the pause was withdrawn")
         store.jobs.cancel(claim.job_id)
-        eventually(lambda: lease.check().cancel, "the cancel was seen")
+        eventually(lambda: leases.check(claim.run_id).cancel, "the cancel was seen")
 
 
-def test_a_lease_is_lost_when_another_worker_has_the_run(store: Store, claim: Claim, lease: Lease) -> None:
-    with lease:
-        with store.database.write() as connection:
-            connection.execute(update(runs).values(owner="other", token=runs.c.token + 1))
-        eventually(lambda: is_lost(lease), "the loss was noticed")
-        assert not any(thread.name == "heartbeat" for thread in threading.enumerate()), "nothing is left to renew"
+def test_a_lease_is_lost_when_another_worker_has_the_run(store: Store, claim: Claim, leases: Leases) -> None:
+    with leases:
+        take_away(store, claim)
+        eventually(lambda: is_lost(leases, claim), "the loss was noticed")
+    assert lease_until(store, claim) == 0, "it is not renewed for the other one"
+
+
+def test_each_of_several_leases_has_its_own_end(store: Store, claim: Claim, leases: Leases) -> None:
+    queue(store, SPEC | {"repeats": 2})
+    lost, dropped = claimed(store), claimed(store)
+    held(leases, lost, dropped)
+    with leases:
+        take_away(store, lost)
+        eventually(lambda: is_lost(leases, lost), "the loss of one was noticed")
+        leases.drop(dropped.run_id)
+        for _ in range(2):  # the first time, a heartbeat from before may be under way
+            for each in (claim, dropped):
+                expire(store, each.run_id)
+            eventually(lambda: lease_until(store, claim) > 0, "the others are renewed")
+        assert not is_lost(leases, claim)
+    assert (lease_until(store, lost), lease_until(store, dropped)) == (0, 0)
 
 
 def test_a_lease_is_lost_when_it_cannot_be_renewed(nowhere: Store, claim: Claim) -> None:
-    with Lease(nowhere, claim, heartbeat_seconds=0.01, lease_seconds=0.1) as lease:
-        eventually(lambda: is_lost(lease), "the lease has run out")
+    with held(Leases(nowhere, heartbeat_seconds=0.01, lease_seconds=0.1), claim) as leases:
+        eventually(lambda: is_lost(leases, claim), "the lease has run out")
 
 
 class ShakyClaims:
     """A database that is away three times."""
 
     def __init__(self) -> None:
-        self.heartbeats = 0
+        self.heartbeats_made = 0
 
-    def heartbeat(self, claim: Claim) -> Flags:
-        self.heartbeats += 1
-        if self.heartbeats <= 3:
+    def heartbeats(self, claims: Sequence[Claim]) -> dict[str, Flags]:
+        self.heartbeats_made += 1
+        if self.heartbeats_made <= 3:
             raise Unavailable("not now")
-        return Flags(cancel=False, pause=True)
+        return {claim.run_id: Flags(cancel=False, pause=True) for claim in claims}
 
 
 def test_a_short_absence_of_the_database_loses_nothing(claim: Claim) -> None:
     shaky = cast(Store, SimpleNamespace(claims=ShakyClaims()))
-    with Lease(shaky, claim, heartbeat_seconds=0.01, lease_seconds=3600) as lease:
-        eventually(lambda: lease.check().pause, "the fourth heartbeat was answered")
+    with held(Leases(shaky, heartbeat_seconds=0.01, lease_seconds=3600), claim) as leases:
+        eventually(lambda: leases.check(claim.run_id).pause, "the fourth heartbeat was answered")
 
 
-def test_nothing_is_renewed_after_the_end(store: Store, claim: Claim, lease: Lease) -> None:
-    with lease:
+def test_nothing_is_renewed_after_the_end(leases: Leases) -> None:
+    with leases:
         assert any(thread.name == "heartbeat" for thread in threading.enumerate())
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())

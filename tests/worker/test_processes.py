@@ -19,7 +19,7 @@ from gatelab.store.migrate import upgrade
 from service.wakeups import Wakeups
 from tests import servers
 from tests.processes import free_port, read_log, running
-from tests.worker.conftest import TEXT, assert_as_trained_in_one_go, eventually, only_run, queue, train_all
+from tests.worker.conftest import SPEC, TEXT, assert_as_trained_in_one_go, eventually, only_run, queue, train_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
 
@@ -45,11 +45,13 @@ class Workers:
     def _database(self) -> str:
         return f"sqlite:///{self.folder}/gatelab.db"
 
-    def start(self, *, poll: float = NEVER, **more: float) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    def start(
+        self, *, poll: float = NEVER, program: str = "worker", **more: float
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """One worker. It looks at the database only when woken, unless it is told to poll."""
         options = self._options() | HASTE | {"DATA_DIR": self.folder, "POLL_SECONDS": poll, "REWAKE_SECONDS": NEVER}
         environment = {f"GATELAB_{name}".upper(): str(value) for name, value in (options | more).items()}
-        return running([sys.executable, "-m", "worker"], self.folder, environment=os.environ | environment)
+        return running([sys.executable, "-m", program], self.folder, environment=os.environ | environment)
 
     def wake(self) -> None:
         wakeups = Wakeups(self.settings)
@@ -143,6 +145,22 @@ def test_a_run_is_finished_though_its_child_is_killed(store: Store, workers: Wor
         assert parent.poll() is None
     assert done.attempt == 2
     assert_as_trained_in_one_go(store, run.id)
+
+
+def test_a_pack_is_finished_though_its_child_is_killed(store: Store, workers: Workers) -> None:
+    """Each member goes on from its own checkpoint, alone at first, and comes out as if nothing had been."""
+    queue(store, SPEC | {"repeats": 4}, **LONG)
+    runs = store.runs.list().items
+    with workers.start(program="tests.worker.packing_worker") as parent:
+        workers.wake()
+        [child] = {child_of(wait_for(store, run.id, workers, State.RUNNING, step=1)) for run in runs}
+        os.kill(child, signal.SIGKILL)
+        for run in runs:
+            done = wait_for(store, run.id, workers, State.SUCCEEDED)
+            assert done.attempt >= 2
+        assert parent.poll() is None
+    for run in runs:
+        assert_as_trained_in_one_go(store, run.id)
 
 
 def test_a_child_dies_with_its_parent(store: Store, workers: Workers) -> None:

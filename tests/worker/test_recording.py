@@ -1,4 +1,4 @@
-"""When a run is recorded, and what is written of it."""
+"""What is written of a run when it is recorded."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,25 +12,7 @@ from gatelab.text import Corpus
 from gatelab.training import Evaluated, Event, Started, Stepped, train
 from tests.store.conftest import claimed
 from tests.worker.conftest import TEXT, queue
-from worker import recording
-from worker.recording import CHECKPOINT_SHARE, Recorder
-
-
-class Clock:
-    """A time that passes only where a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(recording, "time", clock)
-    return clock
+from worker.recording import Recorder
 
 
 @pytest.fixture
@@ -40,7 +22,7 @@ def claim(store: Store) -> Claim:
 
 
 @pytest.fixture
-def recorder(store: Store, claim: Claim, clock: Clock) -> Recorder:
+def recorder(store: Store, claim: Claim) -> Recorder:
     return Recorder(store, claim, "a device")
 
 
@@ -56,33 +38,6 @@ def upto(events: Iterator[Event], kind: type[Event], recorder: Recorder) -> Any:
         if isinstance(event, kind):
             return event
     raise AssertionError(f"training yields no {kind.__name__}")
-
-
-def test_a_record_is_due_after_its_time(recorder: Recorder, events: Iterator[Event], clock: Clock) -> None:
-    upto(events, Started, recorder)
-    assert not recorder.due(5)
-    clock.now += 5
-    assert not recorder.due(5)
-    clock.now += 0.1
-    assert recorder.due(5)
-    recorder.record(None)
-    assert not recorder.due(5)
-
-
-def test_a_record_that_takes_long_is_made_less_often(recorder: Recorder, events: Iterator[Event], clock: Clock) -> None:
-    started = upto(events, Started, recorder)
-
-    def slow_checkpoint() -> Checkpoint:
-        clock.now += 3
-        checkpoint: Checkpoint = started.checkpoint()
-        return checkpoint
-
-    recorder.add(replace(started, checkpoint=slow_checkpoint))
-    recorder.record(None)
-    clock.now += 3 * CHECKPOINT_SHARE
-    assert not recorder.due(5), "that would be more than one part in twenty"
-    clock.now += 0.1
-    assert recorder.due(5)
 
 
 def test_nothing_is_written_before_it_is_recorded(
@@ -104,7 +59,7 @@ def test_a_record_says_how_far_the_run_is(
     recorder.record(None)
     run = store.runs.get(claim.run_id)
     assert (run.state, run.step, run.epoch, run.device) == (State.RUNNING, 1, 0, "a device")
-    assert (run.parameters, run.total_steps) == (started.parameters, started.total_steps)
+    assert (run.parameters, run.total_steps, run.engine) == (started.parameters, started.total_steps, started.engine)
     progress = store.events.after(claim.job_id)[-1]
     assert progress.type == "progress"
     assert progress.data == {

@@ -1,7 +1,6 @@
 """What a worker leaves in the store of a run is what training it yields."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.errors import InvalidInput
 from gatelab.settings import Settings
 from gatelab.store import Report, State, Store
-from gatelab.training import Event, train
+from gatelab.training import Pack
+from gatelab.training.pack import News
 from tests.conftest import NO_GPU
 from tests.store.conftest import claimed, event_types
 from tests.worker.conftest import (
@@ -89,7 +89,7 @@ def test_a_slice_makes_a_step_however_short_it_is(store: Store, database_url: st
 
 def test_slices_take_turns(store: Store, database_url: str, settings: Settings) -> None:
     queue(store, SPEC | {"repeats": 3})
-    short = worker_settings(database_url, settings.data_dir, **ONE_STEP)
+    short = worker_settings(database_url, settings.data_dir, max_pack=1, **ONE_STEP)
     turns = [train_slice(store, short).run_id for _ in range(9)]
     assert turns == [run.id for run in store.runs.list().items] * 3
 
@@ -128,13 +128,13 @@ def test_a_corpus_that_is_too_short_fails_the_run(store: Store, settings: Settin
 def test_any_fault_fails_the_run_and_keeps_what_it_measured(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_in_the_third_epoch(*arguments: Any, **options: Any) -> Iterator[Event]:
-        for event in train(*arguments, **options):
-            yield event
-            if event.position.epoch == 2:
+    class BreaksInTheThirdEpoch(Pack):
+        def round(self) -> News:
+            if any(trainer.position.epoch == 2 for trainer in self.members.values()):
                 raise ZeroDivisionError("of what?")
+            return super().round()
 
-    monkeypatch.setattr(slices, "train", break_in_the_third_epoch)
+    monkeypatch.setattr(slices, "Pack", BreaksInTheThirdEpoch)
     queue(store)
     train_all(store, settings)
     run = store.runs.get(only_run(store))

@@ -1,50 +1,65 @@
 """Engines: what computes losses, gradients and updates. `torch` defines the results; any other must equal it."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import structlog
 import torch
 
 from gatelab.errors import InvalidInput
-from gatelab.scan import native
-from gatelab.training.engines.base import Engine, EngineName, Member, Read, Reading, Wanted
+from gatelab.training.engines.base import Engine, EngineName, Member, Read, Reading
 from gatelab.training.engines.native import NativeEngine
 from gatelab.training.engines.reference import TorchEngine
+from gatelab.training.engines.triton_engine import TritonEngine
 
-__all__ = ["Engine", "EngineName", "Member", "NativeEngine", "Read", "Reading", "TorchEngine", "Wanted", "build_engine"]
+__all__ = [
+    "Engine",
+    "EngineName",
+    "Member",
+    "NativeEngine",
+    "Read",
+    "Reading",
+    "TorchEngine",
+    "TritonEngine",
+    "Wanted",
+    "build_engine",
+    "choose_engine",
+]
+
+Wanted = EngineName | Literal["auto"]
+"""An engine by name, or the fastest that there is."""
+
+ENGINES: dict[EngineName, type[Engine]] = {"native": NativeEngine, "torch": TorchEngine, "triton": TritonEngine}
+FASTEST: dict[str, EngineName] = {"cpu": "native", "cuda": "triton"}
+"""Type of device -> the engine that is taken there, if nothing is in its way."""
 
 log = structlog.get_logger(__name__)
 _told: set[str] = set()
 """Why the fastest engine was not taken: each reason is logged once a process."""
 
 
-def build_engine(members: Sequence[Member], device: torch.device, wanted: Wanted = "auto") -> Engine:
-    """An engine for these members: the one that is wanted, or with `auto` the fastest that there is for `device`.
+def choose_engine(device: torch.device, wanted: Wanted = "auto") -> EngineName:
+    """The engine that is wanted, or with `auto` the fastest that there is for `device`.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here; the message says why.
     """
-    if wanted == "torch":
-        return TorchEngine(members, device)
-    if device.type == "cpu" or wanted == "native":
-        try:
-            return _native(members, device)
-        except native.Unavailable as reason:
-            if wanted == "native":
-                raise InvalidInput.at("GATELAB_ENGINE", f"is native, but {reason}; use auto or torch") from reason
-            _tell(str(reason))
-    return TorchEngine(members, device)
+    name = FASTEST.get(device.type, "torch") if wanted == "auto" else wanted
+    obstacle = ENGINES[name].obstacle(device)
+    if obstacle is None:
+        return name
+    if wanted != "auto":
+        raise InvalidInput.at("GATELAB_ENGINE", f"is {wanted}, but {obstacle}; use auto or torch")
+    if obstacle not in _told:
+        _told.add(obstacle)
+        log.warning("PyTorch trains, since the faster engine cannot be used", engine=name, reason=obstacle)
+    return "torch"
 
 
-def _native(members: Sequence[Member], device: torch.device) -> Engine:
-    if device.type != "cpu":
-        raise native.Unavailable(f"it trains on the CPU, not on {device.type}")
-    if any(p.dtype != torch.float32 for p in members[0].model.parameters()):
-        raise native.Unavailable("it computes in single precision, and this model is not")
-    return NativeEngine(members, device)
+def build_engine(members: Sequence[Member], device: torch.device, wanted: Wanted = "auto") -> Engine:
+    """The engine of `choose_engine`, with these members.
 
-
-def _tell(reason: str) -> None:
-    if reason not in _told:
-        _told.add(reason)
-        log.warning("the native engine is not used", reason=reason)
+    Raises:
+        InvalidInput: the engine that is wanted cannot be used here.
+    """
+    return ENGINES[choose_engine(device, wanted)](members, device)

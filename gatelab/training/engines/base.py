@@ -18,8 +18,6 @@ from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
 
 EngineName = Literal["torch", "native", "triton"]
-Wanted = Literal["auto", "torch", "native", "triton"]
-"""What may be asked for: `auto` is the fastest that there is."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,11 @@ class Engine(ABC):
 
     def __init__(self, members: Sequence[Member], device: torch.device) -> None:
         self.members, self.device = members, device
+
+    @classmethod
+    @abstractmethod
+    def obstacle(cls, device: torch.device) -> str | None:
+        """Why this engine cannot train on `device`, or None if it can."""
 
     @abstractmethod
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gatelab.model import LanguageModel, ModelState
-from gatelab.scan.native import Layout, Library, Program, layout_of, load
+from gatelab.scan.native import Layout, Library, Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
 from gatelab.scan.native.program import Floats, number_pointer, pointer
@@ -43,6 +43,16 @@ class NativeEngine(Engine):
             FlatOptimizer(m.training, p, g, self._layout)
             for m, p, g in zip(members, self._parameters, self._gradients, strict=True)
         ]
+
+    @classmethod
+    def obstacle(cls, device: torch.device) -> str | None:
+        if device.type != "cpu":
+            return f"the native engine trains on the CPU, the device is {device.type}"
+        try:
+            load()
+        except Unavailable as reason:
+            return f"the native engine is not there: {reason}"
+        return None
 
     def use(self, library: Library) -> None:
         """Compute with another build."""

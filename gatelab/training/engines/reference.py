@@ -21,6 +21,10 @@ class TorchEngine(Engine):
             member.model.to(device)
         self._optimizers = [build_optimizer(m.training.optimizer, m.model.parameters()) for m in members]
 
+    @classmethod
+    def obstacle(cls, device: torch.device) -> str | None:  # noqa: ARG003
+        return None
+
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return {member: self._differentiate(member, reading) for member, reading in readings.items()}
 

@@ -92,6 +92,12 @@ class Model:
         run.rewind()
         return Held(id, run.token)
 
+    def alike(self, held: Held) -> set[str]:
+        """The queued runs that may be trained together with one that was claimed just now: all have one shape."""
+        if self._owned(held).crashes:
+            return set()
+        return {run.id for run in self.runs.values() if run.state is State.QUEUED and not run.crashes}
+
     def heartbeat(self, held: Held) -> tuple[bool, bool]:
         run = self._owned(held)
         return run.cancel, run.pause

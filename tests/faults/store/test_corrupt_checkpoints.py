@@ -15,7 +15,7 @@ from tests.faults.store.checks import all_events, check_history
 from tests.service.installation import client, problem
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import TEXT, assert_as_trained_in_one_go, at_call, queue, train_all, train_slice
-from worker import recording
+from worker import cadence
 
 Damage = Callable[[bytes], bytes]
 
@@ -31,7 +31,7 @@ DAMAGES: dict[str, Damage] = {
 @pytest.fixture(params=["row", "file"])
 def settings(settings: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A worker that leaves a checkpoint after every step, in the database or in files."""
-    monkeypatch.setattr(recording, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     inline = 10**6 if request.param == "row" else 0
     changes = {"inline_checkpoint_bytes": inline, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
     return settings.model_copy(update=changes)

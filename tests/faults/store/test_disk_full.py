@@ -17,7 +17,7 @@ from gatelab.store import FINISHED, Claim, MetricRow, Report, State, Store
 from tests.faults.store.checks import check_history
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import TEXT, assert_as_trained_in_one_go, at_call, queue, train_all, train_slice
-from worker import recording
+from worker import cadence
 
 MEGABYTE = 2**20
 ROOM = 2 * MEGABYTE
@@ -74,7 +74,7 @@ def test_a_row_that_does_not_fit_leaves_no_trace(settings: Settings) -> None:
 def test_a_run_survives_a_disk_that_is_full_for_a_while(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     # Where SQLite is on that disk too, no write of the worker succeeds; with PostgreSQL, all but the checkpoints do.
     changes = {"inline_checkpoint_bytes": 0, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
     settings = settings.model_copy(update=changes)

@@ -17,7 +17,7 @@ from tests.faults.store.proxy import Cut, Proxy, proxy_to
 from tests.store.conftest import claimed, event_types, expire, token
 from tests.worker.conftest import TEXT, assert_as_trained_in_one_go
 from tests.worker.conftest import queue as queue_training
-from worker import recording
+from worker import cadence
 from worker.slice import Slice
 
 pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.parametrize("how", get_args(Cut))]
@@ -140,7 +140,7 @@ def test_a_run_trains_to_the_same_weights_whatever_commit_is_lost(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recording, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     proxy, settings = proxied
     settings = settings.model_copy(update={"checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1})
     store.corpora.add("wells", TEXT)

@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import select, text
 
 from gatelab.errors import LeaseLost, NotFound, WrongState
-from gatelab.store import FINISHED, Claim, MetricRow, Report, State, Store
+from gatelab.store import FINISHED, Claim, MetricRow, Report, Run, State, Store
 from gatelab.store.tables import checkpoints, metadata, metrics, runs
 from tests.faults.store.checks import all_events, check_history, queue
 from tests.faults.store.model import KEPT, MAX_CRASHES, Held, Model, Refused
@@ -62,16 +62,35 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=claims)
     def claim(self) -> object:
-        queued = self.store.runs.list(state=State.QUEUED).items
+        queued = self.queue()
         claim = self.store.claims.claim("worker")
         assert {run.id for run in queued} == {run.id for run in self.model.runs.values() if run.state is State.QUEUED}
         if claim is None:
             assert not queued
             return multiple()
-        assert claim.run_id == min(queued, key=lambda run: (run.queued_at, run.id)).id, "the longest queued one"
+        assert claim.run_id == queued[0].id, "the longest queued one"
+        self.check_claim(claim)
+        return claim
+
+    @rule(target=claims, limit=st.integers(1, 3))
+    def claim_a_pack(self, limit: int) -> object:
+        first = self.claim()
+        if not isinstance(first, Claim):
+            return multiple()
+        alike = self.model.alike(held(first))
+        expected = [run.id for run in self.queue() if run.id in alike][:limit]
+        rest = self.store.claims.claim_alike(first, limit)
+        assert [claim.run_id for claim in rest] == expected
+        for claim in rest:
+            self.check_claim(claim)
+        return multiple(first, *rest)
+
+    def queue(self) -> list[Run]:
+        return sorted(self.store.runs.list(state=State.QUEUED).items, key=lambda run: (run.queued_at, run.id))
+
+    def check_claim(self, claim: Claim) -> None:
         taken = self.model.claim(claim.run_id)
         assert (claim.token, claim.step) == (taken.token, self.model.runs[claim.run_id].step)
-        return claim
 
     @rule(claim=claims)
     def heartbeat(self, claim: Claim) -> None:

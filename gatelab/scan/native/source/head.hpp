@@ -63,12 +63,15 @@ struct Head {
             const int64_t count = std::min(chunk(size), rows - at);
             const float *from = h + at * size.padded;
             for (int64_t row = 0; row < count; row++)
-                std::memcpy(logits + row * size.columns, w.bias, size.columns * sizeof(float));
+                for (int64_t v = 0; v < size.columns; v += LANES) store(logits + row * size.columns + v, load(w.bias + v));
             multiply<true>(count, {from, size.padded, 1, size.hidden}, w.weights, logits, size.columns);
             loss += cross_entropy(size, count, targets + at, g ? scale : 0, logits);
             if (!g) continue;
-            for (int64_t row = 0; row < count; row++)
-                for (int64_t v = 0; v < size.columns; v += LANES) add_to(g->bias + v, load(logits + row * size.columns + v));
+            for (int64_t v = 0; v < size.columns; v += LANES) {
+                Vector total = load(g->bias + v);
+                for (int64_t row = 0; row < count; row++) total += load(logits + row * size.columns + v);
+                store(g->bias + v, total);
+            }
             for (int64_t first = 0; first < g->weights.vectors; first += PANEL) {
                 const Left left{from, 1, size.padded, count};
                 const Right right{logits + first * LANES, size.columns};

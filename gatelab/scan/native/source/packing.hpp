@@ -1,6 +1,7 @@
 // From a layer's flat, row-major weights to the panels that the products read, and from their gradients back.
 #pragma once
 
+#include "engine.h"
 #include "layer.hpp"
 
 namespace gatelab {

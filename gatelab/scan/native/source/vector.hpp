@@ -44,10 +44,17 @@ GATELAB_INLINE Vector broadcast(float x) {
 #endif
 }
 
-// Comparisons with NaN are false, so that NaN passes through: a run that diverged must show it.
+// NaN passes through: a run that diverged must show it.
 GATELAB_INLINE Vector clamp(Vector x, float low, float high) {
+#if defined(__AVX512F__)
+    // Where one operand is NaN, the result is the second.
+    return (Vector)_mm512_max_ps(_mm512_set1_ps(low), _mm512_min_ps(_mm512_set1_ps(high), (__m512)x));
+#elif defined(__AVX2__)
+    return (Vector)_mm256_max_ps(_mm256_set1_ps(low), _mm256_min_ps(_mm256_set1_ps(high), (__m256)x));
+#else
     x = x < low ? broadcast(low) : x;
     return x > high ? broadcast(high) : x;
+#endif
 }
 
 GATELAB_INLINE Vector larger(Vector a, Vector b) { return a > b ? a : b; }
@@ -72,25 +79,6 @@ GATELAB_INLINE float largest(Vector x) {
 #endif
 }
 
-// The nearest integer, for |x| < 2^22.
-GATELAB_INLINE Vector nearest(Vector x) {
-#if defined(__AVX512F__)
-    return (Vector)_mm512_roundscale_ps((__m512)x, 0);
-#else
-    const float magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves no bits behind the point
-    return (x + magic) - magic;
-#endif
-}
-
-// x * 2^n for integer n of magnitude below 127.
-GATELAB_INLINE Vector scaled(Vector x, Vector n) {
-#if defined(__AVX512F__)
-    return (Vector)_mm512_scalef_ps((__m512)x, (__m512)n);
-#else
-    return x * (Vector)((__builtin_convertvector(n, Integers) + 127) << 23);
-#endif
-}
-
 GATELAB_INLINE Vector reciprocal(Vector x) {
 #if defined(__AVX512F__)
     // A division has a quarter of the throughput. One step of Newton from 14 bits gives all but the last.
@@ -101,36 +89,51 @@ GATELAB_INLINE Vector reciprocal(Vector x) {
 #endif
 }
 
-// e^x - 1 = scale * fraction + (scale - 1), with scale = 2^n: near 0 nothing cancels.
-struct Exponential {
-    Vector fraction, n;
+// e^x = 2^n * (1 + r + r^2 * ...), with n the integer nearest to x / ln 2 and r what is left of x.
+struct Exponent {
+    Vector r;
+    Integers n_bits;  // n, where a float has its exponent
+
+    GATELAB_INLINE Exponent(Vector x, Vector x_per_ln2) {
+        const float magic = 12582912.0f;  // 1.5 * 2^23: behind the point of a number so large there are no bits
+        Vector shifted = x_per_ln2 + magic;
+        r = x - (shifted - magic) * 0.693147181f;
+        n_bits = (Integers)shifted << 23;
+    }
+
+    // 2^n * x, for x in [0.5, 2] and n from -125 to 126
+    GATELAB_INLINE Vector scaled(Vector x) const { return (Vector)((Integers)x + n_bits); }
+
+    // (e^r - 1) / r: the polynomial of the Cephes library (expf, S. Moshier)
+    GATELAB_INLINE Vector slope() const {
+        Vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+        p = p * r + 8.3334519073e-3f;
+        p = p * r + 4.1665795894e-2f;
+        p = p * r + 1.6666665459e-1f;
+        p = p * r + 5.0000001201e-1f;
+        return p * r + 1.0f;
+    }
 };
 
-// Polynomial and range reduction of the Cephes library (expf, S. Moshier).
-GATELAB_INLINE Exponential exponential(Vector x) {
-    Vector n = nearest(x * 1.44269504f);
-    Vector r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
-    Vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    return {p * (r * r) + r, n};
-}
-
+// From -87 to 87; beyond that, as at the bounds.
 GATELAB_INLINE Vector exp(Vector x) {
-    Exponential e = exponential(clamp(x, -87.0f, 88.0f));
-    return scaled(e.fraction + 1.0f, e.n);
+    x = clamp(x, -87.0f, 87.0f);
+    Exponent e(x, x * 1.44269504f);
+    return e.scaled(e.slope() * e.r + 1.0f);
 }
 
-GATELAB_INLINE Vector sigmoid(Vector x) { return reciprocal(1.0f + exp(-x)); }
+GATELAB_INLINE Vector sigmoid(Vector x) {
+    x = clamp(x, -87.0f, 87.0f);
+    Exponent e(-x, x * -1.44269504f);
+    return reciprocal(e.scaled(e.slope() * e.r + 1.0f) + 1.0f);
+}
 
-// (e^2x - 1) / (e^2x + 1). Beyond 10 it is 1 in single precision.
+// (e^2x - 1) / (e^2x + 1), with e^2x - 1 = 2^n * (e^r - 1) + (2^n - 1): near 0 nothing cancels. Beyond 10 it is 1.
 GATELAB_INLINE Vector tanh(Vector x) {
-    Exponential e = exponential(clamp(x + x, -20.0f, 20.0f));
-    Vector scale = scaled(broadcast(1.0f), e.n);
-    Vector minus_1 = scale * e.fraction + (scale - 1.0f);
+    x = clamp(x, -10.0f, 10.0f);
+    Exponent e(x + x, x * 2.88539008f);
+    Vector scale = e.scaled(broadcast(1.0f));
+    Vector minus_1 = scale * (e.slope() * e.r) + (scale - 1.0f);
     return minus_1 * reciprocal(minus_1 + 2.0f);
 }
 

@@ -1,0 +1,121 @@
+"""Parameters, memory and arithmetic of a run, counted from its spec."""
+
+from dataclasses import dataclass
+
+from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.job import RunSpec
+from gatelab.specs.model import ModelSpec
+from gatelab.specs.training import OptimizerSpec, SgdSpec
+from gatelab.text.reading import Part, reading
+from gatelab.text.tokenizers import Extent
+
+FLOAT_BYTES = 4
+TRAINING = 3
+"""Forward and backward pass together cost about three forward passes."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run does from its first step to its last. The three sums count a training token three times.
+
+    Attributes:
+        parameters: trained numbers.
+        memory_bytes: estimate of weights, gradient, optimizer state and the activations of one batch.
+        scan_steps: steps of a layer over a batch, one after the other: what overheads are paid for.
+        elements: numbers that go through an activation function: what memory traffic is paid for.
+        flops: floating-point operations of the matrix products.
+    """
+
+    parameters: int
+    memory_bytes: int
+    scan_steps: int
+    elements: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The work of a run, and the seconds that it was predicted to take (None: nothing to predict them from)."""
+
+    work: Work
+    seconds: float | None
+
+
+def work(spec: RunSpec, extent: Extent) -> Work:
+    """The work of a run of `spec` on a corpus of this extent."""
+    model, training = spec.model, spec.training
+    read = reading(spec, extent.tokens)
+    generated = 0 if training.sample is None else training.sample.characters + len(training.sample.prefix)
+    tokens = training.epochs * (TRAINING * read.train.tokens + read.validation.tokens + generated)
+    steps = training.epochs * (
+        training.num_steps * (TRAINING * read.train.batches + read.validation.batches) + generated
+    )
+    if read.test is not None:
+        tokens += read.test.tokens
+        steps += read.test.batches * training.num_steps
+    count = parameters(model, extent.vocabulary)
+    return Work(
+        parameters=count,
+        memory_bytes=FLOAT_BYTES
+        * (
+            count * (2 + _optimizer_tensors(training.optimizer))
+            + _activations(model, extent.vocabulary, training.num_steps, read.train, read.validation)
+        ),
+        scan_steps=steps * model.layers,
+        elements=tokens * (model.layers * blocks(model.cell) * model.cell.hidden + extent.vocabulary),
+        flops=tokens * flops_per_token(model, extent.vocabulary),
+    )
+
+
+def blocks(cell: CellSpec) -> int:
+    """How many matrices of hidden x hidden the cell has: one for the candidate and one for each gate."""
+    match cell:
+        case RnnSpec():
+            return 1
+        case GruSpec(gates=gates):
+            return 1 + len(gates)
+        case LstmSpec():
+            return 4
+
+
+def parameters(model: ModelSpec, vocabulary: int) -> int:
+    """The number of trained parameters: embedding, layers of cells, head."""
+    cell, hidden = model.cell, model.cell.hidden
+    embedding = 0 if model.input == "one_hot" else model.input.embedding
+    reset_after = isinstance(cell, GruSpec) and "reset" in cell.gates and cell.reset == "after"
+    each = blocks(cell) * hidden * (hidden + 1) + (hidden if reset_after else 0)
+    inputs = blocks(cell) * hidden * ((embedding or vocabulary) + (model.layers - 1) * hidden)
+    return vocabulary * embedding + inputs + model.layers * each + (hidden + 1) * vocabulary
+
+
+def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
+    """Floating-point operations of one forward pass: two for each weight that a matrix product uses.
+
+    A one-hot input costs none: its product is a look-up.
+    """
+    hidden = model.cell.hidden
+    embedding = 0 if model.input == "one_hot" else model.input.embedding
+    inputs = embedding + (model.layers - 1) * hidden
+    return 2 * (blocks(model.cell) * hidden * (model.layers * hidden + inputs) + hidden * vocabulary)
+
+
+def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
+    """How many numbers the optimizer remembers for each parameter."""
+    if isinstance(optimizer, SgdSpec):
+        return 1 if optimizer.momentum else 0
+    return 2
+
+
+def _activations(model: ModelSpec, vocabulary: int, num_steps: int, train: Part, held_out: Part) -> int:
+    """Numbers kept of the larger of a training batch, all of them for its backward pass, and of an evaluation's.
+
+    A layer keeps the input's side of every block, every activation and the state; the head keeps logits and their
+    softmax.
+    """
+    hidden = model.cell.hidden
+    states = 2 if isinstance(model.cell, LstmSpec) else 1
+    layer = (2 * blocks(model.cell) + states) * hidden
+    embedding = 0 if model.input == "one_hot" else model.input.embedding
+    training = num_steps * train.widest * (model.layers * layer + embedding + 2 * vocabulary)
+    evaluating = num_steps * held_out.widest * ((blocks(model.cell) + 2) * hidden + embedding + 2 * vocabulary)
+    return max(training, evaluating)

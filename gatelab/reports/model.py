@@ -1,0 +1,182 @@
+"""What a report says: data that every format shows in its own way.
+
+Losses are mean cross entropies in nats per token, perplexities their exponentials, times seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+
+class Interval(Part):
+    """The mean of `n` runs and its 95 % confidence interval, which a single run does not have."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Measures(Part):
+    """What is measured of one run, at its latest evaluation. None: not measured, or not a finite number."""
+
+    train_perplexity: float | None = None
+    validation_perplexity: float | None = None
+    test_perplexity: float | None = None
+    bits_per_character: float | None = None
+    test_bits_per_character: float | None = None
+    seconds: float | None = None
+    tokens_per_second: float | None = None
+
+
+class RunRow(Part):
+    """One run. `values` are those of the paths that vary; `state` is its state in words."""
+
+    run: str
+    job: str
+    index: int
+    seed: int
+    values: Mapping[str, Any]
+    state: str
+    epoch: int
+    parameters: int | None
+    predicted_seconds: float | None
+    measures: Measures
+    sample: str | None
+
+
+class Averages(Part):
+    """`Measures`, each over the runs of a variant that succeeded."""
+
+    train_perplexity: Interval | None = None
+    validation_perplexity: Interval | None = None
+    test_perplexity: Interval | None = None
+    bits_per_character: Interval | None = None
+    test_bits_per_character: Interval | None = None
+    seconds: Interval | None = None
+    tokens_per_second: Interval | None = None
+
+
+class Variant(Part):
+    """A grid point: all runs that differ by their seeds alone.
+
+    `troubles` say what became of the runs that have not succeeded. `sample` is of the run with the lowest seed.
+    """
+
+    number: int
+    label: str
+    values: Mapping[str, Any]
+    runs: Sequence[str]
+    succeeded: int
+    troubles: Sequence[str]
+    parameters: int | None
+    averages: Averages
+    sample: str | None
+
+
+class Pair(Part):
+    """Two variants, compared seed by seed on their loss: `difference` is the first's less the second's, in nats.
+
+    `p` is of Student's paired t-test, `p_adjusted` by Holm's method over all pairs of the report.
+    """
+
+    first: int
+    second: int
+    seeds: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    significant: bool
+
+
+class Comparison(Part):
+    """All pairs that were tested, on which loss, and how; `note` says why there are none, or not all."""
+
+    measure: Literal["test loss", "validation loss", "test bits per character", "validation bits per character"]
+    pairs: Sequence[Pair]
+    method: str
+    note: str | None
+
+
+class Level(Part):
+    """The runs with one value of a hyper-parameter: the geometric mean of their perplexity, and the mean seconds."""
+
+    value: Any
+    runs: int
+    validation_loss: float
+    validation_perplexity: float | None
+    seconds: float | None
+
+
+class Effect(Part):
+    """One hyper-parameter. Shares are of the variance of validation loss and of seconds between all runs (0..1)."""
+
+    path: str
+    levels: Sequence[Level]
+    loss_share: float | None
+    seconds_share: float | None
+
+
+class Rest(Part):
+    """The variance that no hyper-parameter explains alone: their interactions, and the seeds (None: no repeats)."""
+
+    interactions: float
+    seeds: float | None
+
+
+class Influence(Part):
+    effects: Sequence[Effect]
+    loss_rest: Rest | None
+    seconds_rest: Rest | None
+    runs: int
+    excluded: int
+    method: str
+
+
+class Curve(Part):
+    """Losses of a variant by epoch, means over its runs that have come so far."""
+
+    variant: int
+    epochs: Sequence[int]
+    train_loss: Sequence[float | None]
+    validation_loss: Sequence[float | None]
+
+
+class Timing(Part):
+    """Predicted and actual seconds of the runs that have both."""
+
+    runs: int
+    predicted_seconds: float
+    actual_seconds: float
+
+
+class Report(Part):
+    """Everything about the runs of a job, or about runs of any jobs."""
+
+    title: str
+    job: str | None
+    spec: Mapping[str, Any] | None
+    corpora: Mapping[str, str]
+    """Name -> sha256."""
+    devices: Sequence[str]
+    states: Mapping[str, int]
+    paths: Sequence[str]
+    tuned: Sequence[str]
+    """Paths whose value was chosen for each variant: that of the lowest validation loss."""
+    best: int | None
+    """The variant of the lowest validation loss."""
+    warnings: Sequence[str]
+    variants: Sequence[Variant]
+    runs: Sequence[RunRow]
+    comparison: Comparison
+    influence: Influence | None
+    curves: Sequence[Curve]
+    timing: Timing | None
+    methods: Sequence[str]

@@ -1,0 +1,58 @@
+"""What a report is made of: what was stored of runs, as plain data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gatelab.specs.job import RunSpec
+
+
+class Evaluation(NamedTuple):
+    """One evaluation. Losses in nats per token, seconds since the run began; None where it was not a finite number."""
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    validation_loss: float | None
+    test_loss: float | None
+    validation_bits_per_character: float | None
+    test_bits_per_character: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run. `sample` is its latest text with the prefix; `evaluations` are in the order of their steps."""
+
+    id: str
+    job_id: str
+    index: int
+    state: str
+    spec: RunSpec
+    corpus_id: str
+    corpus: str
+    corpus_sha256: str
+    parameters: int | None
+    total_steps: int | None
+    step: int
+    epoch: int
+    device: str | None
+    predicted_seconds: float | None
+    seconds: float | None
+    tokens_per_second: float | None
+    error: Mapping[str, str] | None
+    sample: str | None
+    evaluations: Sequence[Evaluation]
+
+    @property
+    def seed(self) -> int:
+        return self.spec.training.seed
+
+    @property
+    def last(self) -> Evaluation | None:
+        """The latest evaluation."""
+        return self.evaluations[-1] if self.evaluations else None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state == "succeeded"

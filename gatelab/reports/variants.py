@@ -1,0 +1,144 @@
+"""Rows: one for every run, and one for every variant, which is all runs that differ by their seeds alone."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gatelab.reports.labels import identity, variant_label
+from gatelab.reports.model import Averages, Curve, Interval, Measures, RunRow, Variant
+from gatelab.reports.records import RunRecord
+from gatelab.reports.statistics import mean_interval
+
+SEED = "training.seed"
+"""Runs that differ here alone are repeats of one variant."""
+
+LONGEST_CURVE = 200
+"""Epochs of a curve, evenly spread over all where there are more."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run, with its value of every path that varies but the seed's."""
+
+    run: RunRecord
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one variant, by ascending seed."""
+
+    values: Mapping[str, Any]
+    runs: Sequence[RunRecord]
+
+    @property
+    def succeeded(self) -> list[RunRecord]:
+        return [run for run in self.runs if run.succeeded]
+
+
+def group(entries: Sequence[Entry]) -> list[Group]:
+    """The variants, in the order in which they first occur."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(identity(entry.values), []).append(entry)
+    return [Group(each[0].values, sorted((e.run for e in each), key=lambda run: run.seed)) for each in found.values()]
+
+
+def run_row(entry: Entry) -> RunRow:
+    run = entry.run
+    return RunRow(
+        run=run.id,
+        job=run.job_id,
+        index=run.index,
+        seed=run.seed,
+        values=entry.values,
+        state=state_in_words(run),
+        epoch=run.epoch,
+        parameters=run.parameters,
+        predicted_seconds=run.predicted_seconds,
+        measures=measures(run),
+        sample=run.sample,
+    )
+
+
+def variant(number: int, group: Group, names: Mapping[str, str]) -> Variant:
+    """The row of a variant. Its averages are over the runs that succeeded."""
+    best = group.succeeded or list(group.runs)
+    measured = [measures(run) for run in group.succeeded]
+    averages: dict[str, Interval | None] = {}
+    for name in Measures.model_fields:
+        values = [getattr(each, name) for each in measured]
+        averages[name] = mean_interval([value for value in values if value is not None])
+    return Variant(
+        number=number,
+        label=variant_label(group.values, names),
+        values=group.values,
+        runs=[run.id for run in group.runs],
+        succeeded=len(group.succeeded),
+        troubles=[f"seed {run.seed}: {state_in_words(run)}" for run in group.runs if not run.succeeded],
+        parameters=next((run.parameters for run in group.runs if run.parameters is not None), None),
+        averages=Averages(**averages),
+        sample=next((run.sample for run in best if run.sample is not None), None),
+    )
+
+
+def measures(run: RunRecord) -> Measures:
+    """What the run's latest evaluation said."""
+    last = run.last
+    if last is None:
+        return Measures(seconds=run.seconds, tokens_per_second=run.tokens_per_second)
+    return Measures(
+        train_perplexity=perplexity(last.train_loss),
+        validation_perplexity=perplexity(last.validation_loss),
+        test_perplexity=perplexity(last.test_loss),
+        bits_per_character=last.validation_bits_per_character,
+        test_bits_per_character=last.test_bits_per_character,
+        seconds=run.seconds,
+        tokens_per_second=run.tokens_per_second,
+    )
+
+
+def perplexity(loss: float | None) -> float | None:
+    """exp(loss); None where that is no finite number."""
+    try:
+        return None if loss is None else math.exp(loss)
+    except OverflowError:
+        return None
+
+
+def state_in_words(run: RunRecord) -> str:
+    """`succeeded`, `running 43 %`, `cancelled at 43 %`, `diverged at step 12 (epoch 2)`, `failed: why`."""
+    if run.state == "failed" and run.error:
+        message = run.error.get("message", "")
+        if run.error.get("type") == "diverged":
+            _, at, place = message.partition(" at step ")
+            return f"diverged at step {place}" if at else f"diverged: {message}"
+        return f"failed: {message}"
+    if run.state != "succeeded" and run.total_steps and run.step:
+        at = " at" if run.state in ("failed", "cancelled") else ""
+        return f"{run.state}{at} {100 * run.step // run.total_steps} %"
+    return run.state
+
+
+def curve(number: int, group: Group) -> Curve:
+    """Mean losses by epoch, over the runs that have not failed, or over all where each of them did."""
+    runs = [run for run in group.runs if run.state != "failed"] or group.runs
+    by_epoch: dict[int, list[tuple[float | None, float | None]]] = {}
+    for run in runs:
+        for at in run.evaluations:
+            by_epoch.setdefault(at.epoch, []).append((at.train_loss, at.validation_loss))
+    epochs = sorted(by_epoch)
+    every = max(1, -(-len(epochs) // LONGEST_CURVE))
+    kept = [epoch for place, epoch in enumerate(epochs) if place % every == 0 or epoch == epochs[-1]]
+    return Curve(
+        variant=number,
+        epochs=kept,
+        train_loss=[_mean([train for train, _ in by_epoch[epoch]]) for epoch in kept],
+        validation_loss=[_mean([validation for _, validation in by_epoch[epoch]]) for epoch in kept],
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,110 @@
+// What is wrong with a call's arguments. Nothing is touched before all checks have passed.
+#pragma once
+
+#include "engine.h"
+
+namespace gatelab {
+
+enum Error {
+    OK,
+    BAD_CELL,
+    BAD_PRECISION,
+    BAD_LAYERS,
+    BAD_HIDDEN,
+    BAD_VOCABULARY,
+    BAD_EMBEDDING,
+    BAD_PARAMETERS,
+    BAD_COUNT,
+    BAD_THREADS,
+    BAD_ROWS,
+    BAD_STEPS,
+    BAD_WINDOW,
+    BAD_TOKEN,
+    NULL_POINTER,
+    BAD_OPTIMIZER,
+    NO_MEMORY,
+};
+
+inline const char *const MESSAGES[] = {
+    "no error",
+    "cell: no such kind",
+    "precision: no such kind",
+    "layers: must be from 1 to 64",
+    "hidden: must be from 1 to 65536",
+    "vocabulary: must be from 1 to 16777216",
+    "embedding: must be from 0 (one-hot) to 65536",
+    "parameters: a tensor lies outside",
+    "count: must be at least 1",
+    "threads: must be from 1 to 1024",
+    "rows: must be from 1 to 16777216",
+    "steps: must be from 1 to 16777216",
+    "starts, ends: each row must end where it begins or at most `steps` later, with a token before and behind its end",
+    "ids: a token is not in the vocabulary",
+    "a pointer is null that must not be",
+    "kind: no such optimizer, or its memory is missing",
+    "out of memory",
+};
+
+inline bool inside(int64_t at, int64_t length, const GatelabShape &shape) {
+    return at >= 0 && length >= 0 && at <= shape.parameters && length <= shape.parameters - at;
+}
+
+inline int blocks_of(int cell) {
+    switch (cell) {
+        case GATELAB_RNN_TANH:
+        case GATELAB_RNN_RELU: return 1;
+        case GATELAB_GRU_RESET_UPDATE_BEFORE:
+        case GATELAB_GRU_RESET_UPDATE_AFTER: return 3;
+        case GATELAB_LSTM: return 4;
+        default: return 2;
+    }
+}
+
+inline bool layer_fits(const GatelabShape &shape, int l) {
+    const GatelabLayer &at = shape.layer[l];
+    const int64_t hidden = shape.hidden, blocks = blocks_of(shape.cell);
+    const int64_t inputs = l ? hidden : shape.embedding ? shape.embedding : shape.vocabulary;
+    const bool lstm = shape.cell == GATELAB_LSTM;
+    const int64_t gates = lstm ? 4 : blocks - 1;
+    const bool after = shape.cell == GATELAB_GRU_RESET_AFTER || shape.cell == GATELAB_GRU_RESET_UPDATE_AFTER;
+    return inside(at.input, inputs * blocks * hidden, shape) && inside(at.bias, blocks * hidden, shape) &&
+           (!gates || inside(at.gates, hidden * gates * hidden, shape)) &&
+           (lstm || inside(at.candidate, hidden * hidden, shape)) && (!after || inside(at.candidate_bias, hidden, shape));
+}
+
+inline Error check(const GatelabShape &s) {
+    if (s.cell < 0 || s.cell >= GATELAB_CELLS) return BAD_CELL;
+    if (s.precision != GATELAB_FP32) return BAD_PRECISION;
+    if (s.layers < 1 || s.layers > GATELAB_MAX_LAYERS) return BAD_LAYERS;
+    if (s.hidden < 1 || s.hidden > 65536) return BAD_HIDDEN;
+    if (s.vocabulary < 1 || s.vocabulary > 1 << 24) return BAD_VOCABULARY;
+    if (s.embedding < 0 || s.embedding > 65536) return BAD_EMBEDDING;
+    const int64_t hidden = s.hidden, vocabulary = s.vocabulary;
+    if (!inside(s.head_at, hidden * vocabulary, s) || !inside(s.head_bias_at, vocabulary, s)) return BAD_PARAMETERS;
+    if (s.embedding && !inside(s.embedding_at, vocabulary * s.embedding, s)) return BAD_PARAMETERS;
+    for (int l = 0; l < s.layers; l++)
+        if (!layer_fits(s, l)) return BAD_PARAMETERS;
+    return OK;
+}
+
+inline Error check(const GatelabShape &shape, const GatelabMember &m) {
+    if (!m.ids || !m.starts || !m.ends || !m.parameters) return NULL_POINTER;
+    if (m.rows < 1 || m.rows > 1 << 24) return BAD_ROWS;
+    if (m.steps < 1 || m.steps > 1 << 24) return BAD_STEPS;
+    for (int64_t row = 0; row < m.rows; row++) {
+        const int64_t start = m.starts[row], end = m.ends[row];
+        if (start < 0 || end < start || end < 1 || end - start > m.steps || end >= m.length) return BAD_WINDOW;
+        for (int64_t at = end > start ? start : end - 1; at <= end; at++)
+            if (m.ids[at] < 0 || m.ids[at] >= shape.vocabulary) return BAD_TOKEN;
+    }
+    return OK;
+}
+
+inline Error check(const GatelabUpdate &u) {
+    if (u.kind < GATELAB_SGD || u.kind > GATELAB_ADAMW) return BAD_OPTIMIZER;
+    if (!u.parameters || !u.gradient) return NULL_POINTER;
+    if (u.kind == GATELAB_SGD ? (u.momentum != 0 && !u.first) : (!u.first || !u.second)) return BAD_OPTIMIZER;
+    return OK;
+}
+
+}  // namespace gatelab

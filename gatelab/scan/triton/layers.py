@@ -1,0 +1,44 @@
+"""What lies around the scans of a pack, differentiable: linear maps, and rows picked from tables."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.autograd import Function
+
+from gatelab.scan.triton.products import SPAN, column_sums, matmul, segment_sums
+
+
+class _Linear(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return matmul(x, weight).add_(bias[:, None])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        (dy,) = gradients
+        return matmul(dy, weight.mT), matmul(x.mT, dy, SPAN), column_sums(dy)
+
+
+class _Gather(Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, ids: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.segments = table.shape[1]
+        return table.gather(1, ids[:, :, None].expand(-1, -1, table.shape[2]))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (ids,) = ctx.saved_tensors
+        return segment_sums(gradients[0], ids, ctx.segments), None
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x W + b: (members, rows, inputs), (members, inputs, outputs), (members, outputs) -> (members, rows, outputs)."""
+    return _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def gather(table: Tensor, ids: Tensor) -> Tensor:
+    """Rows of each member's table (members, segments, columns) by ids (members, rows)."""
+    return _Gather.apply(table, ids)  # type: ignore[no-untyped-call, no-any-return]

@@ -1,0 +1,72 @@
+"""Matrix products and sums of a pack, the same bits for a member alone (see `kernels.products`)."""
+
+import torch
+import triton
+from torch import Tensor
+from torch.nn import functional
+
+from gatelab.scan.triton.kernels import products
+
+PRECISION = "ieee"
+"""How tl.dot multiplies float32: with all its bits, not TF32's 10."""
+
+SPAN = 512
+"""How many terms of a weight's gradient one program adds: enough programs also where the matrix is small."""
+
+TILE = 32
+
+COLUMNS = 128
+"""Columns that one program sums."""
+
+
+def matmul(a: Tensor, b: Tensor, span: int | None = None) -> Tensor:
+    """a (members, m, depth) @ b (members, depth, n), with any strides.
+
+    Args:
+        span: add so many terms of the depth at a time, side by side, and then those sums. Default: all in one.
+    """
+    members, m, depth = a.shape
+    n = b.shape[2]
+    chunks = 1 if span is None else max(1, triton.cdiv(depth, span))
+    c = a.new_empty(members, chunks, m, n)
+    grid = (triton.cdiv(m, TILE) * triton.cdiv(n, TILE), chunks, members)
+    if c.numel():
+        products.matmul[grid](
+            a, b, c, m, n, depth, *a.stride(), *b.stride(), span or max(depth, 1), TILE, TILE, TILE, PRECISION
+        )
+    return c[:, 0] if chunks == 1 else column_sums(c.flatten(2)).view(members, m, n)
+
+
+def column_sums(x: Tensor) -> Tensor:
+    """The sums over the rows of x (members, rows, columns): (members, columns)."""
+    x = x if x.stride(2) == 1 else x.contiguous()
+    members, m, n = x.shape
+    sums = x.new_empty(members, n)
+    if sums.numel():
+        grid = (triton.cdiv(n, COLUMNS), members)
+        products.column_sums[grid](x, sums, m, n, x.stride(0), x.stride(1), TILE, COLUMNS)
+    return sums
+
+
+def totals(x: Tensor) -> Tensor:
+    """The sum of the numbers of each member in x (members, numbers): (members,)."""
+    # As a square: a program adds a column from top to bottom, and one program alone would be slow.
+    width = 1 << (x.shape[1].bit_length() // 2)
+    square = functional.pad(x, (0, -x.shape[1] % width)).view(len(x), -1, width)
+    return column_sums(column_sums(square)[:, :, None])[:, 0]
+
+
+def segment_sums(x: Tensor, ids: Tensor, segments: int) -> Tensor:
+    """The sums over the rows of x (members, rows, columns) that have the same of the `ids` (members, rows).
+
+    Returns:
+        (members, segments, columns)
+    """
+    members, m, n = x.shape
+    in_order, order = torch.sort(ids, dim=1, stable=True)
+    each = torch.arange(segments, device=ids.device).expand(members, segments).contiguous()
+    ends = torch.searchsorted(in_order, each, right=True)
+    sums = x.new_empty(members, segments, n)
+    grid = (segments, triton.cdiv(n, COLUMNS), members)
+    products.segment_sums[grid](x.contiguous(), order, ends, sums, m, n, segments, TILE, COLUMNS)
+    return sums

@@ -1,0 +1,98 @@
+"""The queue: which runs are claimed next, and what it means to claim them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, select, true, update
+
+from gatelab.specs import RunSpec
+from gatelab.store import checkpoints
+from gatelab.store.clock import now
+from gatelab.store.states import State
+from gatelab.store.tables import metrics, runs, samples
+from gatelab.store.transitions import move
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that a worker owns until its lease runs out. `step` and `epoch` are those of its latest checkpoint.
+
+    `crash_count` says how often a worker died on it since it last got on.
+    """
+
+    run_id: str
+    job_id: str
+    owner: str
+    token: int
+    spec: RunSpec
+    corpus_id: str
+    step: int
+    epoch: int
+    total_steps: int | None
+    attempt: int
+    crash_count: int
+
+
+def take(connection: Connection, owner: str, which: ColumnElement[bool], *, limit: int, lease: float) -> list[Claim]:
+    """Claim the runs that have been queued for longest of those that `which` selects, and take each of them back to
+    its latest checkpoint.
+
+    Args:
+        lease: seconds from now.
+    """
+    claimed = move(
+        connection,
+        runs.c.id.in_(_longest_queued(which, limit)),
+        State.RUNNING,
+        values={
+            "owner": owner,
+            "lease_until": now() + lease,
+            "token": runs.c.token + 1,
+            "attempt": runs.c.attempt + 1,
+            "started_at": func.coalesce(runs.c.started_at, now()),
+        },
+    )
+    by_age = sorted(claimed, key=lambda run: (run["queued_at"], run["id"]))
+    return [_claim(run, *rewind(connection, run["id"])) for run in by_age]
+
+
+def rewind(connection: Connection, run_id: str) -> tuple[int, int]:
+    """Take a run back to its latest checkpoint, or to its start. Returns that step and epoch.
+
+    Rows recorded after it would collide with those that are recorded when the same steps are done again.
+    """
+    found = checkpoints.latest(connection, run_id)
+    step, epoch = found or (0, 0)
+    for table in (metrics, samples):
+        later = table.c.step > step if found else true()
+        connection.execute(delete(table).where(table.c.run_id == run_id, later))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(step=step, epoch=epoch))
+    return step, epoch
+
+
+def _longest_queued(which: ColumnElement[bool], limit: int) -> Select[str]:
+    """The ids of the runs to be claimed next, passing over those that others are about to claim."""
+    oldest = (
+        select(runs.c.id)
+        .where(runs.c.state == State.QUEUED, which)
+        .order_by(runs.c.queued_at, runs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte()  # PostgreSQL may ask a subquery once for each run, and lock as many more every time; a CTE it asks once
+    )
+    return select(oldest.c.id)
+
+
+def _claim(run: RowMapping, step: int, epoch: int) -> Claim:
+    return Claim(
+        run_id=run["id"],
+        job_id=run["job_id"],
+        owner=run["owner"],
+        token=run["token"],
+        spec=RunSpec.model_validate(run["spec"]),
+        corpus_id=run["corpus_id"],
+        step=step,
+        epoch=epoch,
+        total_steps=run["total_steps"],
+        attempt=run["attempt"],
+        crash_count=run["crash_count"],
+    )

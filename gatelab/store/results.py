@@ -1,0 +1,124 @@
+"""What came of runs, read for reports and for predictions: everything about all of them in a few queries."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+
+from gatelab.costs import Past, Work
+from gatelab.errors import InvalidRequest, NotFound
+from gatelab.reports.records import Evaluation, RunRecord
+from gatelab.specs import RunSpec
+from gatelab.store.engine import Database
+from gatelab.store.states import State
+from gatelab.store.tables import corpora, jobs, metrics, runs
+
+MOST_EVALUATIONS = 200_000
+"""Of longer histories, every n-th epoch is read, and the last one."""
+
+PAST_RUNS = 300
+"""How many of the latest runs a prediction goes by."""
+
+
+@dataclass(frozen=True)
+class History:
+    """The latest runs that succeeded on the device and engine on which the latest of all did; empty where none has."""
+
+    device: str | None
+    runs: Sequence[Past]
+
+
+class Results:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_job(self, job_id: str) -> list[RunRecord]:
+        """The runs of a job, in their order.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with self._database.read() as connection:
+            found = _records(connection, runs.c.job_id == job_id)
+        if not found:
+            raise NotFound("job", job_id)
+        return found
+
+    def of_runs(self, run_ids: Sequence[str]) -> list[RunRecord]:
+        """These runs, in this order.
+
+        Raises:
+            InvalidRequest: none is named, or one twice.
+            NotFound: there is no such run.
+        """
+        if not run_ids or len(set(run_ids)) < len(run_ids):
+            raise InvalidRequest.at("runs", "name runs by their ids, each once")
+        with self._database.read() as connection:
+            found = {record.id: record for record in _records(connection, runs.c.id.in_(run_ids))}
+        for id in run_ids:
+            if id not in found:
+                raise NotFound("run", id)
+        return [found[id] for id in run_ids]
+
+    def history(self) -> History:
+        """What predictions go by."""
+        succeeded = (runs.c.state == State.SUCCEEDED, runs.c.work.is_not(None), runs.c.device.is_not(None))
+        latest = select(runs.c.device, runs.c.engine).where(*succeeded).order_by(runs.c.finished_at.desc()).limit(1)
+        with self._database.read() as connection:
+            device, engine = connection.execute(latest).one_or_none() or (None, None)
+            cell = runs.c.spec["model"]["cell"]["kind"].as_string()
+            query = select(cell, runs.c.work, runs.c.metrics["seconds"].as_float()).where(
+                *succeeded, runs.c.device == device, runs.c.engine.is_not_distinct_from(engine)
+            )
+            rows = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(PAST_RUNS)).all()
+        return History(device, [Past(kind, Work(**work), seconds) for kind, work, seconds in rows if seconds])
+
+
+_NAMES = (
+    "id", "job_id", "index", "state", "corpus_id", "parameters", "total_steps", "step", "epoch", "device",
+    "predicted_seconds",
+)  # fmt: skip
+_EVALUATION = [metrics.c[name] for name in Evaluation._fields]
+
+
+def _records(connection: Connection, which: ColumnElement[bool]) -> list[RunRecord]:
+    columns = [runs.c[name] for name in (*_NAMES, "spec", "metrics", "sample", "error")]
+    query = (
+        select(*columns, corpora.c.sha256, corpora.c.name.label("corpus"))
+        .join(corpora, corpora.c.id == runs.c.corpus_id)
+        .join(jobs, jobs.c.id == runs.c.job_id)
+        .where(which)
+        .order_by(jobs.c.created_at, runs.c.job_id, runs.c.index)
+    )
+    rows = connection.execute(query).mappings().all()
+    evaluations = _evaluations(connection, which)
+    return [_record(row, evaluations.get(row["id"], ())) for row in rows]
+
+
+def _evaluations(connection: Connection, which: ColumnElement[bool]) -> Mapping[str, Sequence[Evaluation]]:
+    """Run -> its evaluations in the order of their steps."""
+    total = connection.scalar(select(func.sum(runs.c.epoch)).where(which)) or 0
+    every = -(-int(total) // MOST_EVALUATIONS) or 1
+    query = select(metrics.c.run_id, *_EVALUATION).join(runs, runs.c.id == metrics.c.run_id).where(which)
+    if every > 1:
+        query = query.where(or_(metrics.c.epoch % every == 0, metrics.c.epoch == runs.c.epoch))
+    found: defaultdict[str, list[Evaluation]] = defaultdict(list)
+    for run_id, *values in connection.execute(query.order_by(metrics.c.run_id, metrics.c.step)):
+        found[run_id].append(Evaluation(*values))
+    return found
+
+
+def _record(row: RowMapping, evaluations: Sequence[Evaluation]) -> RunRecord:
+    measured = row["metrics"] or {}
+    return RunRecord(
+        **{name: row[name] for name in _NAMES},
+        spec=RunSpec.model_validate(row["spec"]),
+        corpus=row["corpus"],
+        corpus_sha256=row["sha256"],
+        seconds=measured.get("seconds"),
+        tokens_per_second=measured.get("tokens_per_second"),
+        error=row["error"],
+        sample=row["sample"]["prefix"] + row["sample"]["text"] if row["sample"] else None,
+        evaluations=evaluations,
+    )

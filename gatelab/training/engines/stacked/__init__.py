@@ -1,0 +1,1 @@
+"""Models of one shape as one computation: their parameters, readings and optimizers, stacked."""

@@ -1,0 +1,85 @@
+"""The language model of every member at once: `LanguageModel.forward`, its loss and its gradients, on stacks."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gatelab.scan.triton import equations, gather, linear, scan, totals
+from gatelab.specs.model import ModelSpec
+from gatelab.text.windows import IGNORED
+from gatelab.training.engines.stacked.parameters import Stacks
+
+RECURRENT = ("weight_hidden", "weight_gates", "weight_candidate")
+"""The recurrent matrices that a cell may have, in the order of its blocks."""
+
+
+class StackedModel:
+    """Reads and differentiates. Its functions take what `Group.arguments` gives and change nothing."""
+
+    def __init__(self, spec: ModelSpec, stacks: Stacks) -> None:
+        self._spec, self._stacks = spec, stacks
+        self._cell = equations(spec.cell)
+
+    def read(
+        self, index: Tensor, tokens: Tensor, ids: Tensor, targets: Tensor, state: Tensor, *masks: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The members' losses (members,), summed over their scored targets in nats, and their last state."""
+        with torch.no_grad():
+            losses, last = self._losses(self._parameters(index), ids, targets, state, masks)
+        return totals(losses), last
+
+    def differentiate(
+        self, index: Tensor, tokens: Tensor, ids: Tensor, targets: Tensor, state: Tensor, *masks: Tensor
+    ) -> tuple[Tensor, ...]:
+        """As `read`, and the gradient of each member's mean loss in every parameter, (members, *shape)."""
+        with torch.enable_grad():
+            parameters = {name: p.detach().requires_grad_() for name, p in self._parameters(index).items()}
+            losses, last = self._losses(parameters, ids, targets, state, masks)
+        weights = (1 / tokens)[:, None].expand_as(losses)
+        gradients = torch.autograd.grad(losses, list(parameters.values()), weights)
+        return totals(losses.detach()), last.detach(), *gradients
+
+    def _parameters(self, index: Tensor) -> dict[str, Tensor]:
+        return {name: self._stacks.take(stack, index) for name, stack in self._stacks.parameters.items()}
+
+    def _losses(
+        self, parameters: dict[str, Tensor], ids: Tensor, targets: Tensor, state: Tensor, masks: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """The cross entropy of every target, (members, steps * batch), and the last state."""
+        x: Tensor | None = None
+        last = []
+        for layer in range(self._spec.layers):
+            x, after = self._layer(parameters, layer, x, ids, state[layer])
+            last.append(after)
+            if masks:
+                x = x * masks[layer]
+        assert x is not None, "a model has a layer"
+        logits = linear(x.flatten(1, 2), parameters["weight_head"], parameters["bias_head"])
+        losses = functional.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
+        )
+        return losses.view(len(ids), -1), torch.stack(last)
+
+    def _layer(
+        self, parameters: dict[str, Tensor], layer: int, x: Tensor | None, ids: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The outputs and last state of a layer that reads x, the first one the ids."""
+        own = {name.removeprefix(f"cells.{layer}."): p for name, p in parameters.items()}
+        weight, bias = own["weight_input"], own["bias"]
+        recurrent = torch.cat([own[name] for name in RECURRENT if name in own], dim=2)
+        if x is not None:
+            u, picked = linear(x.flatten(1, 2), weight, bias).view(*x.shape[:3], -1), None
+        else:
+            u, picked = self._input(parameters.get("embedding"), weight, bias, ids)
+        return scan(self._cell, u, picked, recurrent, own.get("bias_candidate"), state)
+
+    def _input(
+        self, embedding: Tensor | None, weight: Tensor, bias: Tensor, ids: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """The input's side of the first layer: a table of it with the ids that pick its rows, or itself alone."""
+        if embedding is None:
+            return weight + bias[:, None], ids
+        if embedding.shape[1] <= ids[0].numel():
+            return linear(embedding, weight, bias), ids
+        rows = gather(embedding, ids.flatten(1))
+        return linear(rows, weight, bias).view(*ids.shape, -1), None

@@ -1,0 +1,139 @@
+"""The optimizers of a pack: torch.optim's formulas on stacks, every member with its own values.
+
+Names and meaning of what is remembered are those of torch.optim, so that any engine takes it over.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gatelab.scan.triton import totals
+from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, SgdSpec, TrainingSpec
+from gatelab.training.engines.stacked.parameters import Stacks
+
+CLIP_EPSILON = 1e-6
+"""As in torch.nn.utils.clip_grad_norm_."""
+
+
+Memory = Mapping[str, Tensor]
+Values = Mapping[str, Tensor]
+
+
+class StackedOptimizers:
+    """Clips and updates the members of a pack."""
+
+    def __init__(self, trainings: Sequence[TrainingSpec], stacks: Stacks) -> None:
+        self._trainings, self._stacks = trainings, stacks
+        self._steps = [0] * len(trainings)
+        kept = {what for training in trainings for what in remembered(training.optimizer)}
+        self._memory = {
+            name: {what: torch.zeros_like(stack) for what in kept} for name, stack in stacks.parameters.items()
+        }
+
+    def update(self, members: Sequence[int]) -> None:
+        """Clip the gradients kept for these members and take one step of their optimizers."""
+        for kinds, step in ((SgdSpec, sgd), ((AdamSpec, AdamWSpec), adam)):
+            of_kind = sorted(m for m in members if isinstance(self._trainings[m].optimizer, kinds))
+            if of_kind:
+                self._update(of_kind, step)
+
+    @torch.no_grad()
+    def _update(self, members: list[int], step: "Step") -> None:
+        stacks, index = self._stacks, self._stacks.index(members)
+        for member in members:
+            self._steps[member] += 1
+        values = self._values(members)
+        gradients = {name: stacks.take(stack, index) for name, stack in stacks.gradients.items()}
+        factor = clipping(gradients.values(), values["clip_norm"])
+        for name, gradient in gradients.items():
+            shape = (-1, *[1] * (gradient.dim() - 1))
+            parameter = stacks.take(stacks.parameters[name], index)
+            memory = {what: stacks.take(stack, index) for what, stack in self._memory[name].items()}
+            step(parameter, gradient * factor.view(shape), memory, {n: v.view(shape) for n, v in values.items()})
+            stacks.put(stacks.parameters[name], index, parameter)
+            for what, stack in self._memory[name].items():
+                stacks.put(stack, index, memory[what])
+
+    def _values(self, members: Sequence[int]) -> dict[str, Tensor]:
+        """What the formulas need of each member, name -> (members,)."""
+        rows = [_values(self._trainings[m], self._steps[m]) for m in members]
+        columns = torch.tensor([list(row.values()) for row in rows], dtype=torch.float64).T
+        return dict(zip(rows[0], columns.to(self._stacks.device, self._stacks.dtype), strict=True))
+
+    def state(self, member: int) -> dict[str, Tensor]:
+        """What the member's optimizer remembers, in tensors of their own on the CPU."""
+        optimizer, state = self._trainings[member].optimizer, dict[str, Tensor]()
+        if self._steps[member] == 0:
+            return state
+        for number, memory in enumerate(self._memory.values()):
+            if not isinstance(optimizer, SgdSpec):
+                state[f"{number}.step"] = torch.tensor(float(self._steps[member]))
+            for what in remembered(optimizer):
+                state[f"{number}.{what}"] = memory[what][member].cpu().clone()
+        return state
+
+    def restore(self, member: int, state: Mapping[str, Tensor]) -> None:
+        """Give the member's optimizer what `state` of any engine took."""
+        # SGD does not count its steps; all it must know is whether there were any.
+        self._steps[member] = int(state.get("0.step", len(state)))
+        for number, memory in enumerate(self._memory.values()):
+            for what in remembered(self._trainings[member].optimizer):
+                memory[what][member] = state.get(f"{number}.{what}", torch.tensor(0.0))
+
+
+Step = Callable[[Tensor, Tensor, Memory, Values], None]
+"""Update a parameter (members, *shape) in place by its gradient, and what is remembered of it."""
+
+
+def remembered(optimizer: OptimizerSpec) -> tuple[str, ...]:
+    """The names of the tensors that an optimizer keeps for every parameter."""
+    if isinstance(optimizer, SgdSpec):
+        return ("momentum_buffer",) if optimizer.momentum else ()
+    return "exp_avg", "exp_avg_sq"
+
+
+def clipping(gradients: Iterable[Tensor], bound: Tensor) -> Tensor:
+    """What to multiply each member's gradients by so that their norm is at most `bound` (members,)."""
+    norm = totals(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1).square()).sqrt()
+    return torch.where(bound.isinf(), 1.0, (bound / (norm + CLIP_EPSILON)).clamp(max=1.0))
+
+
+def sgd(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
+    """As torch.optim.SGD without dampening; a momentum of 0 forgets."""
+    gradient = gradient + values["weight_decay"] * parameter
+    if "momentum_buffer" in memory:
+        gradient = memory["momentum_buffer"].mul_(values["momentum"]).add_(gradient)
+    parameter.sub_(values["lr"] * gradient)
+
+
+def adam(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
+    """As torch.optim.Adam and AdamW (Loshchilov & Hutter 2019, algorithm 2); with a decay of 0 they are the same."""
+    average, square = memory["exp_avg"], memory["exp_avg_sq"]
+    average.lerp_(gradient, values["one_minus_beta1"])
+    square.mul_(values["beta2"]).add_(values["one_minus_beta2"] * gradient * gradient)
+    parameter.mul_(values["keep"])
+    parameter.sub_(values["step_size"] * average / (square.sqrt() / values["root_of_correction"] + values["eps"]))
+
+
+def _values(training: TrainingSpec, step: int) -> dict[str, float]:
+    """The numbers in the formulas of one member at its step `step`, the first being 1."""
+    clip_norm = math.inf if training.clip_norm is None else training.clip_norm
+    match training.optimizer:
+        case SgdSpec(lr=lr, momentum=momentum, weight_decay=decay):
+            return {"clip_norm": clip_norm, "lr": lr, "momentum": momentum, "weight_decay": decay}
+        case AdamSpec(lr=lr, betas=(beta1, beta2), eps=eps):
+            decay = 0.0
+        case AdamWSpec(lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=decay):
+            pass
+    return {
+        "clip_norm": clip_norm,
+        "one_minus_beta1": 1 - beta1,
+        "beta2": beta2,
+        "one_minus_beta2": 1 - beta2,
+        "eps": eps,
+        "keep": 1 - lr * decay,
+        "step_size": lr / (1 - beta1**step),
+        "root_of_correction": math.sqrt(1 - beta2**step),
+    }

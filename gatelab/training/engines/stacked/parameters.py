@@ -1,0 +1,56 @@
+"""The parameters of a pack, one tensor a name with the members in front."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gatelab.model import LanguageModel
+
+
+class Stacks:
+    """Parameters and gradients of all members. The models' own parameters become views of them.
+
+    Attributes:
+        parameters: name -> (members, *shape), in the order of the model's parameters.
+        gradients: likewise; what `keep` was given last.
+
+    Raises:
+        ValueError: the models differ in shape.
+    """
+
+    def __init__(self, models: Sequence[LanguageModel], device: torch.device) -> None:
+        if len({(m.spec.model_copy(update={"init": "default"}), m.vocabulary) for m in models}) > 1:
+            raise ValueError("the models of a pack must have the same spec, but for their init, and vocabulary")
+        self.members = len(models)
+        self.device = device
+        of_each = [dict(model.named_parameters()) for model in models]
+        self.parameters = {
+            name: torch.stack([parameters[name].detach() for parameters in of_each]).to(device) for name in of_each[0]
+        }
+        self.gradients = {name: torch.zeros_like(stack) for name, stack in self.parameters.items()}
+        for member, parameters in enumerate(of_each):
+            for name, parameter in parameters.items():
+                parameter.data = self.parameters[name][member]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(iter(self.parameters.values())).dtype
+
+    def keep(self, members: Tensor, gradients: Sequence[Tensor]) -> None:
+        """Keep the gradients of some members, in the order of the parameters."""
+        for stack, gradient in zip(self.gradients.values(), gradients, strict=True):
+            stack.index_copy_(0, members, gradient)
+
+    def index(self, members: Sequence[int]) -> Tensor:
+        """Some members, in ascending order, as `take` wants them."""
+        return torch.tensor(members, device=self.device)
+
+    def take(self, stack: Tensor, members: Tensor) -> Tensor:
+        """What belongs to some members, in ascending order. All of them get the stack itself, not a copy."""
+        return stack if len(members) == self.members else stack.index_select(0, members)
+
+    def put(self, stack: Tensor, members: Tensor, value: Tensor) -> None:
+        """Write back what `take` gave and was changed since."""
+        if value is not stack:
+            stack.index_copy_(0, members, value)

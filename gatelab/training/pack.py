@@ -1,0 +1,109 @@
+"""Packs: runs of equal shape, trained in lock-step by one engine. A lone run is a pack of one."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from gatelab.errors import Diverged
+from gatelab.training.engines import Wanted, build_engine
+from gatelab.training.events import Event
+from gatelab.training.trainer import Trainer
+
+News = list[tuple[str, Event | Exception]]
+"""What happened in a round, each with the name of its member. An exception is why that member failed."""
+
+
+class Pack:
+    """Trains its members round by round: each takes its next step or, at the end of an epoch, is evaluated.
+
+    What a member computes does not depend on who is beside it, and what goes wrong with it ends it alone. Of the time
+    that a call of the engine takes, every member that takes part counts an equal share as its own.
+
+    Args:
+        trainers: the members by name, all of one shape (`gatelab.specs.shape_key`).
+        device: where to train them.
+        engine: what computes it.
+
+    Attributes:
+        members: those that go on. Who has ended or failed is no member any more.
+
+    Raises:
+        InvalidInput: the engine is not there.
+    """
+
+    def __init__(self, trainers: Mapping[str, Trainer], device: torch.device, engine: Wanted = "auto") -> None:
+        self.members = dict(trainers)
+        self._engine = build_engine([trainer.member for trainer in trainers.values()], device, engine)
+        for index, trainer in enumerate(trainers.values()):
+            trainer.join(self._engine, index)
+
+    def __iter__(self) -> Iterator[News]:
+        """The start, then the rounds until no member is left."""
+        yield self.start()
+        while self.members:
+            yield self.round()
+
+    def leave(self, name: str) -> None:
+        """The others go on without this member."""
+        self.members.pop(name, None)
+
+    def start(self) -> News:
+        """A `Started` for every member. Who has nothing left to do leaves."""
+        news: News = [(name, trainer.started()) for name, trainer in self.members.items()]
+        self.members = {name: trainer for name, trainer in self.members.items() if not trainer.ended}
+        return news
+
+    def round(self) -> News:
+        """Take every member one event further.
+
+        The checkpoints of these events are valid until the next round. A `Diverged` of an evaluation comes after it.
+        """
+        stepping: dict[str, Trainer] = {}
+        evaluating: dict[str, Trainer] = {}
+        for name, trainer in self.members.items():
+            (evaluating if trainer.at_end_of_epoch else stepping)[name] = trainer
+        return [*(self._step(stepping) if stepping else ()), *(self._evaluate(evaluating) if evaluating else ())]
+
+    def _step(self, trainers: dict[str, Trainer]) -> News:
+        begun = time.perf_counter()
+        reads = self._engine.differentiate({trainer.index: trainer.reading() for trainer in trainers.values()})
+        news: News = []
+        for name, trainer in trainers.items():
+            try:
+                trainer.check(reads[trainer.index])
+            except Diverged as error:
+                news.append((name, error))
+                self.leave(name)
+        sound = [(name, trainer) for name, trainer in trainers.items() if name in self.members]
+        self._engine.update([trainer.index for _, trainer in sound])
+        share = (time.perf_counter() - begun) / len(trainers)
+        news += [(name, trainer.stepped(reads[trainer.index], share)) for name, trainer in sound]
+        return news
+
+    def _evaluate(self, trainers: dict[str, Trainer]) -> News:
+        begun = time.perf_counter()
+        losses = self._losses(list(trainers.values()))
+        share = (time.perf_counter() - begun) / len(trainers)
+        news: News = []
+        for name, trainer in trainers.items():
+            try:
+                evaluated = trainer.evaluated(losses[trainer.index], share)
+                news.append((name, evaluated))
+                trainer.check_evaluation(evaluated)
+            except Exception as error:  # a sample is generated for each alone: whatever goes wrong is its own fault
+                news.append((name, error))
+                self.leave(name)
+            if trainer.ended:
+                self.leave(name)
+        return news
+
+    def _losses(self, trainers: list[Trainer]) -> dict[int, list[float]]:
+        """The mean losses of members on what they are evaluated on now, text by text."""
+        texts = {trainer.index: trainer.texts() for trainer in trainers}
+        losses: dict[int, list[float]] = {index: [] for index in texts}
+        for number in range(max(map(len, texts.values()))):
+            having = {index: of_member[number] for index, of_member in texts.items() if number < len(of_member)}
+            for index, loss in self._engine.evaluate(having).items():
+                losses[index].append(loss)
+        return losses

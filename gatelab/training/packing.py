@@ -1,0 +1,69 @@
+"""When it pays to train runs together, and how many."""
+
+import math
+
+import torch
+
+from gatelab.model import LanguageModel
+from gatelab.specs.job import RunSpec
+from gatelab.text.windows import EVALUATION_TOKENS
+from gatelab.training.engines import EngineName
+
+FLOPS_PER_THREAD = 100e6
+"""Floating-point operations that a call must hold for each thread. A core does so many in about 2 ms; what a call costs
+beside them, in Python and in waking threads, is then a few percent, and every thread has something to do."""
+
+MEMORY_SHARE = 0.5
+"""How much of a GPU's free memory a pack may take, as far as it can be foreseen."""
+
+_FLOAT = 4
+_COPIES = 4
+"""Of each weight: itself, its gradient, and two moments of the optimizer."""
+_VECTORS = 12
+"""Of hidden size, kept for each token and layer until the backward pass: gates, states, and what leads to them."""
+_LOGITS = 3
+"""Of vocabulary size, for each token: logits, probabilities, and their gradient."""
+
+
+def pack_size(spec: RunSpec, vocabulary: int, engine: EngineName, *, threads: int, memory: int) -> int:
+    """How many runs of this shape to train together, at least 1.
+
+    PyTorch trains the members of a pack one after the other, so nothing is gained by one. On a CPU a pack pays where
+    a step is too small to keep the threads at work: as many runs as one call needs to hold `FLOPS_PER_THREAD`. Beyond
+    that, runs one after the other are as fast and come to their ends sooner. A GPU is seldom full, so its memory is
+    the bound.
+
+    Args:
+        vocabulary: number of token ids.
+        threads: of the CPU.
+        memory: free bytes on the GPU; no matter elsewhere.
+    """
+    match engine:
+        case "native":
+            return max(1, math.ceil(threads * FLOPS_PER_THREAD / flops(spec, vocabulary)))
+        case "triton":
+            return max(1, int(MEMORY_SHARE * memory / _bytes(spec, vocabulary)))
+        case "torch":
+            return 1
+
+
+def flops(spec: RunSpec, vocabulary: int) -> int:
+    """Floating-point operations of a training step, about: two for each weight and token forward, four backward."""
+    return 6 * _batch_tokens(spec) * _parameters(spec, vocabulary)
+
+
+def _bytes(spec: RunSpec, vocabulary: int) -> int:
+    """Memory that one member needs, about; an evaluation keeps less of a token, but may read more at once."""
+    tokens = max(_batch_tokens(spec), EVALUATION_TOKENS)
+    of_a_token = _VECTORS * spec.model.layers * spec.model.cell.hidden + _LOGITS * vocabulary
+    return _FLOAT * (_COPIES * _parameters(spec, vocabulary) + tokens * of_a_token)
+
+
+def _batch_tokens(spec: RunSpec) -> int:
+    training = spec.training
+    return training.num_steps * min(training.batch_size, training.windows.train or training.batch_size)
+
+
+def _parameters(spec: RunSpec, vocabulary: int) -> int:
+    with torch.device("meta"):  # counts, without the memory
+        return LanguageModel(spec.model, vocabulary).parameter_count()

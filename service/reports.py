@@ -1,0 +1,25 @@
+"""Reports as answers, in the format that was asked for."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from gatelab.reports import FORMATS, Format, Report
+
+AskedFormat = Annotated[Format, Query(description="json has everything; csv has one line a variant")]
+
+REPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": Report,
+        "description": "The report",
+        "content": {media.partition(";")[0]: {"schema": {"type": "string"}} for media, _ in FORMATS.values()},
+    }
+}
+"""What the OpenAPI schema says of a report."""
+REPORT_RESPONSES[200]["content"].pop("application/json")
+
+
+def answer(report: Report, format: Format) -> Response:
+    """The report in this format."""
+    media_type, write = FORMATS[format]
+    return Response(write(report), media_type=media_type)

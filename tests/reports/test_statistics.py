@@ -1,0 +1,84 @@
+"""Statistics against textbook numbers, and against scipy's own functions on random input."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gatelab.reports.statistics import holm, mean_interval, paired_tests
+
+SLEEP = ([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+"""Hours of sleep gained with two drugs by ten patients: the example of Student's own paper (1908)."""
+
+
+def test_students_sleep_data() -> None:
+    """t = -4.0621 on 9 degrees of freedom, p = 0.002833, as in R's `t.test(extra ~ group, sleep, paired = TRUE)`."""
+    differences = np.subtract(*SLEEP)
+    width, p = paired_tests(differences[None])
+    assert differences.mean() == pytest.approx(-1.58)
+    assert p[0] == pytest.approx(0.002833, abs=5e-7)
+    assert (-1.58 - width[0], -1.58 + width[0]) == pytest.approx((-2.4598858, -0.7001142), abs=1e-6)
+
+
+def test_an_interval_by_hand() -> None:
+    """The mean of 1, 2, 3 is 2, their standard error 1/sqrt(3), and t(0.975, 2) = 4.302653."""
+    interval = mean_interval([1, 2, 3])
+    assert interval is not None
+    assert (interval.mean, interval.n) == (2, 3)
+    assert interval.low == pytest.approx(2 - 4.302653 / math.sqrt(3), abs=1e-6)
+    assert interval.high == pytest.approx(2 + 4.302653 / math.sqrt(3), abs=1e-6)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 5, 20])
+def test_they_are_scipys(samples: int, random: np.random.Generator) -> None:
+    first, second = random.normal(size=(2, 50, samples)) * 10 ** random.uniform(-6, 6)
+    width, p = paired_tests(first - second)
+    expected = stats.ttest_rel(first, second, axis=1)
+    np.testing.assert_allclose(p, expected.pvalue, rtol=1e-9)
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose(width, (interval.high - interval.low) / 2, rtol=1e-9)
+    found = mean_interval(first[0].tolist())
+    assert found is not None
+    low, high = stats.t.interval(0.95, samples - 1, loc=first[0].mean(), scale=stats.sem(first[0]))
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9)
+
+
+def test_equal_samples_do_not_differ_and_constant_differences_are_certain() -> None:
+    width, p = paired_tests(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [-2.0, -2.0, -2.0]]))
+    assert p.tolist() == [1, 0, 0]
+    assert width.tolist() == [0, 0, 0]
+
+
+def test_a_single_value_has_no_interval_and_none_has_no_mean() -> None:
+    single = mean_interval([3.5])
+    assert single is not None
+    assert (single.mean, single.low, single.high, single.n) == (3.5, None, None, 1)
+    assert mean_interval([]) is None
+
+
+def test_what_overflows_has_no_interval() -> None:
+    huge = mean_interval([1e200, 3e200])
+    assert huge is not None
+    assert (huge.mean, huge.low, huge.high) == (2e200, None, None)
+    assert mean_interval([1e308, 1.7e308]) is None
+
+
+def test_holms_method_by_hand() -> None:
+    """Sorted 0.01, 0.02, 0.03, 0.04: times 4, 3, 2, 1, and never less than the one before."""
+    assert holm(np.array([0.03, 0.01, 0.04, 0.02])).tolist() == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm(np.array([0.5, 0.9])).tolist() == [1, 1]
+    assert holm(np.array([0.2])).tolist() == [0.2]
+    assert holm(np.array([])).tolist() == []
+
+
+def test_holms_method_rejects_step_by_step(random: np.random.Generator) -> None:
+    """As Holm writes it: from the smallest, reject while p <= level / (how many are left)."""
+    for _ in range(100):
+        p = random.uniform(0, 0.05, size=8)
+        level, rejected = 0.05, set()
+        for step, index in enumerate(np.argsort(p)):
+            if p[index] > level / (8 - step):
+                break
+            rejected.add(int(index))
+        assert {index for index, adjusted in enumerate(holm(p)) if adjusted <= level} == rejected

@@ -1,0 +1,214 @@
+"""The Triton scan equals the reference, for every cell, in both forms. Without a GPU its kernels are interpreted."""
+
+import copy
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gatelab.cells import Cell, Gru, build
+from gatelab.scan import scan
+from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from tests import servers
+from tests.contracts.weights import hidden_weight
+from tests.randomized import CELLS, assert_close, cell_name, randomize, tensor
+
+if sys.platform != "linux":
+    pytest.skip(servers.ONLY_LINUX, allow_module_level=True)
+
+from gatelab.scan import triton
+from gatelab.scan.triton import products
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+FORMS: tuple[triton.Form, ...] = ("persistent", "stepwise")
+INPUTS = 5
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Cells of one shape, ids to read (members, steps, batch) and a state to begin from."""
+
+    spec: CellSpec
+    cells: list[Cell]
+    ids: Tensor
+    state: Tensor
+
+    def alone(self, member: int) -> "Pack":
+        one = slice(member, member + 1)
+        return Pack(self.spec, self.cells[one], self.ids[one], self.state[:, one].detach().requires_grad_())
+
+    def single(self) -> "Pack":
+        """The same in single precision."""
+        cells = [copy.deepcopy(cell).float() for cell in self.cells]
+        return Pack(self.spec, cells, self.ids, self.state.detach().float().requires_grad_())
+
+    @property
+    def variables(self) -> list[Tensor]:
+        return [self.state, *(parameter for cell in self.cells for parameter in cell.parameters())]
+
+
+def random_pack(
+    spec: CellSpec, random: np.random.Generator, members: int = 2, steps: int = 3, batch: int = 5, hidden: int = 7
+) -> Pack:
+    spec = spec.model_copy(update={"hidden": hidden})
+    cells = [build(spec, INPUTS) for _ in range(members)]
+    for cell in cells:
+        randomize(cell, random)
+        cell.to(DEVICE)
+        for name, parameter in cell.named_parameters():
+            if name.startswith("weight_") and name != "weight_input":
+                parameter.data /= hidden**0.5
+    ids = torch.from_numpy(random.integers(0, INPUTS, size=(members, steps, batch))).to(DEVICE)
+    state = tensor(random, cells[0].tensors_in_state, members, batch, hidden).to(DEVICE)
+    return Pack(spec, cells, ids, state.requires_grad_())
+
+
+def by_reference(pack: Pack) -> tuple[Tensor, Tensor]:
+    """Outputs (members, steps, batch, hidden) and last state (tensors, members, batch, hidden)."""
+    results = [
+        scan(cell, ids, tuple(state))
+        for cell, ids, state in zip(pack.cells, pack.ids, pack.state.unbind(1), strict=True)
+    ]
+    return torch.stack([outputs for outputs, _ in results]), torch.stack([torch.stack(s) for _, s in results], dim=1)
+
+
+def by_triton(pack: Pack, form: triton.Form, gathered: bool) -> tuple[Tensor, Tensor]:
+    if gathered:
+        u, ids = torch.stack([cell.weight_input + cell.bias for cell in pack.cells]), pack.ids
+    else:
+        u, ids = torch.stack([cell.project(x) for cell, x in zip(pack.cells, pack.ids, strict=True)]), None
+    weight = torch.stack([hidden_weight(cell) for cell in pack.cells])
+    second: list[Tensor] = [c.bias_candidate for c in pack.cells if isinstance(c, Gru) and c.bias_candidate is not None]
+    bias = torch.stack(second) if second else None
+    return triton.scan(triton.equations(pack.spec), u, ids, weight, bias, pack.state, form)
+
+
+def slopes(results: tuple[Tensor, Tensor], factors: list[Tensor], pack: Pack) -> tuple[Tensor, ...]:
+    """The gradients of a weighted sum of all results."""
+    total = torch.stack([(result * factor).sum() for result, factor in zip(results, factors, strict=True)]).sum()
+    return torch.autograd.grad(total, pack.variables)
+
+
+def check(pack: Pack, form: triton.Form, gathered: bool, random: np.random.Generator) -> None:
+    expected, found = by_reference(pack), by_triton(pack, form, gathered)
+    factors = [tensor(random, *result.shape).to(DEVICE) for result in expected]
+    assert_close(found, expected)
+    assert_close(slopes(found, factors, pack), slopes(expected, factors, pack))
+
+
+# -- The reference ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("spec", CELLS, ids=cell_name)
+def test_every_cell_has_the_values_and_gradients_of_the_reference(
+    spec: CellSpec, form: triton.Form, random: np.random.Generator
+) -> None:
+    gathered, members = (True, 2) if form == "persistent" else (False, 1)
+    check(random_pack(spec, random, members, steps=2), form, gathered, random)
+
+
+SIZES = [
+    pytest.param(GruSpec(kind="gru"), "persistent", 1, 1, 1, id="before-1-1-1"),
+    pytest.param(GruSpec(kind="gru"), "stepwise", 1, 18, 33, id="before-1-18-33"),
+    pytest.param(LstmSpec(kind="lstm"), "persistent", 2, 17, 33, id="lstm-2-17-33"),
+    pytest.param(GruSpec(kind="gru", reset="after"), "stepwise", 2, 1, 35, id="after-2-1-35"),
+]
+
+
+@pytest.mark.parametrize(("spec", "form", "steps", "batch", "hidden"), SIZES)
+def test_sizes_need_not_fit_the_tiles(
+    spec: CellSpec, form: triton.Form, steps: int, batch: int, hidden: int, random: np.random.Generator
+) -> None:
+    check(random_pack(spec, random, 1, steps, batch, hidden), form, form == "stepwise", random)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_single_precision_is_within_a_hundred_thousandth(form: triton.Form, random: np.random.Generator) -> None:
+    exact = random_pack(GruSpec(kind="gru"), random, members=1, batch=6, hidden=17)
+    expected = by_reference(exact)
+    factors = [tensor(random, *result.shape).to(DEVICE) for result in expected]
+    of_exact = slopes(expected, factors, exact)
+    single = exact.single()
+    found = by_triton(single, form, gathered=True)
+    of_single = slopes(found, [factor.float() for factor in factors], single)
+    for mine, theirs in zip((*found, *of_single), (*expected, *of_exact), strict=True):
+        assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+def test_no_steps_keep_the_state(random: np.random.Generator) -> None:
+    pack = random_pack(LstmSpec(kind="lstm"), random, steps=0)
+    for form in FORMS:
+        outputs, last = by_triton(pack, form, gathered=True)
+        assert outputs.shape == (2, 0, 5, 7)
+        assert torch.equal(last, pack.state)
+
+
+# -- Members ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_member_has_the_same_bits_alone(form: triton.Form, random: np.random.Generator) -> None:
+    pack = random_pack(GruSpec(kind="gru"), random, members=2, steps=2).single()
+    together = by_triton(pack, form, gathered=True)
+    factors = [tensor(random, *result.shape).to(DEVICE).float() for result in together]
+    of_pack = dict(zip(map(id, pack.variables), slopes(by_triton(pack, form, True), factors, pack), strict=True))
+    for member in range(2):
+        one = pack.alone(member)
+        alone = by_triton(one, form, gathered=True)
+        assert torch.equal(alone[0], together[0][[member]])
+        assert torch.equal(alone[1], together[1][:, [member]])
+        mine = [factors[0][[member]], factors[1][:, [member]]]
+        of_state, *of_parameters = slopes(alone, mine, one)
+        assert torch.equal(of_state, of_pack[id(pack.state)][:, [member]])
+        parameters = list(pack.cells[member].parameters())
+        assert all(torch.equal(g, of_pack[id(p)]) for g, p in zip(of_parameters, parameters, strict=True))
+
+
+# -- Elementwise --------------------------------------------------------------------------------------------------
+
+
+def activated(activation: str, values: Tensor) -> Tensor:
+    """One step of an RNN without a recurrent weight."""
+    rnn = triton.equations(RnnSpec.model_validate({"kind": "rnn", "activation": activation}))
+    weight, state = values.new_zeros(1, len(values), len(values)), values.new_zeros(1, 1, 1, len(values))
+    outputs, _ = triton.scan(rnn, values[None, None, None], None, weight, None, state)
+    return outputs.flatten()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 5e-7)], ids=str)
+def test_tanh_is_exact_to_the_last_bits_also_near_zero(dtype: torch.dtype, tolerance: float) -> None:
+    sizes = torch.logspace(-9, 3, 61, dtype=dtype, device=DEVICE)
+    values = torch.cat([-sizes, sizes, sizes.new_tensor([0.0, 0.624999, 0.625, 0.625001])])
+    torch.testing.assert_close(activated("tanh", values), values.tanh(), rtol=tolerance, atol=0)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_diverged_state_stays_diverged(activation: str) -> None:
+    assert activated(activation, torch.tensor([torch.nan, 1.0], device=DEVICE)).isnan().tolist() == [True, False]
+
+
+# -- Products and sums --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("span", [None, 50], ids=["at-once", "in-chunks"])
+def test_products_are_matrix_products(span: int | None, random: np.random.Generator) -> None:
+    a, b = tensor(random, 2, 120, 33).to(DEVICE), tensor(random, 2, 35, 120).to(DEVICE)
+    assert_close(products.matmul(a.mT, b.mT, span), a.mT @ b.mT)
+
+
+def test_rows_are_summed_by_id(random: np.random.Generator) -> None:
+    x, ids = tensor(random, 2, 70, 3).to(DEVICE), torch.from_numpy(random.integers(0, 3, size=(2, 70))).to(DEVICE)
+    expected = torch.zeros(2, 5, 3, dtype=x.dtype, device=DEVICE)
+    for member in range(2):
+        expected[member].index_add_(0, ids[member], x[member])
+    assert_close(products.segment_sums(x, ids, segments=5), expected)
+
+
+@pytest.mark.parametrize("numbers", [1, 31, 1000])
+def test_totals_are_sums(numbers: int, random: np.random.Generator) -> None:
+    x = tensor(random, 3, numbers).to(DEVICE)
+    assert_close(triton.totals(x), x.sum(1))

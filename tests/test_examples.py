@@ -1,0 +1,67 @@
+"""Every example is a job that can be asked for, of as many runs as its page says."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from client import specfile
+from gatelab.costs import parameters
+from gatelab.specs import JobSpec, Limits, ModelSpec
+from gatelab.sweeps import expand
+from gatelab.text.windows import check_length
+
+FOLDER = Path(__file__).parent.parent / "examples"
+
+RUNS = {
+    "gate-ablation": 6 * 5,
+    "gate-ablation-rates": 6 * 5 * 5,
+    "gru-grid": 5 * 5 * 4,
+    "gru-scratch": 5,
+    "rnn-vs-gru": 3 * 2 * 5,
+    "rnn-vs-gru-equal-parameters": 3 * 2 * 5,
+}
+BOOK_TOKENS, VOCABULARY = 173_428, 29
+"""Of The Time Machine as `letters`: 26 letters, the space, <unk> and <bos>."""
+
+
+def load(name: str) -> JobSpec:
+    return specfile.load(FOLDER / f"{name}.yaml")
+
+
+def test_these_are_all() -> None:
+    assert {file.stem for file in FOLDER.iterdir()} == set(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_example_expands_within_the_default_limits(name: str) -> None:
+    spec, limits = load(name), Limits()
+    runs = expand(spec, limits.runs_per_job)
+    assert len(runs) == RUNS[name]
+    assert spec.name == name
+    assert len({run.model_dump_json() for run in runs}) == len(runs), "no run is asked for twice"
+    for run in runs:
+        limits.check(run)
+        check_length(run, BOOK_TOKENS)
+
+
+def test_equal_parameters_are_as_near_as_hidden_units_allow() -> None:
+    """One hidden unit more or less would be farther from the GRU."""
+    models: dict[str, ModelSpec] = {
+        run.model.cell.kind: run.model for run in expand(load("rnn-vs-gru-equal-parameters"), 100)
+    }
+    target = parameters(models["gru"], VOCABULARY)
+    found = {kind: parameters(model, VOCABULARY) for kind, model in models.items()}
+    assert found == {"rnn": 6991, "gru": 6941, "lstm": 6968}, "as the example says"
+    for kind, change in itertools.product(("rnn", "lstm"), (-1, 1)):
+        cell = models[kind].cell
+        other = models[kind].model_copy(update={"cell": cell.model_copy(update={"hidden": cell.hidden + change})})
+        assert abs(parameters(other, VOCABULARY) - target) > abs(found[kind] - target)
+
+
+def test_the_ablations_differ_by_their_rates_alone() -> None:
+    book, rates = load("gate-ablation"), load("gate-ablation-rates")
+    assert rates.base() == book.base()
+    assert {run.model_dump_json() for run in expand(book, 1000)} < {
+        run.model_dump_json() for run in expand(rates, 1000)
+    }

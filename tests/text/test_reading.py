@@ -1,0 +1,24 @@
+"""What a run will read, told from numbers alone, is what it reads."""
+
+from hypothesis import given
+
+from gatelab.specs import RunSpec
+from gatelab.text import Windows, prepare
+from gatelab.text.reading import Part, reading
+from tests.randomized import examples
+from tests.text.test_windows import numbers, runs
+
+
+def part(windows: Windows) -> Part:
+    batches = list(windows)
+    return Part(sum(b.tokens for b in batches), len(batches), max(b.inputs.shape[1] for b in batches))
+
+
+@examples(400)
+@given(run=runs("default", "carried", "numbered"))
+def test_it_is_what_is_read(run: tuple[RunSpec, int]) -> None:
+    spec, tokens = run
+    data, expected = prepare(spec, numbers(tokens)), reading(spec, tokens)
+    assert part(data.train) == expected.train
+    assert part(data.validation) == expected.validation
+    assert (part(data.test) if data.test else None) == expected.test

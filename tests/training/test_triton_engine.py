@@ -1,0 +1,165 @@
+"""The Triton engine trains as the reference does. Without a GPU its kernels are interpreted."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.specs import RunSpec
+from gatelab.text import prepare
+from gatelab.text.windows import Data
+from gatelab.training.engines import Engine, Member, Reading, TorchEngine
+from gatelab.training.engines.triton_engine import TritonEngine
+from tests import servers
+from tests.training.runs import corpus, spec_of
+
+if sys.platform != "linux":
+    pytest.skip(servers.ONLY_LINUX, allow_module_level=True)
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+STEPS = 5 if DEVICE.type == "cuda" else 2  # a GPU replays the third and later calls; the interpreter is slow
+
+Fields = dict[str, Any]
+
+PACKS: dict[str, tuple[Fields, list[Fields]]] = {
+    "gru before, one-hot, sgd": (
+        {"cell": {"kind": "gru", "hidden": 7}},
+        [
+            {"optimizer": {"kind": "sgd", "lr": 0.5}, "clip_norm": None},
+            {"optimizer": {"kind": "sgd", "lr": 1.0, "momentum": 0.9, "weight_decay": 0.01}, "clip_norm": 0.1},
+        ],
+    ),
+    "two lstms, embedding, dropout, carried, adam and adamw": (
+        {"cell": {"kind": "lstm", "hidden": 5}, "layers": 2, "input": {"embedding": 4}, "dropout": 0.3},
+        [
+            {"optimizer": {"kind": "adam", "lr": 0.01}, "carry_state": True},
+            {"optimizer": {"kind": "adamw", "lr": 0.02, "weight_decay": 0.1}, "carry_state": True, "clip_norm": 0.1},
+        ],
+    ),
+    "gru after, embedding of more ids than are read, adam": (
+        {"cell": {"kind": "gru", "hidden": 3, "reset": "after"}, "input": {"embedding": 2}},
+        [{"optimizer": {"kind": "adam", "lr": 0.1, "betas": (0.5, 0.9)}, "batch_size": 2}],
+    ),
+}
+
+
+class Pack:
+    """Runs on their way in one engine, every one at its own batch."""
+
+    def __init__(self, engine: type[Engine], specs: list[RunSpec], text: str, dtype: torch.dtype) -> None:
+        self.data: list[Data] = [prepare(spec, corpus(text, 300)) for spec in specs]
+        self.members = [
+            Member(LanguageModel(spec.model, data.tokenizer.vocabulary), spec.training)
+            for spec, data in zip(specs, self.data, strict=True)
+        ]
+        for member in self.members:
+            member.model.initialize(member.training.seed)
+            member.model.to(dtype)
+        self.engine = engine(self.members, DEVICE)
+        self.states: dict[int, ModelState] = {}
+
+    def step(self, step: int, members: list[int]) -> dict[int, float]:
+        reads = self.engine.differentiate({member: self._reading(member, step) for member in members})
+        self.engine.update(members)
+        self.states |= {member: read.state for member, read in reads.items()}
+        return {member: read.loss for member, read in reads.items()}
+
+    def _reading(self, member: int, step: int) -> Reading:
+        train, training = self.data[member].train, self.members[member].training
+        # Member 1 begins with the last batch, which may be shorter.
+        number = (train.batches - 1 + step if member else step) % train.batches
+        return Reading(train, train.numbers(number), self.states.get(member) or None, Dropout(training.seed, step))
+
+    def parameters(self, member: int) -> dict[str, Tensor]:
+        return {name: p.detach().cpu() for name, p in self.members[member].model.named_parameters()}
+
+    def losses(self) -> Mapping[int, float]:
+        return self.engine.evaluate({member: data.validation for member, data in enumerate(self.data)})
+
+
+def specs_of(name: str) -> list[RunSpec]:
+    model, trainings = PACKS[name]
+    return [
+        spec_of(model, **{"num_steps": 4, "batch_size": 13, "seed": seed, **training})
+        for seed, training in enumerate(trainings)
+    ]
+
+
+def close(found: object, expected: object) -> None:
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_a_pack_trains_as_the_reference_does(name: str, time_machine: str) -> None:
+    ours, theirs = (Pack(kind, specs_of(name), time_machine, torch.float64) for kind in (TritonEngine, TorchEngine))
+    everybody = list(range(len(ours.members)))
+    for step in range(STEPS):
+        # In the second step the first member is missing.
+        present = everybody[1:] if step == 1 and len(everybody) > 1 else everybody
+        close(ours.step(step, present), theirs.step(step, present))
+    for member in everybody:
+        close(ours.parameters(member), theirs.parameters(member))
+        close(ours.engine.optimizer_state(member), theirs.engine.optimizer_state(member))
+        assert len(ours.states[member]) == len(theirs.states[member])
+        for mine, other in zip(ours.states[member], theirs.states[member], strict=True):
+            close(mine, other)
+    close(dict(ours.losses()), dict(theirs.losses()))
+
+
+def test_an_optimizer_goes_on_in_another_engine(time_machine: str) -> None:
+    """From the reference to ours, and from ours to the reference."""
+    for name in ("gru before, one-hot, sgd", "gru after, embedding of more ids than are read, adam"):
+        first = Pack(TorchEngine, specs_of(name), time_machine, torch.float64)
+        second = Pack(TritonEngine, specs_of(name), time_machine, torch.float64)
+        third = Pack(TorchEngine, specs_of(name), time_machine, torch.float64)
+        last = len(first.members) - 1
+        assert second.engine.optimizer_state(last) == {}
+        first.step(0, [last])
+        for before, after, step in ((first, second, 1), (second, third, 2)):
+            after.members[last].model.load_state_dict(before.parameters(last))
+            after.engine.restore_optimizer(last, before.engine.optimizer_state(last))
+            after.step(step, [last])
+        first.step(1, [last])
+        first.step(2, [last])
+        close(third.parameters(last), first.parameters(last))
+        close(third.engine.optimizer_state(last), first.engine.optimizer_state(last))
+
+
+def test_a_member_has_the_same_bits_alone(time_machine: str) -> None:
+    specs = specs_of("gru before, one-hot, sgd")
+    together = Pack(TritonEngine, specs, time_machine, torch.float32)
+    alone = Pack(TritonEngine, specs[:1], time_machine, torch.float32)
+    for step in range(STEPS):
+        assert together.step(step, [0, 1])[0] == alone.step(step, [0])[0]
+    found, expected = together.parameters(0), alone.parameters(0)
+    assert [name for name in found if not torch.equal(found[name], expected[name])] == []
+
+
+def test_models_of_different_shape_are_no_pack(time_machine: str) -> None:
+    small, large = (spec_of({"cell": {"kind": "rnn", "hidden": hidden}}, num_steps=4) for hidden in (2, 3))
+    with pytest.raises(ValueError, match="same spec"):
+        Pack(TritonEngine, [small, large], time_machine, torch.float32)
+
+
+def test_what_keeps_it_from_running_has_a_name() -> None:
+    obstacle = TritonEngine.obstacle(torch.device("cpu"))
+    assert obstacle is not None
+    assert "NVIDIA GPU" in obstacle
+    assert (TritonEngine.obstacle(torch.device("cuda")) is None) == torch.cuda.is_available()
+
+
+def test_who_has_no_gpu_does_not_import_triton() -> None:
+    code = """
+import sys
+import gatelab.training
+from gatelab.training.engines.triton_engine import TritonEngine, torch
+TritonEngine.obstacle(torch.device("cpu"))
+print([name for name in sys.modules if name.split(".")[0] == "triton" or name.startswith("gatelab.scan.triton")])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
