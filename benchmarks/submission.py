@@ -21,7 +21,7 @@ from client.api import Gatelab
 from client.models import Run
 from gatelab.specs import JobSpec
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "book-gru.yaml"
+EXAMPLE = Path(__file__).parent.parent / "examples" / "gru-scratch.yaml"
 
 COLD, WARM, WORKER, BARE, BOOK = TITLES = (
     "Gatelab, submitted at once after `gatelab up`",
