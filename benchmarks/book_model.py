@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.peers import textbook
 from benchmarks.peers.textbook import Result
+from benchmarks.quiet import warn_if_busy
 from gatelab.specs import RunSpec, parse
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, perplexity, train
@@ -49,6 +50,7 @@ def gatelab(kind: str, text: str, lr: float, epochs: int, seed: int) -> Result:
 
 def main() -> None:
     arguments = _arguments()
+    warn_if_busy()
     torch.set_num_threads(arguments.threads)
     text = arguments.text.read_text(encoding="utf-8")
     print("| cell | lr | by | train perplexity | validation perplexity (min-max) | tokens/s |")

@@ -22,6 +22,7 @@ from benchmarks.installation import installation
 from benchmarks.journal import Journal
 from benchmarks.peers.notebook import Notebook
 from benchmarks.peers.textbook import encode
+from benchmarks.quiet import warn_if_busy
 from client import specfile
 from client.api import Gatelab
 from client.models import Run
@@ -40,6 +41,7 @@ Shape = tuple[int, int]
 
 def main() -> None:
     arguments = _arguments()
+    warn_if_busy()
     torch.set_num_threads(arguments.threads)
     text = arguments.text.read_text(encoding="utf-8")
     spec = specfile.load(arguments.spec, [f"training.epochs={arguments.epochs}"])

@@ -14,6 +14,7 @@ import torch
 from benchmarks import bare, tables
 from benchmarks.installation import installation
 from benchmarks.peers import textbook
+from benchmarks.quiet import warn_if_busy
 from benchmarks.rounds import median_ratio
 from client import specfile
 from client.api import Gatelab
@@ -33,6 +34,7 @@ COLD, WARM, WORKER, BARE, BOOK = TITLES = (
 
 def main() -> None:
     arguments = _arguments()
+    warn_if_busy()
     torch.set_num_threads(arguments.threads)
     text = arguments.text.read_text(encoding="utf-8")
     spec = specfile.load(EXAMPLE, ["repeats=1", f"training.epochs={arguments.epochs}"])

@@ -7,6 +7,7 @@ import argparse
 
 import torch
 
+from benchmarks.quiet import warn_if_busy
 from benchmarks.training import memory, scaling, speed
 from benchmarks.training.contestants import Task
 from benchmarks.training.shapes import CELLS, SHAPES, SIZES, Shape
@@ -16,6 +17,7 @@ PARTS = "speed", "scaling", "memory"
 
 def main() -> None:
     arguments = _arguments()
+    warn_if_busy()
     threads, how = arguments.threads, (arguments.rounds, arguments.seconds)
     tasks = [(cell, Task(CELLS[cell], shape)) for shape in arguments.shapes for cell in arguments.cells]
     for part in arguments.parts or PARTS:
