@@ -33,7 +33,11 @@ SPEC: dict[str, Any] = {
     },
     "grid": {"model.cell.gates": [["reset", "update"], []]},
 }
-LONG = SPEC | {"grid": {}, "training": SPEC["training"] | {"epochs": 80}}
+LONG = SPEC | {
+    "grid": {},
+    # Long samples: it must last on any engine, to be interrupted in the middle.
+    "training": SPEC["training"] | {"epochs": 80, "sample": {"prefix": "it has", "characters": 200}},
+}
 LONG_STEPS = 80 * 8
 
 

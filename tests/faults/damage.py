@@ -51,7 +51,7 @@ def of_run(store: Store, run: Run, events: Sequence[Event]) -> Damage:
     Args:
         events: those of this run, in order.
     """
-    wanted, found = expected(run.spec), _outcome(store, run)
+    wanted, found = expected(run.spec, run.engine), _outcome(store, run)
     reported = [_epochs(events, kind) for kind in ("evaluation", "sample")]
     rows = [Counter(row.epoch for row in found.epochs), Counter(epoch for epoch, _ in found.samples)]
     steps = [event.data["step"] for event in events if event.type == "progress"]

@@ -23,8 +23,9 @@ pytestmark = [
 ]
 
 QUICK_LEASE = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5"}
+SLOW = {"GATELAB_ENGINE": "torch"}
 LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3}
-"""About 1200 steps, with few evaluations: unfenced, a zombie's metrics would be refused as known already."""
+"""About 1200 steps, slow ones, with few evaluations: unfenced, a zombie's metrics would be refused as known already."""
 
 
 def test_killed_workers_lose_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
@@ -57,7 +58,7 @@ def is_trained_by_another(on: Installation, hit: Sight) -> bool:
 
 def test_a_zombie_writes_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
     """It does not even look at its clock, which usually tells it to stop: the fencing alone must hold."""
-    with installation.other_workers("tests.faults.untimed_worker"):
+    with installation.other_workers("tests.faults.untimed_worker", SLOW):
         table.append(let_a_zombie_wake_up(installation, chance, "a zombie that trusts its lease"))
     assert table[-1].harmless, table[-1]
 
@@ -66,7 +67,7 @@ def test_without_fencing_a_zombie_does_damage_that_is_seen(
     installation: Installation, chance: random.Random, table: list[Row]
 ) -> None:
     """The negative control of the test above. Sometimes the zombie ends before it does all that it can do."""
-    with installation.other_workers("tests.faults.unfenced_worker"):
+    with installation.other_workers("tests.faults.unfenced_worker", SLOW):
         for _ in range(3):
             row = let_a_zombie_wake_up(installation, chance, "the same, fencing taken out (negative control)")
             table.append(row)

@@ -10,6 +10,7 @@ import torch
 from gatelab.specs import RunSpec
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
+from gatelab.training.engines import Wanted
 
 CORPUS = "rain"
 TEXT = "it had rained for days; the river rose, and nobody in the valley slept. " * 14
@@ -23,7 +24,8 @@ _SPEC: dict[str, Any] = {
         "batch_size": 8,
         "epochs": EPOCHS,
         "optimizer": {"kind": "adam", "lr": 0.01},
-        "sample": {"prefix": "it ", "characters": 8},
+        # Long: what samples take does not depend on the engine, so that neither does how long a run can be hit.
+        "sample": {"prefix": "it ", "characters": 400},
         # All of them: who wrote which, and in what order, is what is looked at in the end.
         "keep_checkpoints": 1000,
     },
@@ -71,16 +73,17 @@ class Outcome:
     weights_sha256: str | None
 
 
-def expected(spec: RunSpec) -> Outcome:
-    """What training `spec` here yields, with no worker, no slices and no faults."""
-    return _expected(spec.model_dump_json())
+def expected(spec: RunSpec, engine: str | None) -> Outcome:
+    """What training `spec` here yields on this engine, with no worker, no slices and no faults."""
+    return _expected(spec.model_dump_json(), engine or "auto")
 
 
 @cache
-def _expected(spec_json: str) -> Outcome:
+def _expected(spec_json: str, engine: Wanted) -> Outcome:
     spec = RunSpec.model_validate_json(spec_json)
     torch.set_num_threads(1)
-    found = [event for event in train(spec, Corpus(CORPUS, TEXT)) if isinstance(event, Evaluated)]
+    events = train(spec, Corpus(CORPUS, TEXT), engine=engine)
+    found = [event for event in events if isinstance(event, Evaluated)]
     return Outcome(
         tuple(
             Epoch(e.position.epoch, e.position.step, e.position.tokens, e.train_loss, e.validation_loss, e.test_loss)

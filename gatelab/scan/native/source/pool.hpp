@@ -1,11 +1,13 @@
 // Threads that work together on one call, and wait for each other between its phases.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -78,13 +80,10 @@ class Pool {
         for (auto &thread : threads_) thread.join();
     }
 
-    // Call work(team, number) in `threads` threads. Nothing that work calls may throw.
+    // Call work(team, number) in `threads` threads, or in as many as can be had. Nothing that work calls may throw.
     void run(int threads, const std::function<void(Team &, int)> &work) {
+        threads = std::min(threads, at_hand(threads));
         Team team(threads);
-        while (static_cast<int>(threads_.size()) + 1 < threads) {
-            const int number = static_cast<int>(threads_.size()) + 1;
-            threads_.emplace_back([this, number] { serve(number); });
-        }
         {
             std::lock_guard<std::mutex> lock(mutex_);
             team_ = &team, work_ = &work, busy_ = threads - 1, call_++;
@@ -99,6 +98,19 @@ class Pool {
     }
 
   private:
+    // How many threads there are with the caller, after starting what is missing of so many.
+    int at_hand(int wanted) {
+        try {
+            while (static_cast<int>(threads_.size()) + 1 < wanted) {
+                const int number = static_cast<int>(threads_.size()) + 1;
+                threads_.emplace_back([this, number] { serve(number); });
+            }
+        } catch (const std::system_error &) {
+            // The system gives no more of them: the results are the same with fewer.
+        }
+        return static_cast<int>(threads_.size()) + 1;
+    }
+
     void serve(int number) {
         FlushDenormals flush;
         int64_t seen = 0;
