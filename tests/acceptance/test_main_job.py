@@ -145,7 +145,8 @@ def check_results(client: Gatelab, run: Run, text: str) -> None:
     for name, weights in expected[-1].checkpoint().weights.items():
         assert torch.equal(checkpoint.weights[name], weights), name
 
-    generated = client.generate(run.id, "it has", max_tokens=20, temperature=0)
+    assert spec.training.sample is not None
+    generated = client.generate(run.id, "it has", max_tokens=spec.training.sample.characters, temperature=0)
     assert generated.text == expected[-1].sample
     assert (generated.tokens, generated.finish_reason, generated.checkpoint) == (20, "length", run.step)
     assert "".join(client.stream(run.id, "it has", max_tokens=20, temperature=0)) == generated.text
