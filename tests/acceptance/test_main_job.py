@@ -149,7 +149,10 @@ def check_results(client: Gatelab, run: Run, text: str) -> None:
     generated = client.generate(run.id, "it has", max_tokens=spec.training.sample.characters, temperature=0)
     assert generated.text == expected[-1].sample
     assert (generated.tokens, generated.finish_reason, generated.checkpoint) == (20, "length", run.step)
-    assert "".join(client.stream(run.id, "it has", max_tokens=20, temperature=0)) == generated.text
+    assert (
+        "".join(client.stream(run.id, "it has", max_tokens=spec.training.sample.characters, temperature=0))
+        == generated.text
+    )
 
 
 def _check_events(client: Gatelab, job: str, runs: list[Run]) -> None:
