@@ -146,13 +146,12 @@ def check_results(client: Gatelab, run: Run, text: str) -> None:
         assert torch.equal(checkpoint.weights[name], weights), name
 
     assert spec.training.sample is not None
-    generated = client.generate(run.id, "it has", max_tokens=spec.training.sample.characters, temperature=0)
+    how: dict[str, Any] = {"max_tokens": spec.training.sample.characters, "temperature": 0}
+    generated = client.generate(run.id, "it has", **how)
     assert generated.text == expected[-1].sample
-    assert (generated.tokens, generated.finish_reason, generated.checkpoint) == (20, "length", run.step)
-    assert (
-        "".join(client.stream(run.id, "it has", max_tokens=spec.training.sample.characters, temperature=0))
-        == generated.text
-    )
+    assert (generated.tokens, generated.finish_reason) == (how["max_tokens"], "length")
+    assert generated.checkpoint == run.step
+    assert "".join(client.stream(run.id, "it has", **how)) == generated.text
 
 
 def _check_events(client: Gatelab, job: str, runs: list[Run]) -> None:
