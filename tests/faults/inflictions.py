@@ -44,8 +44,10 @@ def kill_child(on: Installation, chance: random.Random) -> Blow:
 
 def kill_tree(on: Installation, chance: random.Random) -> Blow:
     blow, process = somebody_at_work(on, chance)
-    send(on.parent_of(process), signal.SIGKILL)
-    send(process, signal.SIGKILL)
+    parent = on.parent_of(process)
+    for each in (parent, process):
+        if each is not None:
+            send(each, signal.SIGKILL)
     return blow
 
 

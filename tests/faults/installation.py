@@ -116,8 +116,9 @@ class Installation:
         """The processes that may train."""
         return [child for worker in self.workers for child in children_of(worker.pid)]
 
-    def parent_of(self, child: int) -> int:
-        return next((worker.pid for worker in self.workers if child in children_of(worker.pid)), 0)
+    def parent_of(self, child: int) -> int | None:
+        """The worker whose child it is, unless that child is gone meanwhile."""
+        return next((worker.pid for worker in self.workers if child in children_of(worker.pid)), None)
 
     def child(self, owner: str | None) -> int | None:
         """The process that an owner of a lease is, if it is one of ours and alive."""
@@ -191,9 +192,9 @@ def children_of(process: int) -> list[int]:
 
 
 def is_stopped(process: int) -> bool:
-    """Whether a process is stopped by a signal, or gone."""
+    """Whether a process is stopped by a signal, or dead, or gone."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "TZX"
     except FileNotFoundError:
         return True
 
