@@ -28,10 +28,7 @@ enum GatelabCell {
     GATELAB_CELLS /* how many there are */
 };
 
-enum GatelabPrecision {
-    GATELAB_FP32,
-    GATELAB_BF16 /* operands of matrix products in bfloat16; sums, states and weights in fp32 */
-};
+enum GatelabPrecision { GATELAB_FP32 };
 
 /* Where the tensors of a layer begin in the flat parameters, row-major as in gatelab/cells; -1: it has none. */
 typedef struct {
