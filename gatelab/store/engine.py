@@ -2,6 +2,7 @@
 
 import json
 import math
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gatelab.errors import InvalidInput, InvalidRequest, Unavailable
+from gatelab.store.retry import retrying
 
 BUSY_SECONDS = 15
 _WRITING = "gatelab_writing"
@@ -164,7 +166,8 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        retrying(lambda: _use_write_ahead_log(cursor), BUSY_SECONDS)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -176,3 +179,12 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
+    """Two connections that are the first of a new file get in each other's way: whatever its busy timeout, SQLite then
+    refuses one of them at once."""
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the database cannot be opened now: {error}") from error
