@@ -22,8 +22,8 @@ demo: install ## train a small model on real text, show what it writes
 up: install ## start the service, a worker and a broker, to stay
 	@gatelab up $(ARGS)
 
-test: check ## all checks, then all tests (ARGS="-k gru" picks some)
-	@pytest $(ARGS)
+test: check ## all checks, then all tests, side by side (ARGS="-k gru" picks some)
+	@pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)

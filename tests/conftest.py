@@ -17,10 +17,12 @@ from contextlib import ExitStack
 import pytest
 
 from tests import servers
+from tests.faults.printing import FaultsTable
 
 ROOT = Path(__file__).parent.parent
 NO_GPU = "no CUDA device"
 NO_COMPOSE = "no docker compose"
+NO_BF16 = "the processor has no AVX512-BF16"
 
 
 def has_docker_compose() -> bool:
@@ -29,10 +31,17 @@ def has_docker_compose() -> bool:
     return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
 
 
+def has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16."""
+    processor = Path("/proc/cpuinfo")
+    return processor.exists() and "avx512_bf16" in processor.read_text()
+
+
 EXPECTED_SKIPS: dict[str, Callable[[], bool]] = {
     servers.NO_RABBITMQ: lambda: servers.rabbitmq_binary() is None,
     servers.ONLY_LINUX: lambda: sys.platform != "linux",
     NO_COMPOSE: lambda: not has_docker_compose(),
+    NO_BF16: lambda: not has_bf16(),
     NO_GPU: lambda: not Path("/dev/nvidiactl").exists(),
 }
 """The only reasons a test may give for not running, and whether each is true here. With CI=true, any other fails."""
@@ -101,6 +110,15 @@ def shakespeare() -> str:
     return corpus_text("tinyshakespeare")
 
 
+# -- Results ------------------------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Of several processes, the one that started the others.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FaultsTable(config))
+
+
 # -- Nothing is skipped silently ----------------------------------------------------------------------------------
 
 
@@ -142,6 +160,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # one of several processes, which leave the counting to the one that started them
+        return
     assert isinstance(reporter, pytest.TerminalReporter)
     if _in_ci() and exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

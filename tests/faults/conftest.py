@@ -1,6 +1,5 @@
 """Installations to be hurt, on each database, and the seed of the hurting."""
 
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,38 +8,20 @@ import pytest
 
 from tests.faults.campaign import Row
 from tests.faults.installation import Installation
-from tests.faults.table import markdown
-
-SEED = os.environ.get("GATELAB_FAULTS_SEED", "4")
-"""What repeats the choices of a campaign: which run is hit, when, and what comes next."""
-
-
-TABLE: pytest.StashKey[list[Row]] = pytest.StashKey()
+from tests.faults.printing import SEED, as_property
+from tests.faults.table import HEAD, cells
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults-table", metavar="FILE", help="write what came of the faults to FILE, as Markdown")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TABLE] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not (rows := config.stash[TABLE]):
-        return
-    text = markdown(rows)
-    terminalreporter.section(f"faults (GATELAB_FAULTS_SEED={SEED})")
-    terminalreporter.write_line(text)
-    # Only a run of this folder knows the option.
-    if path := config.getoption("--faults-table", default=None):
-        Path(path).write_text(text + "\n", encoding="utf-8")
-
-
 @pytest.fixture
-def table(pytestconfig: pytest.Config) -> list[Row]:
+def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
     """Rows to be printed when all tests are through."""
-    return pytestconfig.stash[TABLE]
+    rows: list[Row] = []
+    yield rows
+    request.node.user_properties += [as_property(HEAD, cells(row)) for row in rows]
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
-"""What came of faults, in one table."""
+"""What came of faults, as a row of a table."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 
 from tests.faults.campaign import Row
 from tests.faults.damage import Damage
 
-_HEAD = [
+HEAD = [
     "fault",
     "database",
     "injected",
@@ -19,12 +19,8 @@ _HEAD = [
 ]
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    lines = [_HEAD, ["---"] * 2 + ["---:"] * (len(_HEAD) - 2), *map(_cells, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cells(row: Row) -> Sequence[str]:
+def cells(row: Row) -> Sequence[str]:
+    """What stands below HEAD."""
     counts = [row.injected, len(row.recoveries), row.runs, *asdict(row.damage).values()]
     times = [statistics.median(row.recoveries), max(row.recoveries)] if row.recoveries else []
     seconds = [f"{time:.1f} s" for time in times] or ["", ""]
