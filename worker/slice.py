@@ -91,7 +91,7 @@ class Slice:
 
     def _room(self, data: Data) -> int:
         """How many runs to train together."""
-        engine = choose_engine(self.device, self.settings.engine)
+        engine = choose_engine(self.device, self.settings.engine, self.claim.spec.training.precision)
         memory = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else 0
         vocabulary = data.tokenizer.vocabulary
         pays = self._pack_size(self.claim.spec, vocabulary, engine, threads=self.threads, memory=memory)

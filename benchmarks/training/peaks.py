@@ -13,7 +13,7 @@ SECONDS = 0.2
 
 def gauges(threads: int) -> dict[str, Gauge]:
     """Measures of the peak in FLOP/s: multiply-adds in registers, where the native engine is there, and torch.mm."""
-    return ({FMA: lambda: native.fma_peak(threads, SECONDS)} if has_native() else {}) | {MM: torch_mm}
+    return ({FMA: lambda: native.load().peak("fp32", threads, SECONDS)} if has_native() else {}) | {MM: torch_mm}
 
 
 def torch_mm() -> float:

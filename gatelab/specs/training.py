@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from gatelab.specs.base import Spec, Text
 
 LearningRate = Annotated[float, Field(gt=0, le=1000)]
+Precision = Literal["fp32", "bf16"]
+"""Of the operands of matrix products. State, sums, gradients and weights are single precision (fp32) in either."""
+
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 
 
@@ -89,6 +92,10 @@ class TrainingSpec(Spec):
     clip_norm: float | None = Field(1.0, gt=0, le=1e9, description="bound of the gradient's norm; null for none")
     epochs: int = Field(10, ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, lt=2**53)
+    precision: Precision = Field(
+        "fp32",
+        description="of the operands of matrix products; bf16 is faster where the processor has it, and less exact",
+    )
     sample: SampleSpec | None = SampleSpec()
     keep_checkpoints: int = Field(3, ge=1, le=1000, description="the latest so many stay; older ones are deleted")
 

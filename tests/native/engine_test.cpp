@@ -103,6 +103,31 @@ void test_reference(Random &random) {
     }
 }
 
+// In bfloat16, where this build has it: close to single precision, and not the same.
+void test_bfloat16(Random &random) {
+    if (!gatelab_has(GATELAB_BF16)) return;
+    for (int cell = 0; cell < GATELAB_CELLS; cell++)
+        for (const Sizes &sizes : {Sizes{cell, 1, 7, 29, 0}, Sizes{cell, 2, 33, 5, 3}}) {
+            const Reading how{19, 3, true, true, true};
+            where = "bfloat16, " + describe(sizes, how);
+            Model model(sizes);
+            Case c(model, how, random);
+            GatelabMember m = c.member();
+            read(model, &m, 1, 2);
+            const std::vector<float> single(c.gradient());
+            model.shape.precision = GATELAB_BF16;
+            read(model, &m, 1, 2);
+            double apart = 0, size = 0;
+            for (size_t i = 0; i < single.size(); i++) {
+                apart += std::pow(c.gradient()[i] - single[i], 2);
+                size += std::pow(single[i], 2);
+            }
+            check(apart > 0, "is single precision");
+            // A relu may turn: a number that was just below 0 is then just above.
+            check_close("gradient", std::sqrt(apart / size), 0, cell == GATELAB_RNN_RELU ? 0.3 : 0.05);
+        }
+}
+
 // -- The same bits ----------------------------------------------------------------------------------------------------------
 
 // Members of one shape with their own parameters and texts.
@@ -306,6 +331,7 @@ int main(int count, char **arguments) {
     Random random(seed);
     check(gatelab_abi() == GATELAB_ABI, "abi", gatelab_abi(), GATELAB_ABI);
     test_reference(random);
+    test_bfloat16(random);
     test_same_bits(random);
     test_calls_at_once(random);
     test_fork(random);

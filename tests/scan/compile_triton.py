@@ -60,7 +60,8 @@ def scan_both_ways(spec: CellSpec) -> None:
     ids = torch.zeros(MEMBERS, STEPS, BATCH, dtype=torch.int64)
     print("on chip", spec.kind, launch.on_chip_bytes(cell, HIDDEN, 4))
     for form in ("persistent", "stepwise"):
-        outputs, _ = triton.scan(cell, table, ids, weight, bias, state, form)
+        # One cell is enough to see that bfloat16 compiles too.
+        outputs, _ = triton.scan(cell, table, ids, weight, bias, state, form, "bf16" if bias is not None else "fp32")
         outputs.sum().backward()  # type: ignore[no-untyped-call]
 
 

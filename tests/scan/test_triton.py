@@ -12,6 +12,8 @@ from torch import Tensor
 from gatelab.cells import Cell, Gru, build
 from gatelab.scan import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.training import Precision
+from gatelab.training.engines.rounding import RoundedProducts
 from tests import servers
 from tests.contracts.weights import hidden_weight
 from tests.randomized import CELLS, assert_close, cell_name, randomize, tensor
@@ -75,7 +77,7 @@ def by_reference(pack: Pack) -> tuple[Tensor, Tensor]:
     return torch.stack([outputs for outputs, _ in results]), torch.stack([torch.stack(s) for _, s in results], dim=1)
 
 
-def by_triton(pack: Pack, form: triton.Form, gathered: bool) -> tuple[Tensor, Tensor]:
+def by_triton(pack: Pack, form: triton.Form, gathered: bool, precision: Precision = "fp32") -> tuple[Tensor, Tensor]:
     if gathered:
         u, ids = torch.stack([cell.weight_input + cell.bias for cell in pack.cells]), pack.ids
     else:
@@ -83,7 +85,7 @@ def by_triton(pack: Pack, form: triton.Form, gathered: bool) -> tuple[Tensor, Te
     weight = torch.stack([hidden_weight(cell) for cell in pack.cells])
     second: list[Tensor] = [c.bias_candidate for c in pack.cells if isinstance(c, Gru) and c.bias_candidate is not None]
     bias = torch.stack(second) if second else None
-    return triton.scan(triton.equations(pack.spec), u, ids, weight, bias, pack.state, form)
+    return triton.scan(triton.equations(pack.spec), u, ids, weight, bias, pack.state, form, precision)
 
 
 def slopes(results: tuple[Tensor, Tensor], factors: list[Tensor], pack: Pack) -> tuple[Tensor, ...]:
@@ -137,6 +139,22 @@ def test_single_precision_is_within_a_hundred_thousandth(form: triton.Form, rand
     of_single = slopes(found, [factor.float() for factor in factors], single)
     for mine, theirs in zip((*found, *of_single), (*expected, *of_exact), strict=True):
         assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("spec", [GruSpec(kind="gru"), GruSpec(kind="gru", reset="after")], ids=cell_name)
+def test_bfloat16_rounds_as_the_reference(spec: GruSpec, form: triton.Form, random: np.random.Generator) -> None:
+    pack = random_pack(spec, random, members=1, batch=6, hidden=17).single()
+    with RoundedProducts():
+        expected = by_reference(pack)
+    factors = [tensor(random, *result.shape).float().to(DEVICE) for result in expected]
+    found = by_triton(pack, form, gathered=True, precision="bf16")
+    single = by_triton(pack, form, gathered=True)
+    for mine, theirs in zip(
+        (*found, *slopes(found, factors, pack)), (*expected, *slopes(expected, factors, pack)), strict=True
+    ):
+        assert (mine - theirs).norm() <= 1.5e-3 * theirs.norm()
+    assert (single[0] - expected[0]).norm() > 1e-4 * expected[0].norm()
 
 
 def test_no_steps_keep_the_state(random: np.random.Generator) -> None:

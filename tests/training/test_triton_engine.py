@@ -147,10 +147,10 @@ def test_models_of_different_shape_are_no_pack(time_machine: str) -> None:
 
 
 def test_what_keeps_it_from_running_has_a_name() -> None:
-    obstacle = TritonEngine.obstacle(torch.device("cpu"))
+    obstacle = TritonEngine.obstacle(torch.device("cpu"), "fp32")
     assert obstacle is not None
     assert "NVIDIA GPU" in obstacle
-    assert (TritonEngine.obstacle(torch.device("cuda")) is None) == torch.cuda.is_available()
+    assert (TritonEngine.obstacle(torch.device("cuda"), "fp32") is None) == torch.cuda.is_available()
 
 
 def test_who_has_no_gpu_does_not_import_triton() -> None:
@@ -158,7 +158,7 @@ def test_who_has_no_gpu_does_not_import_triton() -> None:
 import sys
 import gatelab.training
 from gatelab.training.engines.triton_engine import TritonEngine, torch
-TritonEngine.obstacle(torch.device("cpu"))
+TritonEngine.obstacle(torch.device("cpu"), "fp32")
 print([name for name in sys.modules if name.split(".")[0] == "triton" or name.startswith("gatelab.scan.triton")])
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

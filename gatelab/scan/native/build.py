@@ -30,6 +30,7 @@ FLAGS = [
 
 INSTRUCTIONS: dict[str, dict[str, list[str]]] = {
     "x86_64": {
+        "x86-64-v4-bf16": ["-march=x86-64-v4", "-mavx512bf16", "-mprefer-vector-width=512"],
         "x86-64-v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
         "x86-64-v3": ["-march=x86-64-v3"],
     },

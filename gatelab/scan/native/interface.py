@@ -2,7 +2,7 @@
 
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64
 
-ABI = 1
+ABI = 2
 MAX_LAYERS = 64
 
 floats = POINTER(c_float)
@@ -18,6 +18,7 @@ CELLS = {
     "gru reset update after": 6,
     "lstm": 7,
 }
+PRECISIONS = {"fp32": 0, "bf16": 1}
 OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2}
 
 

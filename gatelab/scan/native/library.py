@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from gatelab.errors import InvalidInput
-from gatelab.scan.native.interface import ABI, Member, Shape, Update
+from gatelab.scan.native.interface import ABI, PRECISIONS, Member, Shape, Update
 
 FOLDER = Path(__file__).parent / "lib"
 
+_V4 = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})
 FEATURES = {
-    "x86-64-v4": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+    "x86-64-v4-bf16": _V4 | {"avx512_bf16"},
+    "x86-64-v4": _V4,
     "x86-64-v3": frozenset({"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"}),
     "aarch64": frozenset({"asimd"}),
 }
@@ -32,6 +34,7 @@ class Library:
 
     Attributes:
         instructions: the instruction set that it is built for.
+        precisions: those of `TrainingSpec` that it computes in.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +47,11 @@ class Library:
         self._library.gatelab_update.argtypes = [ctypes.POINTER(Update), c_int32]
         self._library.gatelab_explain.argtypes = [c_int]
         self._library.gatelab_explain.restype = c_char_p
-        self._library.gatelab_fma_peak.argtypes = [c_int32, c_double]
-        self._library.gatelab_fma_peak.restype = c_double
+        self._library.gatelab_has.argtypes = [c_int32]
+        self._library.gatelab_has.restype = c_int32
+        self._library.gatelab_peak.argtypes = [c_int32, c_int32, c_double]
+        self._library.gatelab_peak.restype = c_double
+        self.precisions = frozenset(name for name, number in PRECISIONS.items() if self._library.gatelab_has(number))
 
     def read(self, shape: Shape, members: "ctypes.Array[Member]", threads: int) -> None:
         """Read with each member, and differentiate those that have room for a gradient.
@@ -64,8 +70,12 @@ class Library:
         """
         self._check(self._library.gatelab_update(updates, len(updates)))
 
-    def fma_peak(self, threads: int, seconds: float) -> float:
-        return float(self._library.gatelab_fma_peak(threads, seconds))
+    def peak(self, precision: str, threads: int, seconds: float) -> float:
+        """What the processor can do in products, in floating point operations a second: a ceiling to compare with.
+
+        0 where this build does not compute in the precision.
+        """
+        return float(self._library.gatelab_peak(PRECISIONS[precision], threads, seconds))
 
     def _check(self, error: int) -> None:
         if error:
@@ -94,15 +104,6 @@ def load() -> Library:
 def runnable() -> list[str]:
     """The instruction sets that this processor has, best first."""
     return [name for name, needed in FEATURES.items() if needed <= _features()]
-
-
-def fma_peak(threads: int, seconds: float = 0.5) -> float:
-    """What this machine's multiply-adders can do, in floating point operations a second: a ceiling to compare with.
-
-    Raises:
-        Unavailable: the native engine is.
-    """
-    return load().fma_peak(threads, seconds)
 
 
 def _open(path: Path) -> Library:

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gatelab.scan.native.interface import CELLS, MAX_LAYERS, Layer, Member, Shape, floats, numbers
+from gatelab.scan.native.interface import CELLS, MAX_LAYERS, PRECISIONS, Layer, Member, Shape, floats, numbers
 from gatelab.scan.native.library import Library
 from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.training import Precision
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -73,10 +74,18 @@ class Program:
         cell, layers, vocabulary: the architecture.
         embedding: its size, or 0 for one-hot input.
         layout: of the parameters, by their names in `LanguageModel`.
+        precision: of the operands of products; one of the library's.
     """
 
     def __init__(
-        self, library: Library, cell: CellSpec, layers: int, vocabulary: int, embedding: int, layout: Layout
+        self,
+        library: Library,
+        cell: CellSpec,
+        layers: int,
+        vocabulary: int,
+        embedding: int,
+        layout: Layout,
+        precision: Precision = "fp32",
     ) -> None:
         if layers > MAX_LAYERS:
             raise ValueError(f"at most {MAX_LAYERS} layers (got {layers})")
@@ -85,6 +94,7 @@ class Program:
         at = {name: offset for name, (offset, _) in layout.places.items()}
         self._shape = Shape(
             cell=kind_of(cell),
+            precision=PRECISIONS[precision],
             layers=layers,
             hidden=cell.hidden,
             vocabulary=vocabulary,

@@ -10,7 +10,8 @@ from triton.runtime import driver
 from gatelab.scan.triton.equations import Equations
 from gatelab.scan.triton.kernels import persistent, stepwise
 from gatelab.scan.triton.kernels.tiles import BEFORE
-from gatelab.scan.triton.products import PRECISION
+from gatelab.scan.triton.products import DOT
+from gatelab.specs.training import Precision
 
 Form = Literal["persistent", "stepwise"]
 
@@ -33,6 +34,7 @@ class Scanned:
     history: Tensor
     activations: Tensor
     inner: Tensor | None
+    precision: Precision = "fp32"
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -69,7 +71,7 @@ def forward(form: Form, scanned: Scanned, u: Tensor, ids: Tensor | None, bias: T
     s, cell = scanned, scanned.cell
     steps, batch, hidden = s.sizes
     vocabulary = 0 if ids is None else u.shape[1]
-    how = {"blocks": cell.blocks, "gathered": ids is not None} | _tiles(form, hidden)
+    how = {"blocks": cell.blocks, "gathered": ids is not None} | _tiles(form, s)
     whole = {"pointwise": cell.forward, "tensors": cell.tensors, "reset": cell.reset}
     sizes = steps, batch, hidden, vocabulary
     if form == "persistent":
@@ -87,7 +89,7 @@ def backward(form: Form, scanned: Scanned, doutputs: Tensor, dstate: Tensor, du:
     """Fill du and dinner, and turn `dstate`, the gradient of the last state, into that of the first."""
     s, cell = scanned, scanned.cell
     sizes = s.sizes
-    how = {"blocks": cell.blocks} | _tiles(form, sizes[2])
+    how = {"blocks": cell.blocks} | _tiles(form, s)
     whole = {"pointwise": cell.backward, "tensors": cell.tensors, "reset": cell.reset}
     arrays = s.weight, s.history, s.activations, s.inner, doutputs, dstate, du, dinner
     if form == "persistent":
@@ -99,11 +101,11 @@ def backward(form: Form, scanned: Scanned, doutputs: Tensor, dstate: Tensor, du:
             stepwise.reset_backward[_tiled(s)](s.weight, s.history, s.activations, dstate, du, t - 1, *sizes, **how)
 
 
-def _tiles(form: Form, hidden: int) -> dict[str, Any]:
-    tiles: dict[str, Any] = {"rows": ROWS, "precision": PRECISION, "num_stages": 1, "num_warps": 4}
+def _tiles(form: Form, s: Scanned) -> dict[str, Any]:
+    tiles: dict[str, Any] = {"rows": ROWS, "precision": DOT[s.precision], "num_stages": 1, "num_warps": 4}
     if form == "stepwise":
         return tiles | {"columns": COLUMNS}
-    width = padded(hidden)
+    width = padded(s.sizes[2])
     warps = min(max(width // 4, 4), 16)
     # Left to itself ptxas takes 32 registers for some of these kernels and spills thousands of bytes.
     return tiles | {"width": width, "num_warps": warps, "maxnreg": min(255, REGISTERS // (32 * warps))}

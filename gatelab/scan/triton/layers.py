@@ -6,19 +6,22 @@ from torch import Tensor
 from torch.autograd import Function
 
 from gatelab.scan.triton.products import SPAN, column_sums, matmul, segment_sums
+from gatelab.specs.training import Precision
 
 
 class _Linear(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, precision: Precision) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return matmul(x, weight).add_(bias[:, None])
+        ctx.precision = precision
+        return matmul(x, weight, precision=precision).add_(bias[:, None])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         (dy,) = gradients
-        return matmul(dy, weight.mT), matmul(x.mT, dy, SPAN), column_sums(dy)
+        dx = matmul(dy, weight.mT, precision=ctx.precision)
+        return dx, matmul(x.mT, dy, SPAN, ctx.precision), column_sums(dy), None
 
 
 class _Gather(Function):
@@ -34,9 +37,9 @@ class _Gather(Function):
         return segment_sums(gradients[0], ids, ctx.segments), None
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor, precision: Precision = "fp32") -> Tensor:
     """x W + b: (members, rows, inputs), (members, inputs, outputs), (members, outputs) -> (members, rows, outputs)."""
-    return _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call, no-any-return]
+    return _Linear.apply(x, weight, bias, precision)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def gather(table: Tensor, ids: Tensor) -> Tensor:

@@ -6,9 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from gatelab.scan.triton.kernels import products
+from gatelab.specs.training import Precision
 
-PRECISION = "ieee"
-"""How tl.dot multiplies float32: with all its bits, not TF32's 10."""
+# Triton's interpreter multiplies the bits of bfloat16 as if they were integers.
+DOT: dict[Precision, str] = {"fp32": "ieee", "bf16": "rounded" if triton.knobs.runtime.interpret else "bf16"}
+"""How operands are multiplied (see `kernels.tiles.add_dot`): float32 with all its bits, not TF32's 10; or bfloat16."""
 
 SPAN = 512
 """How many terms of a weight's gradient one program adds: enough programs also where the matrix is small."""
@@ -19,11 +21,12 @@ COLUMNS = 128
 """Columns that one program sums."""
 
 
-def matmul(a: Tensor, b: Tensor, span: int | None = None) -> Tensor:
+def matmul(a: Tensor, b: Tensor, span: int | None = None, precision: Precision = "fp32") -> Tensor:
     """a (members, m, depth) @ b (members, depth, n), with any strides.
 
     Args:
         span: add so many terms of the depth at a time, side by side, and then those sums. Default: all in one.
+        precision: of the operands.
     """
     members, m, depth = a.shape
     n = b.shape[2]
@@ -32,7 +35,7 @@ def matmul(a: Tensor, b: Tensor, span: int | None = None) -> Tensor:
     grid = (triton.cdiv(m, TILE) * triton.cdiv(n, TILE), chunks, members)
     if c.numel():
         products.matmul[grid](
-            a, b, c, m, n, depth, *a.stride(), *b.stride(), span or max(depth, 1), TILE, TILE, TILE, PRECISION
+            a, b, c, m, n, depth, *a.stride(), *b.stride(), span or max(depth, 1), TILE, TILE, TILE, DOT[precision]
         )
     return c[:, 0] if chunks == 1 else column_sums(c.flatten(2)).view(members, m, n)
 

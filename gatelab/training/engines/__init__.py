@@ -7,6 +7,7 @@ import structlog
 import torch
 
 from gatelab.errors import InvalidInput
+from gatelab.specs.training import Precision
 from gatelab.training.engines.base import Engine, EngineName, Member, Read, Reading
 from gatelab.training.engines.native import NativeEngine
 from gatelab.training.engines.reference import TorchEngine
@@ -38,14 +39,14 @@ _told: set[str] = set()
 """Why the fastest engine was not taken: each reason is logged once a process."""
 
 
-def choose_engine(device: torch.device, wanted: Wanted = "auto") -> EngineName:
-    """The engine that is wanted, or with `auto` the fastest that there is for `device`.
+def choose_engine(device: torch.device, wanted: Wanted = "auto", precision: Precision = "fp32") -> EngineName:
+    """The engine that is wanted, or with `auto` the fastest that there is for `device` and `precision`.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here; the message says why.
     """
     name = FASTEST.get(device.type, "torch") if wanted == "auto" else wanted
-    obstacle = ENGINES[name].obstacle(device)
+    obstacle = ENGINES[name].obstacle(device, precision)
     if obstacle is None:
         return name
     if wanted != "auto":
@@ -57,9 +58,9 @@ def choose_engine(device: torch.device, wanted: Wanted = "auto") -> EngineName:
 
 
 def build_engine(members: Sequence[Member], device: torch.device, wanted: Wanted = "auto") -> Engine:
-    """The engine of `choose_engine`, with these members.
+    """The engine of `choose_engine`, with these members, all of one precision.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here.
     """
-    return ENGINES[choose_engine(device, wanted)](members, device)
+    return ENGINES[choose_engine(device, wanted, members[0].training.precision)](members, device)

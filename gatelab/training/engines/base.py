@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gatelab.model import Dropout, LanguageModel, ModelState
-from gatelab.specs.training import TrainingSpec
+from gatelab.specs.training import Precision, TrainingSpec
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
 
@@ -70,8 +70,8 @@ class Engine(ABC):
 
     @classmethod
     @abstractmethod
-    def obstacle(cls, device: torch.device) -> str | None:
-        """Why this engine cannot train on `device`, or None if it can."""
+    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:
+        """Why this engine cannot train on `device` in `precision`, or None if it can."""
 
     @abstractmethod
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

@@ -12,6 +12,7 @@ from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
 from gatelab.scan.native.program import Floats, number_pointer, pointer
 from gatelab.specs.model import ModelSpec
+from gatelab.specs.training import Precision
 from gatelab.text.windows import Windows
 from gatelab.training.engines.base import Engine, Member, Read, Reading
 from gatelab.training.engines.flat import FlatOptimizer
@@ -21,7 +22,7 @@ LIGHT = 2_000_000
 
 
 class NativeEngine(Engine):
-    """Trains on the CPU in single precision. All members in one call, each bit-identical to itself alone.
+    """Trains on the CPU. All members in one call, each bit-identical to itself alone.
 
     The members' parameters become views of flat memory, in which they are updated.
 
@@ -35,7 +36,8 @@ class NativeEngine(Engine):
         super().__init__(members, device)
         self._layout = layout_of({name: p.shape for name, p in members[0].model.named_parameters()})
         spec = members[0].model.spec
-        self._program = program_of(spec, members[0].model.vocabulary, self._layout)
+        precision = members[0].training.precision
+        self._program = program_of(spec, members[0].model.vocabulary, self._layout, precision)
         self._parameters = [flatten(m.model, self._layout) for m in members]
         self._gradients = [np.zeros(self._layout.length, np.float32) for _ in members]
         self._square_norms = [0.0 for _ in members]
@@ -45,13 +47,15 @@ class NativeEngine(Engine):
         ]
 
     @classmethod
-    def obstacle(cls, device: torch.device) -> str | None:
+    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:
         if device.type != "cpu":
             return f"the native engine trains on the CPU, the device is {device.type}"
         try:
-            load()
+            library = load()
         except Unavailable as reason:
             return f"the native engine is not there: {reason}"
+        if precision not in library.precisions:
+            return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
         return None
 
     def use(self, library: Library) -> None:
@@ -137,13 +141,13 @@ class _Reading:
         return tuple(tuple(torch.from_numpy(tensor) for tensor in layer) for layer in self._after)
 
 
-def program_of(spec: ModelSpec, vocabulary: int, layout: Layout) -> Program:
+def program_of(spec: ModelSpec, vocabulary: int, layout: Layout, precision: Precision = "fp32") -> Program:
     """
     Raises:
         Unavailable: the native engine is.
     """
     embedding = 0 if spec.input == "one_hot" else spec.input.embedding
-    return Program(load(), spec.cell, spec.layers, vocabulary, embedding, layout)
+    return Program(load(), spec.cell, spec.layers, vocabulary, embedding, layout, precision)
 
 
 def flatten(model: LanguageModel, layout: Layout) -> Floats:

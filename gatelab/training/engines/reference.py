@@ -1,11 +1,14 @@
 """The reference engine: the model as it is written, differentiated and optimised by PyTorch, on any device."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from gatelab.specs.training import Precision
 from gatelab.training.engines.base import Engine, Member, Read, Reading
+from gatelab.training.engines.rounding import RoundedProducts
 from gatelab.training.evaluation import tensors, total_loss
 from gatelab.training.optimizers import build_optimizer, optimizer_state, restore_optimizer
 
@@ -22,7 +25,7 @@ class TorchEngine(Engine):
         self._optimizers = [build_optimizer(m.training.optimizer, m.model.parameters()) for m in members]
 
     @classmethod
-    def obstacle(cls, device: torch.device) -> str | None:  # noqa: ARG003
+    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:  # noqa: ARG003
         return None
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
@@ -54,10 +57,19 @@ class TorchEngine(Engine):
         batch = windows.pick(reading.which)
         inputs, targets = tensors(batch, self.device)
         before = model.initial_state(inputs.shape[1]) if reading.state is None else reading.state
-        logits, after = model(inputs, before, reading.dropout)
+        with self._precision(member):
+            logits, after = model(inputs, before, reading.dropout)
         loss = total_loss(logits, targets)
         state = tuple(tuple(t.detach() for t in layer) for layer in after) if windows.carried else ()
         return loss, Read(loss.item(), batch.tokens, state)
+
+    def _precision(self, member: int) -> AbstractContextManager[object]:
+        model, training = self.members[member].model, self.members[member].training
+        if training.precision == "fp32":
+            return nullcontext()
+        # The first layer's input is one-hot or an embedding of as few different tokens: what it is multiplied with
+        # becomes a table, in which nothing is to be gained.
+        return RoundedProducts(exact=[model.get_parameter("cells.0.weight_input")])
 
     def optimizer_state(self, member: int) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in optimizer_state(self._optimizers[member]).items()}

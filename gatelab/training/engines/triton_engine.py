@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gatelab.model import ModelState
+from gatelab.specs.training import Precision
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
 from gatelab.training.engines.base import Engine, Member, Read, Reading
@@ -36,12 +37,11 @@ class TritonEngine(Engine):
         super().__init__(members, device)
         self._stacks = Stacks([m.model for m in members], device)
         self._optimizers = StackedOptimizers([m.training for m in members], self._stacks)
-        model = StackedModel(members[0].model.spec, self._stacks)
+        model = StackedModel(members[0].model.spec, self._stacks, members[0].training.precision)
         self._read_all, self._differentiate_all = Replayed(model.read), Replayed(model.differentiate)
 
     @classmethod
-    def obstacle(cls, device: torch.device) -> str | None:
-        """Why this engine cannot train on `device`, or None if it can."""
+    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:  # noqa: ARG003
         if device.type != "cuda":
             return f"the Triton engine needs an NVIDIA GPU, the device is {device.type}"
         if torch.version.cuda is None:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine.h"
+#include "precision.hpp"
 
 namespace gatelab {
 
@@ -28,7 +29,7 @@ enum Error {
 inline const char *const MESSAGES[] = {
     "no error",
     "cell: no such kind",
-    "precision: no such kind",
+    "precision: not one that this build has instructions for",
     "layers: must be from 1 to 64",
     "hidden: must be from 1 to 65536",
     "vocabulary: must be from 1 to 16777216",
@@ -44,6 +45,13 @@ inline const char *const MESSAGES[] = {
     "kind: no such optimizer, or its memory is missing",
     "out of memory",
 };
+
+inline bool has(int precision) {
+#if defined(GATELAB_HAS_BF16)
+    if (precision == GATELAB_BF16) return true;
+#endif
+    return precision == GATELAB_FP32;
+}
 
 inline bool inside(int64_t at, int64_t length, const GatelabShape &shape) {
     return at >= 0 && length >= 0 && at <= shape.parameters && length <= shape.parameters - at;
@@ -74,7 +82,7 @@ inline bool layer_fits(const GatelabShape &shape, int l) {
 
 inline Error check(const GatelabShape &s) {
     if (s.cell < 0 || s.cell >= GATELAB_CELLS) return BAD_CELL;
-    if (s.precision != GATELAB_FP32) return BAD_PRECISION;
+    if (!has(s.precision)) return BAD_PRECISION;
     if (s.layers < 1 || s.layers > GATELAB_MAX_LAYERS) return BAD_LAYERS;
     if (s.hidden < 1 || s.hidden > 65536) return BAD_HIDDEN;
     if (s.vocabulary < 1 || s.vocabulary > 1 << 24) return BAD_VOCABULARY;

@@ -10,7 +10,6 @@
 
 using namespace gatelab;
 
-
 int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads) {
     if (!shape || !members) return NULL_POINTER;
     if (count < 1) return BAD_COUNT;
@@ -42,3 +41,5 @@ const char *gatelab_explain(int error) {
 }
 
 int32_t gatelab_abi(void) { return GATELAB_ABI; }
+
+int32_t gatelab_has(int32_t precision) { return has(precision); }

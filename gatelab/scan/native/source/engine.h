@@ -13,7 +13,7 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 1
+#define GATELAB_ABI 2
 #define GATELAB_MAX_LAYERS 64
 
 enum GatelabCell {
@@ -28,7 +28,9 @@ enum GatelabCell {
     GATELAB_CELLS /* how many there are */
 };
 
-enum GatelabPrecision { GATELAB_FP32 };
+/* Of the operands of all products but those of an embedding with the first layer's weights. What is added up, the state
+   and the parameters are always single precision. */
+enum GatelabPrecision { GATELAB_FP32, GATELAB_BF16 };
 
 /* Where the tensors of a layer begin in the flat parameters, row-major as in gatelab/cells; -1: it has none. */
 typedef struct {
@@ -91,8 +93,11 @@ GATELAB_API int gatelab_update(GatelabUpdate *updates, int32_t count);
 GATELAB_API const char *gatelab_explain(int error);
 
 GATELAB_API int32_t gatelab_abi(void);
-/* For benchmarks: multiply-adds in registers on so many threads; floating point operations a second. */
-GATELAB_API double gatelab_fma_peak(int32_t threads, double seconds);
+/* Whether this build can compute in a GatelabPrecision. */
+GATELAB_API int32_t gatelab_has(int32_t precision);
+/* For benchmarks: products and sums in registers on so many threads; floating point operations a second, or 0 where this
+   build cannot compute in a GatelabPrecision. */
+GATELAB_API double gatelab_peak(int32_t precision, int32_t threads, double seconds);
 
 #ifdef __cplusplus
 }

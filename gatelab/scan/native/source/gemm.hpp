@@ -1,12 +1,14 @@
 // Small matrix products: blocks of rows kept in registers against panels of a packed matrix.
 //
+// Depths and strides count slots of a precision P, in which both operands are (see precision.hpp).
+//
 // Every element of a product is summed in the order of k, whatever block it falls into: the result of a row does not
 // depend on which rows are computed beside it.
 #pragma once
 
 #include <type_traits>
 
-#include "vector.hpp"
+#include "precision.hpp"
 
 namespace gatelab {
 
@@ -23,7 +25,7 @@ struct Right {
 };
 
 // c[i][FIRST + j] += a[i, k] * b[k, j] for all k.
-template <int FIRST, int COUNT, int ROWS, int WIDTH>
+template <class P, int FIRST, int COUNT, int ROWS, int WIDTH>
 GATELAB_INLINE void accumulate(Vector (&c)[ROWS][WIDTH], int64_t depth, const float *a, int64_t a_row, int64_t a_k,
                                Right b) {
     for (int64_t k = 0; k < depth; k++) {
@@ -34,7 +36,7 @@ GATELAB_INLINE void accumulate(Vector (&c)[ROWS][WIDTH], int64_t depth, const fl
         for (int i = 0; i < ROWS; i++) {
             Vector x = broadcast(a[i * a_row + k * a_k]);
 #pragma GCC unroll 4
-            for (int j = 0; j < COUNT; j++) c[i][FIRST + j] += x * v[j];
+            for (int j = 0; j < COUNT; j++) c[i][FIRST + j] = P::add_product(c[i][FIRST + j], x, v[j]);
         }
     }
 }
@@ -62,7 +64,7 @@ struct Result {
 };
 
 // C (rows, WIDTH vectors) = or += A times B.
-template <int WIDTH, bool ADD>
+template <class P, int WIDTH, bool ADD>
 inline void multiply_panel(int64_t rows, const Left &a, const Right &b, const Result &c) {
     for_row_blocks<rows_in_registers(WIDTH)>(rows, [&](int64_t at, auto block) {
         constexpr int ROWS = decltype(block)::value;
@@ -74,7 +76,7 @@ inline void multiply_panel(int64_t rows, const Left &a, const Right &b, const Re
                 sums[i][j] = ADD ? load(c.data + (at + i) * c.row_stride + j * c.vector_stride) : Vector{};
         const float *rows_of_a = a.data + at * a.row_stride;
         for (int64_t s = 0; s < a.segments; s++)
-            accumulate<0, WIDTH>(sums, a.depth, rows_of_a + s * a.segment_stride, a.row_stride, a.k_stride,
+            accumulate<P, 0, WIDTH>(sums, a.depth, rows_of_a + s * a.segment_stride, a.row_stride, a.k_stride,
                                  {b.data + s * a.depth * b.k_stride, b.k_stride, b.vector_stride});
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++)
@@ -94,6 +96,12 @@ struct Packed {
     static int64_t size(int64_t depth, int64_t vectors) { return depth * vectors * LANES; }
     float *panel(int64_t first) const { return data + first * LANES * depth; }
     int64_t width(int64_t first) const { return vectors - first < PANEL ? vectors - first : PANEL; }
+    // Make slots of the numbers in it.
+    template <class P>
+    void round() const {
+        for (int64_t first = 0; first < vectors; first += PANEL)
+            P::along_columns(panel(first), depth, width(first) * LANES, panel(first));
+    }
     float *at(int64_t k, int64_t column) const {
         int64_t first = column / (PANEL * LANES) * PANEL;
         return panel(first) + k * width(first) * LANES + column - first * LANES;
@@ -101,13 +109,13 @@ struct Packed {
 };
 
 // C (rows, b.vectors) = or += A times B, which has as many rows as A has columns.
-template <bool ADD>
+template <class P, bool ADD>
 inline void multiply(int64_t rows, const Left &a, const Packed &b, float *c, int64_t ldc) {
     for (int64_t first = 0; first < b.vectors; first += PANEL) {
         if (b.width(first) == PANEL)
-            multiply_panel<PANEL, ADD>(rows, a, {b.panel(first), PANEL * LANES}, {c + first * LANES, ldc});
+            multiply_panel<P, PANEL, ADD>(rows, a, {b.panel(first), PANEL * LANES}, {c + first * LANES, ldc});
         else
-            multiply_panel<1, ADD>(rows, a, {b.panel(first), LANES}, {c + first * LANES, ldc});
+            multiply_panel<P, 1, ADD>(rows, a, {b.panel(first), LANES}, {c + first * LANES, ldc});
     }
 }
 

@@ -24,9 +24,24 @@ struct HeadWeights {
     }
 };
 
+// What a thread needs for a chunk of rows.
+struct HeadWork {
+    float *logits;        // [row][columns]
+    float *left, *right;  // operands in slots
+};
+
+// P: the precision of its products.
+template <class P>
 struct Head {
     // Rows that are scored together: their logits stay in cache.
     static int64_t chunk(const HeadSize &size) { return std::max<int64_t>(8, std::min<int64_t>(128, 32768 / size.columns)); }
+
+    static HeadWork lay_out_work(const HeadSize &size, Arena &arena) {
+        const int64_t rows = chunk(size);
+        return {arena.take(rows * size.columns),
+                arena.take(P::room(rows) * std::max(size.padded, size.columns)),
+                arena.take(P::room(rows) * size.columns)};
+    }
 
     static Packed lay_out_transposed(const HeadSize &size, Arena &arena) {
         const int64_t n = size.padded / LANES;
@@ -41,10 +56,12 @@ struct Head {
         for_rows(size, to.weights, [&](int64_t k, int64_t from, float *panel, int64_t count) {
             std::memcpy(panel, weights + k * size.vocabulary + from, count * sizeof(float));
         });
+        to.weights.template round<P>();
         if (!transposed) return;
         std::memset(transposed->data, 0, Packed::size(size.vocabulary, transposed->vectors) * sizeof(float));
         for (int64_t v = 0; v < size.vocabulary; v++)
             for (int64_t k = 0; k < size.hidden; k++) *transposed->at(v, k) = weights[k * size.vocabulary + v];
+        transposed->template round<P>();
     }
 
     static void unpack(const HeadSize &size, const HeadWeights &g, float *weights, float *bias) {
@@ -55,16 +72,18 @@ struct Head {
     }
 
     // The loss of `rows` outputs h (row stride padded) with their targets. With `g`, `logits` ends as the gradient of
-    // scale * loss, which is added up in `g` and carried back into d_h. `logits`: room for chunk rows of columns.
+    // scale * loss, which is added up in `g` and carried back into d_h.
     static double score(const HeadSize &size, const HeadWeights &w, const Packed *transposed, const HeadWeights *g,
-                        int64_t rows, const float *h, const int32_t *targets, float scale, float *logits, float *d_h) {
+                        int64_t rows, const float *h, const int32_t *targets, float scale, const HeadWork &work,
+                        float *d_h) {
         double loss = 0;
+        float *logits = work.logits;
         for (int64_t at = 0; at < rows; at += chunk(size)) {
             const int64_t count = std::min(chunk(size), rows - at);
             const float *from = h + at * size.padded;
             for (int64_t row = 0; row < count; row++)
                 for (int64_t v = 0; v < size.columns; v += LANES) store(logits + row * size.columns + v, load(w.bias + v));
-            multiply<true>(count, {from, size.padded, 1, size.hidden}, w.weights, logits, size.columns);
+            multiply<P, true>(count, left(from, count, size.padded, size.hidden, work), w.weights, logits, size.columns);
             loss += cross_entropy(size, count, targets + at, g ? scale : 0, logits);
             if (!g) continue;
             for (int64_t v = 0; v < size.columns; v += LANES) {
@@ -72,21 +91,32 @@ struct Head {
                 for (int64_t row = 0; row < count; row++) total += load(logits + row * size.columns + v);
                 store(g->bias + v, total);
             }
-            for (int64_t first = 0; first < g->weights.vectors; first += PANEL) {
-                const Left left{from, 1, size.padded, count};
-                const Right right{logits + first * LANES, size.columns};
-                if (g->weights.width(first) == PANEL)
-                    multiply_panel<PANEL, true>(size.hidden, left, right, {g->weights.panel(first), PANEL * LANES});
-                else
-                    multiply_panel<1, true>(size.hidden, left, right, {g->weights.panel(first), LANES});
-            }
-            multiply<false>(count, {logits, size.columns, 1, size.vocabulary}, *transposed, d_h + at * size.padded,
-                            size.padded);
+            add_gradient(size, g->weights, count, from, work);
+            multiply<P, false>(count, left(logits, count, size.columns, size.vocabulary, work), *transposed,
+                               d_h + at * size.padded, size.padded);
         }
         return loss;
     }
 
   private:
+    // Rows of `width` numbers, the first `depth` of which are summed over.
+    static Left left(const float *from, int64_t rows, int64_t width, int64_t depth, const HeadWork &work) {
+        return {P::along_rows(from, rows * width, work.left), P::slots(width), 1, P::slots(depth)};
+    }
+
+    // The gradient of the weights from `rows` outputs h and the gradients of their logits.
+    static void add_gradient(const HeadSize &size, const Packed &g, int64_t rows, const float *h, const HeadWork &work) {
+        const Left left{P::along_columns(h, rows, size.padded, work.left), 1, size.padded, P::slots(rows)};
+        const float *d_logits = P::along_columns(work.logits, rows, size.columns, work.right);
+        for (int64_t first = 0; first < g.vectors; first += PANEL) {
+            const Right right{d_logits + first * LANES, size.columns};
+            if (g.width(first) == PANEL)
+                multiply_panel<P, PANEL, true>(size.hidden, left, right, {g.panel(first), PANEL * LANES});
+            else
+                multiply_panel<P, 1, true>(size.hidden, left, right, {g.panel(first), LANES});
+        }
+    }
+
     template <class Body>
     static void for_rows(const HeadSize &size, const Packed &panels, Body &&body) {
         for (int64_t first = 0; first < panels.vectors; first += PANEL) {

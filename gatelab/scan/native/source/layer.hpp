@@ -11,7 +11,8 @@
 
 namespace gatelab {
 
-template <class Cell, bool TABLE>
+// P: the precision of its products but those of a table, which are few and single.
+template <class Cell, bool TABLE, class P>
 struct Layer {
     using First = typename Cell::First;
     using Second = typename Cell::Second;
@@ -41,9 +42,15 @@ struct Layer {
         work.chunk = train ? std::min(steps, std::max<int64_t>(1, chunk_rows / rows)) : 1;
         work.kept = arena.take((train ? steps : 1) * rows * size.padded * KEPT);
         if (TWO) work.operand = arena.take(work.chunk * rows * size.padded);
+        work.left = arena.take(P::room(rows * size.padded));
+        if (!TABLE) work.left_input = arena.take(P::room(rows * size.input_padded));
         if (!train) return work;
-        work.d_sums[0] = arena.take(work.chunk * rows * size.padded * First::width);
-        if (TWO) work.d_sums[1] = arena.take(work.chunk * rows * size.padded * Second::width);
+        lay_out_d_sums<First>(size, rows, arena, work, 0);
+        if (TWO) lay_out_d_sums<Second>(size, rows, arena, work, 1);
+        work.columns = arena.take(P::room(work.chunk * rows) * size.padded);
+        if (!TABLE) work.input_columns = arena.take(P::room(work.chunk * rows) * size.input_padded);
+        // Of one group, or of two where there is but one sum a unit.
+        work.d_columns = arena.take(P::room(work.chunk * rows) * std::max(2, First::width) * LANES);
         for (int s = 0; s < Cell::states; s++) work.d_state[s] = arena.take(rows * size.padded);
         if (TWO) work.d_operand = arena.take(rows * size.padded);
         return work;
@@ -56,8 +63,9 @@ struct Layer {
     static void forward(const LayerSize &size, const LayerWeights &w, const Tile &tile, const float *x,
                         const LayerWork &work) {
         for (int64_t t = 0; t < tile.steps; t++) {
-            const float *x_t = TABLE ? nullptr : x + t * tile.rows * size.input_padded;
+            const float *x_t = TABLE ? nullptr : left_input(size, tile, x + t * tile.rows * size.input_padded, work);
             const float *h = work.state[0] + t * tile.rows * size.padded;
+            const float *left_h = left(size, tile, h, work);
             auto finish = [&](const Vector *sums, int64_t row, int64_t j) {
                 Vector before[Cell::states], after[Cell::states];
                 const int64_t at = (t * tile.rows + row) * size.padded + j * LANES, step = tile.rows * size.padded;
@@ -68,15 +76,15 @@ struct Layer {
                 for (int s = 0; s < Cell::states; s++) store(work.state[s] + at + step, after[s]);
             };
             if constexpr (TWO) {
-                stage<First, 0>(size, w, tile, t, x_t, h, [&](const Vector *sums, int64_t row, int64_t j) {
+                stage<First, 0>(size, w, tile, t, x_t, left_h, [&](const Vector *sums, int64_t row, int64_t j) {
                     const int64_t at = row * size.padded + j * LANES;
                     Vector before = load(h + at), operand;
                     Cell::gates(sums, &before, operand, kept_at<TRAIN>(size, tile, work, t, row, j));
                     store(work.operand + at, operand);
                 });
-                stage<Second, 1>(size, w, tile, t, x_t, work.operand, finish);
+                stage<Second, 1>(size, w, tile, t, x_t, left(size, tile, work.operand, work), finish);
             } else {
-                stage<First, 0>(size, w, tile, t, x_t, h, finish);
+                stage<First, 0>(size, w, tile, t, x_t, left_h, finish);
             }
         }
     }
@@ -93,13 +101,15 @@ struct Layer {
             for (int64_t t = end - 1; t >= begin; t--) {
                 back_through_step(size, g, tile, t, t - begin, d_out, work);
                 if constexpr (TWO) {
-                    multiply<false>(tile.rows, d_sums_of<Second>(size, tile, work, 1, t - begin, Second::recurrent),
-                                    w.recurrent[1], work.d_operand, size.padded);
+                    round_d_sums<Second>(size, tile, work, 1, t - begin);
+                    multiply<P, false>(tile.rows, d_sums_of<Second>(size, tile, work, 1, t - begin, Second::recurrent),
+                                       w.recurrent[1], work.d_operand, size.padded);
                     back_through_gates(size, g, tile, t, t - begin, work);
                 }
+                round_d_sums<First>(size, tile, work, 0, t - begin);
                 if (t > 0)
-                    multiply<true>(tile.rows, d_sums_of<First>(size, tile, work, 0, t - begin, First::recurrent),
-                                   w.recurrent[0], work.d_state[0], size.padded);
+                    multiply<P, true>(tile.rows, d_sums_of<First>(size, tile, work, 0, t - begin, First::recurrent),
+                                      w.recurrent[0], work.d_state[0], size.padded);
             }
             const float *h = work.state[0] + begin * tile.rows * size.padded;
             sum_up<First, 0>(size, w, g, tile, begin, end, h, x, d_x, work);
@@ -121,6 +131,24 @@ struct Layer {
         const int64_t sums = size.padded * S::recurrent, inputs = size.padded * S::input;
         t.recurrent[s] = {arena.take(Packed::size(sums, size.groups)), sums, size.groups};
         if (!TABLE) t.input[s] = {arena.take(Packed::size(inputs, vectors(size.inputs))), inputs, vectors(size.inputs)};
+    }
+
+    template <class S>
+    static void lay_out_d_sums(const LayerSize &size, int64_t rows, Arena &arena, LayerWork &work, int s) {
+        const int64_t numbers = work.chunk * rows * size.padded * S::width;
+        work.d_sums[s] = arena.take(numbers);
+        work.d_left[s] = P::room(numbers) ? arena.take(P::room(numbers)) : work.d_sums[s];
+    }
+
+    // A step's states, or what the second stage's product takes in their place, as left operands.
+    GATELAB_INLINE static const float *left(const LayerSize &size, const Tile &tile, const float *h,
+                                            const LayerWork &work) {
+        return P::along_rows(h, tile.rows * size.padded, work.left);
+    }
+
+    GATELAB_INLINE static const float *left_input(const LayerSize &size, const Tile &tile, const float *x,
+                                                  const LayerWork &work) {
+        return P::along_rows(x, tile.rows * size.input_padded, work.left_input);
     }
 
     template <bool TRAIN>
@@ -163,13 +191,13 @@ struct Layer {
             }
             if constexpr (!TABLE) {
                 const int64_t panel = size.inputs * S::input * LANES;
-                accumulate<S::input_first, S::input * GROUPS>(
-                    sums, size.inputs, x + at * size.input_padded, size.input_padded, 1,
+                accumulate<P, S::input_first, S::input * GROUPS>(
+                    sums, P::slots(size.inputs), x + at * P::slots(size.input_padded), P::slots(size.input_padded), 1,
                     {w.input[STAGE] + j * panel, S::input * LANES, GROUPS == 1 ? LANES : panel});
             }
             const int64_t panel = size.hidden * S::recurrent * LANES;
-            accumulate<0, S::recurrent * GROUPS>(
-                sums, size.hidden, h + at * size.padded, size.padded, 1,
+            accumulate<P, 0, S::recurrent * GROUPS>(
+                sums, P::slots(size.hidden), h + at * P::slots(size.padded), P::slots(size.padded), 1,
                 {w.recurrent[STAGE] + j * panel, S::recurrent * LANES, GROUPS == 1 ? LANES : panel});
 #pragma GCC unroll 16
             for (int i = 0; i < ROWS; i++) {
@@ -193,16 +221,30 @@ struct Layer {
         return work.d_sums[s] + ((j * work.chunk + local) * tile.rows + row) * S::width * LANES;
     }
 
+    // Where they are as left operands.
+    template <class S>
+    static int64_t d_left_at(const Tile &tile, const LayerWork &work, int64_t local, int64_t j) {
+        return P::slots((j * work.chunk + local) * tile.rows * S::width * LANES);
+    }
+
+    template <class S>
+    GATELAB_INLINE static void round_d_sums(const LayerSize &size, const Tile &tile, const LayerWork &work, int s,
+                                            int64_t local) {
+        for (int64_t j = 0; j < size.groups; j++)
+            P::along_rows(d_sums_at<S>(tile, work, s, local, 0, j), tile.rows * S::width * LANES,
+                          work.d_left[s] + d_left_at<S>(tile, work, local, j));
+    }
+
     // The gradients of `count` sums from the first on, of all rows from a step of the chunk on, as a left operand.
     template <class S>
     static Left d_sums_of(const LayerSize &size, const Tile &tile, const LayerWork &work, int s, int64_t local,
                           int count, int first = 0) {
-        return {d_sums_at<S>(tile, work, s, local, 0, 0) + first * LANES,
-                S::width * LANES,
+        return {work.d_left[s] + d_left_at<S>(tile, work, local, 0) + P::slots(first * LANES),
+                P::slots(S::width * LANES),
                 1,
-                count * LANES,
+                P::slots(count * LANES),
                 size.groups,
-                work.chunk * tile.rows * S::width * LANES};
+                P::slots(work.chunk * tile.rows * S::width * LANES)};
     }
 
     // Keep the gradients of a stage's sums, and add them to what is summed up at once: tables and biases.
@@ -271,20 +313,22 @@ struct Layer {
     static void sum_up(const LayerSize &size, const LayerTransposed &w, const LayerWeights &g, const Tile &tile,
                        int64_t begin, int64_t end, const float *h, const float *x, float *d_x, const LayerWork &work) {
         const int64_t rows = (end - begin) * tile.rows;
-        const Left from_h{h, 1, size.padded, rows};
-        const Left from_x{TABLE ? nullptr : x + begin * tile.rows * size.input_padded, 1, size.input_padded, rows};
+        const Left from_h{P::along_columns(h, rows, size.padded, work.columns), 1, size.padded, P::slots(rows)};
+        Left from_x{nullptr, 1, size.input_padded, P::slots(rows)};
+        if (!TABLE)
+            from_x.data = P::along_columns(x + begin * tile.rows * size.input_padded, rows, size.input_padded,
+                                           work.input_columns);
         const int64_t panel = size.hidden * S::recurrent * LANES, input_panel = size.inputs * S::input * LANES;
-        const int64_t d_panel = work.chunk * tile.rows * S::width * LANES;
         auto groups = [&](int64_t j, auto count) {
             constexpr int GROUPS = decltype(count)::value;
-            const float *d_sums = work.d_sums[STAGE] + j * d_panel;
-            multiply_panel<S::recurrent * GROUPS, true>(
-                size.hidden, from_h, {d_sums, S::width * LANES, GROUPS == 1 ? LANES : d_panel},
+            const float *d_sums = d_columns<S, STAGE>(tile, rows, j, 0, work);
+            const int64_t d_panel = GROUPS == 1 ? LANES : d_columns<S, STAGE>(tile, rows, j + 1, 1, work) - d_sums;
+            multiply_panel<P, S::recurrent * GROUPS, true>(
+                size.hidden, from_h, {d_sums, S::width * LANES, d_panel},
                 {g.recurrent[STAGE] + j * panel, S::recurrent * LANES, GROUPS == 1 ? LANES : panel});
             if constexpr (!TABLE)
-                multiply_panel<S::input * GROUPS, true>(
-                    size.inputs, from_x,
-                    {d_sums + S::input_first * LANES, S::width * LANES, GROUPS == 1 ? LANES : d_panel},
+                multiply_panel<P, S::input * GROUPS, true>(
+                    size.inputs, from_x, {d_sums + S::input_first * LANES, S::width * LANES, d_panel},
                     {g.input[STAGE] + j * input_panel, S::input * LANES, GROUPS == 1 ? LANES : input_panel});
         };
         int64_t j = 0;
@@ -292,8 +336,16 @@ struct Layer {
             for (; j + 2 <= size.groups; j += 2) groups(j, std::integral_constant<int, 2>{});
         for (; j < size.groups; j++) groups(j, std::integral_constant<int, 1>{});
         if constexpr (!TABLE)
-            multiply<STAGE == 1>(rows, d_sums_of<S>(size, tile, work, STAGE, 0, S::input, S::input_first),
-                                 w.input[STAGE], d_x + begin * tile.rows * size.input_padded, size.input_padded);
+            multiply<P, STAGE == 1>(rows, d_sums_of<S>(size, tile, work, STAGE, 0, S::input, S::input_first),
+                                    w.input[STAGE], d_x + begin * tile.rows * size.input_padded, size.input_padded);
+    }
+
+    // The gradients of a group's sums in the chunk's first rows, as a right operand; in place `at` of those in use.
+    template <class S, int STAGE>
+    GATELAB_INLINE static const float *d_columns(const Tile &tile, int64_t rows, int64_t j, int at,
+                                                 const LayerWork &work) {
+        return P::along_columns(d_sums_at<S>(tile, work, STAGE, 0, 0, j), rows, S::width * LANES,
+                                work.d_columns + at * P::room(rows) * S::width * LANES);
     }
 };
 

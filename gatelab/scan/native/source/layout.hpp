@@ -46,6 +46,10 @@ struct LayerWork {
     float *d_sums[2];       // [group][row of the chunk][sum][lane]
     float *d_state[2];      // [row][padded]
     float *d_operand;       // [row][padded]
+    float *left, *left_input;          // [row][padded] in slots: a step's left operands
+    float *d_left[2];                  // d_sums in slots, as left operands
+    float *columns, *input_columns;    // [row of the chunk in slots][padded]: left operands of the weights' gradients
+    float *d_columns;                  // [row of the chunk in slots][sum][lane]: right operands of them
     int64_t chunk;          // steps after which gradients of weights are summed up
 };
 

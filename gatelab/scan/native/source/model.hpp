@@ -9,23 +9,27 @@
 
 namespace gatelab {
 
+// Types of functions are the same for all cells and precisions.
+using SomeLayer = Layer<Rnn<false>, true, Single>;
+using SomePacking = Packing<Rnn<false>, true, Single>;
+
 // What the model calls of a layer, whatever its cell: the one place where a kind becomes a type.
 struct LayerFunctions {
     int states;
-    decltype(&Layer<Rnn<false>, true>::lay_out) lay_out;
-    decltype(&Layer<Rnn<false>, true>::lay_out_transposed) lay_out_transposed;
-    decltype(&Layer<Rnn<false>, true>::lay_out_work) lay_out_work;
-    decltype(&Layer<Rnn<false>, true>::forward<true>) forward[2];  // without, with what the way back needs
-    decltype(&Layer<Rnn<false>, true>::backward) backward;
-    decltype(&Packing<Rnn<false>, true>::pack) pack;
-    decltype(&Packing<Rnn<false>, true>::unpack) unpack;
-    decltype(&Packing<Rnn<false>, true>::scratch) scratch;
+    decltype(&SomeLayer::lay_out) lay_out;
+    decltype(&SomeLayer::lay_out_transposed) lay_out_transposed;
+    decltype(&SomeLayer::lay_out_work) lay_out_work;
+    decltype(&SomeLayer::forward<true>) forward[2];  // without, with what the way back needs
+    decltype(&SomeLayer::backward) backward;
+    decltype(&SomePacking::pack) pack;
+    decltype(&SomePacking::unpack) unpack;
+    decltype(&SomePacking::scratch) scratch;
 };
 
-template <class Cell, bool TABLE>
+template <class Cell, bool TABLE, class Precision>
 constexpr LayerFunctions functions_of_layer() {
-    using L = Layer<Cell, TABLE>;
-    using P = Packing<Cell, TABLE>;
+    using L = Layer<Cell, TABLE, Precision>;
+    using P = Packing<Cell, TABLE, Precision>;
     return {Cell::states,
             &L::lay_out,
             &L::lay_out_transposed,
@@ -37,19 +41,43 @@ constexpr LayerFunctions functions_of_layer() {
             &P::scratch};
 }
 
-template <bool TABLE>
+template <class P, bool TABLE>
 const LayerFunctions &functions(int cell) {
     static constexpr LayerFunctions all[GATELAB_CELLS] = {
-        functions_of_layer<Rnn<false>, TABLE>(),            // GATELAB_RNN_TANH
-        functions_of_layer<Rnn<true>, TABLE>(),             // GATELAB_RNN_RELU
-        functions_of_layer<GruResetBefore<false>, TABLE>(), // GATELAB_GRU_RESET_BEFORE
-        functions_of_layer<GruResetAfter<false>, TABLE>(),  // GATELAB_GRU_RESET_AFTER
-        functions_of_layer<GruUpdate, TABLE>(),             // GATELAB_GRU_UPDATE
-        functions_of_layer<GruResetBefore<true>, TABLE>(),  // GATELAB_GRU_RESET_UPDATE_BEFORE
-        functions_of_layer<GruResetAfter<true>, TABLE>(),   // GATELAB_GRU_RESET_UPDATE_AFTER
-        functions_of_layer<Lstm, TABLE>(),                  // GATELAB_LSTM
+        functions_of_layer<Rnn<false>, TABLE, P>(),            // GATELAB_RNN_TANH
+        functions_of_layer<Rnn<true>, TABLE, P>(),             // GATELAB_RNN_RELU
+        functions_of_layer<GruResetBefore<false>, TABLE, P>(), // GATELAB_GRU_RESET_BEFORE
+        functions_of_layer<GruResetAfter<false>, TABLE, P>(),  // GATELAB_GRU_RESET_AFTER
+        functions_of_layer<GruUpdate, TABLE, P>(),             // GATELAB_GRU_UPDATE
+        functions_of_layer<GruResetBefore<true>, TABLE, P>(),  // GATELAB_GRU_RESET_UPDATE_BEFORE
+        functions_of_layer<GruResetAfter<true>, TABLE, P>(),   // GATELAB_GRU_RESET_UPDATE_AFTER
+        functions_of_layer<Lstm, TABLE, P>(),                  // GATELAB_LSTM
     };
     return all[cell];
+}
+
+struct HeadFunctions {
+    decltype(&Head<Single>::pack) pack;
+    decltype(&Head<Single>::lay_out_work) lay_out_work;
+    decltype(&Head<Single>::score) score;
+};
+
+// What the model calls for a precision.
+struct Functions {
+    const LayerFunctions &table, &upper;
+    HeadFunctions head;
+};
+
+template <class P>
+Functions functions(int cell) {
+    return {functions<P, true>(cell), functions<P, false>(cell), {&Head<P>::pack, &Head<P>::lay_out_work, &Head<P>::score}};
+}
+
+inline Functions functions(const GatelabShape &shape) {
+#if defined(GATELAB_HAS_BF16)
+    if (shape.precision == GATELAB_BF16) return functions<Brain>(shape.cell);
+#endif
+    return functions<Single>(shape.cell);
 }
 
 // Weights as the products read them, or gradients in the same places.
@@ -67,24 +95,28 @@ struct ModelTransposed {
 struct ModelWork {
     LayerWork layer[GATELAB_MAX_LAYERS];
     float *dropped[GATELAB_MAX_LAYERS];  // outputs after dropout; NULL: the outputs themselves
-    float *d_out[2], *logits;
+    HeadWork head;
+    float *d_out[2];
     int32_t *tokens, *targets;
 };
 
 class Model {
   public:
     explicit Model(const GatelabShape &shape)
-        : shape(shape), first(shape.hidden, shape.vocabulary, true), upper(shape.hidden, shape.hidden, false),
-          head(first, shape.vocabulary) {}
+        : shape(shape), functions_(functions(shape)), first(shape.hidden, shape.vocabulary, true),
+          upper(shape.hidden, shape.hidden, false), head(first, shape.vocabulary) {}
 
     const GatelabShape &shape;
+
+  private:
+    const Functions functions_;
+
+  public:
     const LayerSize first, upper;
     const HeadSize head;
 
     const LayerSize &size(int layer) const { return layer ? upper : first; }
-    const LayerFunctions &call(int layer) const {
-        return layer ? functions<false>(shape.cell) : functions<true>(shape.cell);
-    }
+    const LayerFunctions &call(int layer) const { return layer ? functions_.upper : functions_.table; }
     int states() const { return call(0).states; }
 
     ModelWeights lay_out(Arena &arena) const {
@@ -97,7 +129,7 @@ class Model {
     ModelTransposed lay_out_transposed(Arena &arena) const {
         ModelTransposed t;
         for (int l = 0; l < shape.layers; l++) t.layer[l] = call(l).lay_out_transposed(size(l), arena);
-        t.head = Head::lay_out_transposed(head, arena);
+        t.head = Head<Single>::lay_out_transposed(head, arena);
         return t;
     }
 
@@ -109,7 +141,7 @@ class Model {
             work.dropped[l] = dropout ? arena.take(outputs) : nullptr;
         }
         for (int i = 0; train && i < (shape.layers > 1 ? 2 : 1); i++) work.d_out[i] = arena.take(outputs);
-        work.logits = arena.take(Head::chunk(head) * head.columns);
+        work.head = functions_.head.lay_out_work(head, arena);
         work.tokens = reinterpret_cast<int32_t *>(arena.take(steps * rows));
         work.targets = reinterpret_cast<int32_t *>(arena.take(steps * rows));
         return work;
@@ -122,7 +154,7 @@ class Model {
 
     void pack(int part, const float *p, float *scratch, const ModelWeights &w, const ModelTransposed *t) const {
         if (part == shape.layers) {
-            Head::pack(head, p + shape.head_at, p + shape.head_bias_at, w.head, t ? &t->head : nullptr);
+            functions_.head.pack(head, p + shape.head_at, p + shape.head_bias_at, w.head, t ? &t->head : nullptr);
             return;
         }
         const int64_t width = part ? 0 : shape.embedding;
@@ -132,7 +164,7 @@ class Model {
 
     void unpack(int part, const ModelWeights &g, const float *p, float *scratch, float *gradient) const {
         if (part == shape.layers) {
-            Head::unpack(head, g.head, gradient + shape.head_at, gradient + shape.head_bias_at);
+            Head<Single>::unpack(head, g.head, gradient + shape.head_at, gradient + shape.head_bias_at);
             return;
         }
         const int64_t width = part ? 0 : shape.embedding;
@@ -161,8 +193,9 @@ class Model {
             if (member.dropout) drop(member, l, at, rows, tile, lw.state[0] + tile.rows * first.padded, work.dropped[l]);
         }
         if (member.outputs) put_outputs(member, at, rows, tile, x);
-        const double loss = Head::score(head, w.head, t ? &t->head : nullptr, g ? &g->head : nullptr,
-                                        tile.steps * tile.rows, x, work.targets, scale, work.logits, work.d_out[0]);
+        const double loss = functions_.head.score(head, w.head, t ? &t->head : nullptr, g ? &g->head : nullptr,
+                                                  tile.steps * tile.rows, x, work.targets, scale, work.head,
+                                                  work.d_out[0]);
         for (int l = shape.layers - 1; g && l >= 0; l--) {
             float *d_out = work.d_out[(shape.layers - 1 - l) % 2], *d_x = work.d_out[(shape.layers - l) % 2];
             if (member.dropout) drop(member, l, at, rows, tile, d_out, d_out);

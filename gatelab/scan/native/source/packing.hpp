@@ -19,7 +19,7 @@ struct LayerTensors {
     static Float *tensor(Float *flat, int64_t at) { return at < 0 ? nullptr : flat + at; }
 };
 
-template <class Cell, bool TABLE>
+template <class Cell, bool TABLE, class P>
 struct Packing {
     using First = typename Cell::First;
     using Second = typename Cell::Second;
@@ -88,10 +88,12 @@ struct Packing {
                                  [&](int64_t k, int q, int64_t unit, float *to, int64_t units) {
             copy(to, recurrent_row<STAGE>(size, from.gates, from.candidate, k, q) + unit, units);
         });
+        round<S::recurrent>(size, size.hidden, w.recurrent[STAGE]);
         if (TABLE) {
             pack_table<S, STAGE>(size, from, embedding, width, scratch, w.input[STAGE]);
         } else {
             pack_input<S>(size, from, size.inputs, w.input[STAGE]);
+            round<S::input>(size, size.inputs, w.input[STAGE]);
             for_pieces<S::input>(size, 1, w.bias[STAGE], [&](int64_t, int q, int64_t unit, float *to, int64_t units) {
                 copy(to, from.bias + (S::input_block + q) * size.hidden + unit, units);
             });
@@ -100,9 +102,18 @@ struct Packing {
         transpose<S::recurrent>(size, size.hidden, transposed->recurrent[STAGE], [&](int64_t n, int q) {
             return recurrent_row<STAGE>(size, from.gates, from.candidate, n, q);
         });
-        if (!TABLE)
-            transpose<S::input>(size, size.inputs, transposed->input[STAGE],
-                                [&](int64_t n, int q) { return input_row<S>(size, from.input, n, q); });
+        transposed->recurrent[STAGE].template round<P>();
+        if (TABLE) return;
+        transpose<S::input>(size, size.inputs, transposed->input[STAGE],
+                            [&](int64_t n, int q) { return input_row<S>(size, from.input, n, q); });
+        transposed->input[STAGE].template round<P>();
+    }
+
+    // Make slots of the numbers in a panel matrix.
+    template <int SUMS>
+    static void round(const LayerSize &size, int64_t depth, float *panels) {
+        for (int64_t j = 0; j < size.groups; j++, panels += depth * SUMS * LANES)
+            P::along_columns(panels, depth, SUMS * LANES, panels);
     }
 
     template <class S>
@@ -151,9 +162,9 @@ struct Packing {
         if (!width) return;
         pack_input<S>(size, from, width, scratch);
         for (int64_t j = 0; j < size.groups; j++)
-            multiply_panel<S::input, true>(size.inputs, {embedding, width, 1, width},
-                                           {scratch + j * width * S::input * LANES, S::input * LANES},
-                                           {table + j * S::input * LANES, row});
+            multiply_panel<Single, S::input, true>(size.inputs, {embedding, width, 1, width},
+                                                   {scratch + j * width * S::input * LANES, S::input * LANES},
+                                                   {table + j * S::input * LANES, row});
     }
 
     template <class S, int STAGE>
@@ -185,14 +196,15 @@ struct Packing {
         Packed transposed{arena.take(Packed::size(row, vectors(width))), row, vectors(width)};
         std::memset(d_weights, 0, width * row * sizeof(float));
         for (int64_t j = 0; j < size.groups; j++)
-            multiply_panel<S::input, true>(width, {embedding, 1, width, size.inputs}, {d_table + j * S::input * LANES, row},
-                                           {d_weights + j * width * S::input * LANES, S::input * LANES});
+            multiply_panel<Single, S::input, true>(width, {embedding, 1, width, size.inputs},
+                                                   {d_table + j * S::input * LANES, row},
+                                                   {d_weights + j * width * S::input * LANES, S::input * LANES});
         for_pieces<S::input>(size, width, d_weights, [&](int64_t k, int q, int64_t unit, const float *d, int64_t units) {
             std::memcpy(input_row<S>(size, to.input, k, q) + unit, d, units * sizeof(float));
         });
         transpose<S::input>(size, width, transposed,
                             [&](int64_t n, int q) { return input_row<S>(size, weights.input, n, q); });
-        multiply<false>(size.inputs, {d_table, row, 1, row}, transposed, d_vectors, columns);
+        multiply<Single, false>(size.inputs, {d_table, row, 1, row}, transposed, d_vectors, columns);
         for (int64_t token = 0; token < size.inputs; token++)
             for (int64_t e = 0; e < width; e++) d_embedding[token * width + e] += d_vectors[token * columns + e];
     }

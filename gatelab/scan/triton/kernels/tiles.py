@@ -46,8 +46,25 @@ def load_input(u, ids, member, here, column, present, inside, vocabulary, hidden
 
 @triton.jit
 def add_dot(total, a, b, precision: tl.constexpr):
-    """total + a @ b, added up in the type of `total`."""
-    return tl.dot(a, b, total, input_precision=precision, out_dtype=total.dtype)
+    """total + a @ b, added up in the type of `total`.
+
+    Args:
+        precision: of the operands: what tl.dot calls so; or bf16, or rounded, which is the same in float32.
+    """
+    if precision == "bf16":
+        total = tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16), total, out_dtype=total.dtype)
+    elif precision == "rounded":
+        total = tl.dot(to_bfloat16(a), to_bfloat16(b), total, input_precision="ieee", out_dtype=total.dtype)
+    else:
+        total = tl.dot(a, b, total, input_precision=precision, out_dtype=total.dtype)
+    return total
+
+
+@triton.jit
+def to_bfloat16(x):
+    """float32 rounded to the nearest that bfloat16 has, ties to even."""
+    bits = x.to(tl.int32, bitcast=True)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & -65536).to(tl.float32, bitcast=True)
 
 
 @triton.jit

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from gatelab.scan.triton import equations, gather, linear, scan, totals
 from gatelab.specs.model import ModelSpec
+from gatelab.specs.training import Precision
 from gatelab.text.windows import IGNORED
 from gatelab.training.engines.stacked.parameters import Stacks
 
@@ -16,8 +17,8 @@ RECURRENT = ("weight_hidden", "weight_gates", "weight_candidate")
 class StackedModel:
     """Reads and differentiates. Its functions take what `Group.arguments` gives and change nothing."""
 
-    def __init__(self, spec: ModelSpec, stacks: Stacks) -> None:
-        self._spec, self._stacks = spec, stacks
+    def __init__(self, spec: ModelSpec, stacks: Stacks, precision: Precision = "fp32") -> None:
+        self._spec, self._stacks, self._precision = spec, stacks, precision
         self._cell = equations(spec.cell)
 
     def read(
@@ -54,7 +55,7 @@ class StackedModel:
             if masks:
                 x = x * masks[layer]
         assert x is not None, "a model has a layer"
-        logits = linear(x.flatten(1, 2), parameters["weight_head"], parameters["bias_head"])
+        logits = linear(x.flatten(1, 2), parameters["weight_head"], parameters["bias_head"], self._precision)
         losses = functional.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
         )
@@ -68,10 +69,10 @@ class StackedModel:
         weight, bias = own["weight_input"], own["bias"]
         recurrent = torch.cat([own[name] for name in RECURRENT if name in own], dim=2)
         if x is not None:
-            u, picked = linear(x.flatten(1, 2), weight, bias).view(*x.shape[:3], -1), None
+            u, picked = linear(x.flatten(1, 2), weight, bias, self._precision).view(*x.shape[:3], -1), None
         else:
             u, picked = self._input(parameters.get("embedding"), weight, bias, ids)
-        return scan(self._cell, u, picked, recurrent, own.get("bias_candidate"), state)
+        return scan(self._cell, u, picked, recurrent, own.get("bias_candidate"), state, precision=self._precision)
 
     def _input(
         self, embedding: Tensor | None, weight: Tensor, bias: Tensor, ids: Tensor

@@ -1,0 +1,61 @@
+"""Products as hardware with bfloat16 computes them, by rounding their operands: what `precision: bf16` means.
+
+Where that hardware is missing this is slower than single precision, and the same to rounding.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.overrides import TorchFunctionMode
+
+MATMULS = {torch.matmul, Tensor.matmul, Tensor.__matmul__}
+
+
+class RoundedProducts(TorchFunctionMode):
+    """Within it, matrix products take both operands rounded to bfloat16; so do, later, the products of their gradients.
+
+    What they add up, and everything else, keeps its precision.
+
+    Args:
+        exact: right operands whose products are left as they are.
+    """
+
+    def __init__(self, exact: Collection[Tensor] = ()) -> None:
+        super().__init__()
+        self._exact = {id(operand) for operand in exact}
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in MATMULS and not kwargs and id(args[1]) not in self._exact:
+            return _product(*args)
+        if func is torch.addmm and not kwargs and id(args[2]) not in self._exact:
+            return args[0] + _product(*args[1:])
+        return func(*args, **(kwargs or {}))
+
+
+class _RoundedProduct(Function):
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        a, b = _rounded(a), _rounded(b)
+        ctx.save_for_backward(a, b)
+        return a @ b
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        d = _rounded(gradients[0])
+        return d @ b.mT, a.flatten(0, -2).mT @ d.flatten(0, -2)
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a (..., depth) @ b (depth, columns), differentiable."""
+    return _RoundedProduct.apply(a, b)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """To the nearest bfloat16, ties to even, in the type that it has."""
+    return x.to(torch.bfloat16).to(x.dtype)

@@ -1,0 +1,191 @@
+"""bfloat16: what is rounded, and the native engine beside the reference that rounds the same."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from structlog.testing import capture_logs
+from torch import Tensor
+
+from gatelab.errors import InvalidInput
+from gatelab.model import LanguageModel
+from gatelab.scan.native.library import FOLDER, Library, load, runnable
+from gatelab.specs import CellSpec, GruSpec, LstmSpec
+from gatelab.specs.training import Precision, TrainingSpec
+from gatelab.training.engines import Engine, Member, NativeEngine, Reading, TorchEngine, choose_engine
+from gatelab.training.engines.rounding import RoundedProducts
+from tests.conftest import NO_BF16
+from tests.randomized import CELLS, cell_name, random, seed, tensor
+from tests.training.engines.comparing import (
+    CPU,
+    Found,
+    differentiated,
+    distance,
+    distances,
+    dropout,
+    model_of,
+    random_state,
+    random_windows,
+)
+from tests.training.engines.test_native import SHAPES
+
+__all__ = ["random", "seed"]
+
+BF16 = TrainingSpec(precision="bf16")
+FLIPS = 1.5e-3
+"""How far a few numbers that are rounded to the other neighbour bring a result; bfloat16 itself, three times as far."""
+
+needs_bf16 = pytest.mark.skipif("bf16" not in load().precisions, reason=NO_BF16)
+
+
+def found_by(engine: type[Engine], model: LanguageModel, reading: Reading, precision: Precision) -> Found:
+    member = Member(copy.deepcopy(model), TrainingSpec(precision=precision))
+    return differentiated(engine([member], CPU), {0: reading})[0]
+
+
+# -- The reference ------------------------------------------------------------------------------------------------
+
+
+def rounded(x: Tensor) -> Tensor:
+    return x.detach().bfloat16().to(x.dtype)
+
+
+@pytest.mark.parametrize("product", [torch.matmul, Tensor.matmul, Tensor.__matmul__])
+def test_products_and_their_gradients_take_rounded_operands(
+    product: Callable[[Tensor, Tensor], Tensor], random: np.random.Generator
+) -> None:
+    a, b = tensor(random, 3, 4, 5).requires_grad_(), tensor(random, 5, 6).requires_grad_()
+    d = tensor(random, 3, 4, 6)
+    with RoundedProducts():
+        c = product(a, b)
+    torch.autograd.backward(c, d)
+    assert torch.equal(c, rounded(a) @ rounded(b))
+    assert not torch.equal(c, a @ b)
+    torch.testing.assert_close(a.grad, rounded(d) @ rounded(b).T)
+    torch.testing.assert_close(b.grad, torch.einsum("xyi,xyj->ij", rounded(a), rounded(d)))
+
+
+def test_what_is_added_is_not_rounded(random: np.random.Generator) -> None:
+    u = tensor(random, 4, 6).requires_grad_()
+    h, weight, d = tensor(random, 4, 5), tensor(random, 5, 6), tensor(random, 4, 6)
+    with RoundedProducts():
+        sums = torch.addmm(u, h, weight)
+    torch.autograd.backward(sums, d)
+    assert torch.equal(sums, u + rounded(h) @ rounded(weight))
+    assert u.grad is not None
+    assert torch.equal(u.grad, d)
+
+
+def test_products_with_what_is_exact_are_left_alone(random: np.random.Generator) -> None:
+    a, b = tensor(random, 4, 5), tensor(random, 5, 6)
+    with RoundedProducts(exact=[b]):
+        assert torch.equal(a @ b, torch.matmul(a.detach().clone(), b))
+    with RoundedProducts(exact=[a]):
+        assert torch.equal(a @ b, rounded(a) @ rounded(b))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_a_model_differs_by_what_bfloat16_loses(cell: CellSpec, random: np.random.Generator, seed: int) -> None:
+    model = model_of(cell, seed, hidden=24, layers=2, input={"embedding": 6})
+    reading = Reading(random_windows(random, 30, 8), np.arange(30))
+    single, brain = (found_by(TorchEngine, model, reading, precision) for precision in ("fp32", "bf16"))
+    apart = distances(brain, single)
+    assert 1e-4 < max(apart.values()) < 0.1
+
+
+# -- The native engine --------------------------------------------------------------------------------------------
+
+
+@needs_bf16
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_the_native_engine_rounds_as_the_reference(
+    cell: CellSpec, shape: str, random: np.random.Generator, seed: int
+) -> None:
+    hidden, rows, steps, fields = SHAPES[shape]
+    model = model_of(cell, seed, hidden=hidden, **fields)
+    windows = random_windows(random, rows, steps, carried=True)
+    reading = Reading(windows, np.arange(rows), random_state(random, model, rows), dropout(model, seed))
+    found = found_by(NativeEngine, model, reading, "bf16")
+    expected = found_by(TorchEngine, model, reading, "bf16")
+    assert {name: d for name, d in distances(found, expected).items() if not d < FLIPS} == {}
+    if hidden > 1:
+        single = found_by(NativeEngine, model, reading, "fp32")
+        assert max(distance(found.gradient[name], g) for name, g in single.gradient.items()) > FLIPS
+
+
+@needs_bf16
+def test_a_batch_with_an_odd_rest_and_an_odd_vocabulary(random: np.random.Generator, seed: int) -> None:
+    model = model_of(GruSpec(kind="gru"), seed, hidden=35, layers=2, vocabulary=301)
+    reading = Reading(random_windows(random, 1023, 5, vocabulary=301), np.arange(1023))
+    apart = distances(*(found_by(engine, model, reading, "bf16") for engine in (NativeEngine, TorchEngine)))
+    assert max(apart.values()) < FLIPS
+
+
+@needs_bf16
+@pytest.mark.parametrize("cell", [GruSpec(kind="gru"), LstmSpec(kind="lstm")], ids=cell_name)
+def test_neither_threads_nor_neighbours_change_a_bit(
+    cell: CellSpec, random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatelab.training.engines.native.LIGHT", 1)
+    models = [model_of(cell, seed + i, hidden=19, layers=2) for i in range(2)]
+    readings = {i: Reading(random_windows(random, 75 + i, 6), np.arange(75 + i)) for i in range(2)}
+    alone = [found_by(NativeEngine, model, readings[i], "bf16") for i, model in enumerate(models)]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        pack = NativeEngine([Member(copy.deepcopy(model), BF16) for model in models], CPU)
+        together = differentiated(pack, readings)
+    finally:
+        torch.set_num_threads(before)
+    for i, single in enumerate(alone):
+        assert together[i].read == single.read
+        assert all(torch.equal(together[i].gradient[name], g) for name, g in single.gradient.items())
+
+
+@needs_bf16
+def test_a_diverged_model_says_so(random: np.random.Generator, seed: int) -> None:
+    for value in (float("nan"), float("inf")):
+        model = model_of(GruSpec(kind="gru"), seed, hidden=5)
+        model.weight_head.data[0] = value
+        reading = Reading(random_windows(random, 3, 4), np.arange(3))
+        assert not np.isfinite(found_by(NativeEngine, model, reading, "bf16").read.loss)
+
+
+@needs_bf16
+def test_its_ceiling_is_above_that_of_single_precision() -> None:
+    single, brain = (load().peak(precision, 1, 0.05) for precision in ("fp32", "bf16"))
+    assert single < brain < 1e13
+
+
+# -- Processors without it ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_bf16(monkeypatch: pytest.MonkeyPatch) -> Library:
+    """The best build that this processor can run and that does not know bfloat16."""
+    paths = [FOLDER / f"gatelab-{name}.so" for name in runnable()]
+    library = next(library for library in map(Library, paths) if "bf16" not in library.precisions)
+    monkeypatch.setattr("gatelab.training.engines.native.load", lambda: library)
+    return library
+
+
+def test_a_processor_without_bfloat16_trains_with_the_reference(without_bf16: Library) -> None:
+    assert choose_engine(CPU, "auto", "fp32") == "native"
+    with capture_logs() as logs:
+        assert choose_engine(CPU, "auto", "bf16") == "torch"
+    assert [entry["reason"] for entry in logs] == [
+        f"the native engine has no bf16 on this processor (its build is for {without_bf16.instructions})"
+    ]
+    with pytest.raises(InvalidInput, match=r"GATELAB_ENGINE: is native, but .* has no bf16"):
+        choose_engine(CPU, "native", "bf16")
+
+
+def test_the_native_code_refuses_what_its_build_cannot_compute(
+    without_bf16: Library, random: np.random.Generator, seed: int
+) -> None:
+    engine = NativeEngine([Member(model_of(GruSpec(kind="gru"), seed), BF16)], CPU)
+    with pytest.raises(InvalidInput, match="precision: not one that this build has instructions for"):
+        engine.read({0: Reading(random_windows(random, 3, 4), np.arange(3))})
