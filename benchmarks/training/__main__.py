@@ -1,6 +1,6 @@
 """Whole training steps of Gatelab's engines beside the book's loop and PyTorch's layers.
 
-python -m benchmarks.training [speed] [scaling] [memory] [--threads 2] [--rounds 15] [--shapes 32/1024/32 ...]
+python -m benchmarks.training [speed] [scaling] [memory] [precision] [packs] [--threads 2] [--rounds 15] ...
 """
 
 import argparse
@@ -8,11 +8,11 @@ import argparse
 import torch
 
 from benchmarks.quiet import warn_if_busy
-from benchmarks.training import memory, scaling, speed
+from benchmarks.training import memory, packs, precision, scaling, speed
 from benchmarks.training.contestants import Task
 from benchmarks.training.shapes import CELLS, SHAPES, SIZES, Shape
 
-PARTS = "speed", "scaling", "memory"
+PARTS = "speed", "scaling", "memory", "precision", "packs"
 
 
 def main() -> None:
@@ -30,6 +30,10 @@ def main() -> None:
                 scaling.show(tasks, range(1, threads + 1), *how)
             case "memory":
                 memory.show(tasks, threads)
+            case "precision":
+                precision.show(tasks, threads, *how)
+            case "packs":
+                packs.show(packs.SHAPES if arguments.shapes is SHAPES else arguments.shapes, threads, *how)
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,6 +12,7 @@ from benchmarks.training.shapes import Shape, random_model, random_windows
 from gatelab.model import LanguageModel
 from gatelab.scan import native
 from gatelab.specs import CellSpec, SgdSpec, TrainingSpec
+from gatelab.specs.training import Precision
 from gatelab.text.tokenizers import Ids
 from gatelab.training.engines import EngineName, Member, Reading, build_engine
 
@@ -87,9 +88,18 @@ def contestants(task: Task) -> dict[str, Step]:
     return {name: step for name in names if (step := build(task, name))}
 
 
-def _engine(task: Task, name: EngineName) -> Step:
-    shape = task.shape
-    training = TrainingSpec(num_steps=shape.steps, batch_size=shape.batch, optimizer=SgdSpec(kind="sgd", lr=LR))
+def native_step(task: Task, precision: Precision) -> Step:
+    """The native engine in a precision.
+
+    Raises:
+        InvalidInput: it cannot be used so.
+    """
+    return _engine(task, NATIVE, precision)
+
+
+def _engine(task: Task, name: EngineName, precision: Precision = "fp32") -> Step:
+    shape, sgd = task.shape, SgdSpec(kind="sgd", lr=LR)
+    training = TrainingSpec(num_steps=shape.steps, batch_size=shape.batch, optimizer=sgd, precision=precision)
     engine = build_engine([Member(task.model(), training)], torch.device("cpu"), name)
     windows = random_windows(shape, SEED)
 
