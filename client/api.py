@@ -8,7 +8,21 @@ from urllib.parse import quote
 
 from client.errors import ApiError, ConnectionFailed
 from client.events import follow
-from client.models import Checkpoint, Corpus, Event, Generation, Item, Job, MetricPoint, Page, Plan, Run, Sample
+from client.models import (
+    Checkpoint,
+    Corpus,
+    Event,
+    Generation,
+    Item,
+    Job,
+    MetricPoint,
+    Page,
+    Plan,
+    Run,
+    Sample,
+    Score,
+    Scores,
+)
 from client.transport import Transport, read_data
 from gatelab.specs import JobSpec
 
@@ -25,6 +39,9 @@ class SamplingOptions(TypedDict, total=False):
     temperature: float
     top_k: int | None
     top_p: float | None
+    min_p: float | None
+    repetition_penalty: float
+    logit_bias: dict[int, float]
     stop: str | list[str]
     seed: int | None
     checkpoint: int | Literal["latest"]
@@ -176,6 +193,11 @@ class Gatelab:
                 pieces.append(str(data.get("text", "")))
                 yield pieces[-1]
         raise ConnectionFailed(f"{self.url} closed the connection before the end of the text")
+
+    def score(self, run: str, *texts: str, checkpoint: int | Literal["latest"] = "latest") -> list[Score]:
+        """How likely the model finds each text."""
+        body = {"texts": list(texts), "checkpoint": checkpoint}
+        return self._transport.post(_path("runs", run, "score"), Scores, body).data
 
     def _pages(self, path: str, page: type[Page[Item]], params: Mapping[str, Any] | None = None) -> Iterator[Item]:
         cursor: str | None = None

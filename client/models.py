@@ -179,6 +179,23 @@ class Generation(Answer):
     """Characters of the prompt that the run's tokenizer does not know; the model saw <unk> for them."""
 
 
+class Score(Answer):
+    """How likely a model finds a text: nats per token, and of every token in `log_probabilities`."""
+
+    loss: float
+    perplexity: float | None = None
+    bits_per_character: float
+    characters: int
+    tokens: int
+    unknown_characters: int = 0
+    log_probabilities: list[float] | None = None
+
+
+class Scores(Answer):
+    checkpoint: int
+    data: list[Score]
+
+
 class Event(Answer):
     """Something that a job reported. Events of a job are numbered in the order in which they happened."""
 

@@ -16,6 +16,7 @@ GatelabError
 ├── Diverged                the loss stopped being a number
 ├── LeaseLost               another worker owns this run now: stop, write nothing
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
+├── Overloaded              more work than may wait: come back soon
 └── Unavailable             the database or a blob cannot be reached now
 
 No class knows a transport: doors (HTTP, command line) map `code` to their own words.
@@ -132,6 +133,11 @@ class LeaseLost(GatelabError):
 class CorruptCheckpoint(GatelabError):
     code = "corrupt-checkpoint"
     title = "Corrupt checkpoint"
+
+
+class Overloaded(GatelabError):
+    code = "overloaded"
+    title = "Too many requests"
 
 
 class Unavailable(GatelabError):

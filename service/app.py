@@ -14,7 +14,7 @@ from service import problems
 from service.body_limit import DeclaredLengthLimit
 from service.context import Context
 from service.models import Models
-from service.routes import compare, corpora, generate, health, jobs, runs
+from service.routes import compare, completions, corpora, generate, health, jobs, runs, score
 from service.streams import Stopping
 from service.wakeups import Wakeups
 
@@ -50,6 +50,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # /docs with its assets bundled: it works without a connection to anywhere.
     patch_fastapi(app)
     problems.install(app)
-    for routes in (corpora, jobs, runs, compare, generate, health):
+    for routes in (corpora, jobs, runs, compare, generate, score, completions, health):
         app.include_router(routes.router)
     return app

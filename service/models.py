@@ -1,5 +1,6 @@
 """Loaded models, ready to generate. The latest used stay in memory."""
 
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from gatelab.store import Checkpoint as Saved
 from gatelab.store import Store
 
 if TYPE_CHECKING:
-    from gatelab.model import LanguageModel
+    from gatelab.generation import Batcher, Decoder
     from gatelab.text import Tokenizer
 
 
@@ -22,7 +23,7 @@ class Loaded:
     """A checkpoint in memory."""
 
     step: int
-    model: "LanguageModel"
+    decoder: "Decoder"
     tokenizer: "Tokenizer"
 
 
@@ -33,6 +34,17 @@ class Models:
         self._store, self._capacity = store, capacity
         self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
         self._lock = threading.Lock()
+        self._batcher: Batcher | None = None
+
+    @property
+    def batcher(self) -> "Batcher":
+        """What writes with all of them."""
+        from gatelab.generation import Batcher
+
+        with self._lock:
+            if self._batcher is None:
+                self._batcher = Batcher()
+            return self._batcher
 
     def get(self, run_id: str, step: int | Literal["latest"]) -> Loaded:
         """The run's checkpoint at `step`; of the latest ones, the newest that is intact.
@@ -65,7 +77,9 @@ def _load(saved: Saved) -> Loaded:
     import torch
 
     from gatelab.checkpoint import Checkpoint
+    from gatelab.generation import build_decoder
 
     torch.set_num_threads(1)
     checkpoint = Checkpoint.from_bytes(saved.data)
-    return Loaded(saved.step, checkpoint.model().eval(), checkpoint.tokenizer)
+    decoder = build_decoder(checkpoint.model().eval(), os.cpu_count() or 1)
+    return Loaded(saved.step, decoder, checkpoint.tokenizer)

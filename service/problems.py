@@ -21,9 +21,13 @@ STATUS: dict[type[GatelabError], int] = {
     errors.TooLarge: 413,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Overloaded: 429,
     errors.Unavailable: 503,
 }
 """The status of a class of errors and of its subclasses. Any other is a fault of ours: 500."""
+
+PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+"""The same request may succeed in a second."""
 
 SPEC_ROUTES = {"/v1/jobs"}
 """Where the body is a spec: its faults have the type of all other faults of specs."""
@@ -94,8 +98,7 @@ def install(app: FastAPI) -> None:
 async def _on_gatelab_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GatelabError)
     problem = details(error)
-    headers = {"Retry-After": "1"} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return response(problem, headers)
+    return response(problem, {"Retry-After": "1"} if problem.status in PASSING else None)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:

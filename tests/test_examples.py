@@ -14,6 +14,7 @@ from gatelab.text.windows import check_length
 FOLDER = Path(__file__).parent.parent / "examples"
 
 RUNS = {
+    "bfloat16": 2 * 2 * 5,
     "gate-ablation": 6 * 5,
     "gate-ablation-rates": 6 * 5 * 5,
     "gru-grid": 5 * 5 * 4,

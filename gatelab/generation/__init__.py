@@ -1,5 +1,27 @@
-"""Generating text from a model: sampling, stop strings, and an iterator of tokens over an explicit state."""
+"""Generating text from a model, and judging text by it.
 
-from gatelab.generation.decode import FinishReason, Token, generate
+`generate` is the reference: one text, a token at a time. `Batcher` and `write` serve many at once by a `Decoder`.
+"""
 
-__all__ = ["FinishReason", "Token", "generate"]
+from gatelab.generation.batching import Batcher
+from gatelab.generation.decode import Token, generate
+from gatelab.generation.decoders import Decoder, build_decoder
+from gatelab.generation.scoring import Score, log_probabilities, score
+from gatelab.generation.writing import FinishReason, Piece, Pieces, continuation, stream_of, write
+
+__all__ = [
+    "Batcher",
+    "Decoder",
+    "FinishReason",
+    "Piece",
+    "Pieces",
+    "Score",
+    "Token",
+    "build_decoder",
+    "continuation",
+    "generate",
+    "log_probabilities",
+    "score",
+    "stream_of",
+    "write",
+]

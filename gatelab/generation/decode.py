@@ -3,23 +3,19 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.generation.sampling import Floats, choose
 from gatelab.generation.stops import StopBuffer
+from gatelab.generation.writing import FinishReason
 from gatelab.model import LanguageModel, ModelState
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer
-
-FinishReason = Literal["stop", "length"]
-
-PROMPT_CHUNK = 1024
-"""Prompt tokens read in one scan: bounds the memory of a long prompt."""
 
 
 @dataclass(frozen=True)

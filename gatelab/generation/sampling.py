@@ -1,5 +1,7 @@
 """How the next token is chosen from the logits."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,13 @@ from gatelab.text.tokenizers import SPECIALS
 Floats = NDArray[np.float64]
 
 
-def choose(logits: Floats, how: Sampling, random: np.random.Generator) -> int:
+def choose(
+    logits: NDArray[np.floating[Any]],
+    how: Sampling,
+    random: np.random.Generator,
+    seen: NDArray[np.uint8] | None = None,
+    bias: NDArray[np.floating[Any]] | None = None,
+) -> int:
     """The next token's id.
 
     Temperature 0 takes the likeliest token (the first of equals). Otherwise one uniform number is drawn and
@@ -18,24 +26,33 @@ def choose(logits: Floats, how: Sampling, random: np.random.Generator) -> int:
 
     Args:
         logits: (vocabulary,); special tokens are never chosen.
+        seen: (vocabulary,), not 0 for the tokens of the text so far, on which `repetition_penalty` falls (Keskar et
+            al. 2019, arXiv:1909.05858).
+        bias: (vocabulary,), added to the logits.
     """
-    logits = logits.astype(np.float64)
-    logits[:SPECIALS] = -np.inf
+    changed: Floats = logits.astype(np.float64)
+    if seen is not None:
+        penalised = np.where(changed > 0, changed / how.repetition_penalty, changed * how.repetition_penalty)
+        changed = np.where(seen, penalised, changed)
+    if bias is not None:
+        changed += bias
+    changed[:SPECIALS] = -np.inf
     if how.temperature == 0:
-        return int(logits.argmax())
+        return int(changed.argmax())
     with np.errstate(over="ignore"):  # near temperature 0, all but the likeliest become impossible
-        scaled = (logits - logits.max()) / how.temperature
-    probabilities = distribution(scaled, how.top_k, how.top_p)
+        scaled = (changed - changed.max()) / how.temperature
+    probabilities = distribution(scaled, how.top_k, how.top_p, how.min_p)
     cumulative = probabilities.cumsum()
     at = np.searchsorted(cumulative, random.random() * cumulative[-1], side="right")
     return int(min(at, np.flatnonzero(probabilities)[-1]))
 
 
-def distribution(logits: Floats, top_k: int | None, top_p: float | None) -> Floats:
+def distribution(logits: Floats, top_k: int | None, top_p: float | None = None, min_p: float | None = None) -> Floats:
     """Probabilities (vocabulary,) with what the filters leave out at 0, summing to 1.
 
     `top_k` keeps the k likeliest. `top_p` keeps the smallest set of likeliest tokens whose probabilities,
-    after top_k, reach p (Holtzman et al. 2020, nucleus sampling). Ties go to the lower id.
+    after top_k, reach p (Holtzman et al. 2020, nucleus sampling). `min_p` keeps those at least that share as likely
+    as the likeliest (Nguyen et al. 2024, arXiv:2407.01082). Ties go to the lower id.
     """
     weights: Floats = np.exp(logits - logits.max())
     likeliest = np.argsort(-weights, kind="stable")
@@ -45,5 +62,7 @@ def distribution(logits: Floats, top_k: int | None, top_p: float | None) -> Floa
     if top_p is not None:
         before = weights[likeliest].cumsum() - weights[likeliest]
         weights[likeliest[before >= top_p]] = 0
-        weights /= weights.sum()
+    if min_p is not None:
+        weights[weights < min_p * weights.max()] = 0
+    weights /= weights.sum()
     return weights

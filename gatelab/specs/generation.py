@@ -18,7 +18,8 @@ CheckpointName = Annotated[
 class Sampling(Spec):
     """How the next token is chosen, and when to end.
 
-    Filters apply in the order temperature, top_k, top_p. The same seed gives the same text.
+    The penalty and the bias change the logits first; then filters apply in the order temperature, top_k, top_p, min_p.
+    The same seed gives the same text.
     """
 
     max_tokens: int = Field(100, ge=1, le=10_000_000)
@@ -26,6 +27,15 @@ class Sampling(Spec):
     top_k: int | None = Field(None, ge=1, le=10_000_000, description="only the k likeliest tokens")
     top_p: float | None = Field(
         None, gt=0, le=1, description="only the likeliest tokens that together reach this probability"
+    )
+    min_p: float | None = Field(
+        None, ge=0, le=1, description="only tokens at least this share as likely as the likeliest"
+    )
+    repetition_penalty: float = Field(
+        1.0, gt=0, le=100, description="tokens of the text so far become less likely; 1 leaves them alone"
+    )
+    logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(
+        {}, max_length=1024, description="token id -> what is added to its logit"
     )
     stop: tuple[StopString, ...] = Field((), max_length=64, description="end before any of these strings")
     seed: int | None = Field(None, ge=0, lt=2**53, description="default: another text every time")

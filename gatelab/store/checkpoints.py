@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, RowMapping, delete, insert, select
+from sqlalchemy import Column, Connection, RowMapping, delete, func, insert, select
 
 from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound, Unavailable
 from gatelab.store.blobs import BlobName, Blobs
@@ -68,6 +68,13 @@ class Checkpoints:
         with self._database.read() as connection:
             require_run(connection, run_id)
             return [CheckpointInfo(**row) for row in connection.execute(query).mappings()]
+
+    def runs(self) -> Sequence[tuple[str, float]]:
+        """The runs that have a checkpoint: id, and when the latest was made, in seconds since 1970; the last first."""
+        made = func.max(checkpoints.c.created_at)
+        query = select(checkpoints.c.run_id, made).group_by(checkpoints.c.run_id).order_by(made.desc())
+        with self._database.read() as connection:
+            return [(run_id, created_at) for run_id, created_at in connection.execute(query)]
 
     def find(self, run_id: str, step: int | Literal["latest"] = "latest") -> CheckpointInfo:
         """One checkpoint without its bytes, by default the latest.

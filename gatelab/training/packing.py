@@ -9,9 +9,10 @@ from gatelab.specs.job import RunSpec
 from gatelab.text.windows import EVALUATION_TOKENS
 from gatelab.training.engines import EngineName
 
-FLOPS_PER_THREAD = 100e6
-"""Floating-point operations that a call must hold for each thread. A core does so many in about 2 ms; what a call costs
-beside them, in Python and in waking threads, is then a few percent, and every thread has something to do."""
+FLOPS_PER_THREAD = 40e6
+"""Floating-point operations that a call must hold for each thread. A core does so many in about 0.5 ms. Where a step
+had fewer, packs brought up to 2.5 x; where it had more, every thread had something to do already, and they brought less
+than a tenth (`python -m benchmarks.training packs`)."""
 
 MEMORY_SHARE = 0.5
 """How much of a GPU's free memory a pack may take, as far as it can be foreseen."""

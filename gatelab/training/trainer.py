@@ -8,7 +8,7 @@ import numpy as np
 
 from gatelab.checkpoint import Checkpoint, Position
 from gatelab.errors import Diverged
-from gatelab.generation import generate
+from gatelab.generation import build_decoder, continuation
 from gatelab.model import Dropout, LanguageModel, ModelState
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
@@ -170,7 +170,7 @@ class Trainer:
         if how is None:
             return None
         sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
-        return "".join(t.text for t in generate(self.model, self.data.tokenizer, how.prefix, sampling))
+        return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
 
     def _bits(self, loss: float, windows: Windows) -> float:
         return bits_per_character(loss, windows, self.data.tokenizer)

@@ -1,21 +1,22 @@
 """/v1/runs/{run}/generate: text from a trained run, in one piece or as a stream."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from gatelab.errors import GatelabError, InvalidRequest
-from gatelab.specs import GenerateRequest, Limits
+from gatelab.errors import GatelabError
+from gatelab.specs import GenerateRequest
 from service.context import Service
-from service.models import Loaded
 from service.problems import details, unexpected
 from service.streams import Stopping, event, stream
 from service.views import Ending, Generated, Piece
+from service.writing import begin, check_bias, check_length, check_prompt, collect
 
 if TYPE_CHECKING:
-    from gatelab.generation import Token
+    from gatelab.generation import Pieces
 
 router = APIRouter(prefix="/v1/runs", tags=["generation"])
 
@@ -25,54 +26,41 @@ router = APIRouter(prefix="/v1/runs", tags=["generation"])
     response_model=Generated,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The text, or its pieces as they come"}},
 )
-def generate(service: Service, run: str, body: GenerateRequest) -> Generated | StreamingResponse:
+async def generate(
+    service: Service, request: Request, run: str, body: GenerateRequest
+) -> Generated | StreamingResponse:
     """Continue a prompt. A run without a checkpoint is refused (409).
 
     With `stream: true` every event has a piece of text; the last, named `done`, says how it ended.
     """
-    check_limits(service.settings.limits, body)
-    loaded = service.models.get(run, body.checkpoint)
+    check_prompt(service.settings.limits, len(body.prompt))
+    check_length(service.settings.limits, body.max_tokens)
+    loaded = await run_in_threadpool(service.models.get, run, body.checkpoint)
+    check_bias(body, loaded)
+    prompt = loaded.tokenizer.encode(body.prompt)
+    pieces = await begin(service, loaded, prompt.ids, body)
+    ending = {"checkpoint": loaded.step, "unknown_characters": prompt.unknown}
     if body.stream:
-        return stream(_pieces(loaded, body, service.stopping))
-    tokens = list(_tokens(loaded, body))
-    return Generated(text="".join(token.text for token in tokens), **_ending(loaded, body, tokens[-1], len(tokens)))
+        return stream(_events(pieces, ending, service.stopping))
+    found = await collect(request, pieces)
+    return Generated(
+        text="".join(piece.text for piece in found),
+        tokens=sum(len(piece.ids) for piece in found),
+        finish_reason=found[-1].finish_reason or "stop",
+        **ending,
+    )
 
 
-def check_limits(limits: Limits, body: GenerateRequest) -> None:
-    """
-    Raises:
-        InvalidRequest: the prompt or the answer would be longer than this installation allows.
-    """
-    if len(body.prompt) > limits.prompt_characters:
-        message = f"has {len(body.prompt)} characters; at most {limits.prompt_characters} are allowed"
-        raise InvalidRequest.at("prompt", message)
-    if body.max_tokens > limits.max_tokens:
-        raise InvalidRequest.at("max_tokens", f"at most {limits.max_tokens} are allowed (got {body.max_tokens})")
-
-
-def _tokens(loaded: Loaded, body: GenerateRequest) -> "Iterator[Token]":
-    from gatelab.generation import generate
-
-    return generate(loaded.model, loaded.tokenizer, body.prompt, body)
-
-
-def _pieces(loaded: Loaded, body: GenerateRequest, stopping: Stopping) -> Iterator[bytes]:
+async def _events(pieces: "Pieces", ending: dict[str, int], stopping: Stopping) -> AsyncIterator[bytes]:
+    tokens = 0
     try:
-        for count, token in enumerate(_tokens(loaded, body), start=1):
-            if token.text:
-                yield event(Piece(text=token.text))
-            if token.finish_reason:
-                yield event(Ending(**_ending(loaded, body, token, count)), "done")
+        async for piece in pieces:
+            tokens += len(piece.ids)
+            if piece.text:
+                yield event(Piece(text=piece.text))
+            if piece.finish_reason:
+                yield event(Ending(tokens=tokens, finish_reason=piece.finish_reason, **ending), "done")
             if stopping:
                 return
     except Exception as error:  # the answer has begun: a fault can only be told inside the stream
         yield event(details(error) if isinstance(error, GatelabError) else unexpected(error), "error")
-
-
-def _ending(loaded: Loaded, body: GenerateRequest, last: "Token", count: int) -> dict[str, object]:
-    return {
-        "tokens": count,
-        "finish_reason": last.finish_reason,
-        "checkpoint": loaded.step,
-        "unknown_characters": loaded.tokenizer.encode(body.prompt).unknown,
-    }

@@ -121,7 +121,8 @@ def test_text_is_generated(command: Command, fake: FakeService) -> None:
     assert result.stdout == "it has\n"
     assert result.stderr == "characters of the prefix that the model does not know: 1\n"
     sampling = {"max_tokens": 3, "temperature": 0.5, "top_k": 4, "top_p": 0.9, "seed": 7}
-    assert fake.asked[0][2] == {"prompt": "it", **sampling, "stop": [".", "!"], "checkpoint": 50}
+    left_out = {"min_p": None, "repetition_penalty": 1.0}
+    assert fake.asked[0][2] == {"prompt": "it", **sampling, **left_out, "stop": [".", "!"], "checkpoint": 50}
 
 
 def test_text_is_streamed_and_given_as_json(command: Command) -> None:

@@ -24,7 +24,7 @@ pytestmark = [
 
 QUICK_LEASE = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5"}
 SLOW = {"GATELAB_ENGINE": "torch"}
-LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3}
+LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3, "windows": {"train": 400, "validation": 40}}
 """About 1200 steps, slow ones, with few evaluations: unfenced, a zombie's metrics would be refused as known already."""
 
 

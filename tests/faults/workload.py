@@ -13,7 +13,8 @@ from gatelab.training import Evaluated, train
 from gatelab.training.engines import Wanted
 
 CORPUS = "rain"
-TEXT = "it had rained for days; the river rose, and nobody in the valley slept. " * 14
+# Long: a run has to last for a second or two, in which it can be hit, with the fastest engine.
+TEXT = "it had rained for days; the river rose, and nobody in the valley slept. " * 350
 
 EPOCHS = 20
 
@@ -24,8 +25,7 @@ _SPEC: dict[str, Any] = {
         "batch_size": 8,
         "epochs": EPOCHS,
         "optimizer": {"kind": "adam", "lr": 0.01},
-        # Long: what samples take does not depend on the engine, so that neither does how long a run can be hit.
-        "sample": {"prefix": "it ", "characters": 400},
+        "sample": {"prefix": "it ", "characters": 40},
         # All of them: who wrote which, and in what order, is what is looked at in the end.
         "keep_checkpoints": 1000,
     },

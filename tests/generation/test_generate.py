@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatelab.generation import generate
-from gatelab.generation.decode import PROMPT_CHUNK, read
+from gatelab.generation.decode import read
+from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, GruSpec, Sampling
 from gatelab.text import Tokenizer

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from gatelab import generation
 from gatelab.errors import CorruptCheckpoint
+from gatelab.generation import Batcher
+from gatelab.generation.decoders import NativeDecoder
 from service.streams import Stopping
 from tests.service.conftest import Trained
 from tests.service.sse import ServerSent, events
@@ -34,7 +35,8 @@ def test_the_pieces_join_to_the_text(stop: tuple[str, ...], trained: Trained) ->
     assert (found[-1].name, found[-1].data) == ("done", whole)
 
 
-def test_no_piece_is_empty(trained: Trained) -> None:
+def test_no_piece_is_empty(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Batcher, "_steps", lambda *_: 4)
     found = streamed(trained, **SEEDED, stop=["zzz"])
     assert len(found) > 2
     assert all(event.data["text"] for event in found[:-1])
@@ -47,12 +49,16 @@ def test_no_piece_is_empty(trained: Trained) -> None:
 def test_a_fault_in_the_middle_is_told_in_the_stream(
     error: Exception, kind: str, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(*arguments: Any) -> Any:
-        yield next(original(*arguments))
-        raise error
+    def breaks(*arguments: Any, **named: Any) -> Any:
+        if calls:
+            raise error
+        calls.append(arguments)
+        return original(*arguments, **named)
 
-    original = generation.generate
-    monkeypatch.setattr(generation, "generate", breaks)
+    calls: list[Any] = []
+    original = NativeDecoder.decode
+    monkeypatch.setattr(NativeDecoder, "decode", breaks)
+    monkeypatch.setattr(Batcher, "_steps", lambda *_: 1)
     found = streamed(trained, **SEEDED)
     assert [event.name for event in found] == ["message", "error"]
     assert (found[-1].data["type"], found[-1].data["status"]) == (f"urn:gatelab:{kind}", 500)

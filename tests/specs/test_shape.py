@@ -36,6 +36,7 @@ SHARED: dict[str, list[Any]] = {
     "training.batch_size": [16, 17],
     "training.num_steps": [8, 9],
     "training.carry_state": [False, True],
+    "training.precision": ["fp32", "bf16"],
     "training.windows": [{}, {"stride": 2}, {"train": 10, "validation": 5}],
     "training.optimizer": [{"kind": "adam"}, {"kind": "adamw"}, {"kind": "sgd", "lr": 1}],
 }

@@ -1,12 +1,14 @@
 """The structs and constants of `source/engine.h`, for ctypes."""
 
-from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64
+from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint8
 
-ABI = 2
+ABI = 3
 MAX_LAYERS = 64
 
 floats = POINTER(c_float)
 numbers = POINTER(c_int64)
+doubles = POINTER(c_double)
+flags = POINTER(c_uint8)
 
 CELLS = {
     "rnn tanh": 0,
@@ -51,6 +53,20 @@ class Member(Structure):
         ("loss", c_double),
         ("square_norm", c_double),
         ("tokens", c_int64),
+    ]
+
+
+class Stream(Structure):
+    _fields_ = [
+        ("state", floats),
+        ("token", c_int64),
+        ("uniforms", doubles),
+        *((name, c_double) for name in ("temperature", "top_p", "min_p", "penalty")),
+        ("top_k", c_int64),
+        ("bias", floats),
+        ("seen", flags),
+        ("tokens", numbers),
+        ("logits", floats),
     ]
 
 

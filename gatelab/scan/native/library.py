@@ -6,12 +6,12 @@ the processor can run is loaded, once a process.
 
 import ctypes
 import platform
-from ctypes import c_char_p, c_double, c_int, c_int32
+from ctypes import c_char_p, c_double, c_int, c_int32, c_void_p
 from functools import cache
 from pathlib import Path
 
 from gatelab.errors import InvalidInput
-from gatelab.scan.native.interface import ABI, PRECISIONS, Member, Shape, Update
+from gatelab.scan.native.interface import ABI, PRECISIONS, Member, Shape, Stream, Update, floats
 
 FOLDER = Path(__file__).parent / "lib"
 
@@ -45,6 +45,10 @@ class Library:
             raise Unavailable(f"{path.name} was built from other sources than this Gatelab: install it again")
         self._library.gatelab_read.argtypes = [ctypes.POINTER(Shape), ctypes.POINTER(Member), c_int32, c_int32]
         self._library.gatelab_update.argtypes = [ctypes.POINTER(Update), c_int32]
+        self._library.gatelab_decoder_new.argtypes = [ctypes.POINTER(Shape), floats, c_int32, ctypes.POINTER(c_void_p)]
+        self._library.gatelab_decoder_free.argtypes = [c_void_p]
+        self._library.gatelab_decoder_free.restype = None
+        self._library.gatelab_decode.argtypes = [c_void_p, ctypes.POINTER(Stream), c_int32, c_int32, c_int32]
         self._library.gatelab_explain.argtypes = [c_int]
         self._library.gatelab_explain.restype = c_char_p
         self._library.gatelab_has.argtypes = [c_int32]
@@ -69,6 +73,30 @@ class Library:
             InvalidInput: an argument is wrong; nothing was touched.
         """
         self._check(self._library.gatelab_update(updates, len(updates)))
+
+    def new_decoder(self, shape: Shape, parameters: "ctypes._Pointer[ctypes.c_float]", forbidden: int) -> int:
+        """The address of a decoder of these parameters, which are copied. It lives until `free_decoder`.
+
+        Raises:
+            InvalidInput: a size is wrong.
+            MemoryError: there is not enough of it.
+        """
+        address = c_void_p()
+        self._check(self._library.gatelab_decoder_new(shape, parameters, forbidden, address))
+        assert address.value is not None
+        return address.value
+
+    def free_decoder(self, address: int) -> None:
+        self._library.gatelab_decoder_free(address)
+
+    def decode(self, address: int, streams: "ctypes.Array[Stream]", steps: int, threads: int) -> None:
+        """Read a token and choose the next one, `steps` times, for each of `streams`.
+
+        Raises:
+            InvalidInput: an argument is wrong; nothing was touched.
+            MemoryError: there is not enough of it.
+        """
+        self._check(self._library.gatelab_decode(address, streams, len(streams), steps, threads))
 
     def peak(self, precision: str, threads: int, seconds: float) -> float:
         """What the processor can do in products, in floating point operations a second: a ceiling to compare with.

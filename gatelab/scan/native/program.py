@@ -9,7 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gatelab.scan.native.interface import CELLS, MAX_LAYERS, PRECISIONS, Layer, Member, Shape, floats, numbers
+from gatelab.scan.native.interface import (
+    CELLS,
+    MAX_LAYERS,
+    PRECISIONS,
+    Layer,
+    Member,
+    Shape,
+    doubles,
+    flags,
+    floats,
+    numbers,
+)
 from gatelab.scan.native.library import Library
 from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.training import Precision
@@ -114,6 +125,16 @@ class Program:
         """
         self.library.read(self._shape, members, threads)
 
+    def new_decoder(self, parameters: Floats, forbidden: int) -> int:
+        """The address of a decoder of these parameters. `forbidden`: so many ids, from 0 on, are never chosen.
+
+        Raises:
+            InvalidInput: a size is wrong.
+        """
+        flat = pointer(parameters)
+        assert flat is not None
+        return self.library.new_decoder(self._shape, flat, forbidden)
+
     def state_shape(self, rows: int) -> tuple[int, int, int, int]:
         """(layers, tensors of a state, rows, hidden)"""
         return self.layers, self.states, rows, self.hidden
@@ -135,6 +156,14 @@ def _layer(at: Mapping[str, int], prefix: str) -> Layer:
 def pointer(array: Floats | None) -> "ctypes._Pointer[ctypes.c_float] | None":
     """To the first element of a contiguous array."""
     return None if array is None else array.ctypes.data_as(floats)
+
+
+def double_pointer(array: NDArray[np.float64] | None) -> "ctypes._Pointer[ctypes.c_double] | None":
+    return None if array is None else array.ctypes.data_as(doubles)
+
+
+def flag_pointer(array: NDArray[np.uint8] | None) -> "ctypes._Pointer[ctypes.c_uint8] | None":
+    return None if array is None else array.ctypes.data_as(flags)
 
 
 def number_pointer(array: Numbers) -> "ctypes._Pointer[ctypes.c_int64]":

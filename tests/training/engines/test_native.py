@@ -56,7 +56,10 @@ def test_losses_states_and_gradients_are_the_references(
     found = differentiated(alone(model), {0: reading})[0]
     # Masks of dropout are drawn in the precision of the model.
     expected = reference(model, reading, torch.float32 if model.spec.dropout else torch.float64)
-    assert {name: d for name, d in distances(found, expected).items() if not d < 1e-5} == {}
+    # A number that is nearly 0 by cancellation is as far off in PyTorch.
+    torchs = distances(reference(model, reading, torch.float32), expected)
+    apart = distances(found, expected)
+    assert {name: d for name, d in apart.items() if not d < 1e-5 + 8 * torchs[name]} == {}
     assert found.read.tokens == expected.read.tokens
 
 

@@ -43,6 +43,18 @@ inline Workspace &workspace() {
     return *present;
 }
 
+inline std::mutex &one_at_a_time() {
+    static std::mutex mutex;
+    return mutex;
+}
+
+// Call body(item) for the items 0 .. count - 1, divided among threads.
+template <class Body>
+void share(int threads, int64_t count, Body &&body) {
+    std::lock_guard<std::mutex> lock(one_at_a_time());
+    workspace().pool.run(threads, [&](Team &team, int) { team.share(count, body); });
+}
+
 struct MemberMemory {
     ModelWeights weights;
     ModelTransposed transposed;

@@ -23,6 +23,7 @@ enum Error {
     BAD_TOKEN,
     NULL_POINTER,
     BAD_OPTIMIZER,
+    BAD_SAMPLING,
     NO_MEMORY,
 };
 
@@ -43,6 +44,7 @@ inline const char *const MESSAGES[] = {
     "ids: a token is not in the vocabulary",
     "a pointer is null that must not be",
     "kind: no such optimizer, or its memory is missing",
+    "sampling: temperature must be finite and at least 0, top_p in (0, 1], min_p in [0, 1], penalty above 0, top_k at least 0",
     "out of memory",
 };
 
@@ -106,6 +108,15 @@ inline Error check(const GatelabShape &shape, const GatelabMember &m) {
             if (m.ids[at] < 0 || m.ids[at] >= shape.vocabulary) return BAD_TOKEN;
     }
     return OK;
+}
+
+// NaN fails every comparison.
+inline Error check(const GatelabShape &shape, const GatelabStream &s) {
+    if (!s.state || !s.tokens || (s.temperature != 0 && !s.uniforms)) return NULL_POINTER;
+    if (s.token < 0 || s.token >= shape.vocabulary) return BAD_TOKEN;
+    const bool good = s.temperature >= 0 && s.temperature < 1e30 && s.top_p > 0 && s.top_p <= 1 && s.min_p >= 0 &&
+                      s.min_p <= 1 && s.penalty > 0 && s.penalty < 1e30 && s.top_k >= 0;
+    return good ? OK : BAD_SAMPLING;
 }
 
 inline Error check(const GatelabUpdate &u) {

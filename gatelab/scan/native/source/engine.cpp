@@ -4,8 +4,8 @@
 #include <mutex>
 #include <new>
 
-#include "call.hpp"
 #include "checks.hpp"
+#include "decoder.hpp"
 #include "optimizer.hpp"
 
 using namespace gatelab;
@@ -18,8 +18,7 @@ int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t coun
     for (int i = 0; i < count; i++)
         if (Error error = check(*shape, members[i])) return error;
     try {
-        static std::mutex one_call_at_a_time;
-        std::lock_guard<std::mutex> lock(one_call_at_a_time);
+        std::lock_guard<std::mutex> lock(one_at_a_time());
         Call(*shape, members, count).run(workspace(), threads);
     } catch (const std::bad_alloc &) {
         return NO_MEMORY;
@@ -33,6 +32,35 @@ int gatelab_update(GatelabUpdate *updates, int32_t count) {
         if (Error error = check(updates[i])) return error;
     FlushDenormals flush;
     for (int i = 0; i < count; i++) Update::apply(updates[i]);
+    return OK;
+}
+
+int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int32_t forbidden, GatelabDecoder **decoder) {
+    if (!shape || !parameters || !decoder) return NULL_POINTER;
+    if (Error error = check(*shape)) return error;
+    if (forbidden < 0 || forbidden >= shape->vocabulary) return BAD_VOCABULARY;
+    try {
+        *decoder = new GatelabDecoder(*shape, parameters, forbidden);
+    } catch (const std::bad_alloc &) {
+        return NO_MEMORY;
+    }
+    return OK;
+}
+
+void gatelab_decoder_free(GatelabDecoder *decoder) { delete decoder; }
+
+int gatelab_decode(const GatelabDecoder *decoder, GatelabStream *streams, int32_t count, int32_t steps, int32_t threads) {
+    if (!decoder || !streams) return NULL_POINTER;
+    if (count < 1) return BAD_COUNT;
+    if (steps < 1 || steps > 1 << 24) return BAD_STEPS;
+    if (threads < 1 || threads > 1024) return BAD_THREADS;
+    for (int i = 0; i < count; i++)
+        if (Error error = check(decoder->shape(), streams[i])) return error;
+    try {
+        decoder->decode(streams, count, steps, threads);
+    } catch (const std::bad_alloc &) {
+        return NO_MEMORY;
+    }
     return OK;
 }
 

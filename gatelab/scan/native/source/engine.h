@@ -13,7 +13,7 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 2
+#define GATELAB_ABI 3
 #define GATELAB_MAX_LAYERS 64
 
 enum GatelabCell {
@@ -87,9 +87,36 @@ typedef struct {
     int64_t length;
 } GatelabUpdate;
 
+/* A model that generates: its weights as the products read them. */
+typedef struct GatelabDecoder GatelabDecoder;
+
+/* A text that is generated, and how its next token is chosen: from the logits, after `seen` and `bias`, with temperature,
+   top_k, top_p and min_p in this order. */
+typedef struct {
+    float *state;           /* (layers, tensors of the state, hidden): before `token`; out: before the new `token` */
+    int64_t token;          /* the last one that is known, not yet read; out: the last one chosen */
+    const double *uniforms; /* (steps) in [0, 1): what is looked up in the cumulative distribution */
+    double temperature;     /* 0: the likeliest token, the first of equals */
+    double top_p, min_p;    /* 1: all; 0: all */
+    double penalty;         /* of tokens in `seen` (Keskar et al. 2019, arXiv:1909.05858); 1: none */
+    int64_t top_k;          /* 0: all */
+    const float *bias;      /* (vocabulary): added to the logits; NULL: nothing */
+    uint8_t *seen;          /* (vocabulary): whether a token was in the text; kept up to date. NULL: not wanted */
+    int64_t *tokens;        /* (steps), out: those chosen */
+    float *logits;          /* (steps, vocabulary), out: those they were chosen from, before anything; NULL: not wanted */
+} GatelabStream;
+
 /* All return 0, or a number that says which argument is wrong: see gatelab_explain. */
 GATELAB_API int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads);
 GATELAB_API int gatelab_update(GatelabUpdate *updates, int32_t count);
+/* A decoder of these parameters, which are copied. `forbidden`: so many ids, from 0 on, are never chosen. */
+GATELAB_API int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int32_t forbidden,
+                                    GatelabDecoder **decoder);
+GATELAB_API void gatelab_decoder_free(GatelabDecoder *decoder);
+/* Read a token and choose the next one, `steps` times, for each stream. A stream's tokens depend neither on who is beside
+   it nor on the number of threads. Any number of threads may do so at once with one decoder. */
+GATELAB_API int gatelab_decode(const GatelabDecoder *decoder, GatelabStream *streams, int32_t count, int32_t steps,
+                               int32_t threads);
 GATELAB_API const char *gatelab_explain(int error);
 
 GATELAB_API int32_t gatelab_abi(void);

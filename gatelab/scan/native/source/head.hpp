@@ -36,8 +36,8 @@ struct Head {
     // Rows that are scored together: their logits stay in cache.
     static int64_t chunk(const HeadSize &size) { return std::max<int64_t>(8, std::min<int64_t>(128, 32768 / size.columns)); }
 
-    static HeadWork lay_out_work(const HeadSize &size, Arena &arena) {
-        const int64_t rows = chunk(size);
+    // For so many rows at a time.
+    static HeadWork lay_out_work(const HeadSize &size, int64_t rows, Arena &arena) {
         return {arena.take(rows * size.columns),
                 arena.take(P::room(rows) * std::max(size.padded, size.columns)),
                 arena.take(P::room(rows) * size.columns)};
@@ -71,6 +71,14 @@ struct Head {
         });
     }
 
+    // work.logits = the logits [row][columns] of `rows` outputs h (row stride padded).
+    static void predict(const HeadSize &size, const HeadWeights &w, int64_t rows, const float *h, const HeadWork &work) {
+        for (int64_t row = 0; row < rows; row++)
+            for (int64_t v = 0; v < size.columns; v += LANES)
+                store(work.logits + row * size.columns + v, load(w.bias + v));
+        multiply<P, true>(rows, left(h, rows, size.padded, size.hidden, work), w.weights, work.logits, size.columns);
+    }
+
     // The loss of `rows` outputs h (row stride padded) with their targets. With `g`, `logits` ends as the gradient of
     // scale * loss, which is added up in `g` and carried back into d_h.
     static double score(const HeadSize &size, const HeadWeights &w, const Packed *transposed, const HeadWeights *g,
@@ -81,9 +89,7 @@ struct Head {
         for (int64_t at = 0; at < rows; at += chunk(size)) {
             const int64_t count = std::min(chunk(size), rows - at);
             const float *from = h + at * size.padded;
-            for (int64_t row = 0; row < count; row++)
-                for (int64_t v = 0; v < size.columns; v += LANES) store(logits + row * size.columns + v, load(w.bias + v));
-            multiply<P, true>(count, left(from, count, size.padded, size.hidden, work), w.weights, logits, size.columns);
+            predict(size, w, count, from, work);
             loss += cross_entropy(size, count, targets + at, g ? scale : 0, logits);
             if (!g) continue;
             for (int64_t v = 0; v < size.columns; v += LANES) {

@@ -60,6 +60,7 @@ struct HeadFunctions {
     decltype(&Head<Single>::pack) pack;
     decltype(&Head<Single>::lay_out_work) lay_out_work;
     decltype(&Head<Single>::score) score;
+    decltype(&Head<Single>::predict) predict;
 };
 
 // What the model calls for a precision.
@@ -70,7 +71,7 @@ struct Functions {
 
 template <class P>
 Functions functions(int cell) {
-    return {functions<P, true>(cell), functions<P, false>(cell), {&Head<P>::pack, &Head<P>::lay_out_work, &Head<P>::score}};
+    return {functions<P, true>(cell), functions<P, false>(cell), {&Head<P>::pack, &Head<P>::lay_out_work, &Head<P>::score, &Head<P>::predict}};
 }
 
 inline Functions functions(const GatelabShape &shape) {
@@ -133,7 +134,8 @@ class Model {
         return t;
     }
 
-    ModelWork lay_out_work(int64_t rows, int64_t steps, bool train, bool dropout, Arena &arena) const {
+    // `score`: whether what is predicted is scored, in chunks; else the logits of a step are wanted.
+    ModelWork lay_out_work(int64_t rows, int64_t steps, bool train, bool dropout, Arena &arena, bool score = true) const {
         ModelWork work{};
         const int64_t outputs = steps * rows * first.padded;
         for (int l = 0; l < shape.layers; l++) {
@@ -141,7 +143,7 @@ class Model {
             work.dropped[l] = dropout ? arena.take(outputs) : nullptr;
         }
         for (int i = 0; train && i < (shape.layers > 1 ? 2 : 1); i++) work.d_out[i] = arena.take(outputs);
-        work.head = functions_.head.lay_out_work(head, arena);
+        work.head = functions_.head.lay_out_work(head, score ? Head<Single>::chunk(head) : rows, arena);
         work.tokens = reinterpret_cast<int32_t *>(arena.take(steps * rows));
         work.targets = reinterpret_cast<int32_t *>(arena.take(steps * rows));
         return work;
@@ -203,6 +205,22 @@ class Model {
                              work.layer[l]);
         }
         return loss;
+    }
+
+    // Read work.tokens, one for each of `rows`, from the states in `work`, and leave there the states after them. What
+    // comes next is predicted in work.head.logits, [row][head.columns].
+    void step(int64_t rows, const ModelWeights &w, const ModelWork &work) const {
+        const Tile tile{rows, 1, work.tokens, nullptr};
+        const int64_t numbers = rows * first.padded;
+        const float *x = nullptr;
+        for (int l = 0; l < shape.layers; l++) {
+            const LayerWork &lw = work.layer[l];
+            call(l).forward[false](size(l), w.layer[l], tile, x, lw);
+            for (int s = 0; s < states(); s++)
+                std::memcpy(lw.state[s], lw.state[s] + numbers, numbers * sizeof(float));
+            x = lw.state[0];
+        }
+        functions_.head.predict(head, w.head, rows, x, work.head);
     }
 
   private:

@@ -1,0 +1,120 @@
+"""Characters a second that a model writes: Gatelab's decoders beside a loop over torch.nn.GRUCell, of the same weights.
+
+python -m benchmarks.generation [--threads 2] [--rounds 5] [--shapes 32/1 32/256 ...]
+
+A shape is hidden/streams. All sample at temperature 1 from a vocabulary of 28; what they predict is compared before.
+"""
+
+import argparse
+import statistics
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks import tables
+from benchmarks.quiet import warn_if_busy
+from benchmarks.rounds import Gauge, in_turn, median_ratio, seconds_per_call
+from gatelab.generation import stream_of
+from gatelab.generation.decoders import Decoder, NativeDecoder, TorchDecoder
+from gatelab.model import LanguageModel
+from gatelab.specs import GruSpec, ModelSpec, Sampling
+
+VOCABULARY = 28
+SHAPES = "32/1", "32/64", "32/256", "256/1", "256/64", "256/256", "1024/1"
+STEPS = 64
+"""Of a call."""
+TOLERANCE = 1e-3
+
+
+class Loop:
+    """What one would write: a cell, a head, softmax and multinomial, a step at a time for all streams."""
+
+    def __init__(self, model: LanguageModel, streams: int) -> None:
+        hidden = model.spec.cell.hidden
+        weights = dict(model.named_parameters())
+        self._cell, self._head = nn.GRUCell(VOCABULARY, hidden), nn.Linear(hidden, VOCABULARY)
+        # torch.nn has the gates in the order reset, update, candidate, and its weights transposed.
+        gates, candidate = weights["cells.0.weight_gates"], weights["cells.0.weight_candidate"]
+        self._cell.weight_ih.data = weights["cells.0.weight_input"].data.T.contiguous()
+        self._cell.weight_hh.data = torch.cat([gates, candidate], dim=1).data.T.contiguous()
+        self._cell.bias_ih.data = weights["cells.0.bias"].data.clone()
+        self._cell.bias_hh.data = torch.cat([torch.zeros(2 * hidden), weights["cells.0.bias_candidate"].data])
+        self._head.weight.data = weights["weight_head"].data.T.contiguous()
+        self._head.bias.data = weights["bias_head"].data.clone()
+        self._state, self._token = torch.zeros(streams, hidden), torch.ones(streams, dtype=torch.int64)
+
+    @torch.inference_mode()
+    def predict(self) -> Tensor:
+        one_hot = nn.functional.one_hot(self._token, VOCABULARY).float()
+        self._state = self._cell(one_hot, self._state)
+        logits: Tensor = self._head(self._state)
+        return logits
+
+    @torch.inference_mode()
+    def step(self) -> None:
+        self._token = torch.multinomial(torch.softmax(self.predict(), dim=1), 1)[:, 0]
+
+
+def main() -> None:
+    arguments = _arguments()
+    warn_if_busy()
+    torch.set_num_threads(arguments.threads)
+    names = ("native", "TorchDecoder", "torch.nn.GRUCell loop")
+    tables.show(["hidden/streams", "native : loop", *names], _rows(arguments.shapes, arguments))
+
+
+def _rows(shapes: Iterable[str], arguments: argparse.Namespace) -> Iterator[list[object]]:
+    for shape in shapes:
+        hidden, streams = map(int, shape.split("/"))
+        model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", reset="after", hidden=hidden)), VOCABULARY)
+        model.initialize(0)
+        loop = Loop(model, streams)
+        decoders = [NativeDecoder(model, arguments.threads), TorchDecoder(model)]
+        check(decoders[0], Loop(model, 1))
+        gauges = {"native": _decoder(decoders[0], streams, arguments.seconds)}
+        gauges |= {"torch": _decoder(decoders[1], streams, arguments.seconds), "loop": _loop(loop, streams, arguments)}
+        found = in_turn(gauges, arguments.rounds)
+        ratio = tables.times(median_ratio(found["native"], found["loop"]))
+        yield [shape, ratio, *(_speed(statistics.median(found[name])) for name in gauges)]
+
+
+def check(decoder: Decoder, loop: Loop) -> None:
+    """Both must predict the same of what follows `<bos>`.
+
+    Raises:
+        ValueError: they do not.
+    """
+    mine, _ = decoder.predict(np.array([1]), decoder.initial_state())
+    theirs = loop.predict().numpy()
+    if not np.allclose(mine, theirs, atol=TOLERANCE):
+        raise ValueError(f"the decoder and the loop predict different things: {mine} and {theirs}")
+
+
+def _decoder(decoder: Decoder, streams: int, seconds: float) -> Gauge:
+    none = np.empty(0, np.int64)
+    open_streams = [stream_of(decoder, none, Sampling(seed=number)) for number in range(streams)]
+    steps = STEPS if isinstance(decoder, NativeDecoder) else 8
+    return lambda: streams * steps / seconds_per_call(lambda: decoder.decode(open_streams, steps), seconds)
+
+
+def _loop(loop: Loop, streams: int, arguments: argparse.Namespace) -> Gauge:
+    return lambda: streams / seconds_per_call(loop.step, arguments.seconds)
+
+
+def _speed(characters_per_second: float) -> str:
+    return f"{characters_per_second:,.0f}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.25, help="how long a contestant is measured in a round")
+    parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="hidden/streams")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

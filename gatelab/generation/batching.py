@@ -1,0 +1,110 @@
+"""Continuous batching: texts of the same model are written together; each joins and leaves between two calls."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gatelab.errors import Overloaded
+from gatelab.generation.decoders import Decoded, Decoder, Stream
+
+CALL_SECONDS = 0.002
+"""How long a call should take: so long whoever comes next waits, and so long Python is not asked."""
+LONGEST_CALL = 256
+"""Steps of a call at most: of a text that ends early, so many were for nothing."""
+
+
+@dataclass(eq=False)
+class Writing:
+    """A text that is being written.
+
+    Attributes:
+        remaining: how many tokens are still wanted.
+        deliver: is told what was chosen, or what went wrong, by another thread.
+        logits: whether they are wanted too.
+        dropped: set by whoever no longer wants it.
+    """
+
+    decoder: Decoder
+    stream: Stream
+    remaining: int
+    deliver: Callable[[Decoded | Exception], object]
+    logits: bool = False
+    dropped: bool = False
+
+
+class Batcher:
+    """Writes all texts that are open, in one thread, which lives while there are any.
+
+    Args:
+        most: how many texts are written at once.
+        most_waiting: how many more may wait for their turn.
+    """
+
+    def __init__(self, most: int = 256, most_waiting: int = 256) -> None:
+        self._most, self._most_waiting = most, most_waiting
+        self._lock = threading.Lock()
+        self._waiting: list[Writing] = []
+        self._active: list[Writing] = []
+        self._running = False
+        self._pace: weakref.WeakKeyDictionary[Decoder, float] = weakref.WeakKeyDictionary()
+
+    def open(self, writing: Writing) -> None:
+        """Let it be written from now on.
+
+        Raises:
+            Overloaded: as many texts are waiting as may.
+        """
+        with self._lock:
+            if len(self._active) + len(self._waiting) >= self._most + self._most_waiting:
+                raise Overloaded(f"{self._most} texts are being written and {self._most_waiting} wait; try again soon")
+            self._waiting.append(writing)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="batcher", daemon=True).start()
+
+    def _run(self) -> None:
+        while self._admit():
+            for decoder in {id(w.decoder): w.decoder for w in self._active}.values():
+                self._advance(decoder, [w for w in self._active if w.decoder is decoder])
+
+    def _admit(self) -> bool:
+        """Drop what has ended, let in what waits. Whether there is anything to do; if not, the thread ends."""
+        with self._lock:
+            self._active = [w for w in self._active if w.remaining > 0 and not w.dropped]
+            self._waiting = [w for w in self._waiting if not w.dropped]
+            room = self._most - len(self._active)
+            self._active += self._waiting[:room]
+            del self._waiting[:room]
+            self._running = bool(self._active)
+            return self._running
+
+    def _advance(self, decoder: Decoder, writings: Sequence[Writing]) -> None:
+        """One call for the texts of one model. What it writes of a text beyond its end is thrown away."""
+        steps = min(self._steps(decoder, len(writings)), max(w.remaining for w in writings), LONGEST_CALL)
+        begun = time.perf_counter()
+        try:
+            decoded = decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
+        except Exception as error:
+            for writing in writings:
+                writing.dropped = True
+                self._tell(writing, error)
+            return
+        self._pace[decoder] = (time.perf_counter() - begun) / (steps * len(writings))
+        for writing, news in zip(writings, decoded, strict=True):
+            taken = news.first(writing.remaining)
+            writing.remaining -= len(taken.ids)
+            self._tell(writing, taken)
+
+    @staticmethod
+    def _tell(writing: Writing, news: Decoded | Exception) -> None:
+        try:
+            writing.deliver(news)
+        except RuntimeError:  # its event loop is closed: nobody waits any more
+            writing.dropped = True
+
+    def _steps(self, decoder: Decoder, writings: int) -> int:
+        """As many as fit into `CALL_SECONDS`, judged by the last call."""
+        pace = self._pace.get(decoder)
+        return 1 if pace is None else max(1, int(CALL_SECONDS / (pace * writings)))

@@ -1,0 +1,109 @@
+// Text from a model: a token is read, the next one is chosen, and so on, for many texts at once.
+#pragma once
+
+#include "call.hpp"
+#include "sampling.hpp"
+
+struct GatelabDecoder {
+    static constexpr int64_t TILE = 16;  // streams that are computed together
+
+    GatelabDecoder(const GatelabShape &of, const float *parameters, int32_t forbidden)
+        : forbidden(forbidden), shape_(of), model_(shape_) {
+        using namespace gatelab;
+        Arena measure;
+        lay_out(measure);
+        Arena arena(weights_memory_.of(measure.used()));
+        float *scratch = lay_out(arena);
+        for (int part = 0; part < model_.parts(); part++) model_.pack(part, parameters, scratch, weights_, nullptr);
+    }
+
+    const int32_t forbidden;
+    const GatelabShape &shape() const { return shape_; }
+
+    void decode(GatelabStream *streams, int64_t count, int64_t steps, int threads) const {
+        const int64_t tiles = (count + TILE - 1) / TILE;
+        const auto tile = [&](int64_t number) {
+            decode_tile(streams + number * TILE, std::min(TILE, count - number * TILE), steps);
+        };
+        const int team = static_cast<int>(std::min<int64_t>(threads, tiles));
+        if (team == 1) {
+            gatelab::FlushDenormals flush;
+            for (int64_t number = 0; number < tiles; number++) tile(number);
+            return;
+        }
+        std::atomic<bool> out_of_memory{false};
+        gatelab::share(team, tiles, [&](int64_t number) {
+            try {
+                tile(number);
+            } catch (const std::bad_alloc &) {
+                out_of_memory = true;
+            }
+        });
+        if (out_of_memory) throw std::bad_alloc();
+    }
+
+  private:
+    float *lay_out(gatelab::Arena &arena) {
+        weights_ = model_.lay_out(arena);
+        return arena.take(model_.scratch());
+    }
+
+    // Each thread has its own memory, which stays.
+    gatelab::ModelWork work(int64_t rows) const {
+        static thread_local gatelab::Block memory;
+        gatelab::Arena measure;
+        model_.lay_out_work(rows, 1, false, false, measure, false);
+        gatelab::Arena arena(memory.of(measure.used()));
+        return model_.lay_out_work(rows, 1, false, false, arena, false);
+    }
+
+    void decode_tile(GatelabStream *streams, int64_t count, int64_t steps) const {
+        const int64_t rows = gatelab::Model::computed(count), columns = model_.head.columns;
+        const gatelab::ModelWork work = this->work(rows);
+        gatelab::Sampler sampler(forbidden, shape_.vocabulary, columns);
+        begin(streams, count, rows, work);
+        for (int64_t step = 0; step < steps; step++) {
+            model_.step(rows, weights_, work);
+            for (int64_t row = 0; row < count; row++) {
+                GatelabStream &stream = streams[row];
+                float *logits = work.head.logits + row * columns;
+                if (stream.logits)
+                    std::memcpy(stream.logits + step * shape_.vocabulary, logits, shape_.vocabulary * sizeof(float));
+                stream.token = sampler.choose(stream, stream.uniforms ? stream.uniforms[step] : 0, logits);
+                if (stream.seen) stream.seen[stream.token] = 1;
+                stream.tokens[step] = stream.token;
+                work.tokens[row] = static_cast<int32_t>(stream.token);
+            }
+        }
+        for_states(streams, count, work, [](float *stream, const float *row, int64_t units) {
+            std::memcpy(stream, row, units * sizeof(float));
+        });
+    }
+
+    // The states and tokens of `count` streams, and nothing in rows that are computed for the sake of their block.
+    void begin(GatelabStream *streams, int64_t count, int64_t rows, const gatelab::ModelWork &work) const {
+        for (int l = 0; l < shape_.layers; l++)
+            for (int s = 0; s < model_.states(); s++)
+                std::memset(work.layer[l].state[s], 0, rows * model_.first.padded * sizeof(float));
+        for_states(streams, count, work, [](const float *stream, float *row, int64_t units) {
+            std::memcpy(row, stream, units * sizeof(float));
+        });
+        for (int64_t row = 0; row < rows; row++)
+            work.tokens[row] = row < count ? static_cast<int32_t>(streams[row].token) : 0;
+    }
+
+    // Call body(in the stream, in the tile, units) for every tensor of every state.
+    template <class Body>
+    void for_states(GatelabStream *streams, int64_t count, const gatelab::ModelWork &work, Body &&body) const {
+        for (int64_t row = 0; row < count; row++)
+            for (int l = 0; l < shape_.layers; l++)
+                for (int s = 0; s < model_.states(); s++)
+                    body(streams[row].state + (static_cast<int64_t>(l) * model_.states() + s) * shape_.hidden,
+                         work.layer[l].state[s] + row * model_.first.padded, shape_.hidden);
+    }
+
+    const GatelabShape shape_;
+    const gatelab::Model model_;
+    gatelab::Block weights_memory_;
+    gatelab::ModelWeights weights_;
+};

@@ -1,0 +1,71 @@
+"""Errors in OpenAI's shape, on the routes that are OpenAI's."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
+from gatelab.specs.base import problems
+from service.problems import details, unexpected
+
+KINDS = {404: "not_found_error", 413: "invalid_request_error", 429: "rate_limit_error"}
+
+
+class OpenAIRoute(APIRoute):
+    """A route whose errors are answered as OpenAI answers them."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                return answer(_invalid(error))
+            except HTTPException as error:
+                return _response(error.status_code, str(error.detail), None, None)
+            except Exception as error:
+                return answer(error)
+
+        return handled
+
+
+def body(error: Exception) -> tuple[int, dict[str, Any]]:
+    """The status and the body of an error's answer."""
+    problem = details(error) if isinstance(error, GatelabError) else unexpected(error)
+    status = 400 if isinstance(error, InvalidInput) else problem.status
+    param = error.problems[0].path if isinstance(error, InvalidInput) else None
+    code = "model_not_found" if isinstance(error, NotFound) else problem.type.rpartition(":")[2]
+    return status, _error(status, problem.detail, param, code)
+
+
+def answer(error: Exception) -> Response:
+    status, content = body(error)
+    return JSONResponse(content, status, {"Retry-After": "1"} if status in (429, 503) else None)
+
+
+def as_json(error: Exception) -> str:
+    """What a stream is told that had begun."""
+    return json.dumps(body(error)[1])
+
+
+def _invalid(error: RequestValidationError) -> InvalidInput:
+    faults = [dict(fault) | {"loc": fault["loc"][1:]} for fault in error.errors()]
+    if not isinstance(error.body, dict):
+        return InvalidRequest.at("", "the body must be a JSON object")
+    return InvalidRequest(problems(faults, error.body))
+
+
+def _response(status: int, message: str, param: str | None, code: str | None) -> Response:
+    return JSONResponse(_error(status, message, param, code), status)
+
+
+def _error(status: int, message: str, param: str | None, code: str | None) -> dict[str, Any]:
+    kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}

@@ -1,0 +1,122 @@
+"""What goes over the wire, by OpenAI's names."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gatelab.specs.base import Spec, Text, parse
+from gatelab.specs.generation import Sampling, StopString
+
+TokenId = Annotated[int, Field(ge=0)]
+Prompt = Text | tuple[TokenId, ...] | tuple[Text, ...] | tuple[tuple[TokenId, ...], ...]
+
+FixedAtZero = Annotated[float, Field(ge=0, le=0)]
+
+
+class StreamOptions(Spec):
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class CompletionRequest(Spec):
+    """The body of POST /v1/completions. top_k, min_p and repetition_penalty are additions, named as elsewhere."""
+
+    model: str
+    prompt: Prompt = ""
+    max_tokens: int | None = Field(16, ge=0)
+    temperature: float | None = Field(1.0, ge=0, le=100)
+    top_p: float | None = Field(1.0, gt=0, le=1)
+    n: int | None = Field(1, ge=1, le=128)
+    best_of: int | None = Field(None, ge=1, le=128)
+    echo: bool | None = False
+    logprobs: int | None = Field(None, ge=0, le=20)
+    stop: StopString | Annotated[tuple[StopString, ...], Field(max_length=64)] | None = None
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    seed: int | None = Field(None, ge=0, lt=2**53)
+    logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] | None = Field(None, max_length=1024)
+    user: str | None = None
+    suffix: Literal[""] | None = None
+    presence_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")
+    frequency_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")
+    top_k: int | None = Field(None, ge=1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    repetition_penalty: float = Field(1.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _one_text_a_choice(self) -> "CompletionRequest":
+        if self.best_of is not None and self.best_of != (self.n or 1):
+            raise ValueError("best_of must equal n (or be left out)")
+        if self.stream and self.echo:
+            raise ValueError("echo is not offered with stream")
+        return self
+
+    def sampling(self) -> Sampling:
+        """How each choice is written; `max_tokens` 0 (only echo) is told as 1.
+
+        Raises:
+            InvalidSpec: a value that Gatelab does not take.
+        """
+        how = {
+            "max_tokens": max(1, self.length),
+            "temperature": 1.0 if self.temperature is None else self.temperature,
+            "top_p": None if self.top_p in (None, 1) else self.top_p,
+            "top_k": self.top_k,
+            "min_p": self.min_p,
+            "repetition_penalty": self.repetition_penalty,
+            "logit_bias": self.logit_bias or {},
+            "stop": self.stop,
+            "seed": self.seed,
+        }
+        return parse(Sampling, how)
+
+    @property
+    def length(self) -> int:
+        return 16 if self.max_tokens is None else self.max_tokens
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+
+class Logprobs(Answer):
+    """Of the tokens of a choice. `top_logprobs` is null where logprobs is 0."""
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None] | None
+    text_offset: list[int]
+
+
+class Choice(Answer):
+    index: int
+    text: str
+    logprobs: Logprobs | None = None
+    finish_reason: Literal["stop", "length"] | None = None
+
+
+class Usage(Answer):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Completion(Answer):
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage | None = None
+
+
+class Model(Answer):
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "gatelab"
+
+
+class ModelList(Answer):
+    object: Literal["list"] = "list"
+    data: list[Model]

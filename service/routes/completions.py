@@ -1,0 +1,71 @@
+"""/v1/completions and /v1/models, as OpenAI has them."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from service.context import Context, Service
+from service.openai.completing import Completing
+from service.openai.errors import OpenAIRoute
+from service.openai.prompts import named, prompts_of
+from service.openai.shapes import Completion, CompletionRequest, Model, ModelList
+from service.openai.streaming import events
+from service.openai.whole import whole
+from service.streams import stream
+from service.writing import begin, check_bias, check_length, collect
+
+if TYPE_CHECKING:
+    from gatelab.generation import Pieces
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
+
+
+@router.get("/models")
+def models(service: Service) -> ModelList:
+    """The runs that have a checkpoint."""
+    return ModelList(data=[Model(id=run, created=int(made)) for run, made in service.store.checkpoints.runs()])
+
+
+@router.get("/models/{model}")
+def model(service: Service, model: str) -> Model:
+    """A run, or a checkpoint of it: `run@step`."""
+    found = service.store.checkpoints.find(*named(model))
+    return Model(id=model, created=int(found.created_at))
+
+
+@router.post(
+    "/completions",
+    response_model=Completion,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "The texts, or their pieces as they come"}},
+)
+async def completions(service: Service, request: Request, body: CompletionRequest) -> Completion | StreamingResponse:
+    """Continue prompts. What `logprobs` tells is the model's own distribution, before temperature and filters."""
+    check_length(service.settings.limits, body.length)
+    how = body.sampling()
+    loaded = await run_in_threadpool(service.models.get, *named(body.model))
+    check_bias(how, loaded)
+    prompts = prompts_of(body, loaded, service.settings.limits)
+    completing = Completing(body, loaded, prompts, f"cmpl-{uuid4().hex}", int(time.time()))
+    writings = await _begin_all(service, completing) if body.length else []
+    if body.stream:
+        return stream(events(completing, writings))
+    found = await asyncio.gather(*(collect(request, pieces) for pieces in writings))
+    return await run_in_threadpool(whole, completing, found)
+
+
+async def _begin_all(service: Context, completing: Completing) -> "list[Pieces]":
+    how, logits = completing.body.sampling(), completing.body.logprobs is not None
+    begun: list[Pieces] = []
+    try:
+        for place, prompt in completing.choices:
+            begun.append(await begin(service, completing.loaded, prompt, how, index=place, logits=logits))
+    except Exception:
+        for pieces in begun:
+            pieces.close()
+        raise
+    return begun

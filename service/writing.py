@@ -1,0 +1,70 @@
+"""What all routes that write text share: limits, the way into the batch, and out of it when nobody waits any more."""
+
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from gatelab.errors import InvalidRequest
+from gatelab.specs import Limits, Sampling
+from gatelab.text.tokenizers import Ids
+from service.context import Context
+from service.models import Loaded
+
+if TYPE_CHECKING:
+    from gatelab.generation import Piece, Pieces
+
+
+def check_prompt(limits: Limits, characters: int, path: str = "prompt") -> None:
+    """
+    Raises:
+        InvalidRequest: the prompt is longer than this installation allows.
+    """
+    if characters > limits.prompt_characters:
+        message = f"has {characters} characters; at most {limits.prompt_characters} are allowed"
+        raise InvalidRequest.at(path, message)
+
+
+def check_length(limits: Limits, tokens: int) -> None:
+    """
+    Raises:
+        InvalidRequest: more tokens are wanted than this installation writes in one answer.
+    """
+    if tokens > limits.max_tokens:
+        raise InvalidRequest.at("max_tokens", f"at most {limits.max_tokens} are allowed (got {tokens})")
+
+
+def check_bias(how: Sampling, loaded: Loaded) -> None:
+    """
+    Raises:
+        InvalidRequest: a bias for a token that the model does not have.
+    """
+    for token in how.logit_bias:
+        if not 0 <= token < loaded.decoder.vocabulary:
+            known = f"must be a token id from 0 to {loaded.decoder.vocabulary - 1}"
+            raise InvalidRequest.at(f"logit_bias.{token}", known)
+
+
+async def begin(
+    service: Context, loaded: Loaded, prompt: Ids, how: Sampling, *, index: int = 0, logits: bool = False
+) -> "Pieces":
+    """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
+
+    Raises:
+        Overloaded: too many texts are being written.
+    """
+    from gatelab.generation import stream_of, write
+
+    # The prompt is read in a thread of the request's own: a long one holds up nobody.
+    stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index)
+    return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits)
+
+
+async def collect(request: Request, pieces: "Pieces") -> "list[Piece]":
+    """All pieces, or those until the client has gone."""
+    found = []
+    async for piece in pieces:
+        found.append(piece)
+        if await request.is_disconnected():
+            pieces.close()
+    return found

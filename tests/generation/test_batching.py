@@ -1,0 +1,150 @@
+"""Many texts at once: each is itself, and who leaves or breaks holds up nobody."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from gatelab.errors import Overloaded
+from gatelab.generation import Batcher, generate, stream_of, write
+from gatelab.generation.batching import LONGEST_CALL
+from gatelab.generation.decoders import Decoded, Stream, TorchDecoder, build_decoder
+from gatelab.model import LanguageModel
+from gatelab.specs import GruSpec, ModelSpec, Sampling
+from gatelab.text.tokenizers import ByteTokenizer
+from tests.randomized import seed
+
+__all__ = ["seed"]
+
+TOKENIZER = ByteTokenizer()
+
+
+@pytest.fixture
+def model(seed: int) -> LanguageModel:
+    model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", hidden=8)), TOKENIZER.vocabulary)
+    model.initialize(seed)
+    return model
+
+
+class Watched(TorchDecoder):
+    """A decoder that remembers how many texts each call had, and may be made to wait or to break."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__(model)
+        self.calls: list[tuple[int, int]] = []
+        self.may_go = threading.Event()
+        self.may_go.set()
+        self.broken: Exception | None = None
+
+    def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
+        self.may_go.wait(10)
+        if self.broken:
+            raise self.broken
+        self.calls.append((len(streams), steps))
+        return super().decode(streams, steps, logits=logits)
+
+
+def text_of(model: LanguageModel, prompt: str, how: Sampling) -> str:
+    return "".join(token.text for token in generate(model, TOKENIZER, prompt, how))
+
+
+async def written(batcher: Batcher, decoder: TorchDecoder, prompt: str, how: Sampling) -> str:
+    stream = stream_of(decoder, TOKENIZER.encode(prompt).ids, how)
+    return "".join([piece.text async for piece in write(batcher, decoder, stream, TOKENIZER)])
+
+
+def test_texts_that_come_and_go_are_what_they_are_alone(model: LanguageModel, seed: int) -> None:
+    batcher, decoder = Batcher(), Watched(model)
+    hows = [Sampling(max_tokens=1 + 7 * i, seed=seed + i, temperature=0.5 + i / 20) for i in range(20)]
+
+    async def one(number: int) -> str:
+        await asyncio.sleep(number / 500)
+        return await written(batcher, decoder, "it has"[: 1 + number % 6], hows[number])
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.gather(*map(one, range(20)))
+
+    found = asyncio.run(all_of_them())
+    assert found == [text_of(model, "it has"[: 1 + i % 6], how) for i, how in enumerate(hows)]
+    assert max(count for count, _ in decoder.calls) > 1, "some were written together"
+
+
+def test_two_models_are_written_side_by_side(model: LanguageModel, seed: int) -> None:
+    other = LanguageModel(model.spec, model.vocabulary)
+    other.initialize(seed + 1)
+    batcher, how = Batcher(), Sampling(max_tokens=30, temperature=0)
+
+    async def both() -> list[str]:
+        decoders = [Watched(model), Watched(other)]
+        return await asyncio.gather(*(written(batcher, decoder, "it", how) for decoder in decoders))
+
+    assert asyncio.run(both()) == [text_of(m, "it", how) for m in (model, other)]
+
+
+def test_a_text_that_nobody_wants_any_more_is_dropped(model: LanguageModel) -> None:
+    batcher, decoder = Batcher(), Watched(model)
+
+    async def leave() -> None:
+        stream = stream_of(decoder, TOKENIZER.encode("it").ids, Sampling(max_tokens=1_000_000))
+        async for _ in write(batcher, decoder, stream, TOKENIZER):
+            break
+
+    asyncio.run(leave())
+    steps, deadline = -1, time.monotonic() + 10
+    while (now := sum(count for _, count in decoder.calls)) != steps and time.monotonic() < deadline:
+        steps = now
+        time.sleep(0.2)
+    assert steps < 1_000_000
+    assert not batcher._running
+
+
+def test_more_than_may_wait_are_refused_and_the_others_served(model: LanguageModel) -> None:
+    batcher, decoder = Batcher(most=2, most_waiting=3), Watched(model)
+    decoder.may_go.clear()
+    how = Sampling(max_tokens=20, temperature=0)
+
+    async def crowd() -> list[str]:
+        tasks = [asyncio.create_task(written(batcher, decoder, "it", how)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        with pytest.raises(Overloaded, match="2 texts are being written and 3 wait"):
+            await written(batcher, decoder, "it", how)
+        decoder.may_go.set()
+        return list(await asyncio.gather(*tasks))
+
+    assert asyncio.run(crowd()) == [text_of(model, "it", how)] * 5
+    assert max(count for count, _ in decoder.calls) == 2
+
+
+def test_a_decoder_that_breaks_breaks_its_texts_and_no_others(model: LanguageModel) -> None:
+    batcher, broken, sound = Batcher(), Watched(model), Watched(model)
+    broken.broken = MemoryError("no more")
+    how = Sampling(max_tokens=40, temperature=0)
+
+    async def both() -> tuple[str | BaseException, str | BaseException]:
+        return await asyncio.gather(
+            written(batcher, broken, "it", how), written(batcher, sound, "it", how), return_exceptions=True
+        )
+
+    failed, text = asyncio.run(both())
+    assert isinstance(failed, MemoryError)
+    assert text == text_of(model, "it", how)
+    broken.broken = None
+    assert asyncio.run(written(batcher, broken, "it", how)) == text
+
+
+def test_logits_come_with_the_tokens(model: LanguageModel) -> None:
+    decoder, how = build_decoder(model), Sampling(max_tokens=2 * LONGEST_CALL, temperature=0)
+
+    async def all_logits() -> list[tuple[int, int]]:
+        stream = stream_of(decoder, TOKENIZER.encode("it").ids, how)
+        pieces = [piece async for piece in write(Batcher(), decoder, stream, TOKENIZER, logits=True)]
+        for piece in pieces:
+            assert piece.logits is not None
+            np.testing.assert_array_equal(piece.logits[:, 2:].argmax(axis=1) + 2, piece.ids)
+        return [piece.logits.shape for piece in pieces if piece.logits is not None]
+
+    shapes = asyncio.run(all_logits())
+    assert sum(tokens for tokens, _ in shapes) == how.max_tokens
