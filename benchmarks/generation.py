@@ -22,8 +22,9 @@ from gatelab.model import LanguageModel
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 
 VOCABULARY = 28
+"""Of the models that are compared here."""
 SHAPES = "32/1", "32/64", "32/256", "256/1", "256/64", "256/256", "1024/1"
-STEPS = 64
+STEPS = 256
 """Of a call."""
 TOLERANCE = 1e-3
 
@@ -34,7 +35,8 @@ class Loop:
     def __init__(self, model: LanguageModel, streams: int) -> None:
         hidden = model.spec.cell.hidden
         weights = dict(model.named_parameters())
-        self._cell, self._head = nn.GRUCell(VOCABULARY, hidden), nn.Linear(hidden, VOCABULARY)
+        self._vocabulary = model.vocabulary
+        self._cell, self._head = nn.GRUCell(model.vocabulary, hidden), nn.Linear(hidden, model.vocabulary)
         # torch.nn has the gates in the order reset, update, candidate, and its weights transposed.
         gates, candidate = weights["cells.0.weight_gates"], weights["cells.0.weight_candidate"]
         self._cell.weight_ih.data = weights["cells.0.weight_input"].data.T.contiguous()
@@ -47,10 +49,19 @@ class Loop:
 
     @torch.inference_mode()
     def predict(self) -> Tensor:
-        one_hot = nn.functional.one_hot(self._token, VOCABULARY).float()
+        one_hot = nn.functional.one_hot(self._token, self._vocabulary).float()
         self._state = self._cell(one_hot, self._state)
         logits: Tensor = self._head(self._state)
         return logits
+
+    def read(self, token: int) -> None:
+        """Let a known token follow."""
+        self._token.fill_(token)
+
+    @property
+    def token(self) -> int:
+        """The last one of the first stream."""
+        return int(self._token[0])
 
     @torch.inference_mode()
     def step(self) -> None:

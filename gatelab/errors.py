@@ -5,6 +5,7 @@ GatelabError
 │   ├── InvalidSpec         a job or run spec
 │   ├── InvalidCorpus       a text that cannot be a corpus
 │   ├── IdempotencyKeyReused  a key that stands for another request
+│   ├── InvalidState        a session's state that was changed, or is of another installation, run or checkpoint
 │   └── InvalidRequest      anything else (a generate request, a cursor, ...)
 ├── TooLarge                well-formed, but over a configured limit
 ├── NotFound                no such corpus, job, run or checkpoint
@@ -69,6 +70,11 @@ class InvalidSpec(InvalidInput):
 class InvalidCorpus(InvalidInput):
     code = "invalid-corpus"
     title = "Invalid corpus"
+
+
+class InvalidState(InvalidInput):
+    code = "invalid-state"
+    title = "Invalid state"
 
 
 class InvalidRequest(InvalidInput):

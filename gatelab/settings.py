@@ -47,6 +47,9 @@ class Settings(BaseSettings):
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
     limits: Limits = Field(Limits(), description="upper bounds of what may be asked for")
+    session_key: SecretStr = Field(
+        SecretStr(""), description="signs the states that clients hold; default a random one in data_dir/session-key"
+    )
     log_json: bool = Field(False, description="log lines as JSON instead of text")
 
     @model_validator(mode="before")

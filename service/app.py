@@ -15,6 +15,7 @@ from service.body_limit import DeclaredLengthLimit
 from service.context import Context
 from service.models import Models
 from service.routes import compare, completions, corpora, generate, health, jobs, runs, score
+from service.sessions import Sessions
 from service.streams import Stopping
 from service.wakeups import Wakeups
 
@@ -24,7 +25,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load()
     logs.configure(as_json=settings.log_json)
     store = Store(settings)
-    context = Context(settings, store, Models(store), Wakeups(settings), Stopping())
+    context = Context(settings, store, Models(store), Sessions(settings), Wakeups(settings), Stopping())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

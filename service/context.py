@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.models import Models
+from service.sessions import Sessions
 from service.streams import Stopping
 from service.wakeups import Wakeups
 
@@ -17,6 +18,7 @@ class Context:
     settings: Settings
     store: Store
     models: Models
+    sessions: Sessions
     wakeups: Wakeups
     stopping: Stopping
 

@@ -18,6 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[GatelabError], int] = {
     errors.InvalidInput: 422,
+    errors.InvalidState: 400,
     errors.TooLarge: 413,
     errors.NotFound: 404,
     errors.Conflict: 409,

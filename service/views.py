@@ -217,12 +217,14 @@ class Ending(View):
 
     `tokens` counts the generated ones; `checkpoint` is the step of the weights that made them;
     `unknown_characters` counts the prompt's characters that the model's vocabulary could not stand for.
+    `state`, where it was asked for, goes on from the end: as `state` of another request, as often as one likes.
     """
 
     tokens: int
     finish_reason: Literal["stop", "length"]
     checkpoint: int
     unknown_characters: int
+    state: str | None = None
 
 
 class Generated(Ending):

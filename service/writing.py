@@ -12,7 +12,7 @@ from service.context import Context
 from service.models import Loaded
 
 if TYPE_CHECKING:
-    from gatelab.generation import Piece, Pieces
+    from gatelab.generation import Piece, Pieces, Session
 
 
 def check_prompt(limits: Limits, characters: int, path: str = "prompt") -> None:
@@ -46,7 +46,14 @@ def check_bias(how: Sampling, loaded: Loaded) -> None:
 
 
 async def begin(
-    service: Context, loaded: Loaded, prompt: Ids, how: Sampling, *, index: int = 0, logits: bool = False
+    service: Context,
+    loaded: Loaded,
+    prompt: Ids,
+    how: Sampling,
+    *,
+    index: int = 0,
+    logits: bool = False,
+    session: "Session | None" = None,
 ) -> "Pieces":
     """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
 
@@ -56,7 +63,7 @@ async def begin(
     from gatelab.generation import stream_of, write
 
     # The prompt is read in a thread of the request's own: a long one holds up nobody.
-    stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index)
+    stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
     return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits)
 
 

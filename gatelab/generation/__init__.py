@@ -7,6 +7,7 @@ from gatelab.generation.batching import Batcher
 from gatelab.generation.decode import Token, generate
 from gatelab.generation.decoders import Decoder, build_decoder
 from gatelab.generation.scoring import Score, log_probabilities, score
+from gatelab.generation.sessions import Sealer, Session
 from gatelab.generation.writing import FinishReason, Piece, Pieces, continuation, stream_of, write
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Piece",
     "Pieces",
     "Score",
+    "Sealer",
+    "Session",
     "Token",
     "build_decoder",
     "continuation",

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from gatelab.generation.batching import Batcher, Writing
 from gatelab.generation.decoders import Decoded, Decoder, Stream
 from gatelab.generation.decoders.base import Floats
+from gatelab.generation.sessions import Session
 from gatelab.generation.stops import StopBuffer
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
-from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer
+from gatelab.text.tokenizers import Ids, Tokenizer
 
 FinishReason = Literal["stop", "length"]
 
@@ -57,14 +58,14 @@ class Text:
         return Piece("".join(shown) + self._stops.rest(), news.ids, news.logits, "length")
 
 
-def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0) -> Stream:
+def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, session: Session | None = None) -> Stream:
     """A stream that goes on from a prompt, which begins a text: `<bos>` stands before it, as in training.
 
     Args:
         prompt: (tokens,)
+        session: the text that the prompt goes on with instead.
         index: which of several texts from one request this is. Each has random numbers of its own.
     """
-    ids = np.concatenate([[BEGIN], prompt]).astype(np.int64)
     seed = secrets.randbits(53) if how.seed is None else how.seed
     seen: NDArray[np.uint8] | None = None
     if how.repetition_penalty != 1:
@@ -74,9 +75,9 @@ def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0) -> S
     if how.logit_bias:
         bias = np.zeros(decoder.vocabulary, np.float32)
         bias[list(how.logit_bias)] = list(how.logit_bias.values())
-    state = decoder.read(ids[:-1], decoder.initial_state())
+    here = (session or Session.begin(decoder, "", 0)).after(decoder, prompt)
     random = numpy_generator(seed, "generate", *([index] if index else []))
-    return Stream(how, random, state, int(ids[-1]), seen, bias)
+    return Stream(how, random, here.state, here.token, seen, bias)
 
 
 def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
 
 from gatelab.specs.base import Spec, Text
 
@@ -51,4 +51,7 @@ class GenerateRequest(Sampling):
 
     prompt: Text = ""
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    state: StrictBool | Text = Field(
+        False, description="true: also answer the state at the end; a state: go on from it, and answer the next one"
+    )
     stream: bool = Field(False, description="answer with server-sent events, one a piece of text")

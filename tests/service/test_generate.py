@@ -31,6 +31,7 @@ def test_the_text_is_the_one_that_the_library_writes(body: dict[str, Any], train
         "finish_reason": "length",
         "checkpoint": trained.run["step"],
         "unknown_characters": 0,
+        "state": None,
     }
     assert trained.generate(**body) == answer
 

@@ -1,17 +1,19 @@
 """The native decoder: reads, predicts and chooses in C++, many tokens of many streams in one call."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream
 from gatelab.model import LanguageModel
 from gatelab.scan.native import Program, layout_of, load
 from gatelab.scan.native.interface import Member
 from gatelab.scan.native.interface import Stream as NativeStream
-from gatelab.scan.native.program import double_pointer, flag_pointer, number_pointer, pointer
+from gatelab.scan.native.program import address, number_pointer, pointer
 from gatelab.text.tokenizers import SPECIALS, Ids
 
 TILE = 16
@@ -67,37 +69,47 @@ class NativeDecoder(Decoder):
         return after
 
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
-        calls = [_Call(stream, steps, self.vocabulary if logits else 0) for stream in streams]
-        natives = (NativeStream * len(calls))()
-        for native, call in zip(natives, calls, strict=True):
-            call.describe(native)
+        call = _Call(streams, steps, self.vocabulary if logits else 0)
         work = 2 * len(self._parameters) * len(streams) * steps
         threads = min(self._threads, -(-len(streams) // TILE), max(1, work // LIGHT))
-        self._library.decode(self._address, natives, steps, threads)
-        return [call.taken(native) for native, call in zip(natives, calls, strict=True)]
+        self._library.decode(self._address, call.natives, steps, threads)
+        return call.taken()
 
 
 class _Call:
-    """A stream in the arrays that the native decoder takes. They live as long as this."""
+    """Streams in the arrays that the native decoder takes: one of each kind for all of them, which is quicker."""
 
-    def __init__(self, stream: Stream, steps: int, vocabulary: int) -> None:
-        self._stream, self._state = stream, np.array(stream.state, np.float32, order="C")
-        self._uniforms = stream.random.random(steps) if stream.how.temperature else None
-        self._ids = np.empty(steps, np.int64)
-        self._logits = np.empty((steps, vocabulary), np.float32) if vocabulary else None
+    def __init__(self, streams: Sequence[Stream], steps: int, vocabulary: int) -> None:
+        count, self._streams = len(streams), streams
+        self._states = np.stack([stream.state for stream in streams])
+        self._uniforms = np.empty((count, steps))
+        self._ids = np.empty((count, steps), np.int64)
+        self._logits = np.empty((count, steps, vocabulary), np.float32) if vocabulary else None
+        self.natives = (NativeStream * count)()
+        state, uniforms, ids, logits = map(_rows, (self._states, self._uniforms, self._ids, self._logits))
+        for number, (native, stream) in enumerate(zip(self.natives, streams, strict=True)):
+            native.state, native.tokens, native.logits = state(number), ids(number), logits(number)
+            native.token, how = stream.token, stream.how
+            if how.temperature:
+                stream.random.random(out=self._uniforms[number])
+            native.uniforms = uniforms(number)
+            native.temperature, native.penalty = how.temperature, how.repetition_penalty
+            native.top_k, native.min_p = how.top_k or 0, how.min_p or 0.0
+            native.top_p = 1.0 if how.top_p is None else how.top_p
+            native.bias, native.seen = address(stream.bias), address(stream.seen)
 
-    def describe(self, native: NativeStream) -> None:
-        how = self._stream.how
-        native.state, native.token = pointer(self._state), self._stream.token
-        native.uniforms = double_pointer(self._uniforms)
-        native.temperature, native.penalty = how.temperature, how.repetition_penalty
-        native.top_k = how.top_k or 0
-        native.top_p = 1.0 if how.top_p is None else how.top_p
-        native.min_p = how.min_p or 0.0
-        native.bias, native.seen = pointer(self._stream.bias), flag_pointer(self._stream.seen)
-        native.tokens, native.logits = number_pointer(self._ids), pointer(self._logits)
+    def taken(self) -> list[Decoded]:
+        """What was chosen; the streams move on."""
+        tokens = self._ids[:, -1].tolist()
+        for stream, state, token in zip(self._streams, self._states, tokens, strict=True):
+            stream.state, stream.token = state, token
+        known = [None] * len(tokens) if self._logits is None else self._logits
+        return [Decoded(ids, logits) for ids, logits in zip(self._ids, known, strict=True)]
 
-    def taken(self, native: NativeStream) -> Decoded:
-        """What was chosen; the stream moves on."""
-        self._stream.state, self._stream.token = self._state, native.token
-        return Decoded(self._ids, self._logits)
+
+def _rows(array: NDArray[Any] | None) -> Callable[[int], int | None]:
+    """Where each row of an array is."""
+    if array is None:
+        return lambda _: None
+    begin, stride = array.ctypes.data, array.strides[0]
+    return lambda number: begin + number * stride

@@ -1,14 +1,12 @@
 """The structs and constants of `source/engine.h`, for ctypes."""
 
-from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint8
+from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_void_p
 
 ABI = 3
 MAX_LAYERS = 64
 
 floats = POINTER(c_float)
 numbers = POINTER(c_int64)
-doubles = POINTER(c_double)
-flags = POINTER(c_uint8)
 
 CELLS = {
     "rnn tanh": 0,
@@ -57,16 +55,18 @@ class Member(Structure):
 
 
 class Stream(Structure):
+    """Addresses instead of typed pointers: there are many, and those take ten times as long to make."""
+
     _fields_ = [
-        ("state", floats),
+        ("state", c_void_p),
         ("token", c_int64),
-        ("uniforms", doubles),
+        ("uniforms", c_void_p),
         *((name, c_double) for name in ("temperature", "top_p", "min_p", "penalty")),
         ("top_k", c_int64),
-        ("bias", floats),
-        ("seen", flags),
-        ("tokens", numbers),
-        ("logits", floats),
+        ("bias", c_void_p),
+        ("seen", c_void_p),
+        ("tokens", c_void_p),
+        ("logits", c_void_p),
     ]
 
 

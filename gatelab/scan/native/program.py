@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,6 @@ from gatelab.scan.native.interface import (
     Layer,
     Member,
     Shape,
-    doubles,
-    flags,
     floats,
     numbers,
 )
@@ -158,12 +157,9 @@ def pointer(array: Floats | None) -> "ctypes._Pointer[ctypes.c_float] | None":
     return None if array is None else array.ctypes.data_as(floats)
 
 
-def double_pointer(array: NDArray[np.float64] | None) -> "ctypes._Pointer[ctypes.c_double] | None":
-    return None if array is None else array.ctypes.data_as(doubles)
-
-
-def flag_pointer(array: NDArray[np.uint8] | None) -> "ctypes._Pointer[ctypes.c_uint8] | None":
-    return None if array is None else array.ctypes.data_as(flags)
+def address(array: NDArray[Any] | None) -> int | None:
+    """Of the first element of a contiguous array."""
+    return None if array is None else array.ctypes.data
 
 
 def number_pointer(array: Numbers) -> "ctypes._Pointer[ctypes.c_int64]":

@@ -17,29 +17,33 @@ class Sampler {
     Sampler(int64_t forbidden, int64_t vocabulary, int64_t columns)
         : forbidden_(forbidden), vocabulary_(vocabulary), columns_(columns) {}
 
-    // `logits`: (columns), spoiled. `uniform`: in [0, 1).
+    // `logits`: (columns), spoiled; behind the vocabulary so small that they never win. `uniform`: in [0, 1).
     int64_t choose(const GatelabStream &how, double uniform, float *logits) {
         if (how.seen && how.penalty != 1) penalize(how, logits);
         if (how.bias)
             for (int64_t v = 0; v < vocabulary_; v++) logits[v] += how.bias[v];
-        const int64_t likeliest = std::max_element(logits + forbidden_, logits + vocabulary_) - logits;
-        if (how.temperature == 0) return likeliest;
-        weigh(logits, logits[likeliest], how.temperature);
+        for (int64_t v = 0; v < forbidden_; v++) logits[v] = NEVER;
+        if (how.temperature == 0) return std::max_element(logits + forbidden_, logits + vocabulary_) - logits;
+        weigh(logits, how.temperature);
         if (how.top_k || how.top_p < 1 || how.min_p > 0) filter(how, logits);
-        return look_up(uniform, logits, likeliest);
+        return look_up(uniform, logits);
     }
 
   private:
+    static constexpr float NEVER = -1e30f;
+
     void penalize(const GatelabStream &how, float *logits) const {
         const float penalty = static_cast<float>(how.penalty);
         for (int64_t v = 0; v < vocabulary_; v++)
             if (how.seen[v]) logits[v] = logits[v] > 0 ? logits[v] / penalty : logits[v] * penalty;
     }
 
-    // Logits become e^((logit - most) / temperature), and 0 where nothing may be chosen.
-    void weigh(float *logits, float most, double temperature) const {
-        const float rate = static_cast<float>(std::min(1 / temperature, 1e30));
-        for (int64_t v = 0; v < columns_; v += LANES) store(logits + v, exp((load(logits + v) - most) * rate));
+    // Logits become e^((logit - the largest) / temperature), and 0 where nothing may be chosen.
+    void weigh(float *logits, double temperature) const {
+        Vector most = load(logits);
+        for (int64_t v = LANES; v < columns_; v += LANES) most = larger(load(logits + v), most);
+        const float largest = gatelab::largest(most), rate = static_cast<float>(std::min(1 / temperature, 1e30));
+        for (int64_t v = 0; v < columns_; v += LANES) store(logits + v, exp((load(logits + v) - largest) * rate));
         for (int64_t v = 0; v < forbidden_; v++) logits[v] = 0;
         for (int64_t v = vocabulary_; v < columns_; v++) logits[v] = 0;
     }
@@ -62,18 +66,23 @@ class Sampler {
         }
     }
 
-    int64_t look_up(double uniform, const float *weights, int64_t likeliest) const {
+    // The first token up to which the weights reach the share `uniform` of all; by whole vectors first.
+    int64_t look_up(double uniform, const float *weights) const {
         double total = 0;
-        for (int64_t v = forbidden_; v < vocabulary_; v++) total += weights[v];
-        const double wanted = uniform * total;
-        double cumulative = 0;
-        int64_t last = likeliest;
-        for (int64_t v = forbidden_; v < vocabulary_; v++) {
+        for (int64_t v = 0; v < columns_; v += LANES) total += sum(load(weights + v));
+        double left = uniform * total;
+        int64_t from = 0;
+        for (double of_vector; from + LANES < columns_ && (of_vector = sum(load(weights + from))) <= left; from += LANES)
+            left -= of_vector;
+        for (int64_t v = from; v < vocabulary_; v++) {
             if (weights[v] == 0) continue;
-            cumulative += weights[v], last = v;
-            if (cumulative > wanted) break;
+            left -= weights[v];
+            if (left < 0) return v;
         }
-        return last;
+        // Rounding has left a little behind the last one.
+        for (int64_t v = vocabulary_ - 1; v > forbidden_; v--)
+            if (weights[v] != 0) return v;
+        return forbidden_;
     }
 
     const int64_t forbidden_, vocabulary_, columns_;

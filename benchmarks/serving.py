@@ -1,0 +1,162 @@
+"""Text for many clients at once: Gatelab's service beside a plain FastAPI handler with the same weights.
+
+python -m benchmarks.serving [--clients 64] [--tokens 200] [--hidden 256] [--rounds 5]
+
+Every client asks for a stream over a connection of its own on the loopback, all at the same moment.
+"""
+
+import argparse
+import asyncio
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from benchmarks import tables
+from benchmarks.installation import installation
+from benchmarks.quiet import warn_if_busy
+from benchmarks.rounds import median_ratio
+from client.api import Gatelab
+
+TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us. " * 20
+PROMPT = "the time "
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where text is asked for, and with what."""
+
+    url: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the clients of one round saw.
+
+    Attributes:
+        first: seconds to the first character, of each client.
+        characters_per_second: of all together.
+    """
+
+    first: Sequence[float]
+    characters_per_second: float
+
+
+def main() -> None:
+    arguments = _arguments()
+    warn_if_busy()
+    with ExitStack() as stack:
+        gatelab = stack.enter_context(installation(threads=2))
+        run = train(gatelab, arguments.hidden)
+        body = {"prompt": PROMPT, "max_tokens": arguments.tokens}
+        servers = {
+            "Gatelab": Server(f"{gatelab.url}/v1/runs/{run}/generate", body | {"stream": True}),
+            "plain FastAPI and torch": Server(stack.enter_context(plain(gatelab, run)), body),
+        }
+        rounds = [
+            {name: asyncio.run(serve(s, arguments)) for name, s in servers.items()} for _ in range(arguments.rounds)
+        ]
+    report({name: [measured[name] for measured in rounds] for name in servers})
+
+
+def train(gatelab: Gatelab, hidden: int) -> str:
+    """A model of this size that has learned for a moment: what it writes is of no matter."""
+    gatelab.add_corpus("serving", TEXT)
+    model = {"cell": {"kind": "gru", "reset": "after", "hidden": hidden}}
+    job = gatelab.submit({"corpus": "serving", "model": model, "training": {"epochs": 1, "batch_size": 16}})
+    gatelab.wait(job.id)
+    [run] = gatelab.runs(job=job.id)
+    return run.id
+
+
+def free_port() -> int:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port: int = reserved.getsockname()[1]
+        return port
+
+
+@contextmanager
+def plain(gatelab: Gatelab, run: str) -> Iterator[str]:
+    """The plain server, answering."""
+    port, step = free_port(), gatelab.run(run).step
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        Path(file.name).write_bytes(gatelab.download_checkpoint(run, step))
+        command = [sys.executable, "-m", "benchmarks.peers.plain_server", file.name, str(port)]
+        with subprocess.Popen(command) as process:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                while True:
+                    try:
+                        httpx2.get(f"{url}/docs")
+                        break
+                    except httpx2.TransportError:
+                        time.sleep(0.1)
+                yield f"{url}/generate"
+            finally:
+                process.terminate()
+
+
+async def serve(server: Server, arguments: argparse.Namespace) -> Served:
+    """All clients ask at once, after one has warmed the server up."""
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(timeout=600, limits=limits) as client:
+        await ask(client, server)
+        begun = time.perf_counter()
+        found = await asyncio.gather(*(ask(client, server) for _ in range(arguments.clients)))
+        seconds = time.perf_counter() - begun
+    characters = sum(count for _, count in found)
+    if characters != arguments.clients * arguments.tokens:
+        raise ValueError(f"{server.url} sent {characters} characters")
+    return Served([first for first, _ in found], characters / seconds)
+
+
+async def ask(client: httpx2.AsyncClient, server: Server) -> tuple[float, int]:
+    """Seconds to the first character, and how many there were."""
+    begun, first, characters = time.perf_counter(), 0.0, 0
+    async with client.stream("POST", server.url, json=server.body) as response:
+        response.raise_for_status()
+        async for line in response.aiter_lines():
+            if line.startswith("data: ") and (text := json.loads(line[6:]).get("text")):
+                first = first or time.perf_counter() - begun
+                characters += len(text)
+    return first, characters
+
+
+def report(measured: dict[str, list[Served]]) -> None:
+    names = list(measured)
+    speeds = {name: [served.characters_per_second for served in rounds] for name, rounds in measured.items()}
+    header = ["", "characters/s, all clients", "first character p50", "p99"]
+    tables.show(header, ([name, f"{statistics.median(speeds[name]):,.0f}", *_times(measured[name])] for name in names))
+    ratio = median_ratio(speeds[names[0]], speeds[names[1]])
+    print(f"{names[0]} : {names[1]}: {tables.times(ratio)} the characters")
+
+
+def _times(rounds: Sequence[Served]) -> list[str]:
+    halves = [statistics.median(served.first) for served in rounds]
+    last = [statistics.quantiles(served.first, n=100, method="inclusive")[98] for served in rounds]
+    return [f"{1000 * statistics.median(values):,.0f} ms" for values in (halves, last)]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The key that signs the states of sessions, and what routes do with them."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatelab.errors import InvalidState
+from gatelab.settings import Settings
+
+if TYPE_CHECKING:
+    from gatelab.generation import Sealer, Session
+
+KEY_FILE = "session-key"
+
+
+class Sessions:
+    """Opens and seals; reads or makes the key with the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sealer: Sealer | None = None
+
+    @property
+    def sealer(self) -> "Sealer":
+        from gatelab.generation import Sealer
+
+        if self._sealer is None:
+            given = self._settings.session_key.get_secret_value()
+            self._sealer = Sealer(given.encode() or _kept_key(self._settings.data_dir / KEY_FILE))
+        return self._sealer
+
+    def resume(self, token: str, run: str, path: str = "state") -> "Session":
+        """The session of a token.
+
+        Raises:
+            InvalidState: it was changed, or is of another installation or run.
+        """
+        session = self.sealer.open(token, path)
+        if session.run != run:
+            raise InvalidState.at(path, f"is of another run ({session.run})")
+        return session
+
+
+def _kept_key(file: Path) -> bytes:
+    """The key in `file`, made where there is none. Of processes that make one at once, the first one's stays."""
+    partial = file.with_suffix(f".{os.getpid()}.{secrets.token_hex(4)}")
+    if not file.exists():
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            new.write(secrets.token_bytes(32))
+            new.flush()
+            os.fsync(new.fileno())
+        try:
+            os.link(partial, file)
+        except FileExistsError:
+            pass
+        finally:
+            partial.unlink()
+    return file.read_bytes()
