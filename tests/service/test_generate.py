@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.generation import generate
+from gatelab.errors import Overloaded
+from gatelab.generation import Batcher, generate
 from gatelab.specs import Sampling
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
@@ -109,3 +110,22 @@ def test_an_unknown_run_or_step_is_not_found(trained: Trained) -> None:
 def test_a_fault_is_named_with_its_path(field: str, value: object, trained: Trained) -> None:
     answer = trained.service.client.post(trained.path("/generate"), json={field: value})
     assert {fault["path"] for fault in problem(answer, 422, "invalid-request")["problems"]} == {field}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_would_wait_too_long_is_told_when_to_come_back(
+    stream: bool, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise Overloaded("256 texts are being written and 256 wait; try again soon")
+
+    monkeypatch.setattr(Batcher, "open", full)
+    client = trained.service.client
+    answer = client.post(trained.path("/generate"), json=GREEDY | {"stream": stream})
+    assert "256 wait" in problem(answer, 429, "overloaded")["detail"]
+    assert answer.headers["retry-after"] == "1"
+    by_openai = client.post("/v1/completions", json={"model": trained.run["id"], "prompt": "a", "stream": stream})
+    assert (by_openai.status_code, by_openai.headers["retry-after"]) == (429, "1")
+    assert by_openai.json()["error"]["type"] == "rate_limit_error"
+    monkeypatch.undo()
+    trained.generate(**GREEDY)

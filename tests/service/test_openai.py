@@ -1,19 +1,17 @@
 """OpenAI's API, driven by OpenAI's own client over a real connection."""
 
 import math
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
-import uvicorn
 from openai import OpenAI
 
 from service.app import create_app
-from tests.processes import free_port
 from tests.service.conftest import Trained
 from tests.service.installation import TEXT
+from tests.service.live import serving
 
 PROMPT = "the "
 SEEDED: dict[str, Any] = {"prompt": PROMPT, "max_tokens": 20, "seed": 7}
@@ -21,18 +19,11 @@ SEEDED: dict[str, Any] = {"prompt": PROMPT, "max_tokens": 20, "seed": 7}
 
 @pytest.fixture(scope="module")
 def client(trained: Trained) -> Iterator[OpenAI]:
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(trained.service.settings), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-        with OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
+    with (
+        serving(create_app(trained.service.settings)) as url,
+        OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        yield client
 
 
 def test_a_completion_is_the_text_that_generate_gives(client: OpenAI, trained: Trained) -> None:
