@@ -5,7 +5,7 @@
 
 from gatelab.generation.batching import Batcher
 from gatelab.generation.decode import Token, generate
-from gatelab.generation.decoders import Decoder, build_decoder
+from gatelab.generation.decoders import Decoder, TorchDecoder, build_decoder
 from gatelab.generation.scoring import Score, log_probabilities, score
 from gatelab.generation.sessions import Sealer, Session
 from gatelab.generation.writing import FinishReason, Piece, Pieces, continuation, stream_of, write
@@ -20,6 +20,7 @@ __all__ = [
     "Sealer",
     "Session",
     "Token",
+    "TorchDecoder",
     "build_decoder",
     "continuation",
     "generate",

@@ -1,0 +1,115 @@
+"""A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
+
+from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.model import ModelSpec
+
+_HEAD = '''"""Continues a text with the model in a file: python generate.py model.safetensors "it has" [characters]
+
+Takes the likeliest token each time. Needs numpy alone. Made by Gatelab for one kind of model.
+"""
+
+import json
+import re
+import sys
+
+import numpy as np
+
+
+def read(path):
+    data = open(path, "rb").read()
+    size = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:size])
+    facts = json.loads(header.pop("__metadata__")["gatelab"])
+    place = {name: data[size + t["data_offsets"][0] : size + t["data_offsets"][1]] for name, t in header.items()}
+    return facts, {name: np.frombuffer(place[name], np.float32).reshape(t["shape"]) for name, t in header.items()}
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.clip(x, -80, 80)))
+
+
+'''
+
+_TAIL = """
+
+def step(w, token, states):
+    x = w["embedding"][token] if "embedding" in w else None
+    for layer, state in enumerate(states):
+        own = {name.removeprefix(f"cells.{layer}."): t for name, t in w.items() if name.startswith(f"cells.{layer}.")}
+        u = own["bias"] + (own["weight_input"][token] if x is None else x @ own["weight_input"])
+        states[layer] = cell(own, u, state)
+        x = states[layer][0]
+    return x @ w["weight_head"] + w["bias_head"]
+
+
+def main(path, text, characters=100):
+    facts, w = read(path)
+    kind = facts["tokenizer"]
+    known = kind.get("characters", "")
+    if kind.get("normalize") == "letters":
+        text = re.sub("[^a-z]+", " ", text.lower())
+    bytewise = kind["kind"] == "byte"
+    ids = [2 + b for b in text.encode()] if bytewise else [known.find(c) + 2 if c in known else 0 for c in text]
+    hidden = len(w["weight_head"])
+    states = [(np.zeros(hidden, np.float32),) * TENSORS for _ in range(facts["model"]["layers"])]
+    for token in [1, *ids]:
+        logits = step(w, token, states)
+    written = []
+    for _ in range(int(characters)):
+        written.append(2 + int(logits[2:].argmax()))
+        logits = step(w, written[-1], states)
+    if bytewise:
+        return bytes(token - 2 for token in written).decode(errors="replace")
+    return "".join(known[token - 2] for token in written)
+
+
+if __name__ == "__main__":
+    print(main(*sys.argv[1:]))
+"""
+
+
+def script(model: ModelSpec) -> str:
+    """The program for models of this architecture, any weights."""
+    tensors = 2 if isinstance(model.cell, LstmSpec) else 1
+    return _HEAD + _cell(model.cell) + _TAIL.replace("TENSORS", str(tensors))
+
+
+def _cell(spec: CellSpec) -> str:
+    lines = ["def cell(w, u, state):"]
+    match spec:
+        case RnnSpec(activation=activation):
+            lines += ["    (h,) = state", f"    return ({_ACTIVATIONS[activation]}(u + h @ w['weight_hidden']),)"]
+        case LstmSpec():
+            lines += [
+                "    h, c = state",
+                "    i, f, g, o = np.split(u + h @ w['weight_hidden'], 4)",
+                "    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)",
+                "    return sigmoid(o) * np.tanh(c), c",
+            ]
+        case GruSpec():
+            lines += _gru(spec)
+    return "\n".join(lines) + "\n"
+
+
+_ACTIVATIONS = {"tanh": "np.tanh", "relu": "(lambda x: np.maximum(x, 0))"}
+
+
+def _gru(spec: GruSpec) -> list[str]:
+    lines = ["    (h,) = state"]
+    names = [{"reset": "r", "update": "z"}[gate] for gate in spec.gates]
+    if names:
+        lines += [
+            f"    n = {len(names)} * len(h)",
+            f"    {', '.join(names)}{',' if len(names) == 1 else ''} = "
+            f"np.split(sigmoid(u[:n] + h @ w['weight_gates']), {len(names)})",
+        ]
+    given = "u[n:]" if names else "u"
+    if "reset" not in spec.gates:
+        sums = f"{given} + h @ w['weight_candidate']"
+    elif spec.reset == "before":
+        sums = f"{given} + (r * h) @ w['weight_candidate']"
+    else:
+        sums = f"{given} + r * (h @ w['weight_candidate'] + w['bias_candidate'])"
+    lines.append(f"    c = np.tanh({sums})")
+    lines.append("    return (z * h + (1 - z) * c,)" if "update" in spec.gates else "    return (c,)")
+    return lines

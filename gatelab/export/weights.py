@@ -1,0 +1,20 @@
+"""The weights as a safetensors file that says what they belong to."""
+
+import json
+
+from safetensors.torch import save
+
+from gatelab.checkpoint import Checkpoint
+
+METADATA = "gatelab"
+
+
+def weights(checkpoint: Checkpoint) -> bytes:
+    """The parameters by their names in `LanguageModel`; architecture, tokenizer and step as JSON in the metadata."""
+    document = {
+        "model": checkpoint.spec.model.model_dump(mode="json"),
+        "tokenizer": checkpoint.tokenizer.to_json(),
+        "step": checkpoint.position.step,
+    }
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
+    return save(tensors, {METADATA: json.dumps(document, sort_keys=True)})

@@ -1,0 +1,82 @@
+"""What is exported is the model: the program writes what it writes, with numpy and nothing else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from gatelab.checkpoint import Checkpoint, Position
+from gatelab.export import script, weights
+from gatelab.generation import TorchDecoder, continuation
+from gatelab.model import LanguageModel
+from gatelab.specs import CellSpec, GruSpec, RunSpec, Sampling, parse
+from gatelab.text.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+from tests.randomized import CELLS, cell_name, random, seed
+
+__all__ = ["random", "seed"]
+
+LETTERS = CharTokenizer(" abcdefghijklmnopqrstuvwxyz", "letters")
+PLAIN = CharTokenizer(" .abcdeé", "none")
+
+
+def checkpoint_of(cell: CellSpec, tokenizer: Tokenizer, seed: int, **model: Any) -> Checkpoint:
+    architecture = {"cell": cell.model_copy(update={"hidden": 9}).model_dump(), "init": {"normal": 0.9}, **model}
+    spec = parse(RunSpec, {"corpus": "x", "model": architecture})
+    made = LanguageModel(spec.model, tokenizer.vocabulary)
+    made.initialize(seed)
+    return Checkpoint(spec, tokenizer, Position(step=7), made.state_dict())
+
+
+def written(folder: Path, checkpoint: Checkpoint, prompt: str, characters: int) -> str:
+    """What the program prints, in a Python that finds numpy and nothing of ours."""
+    (folder / "generate.py").write_text(script(checkpoint.spec.model))
+    (folder / "model.safetensors").write_bytes(weights(checkpoint))
+    command = [sys.executable, "-P", "-W", "error", "generate.py", "model.safetensors", prompt, str(characters)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env={"PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().removesuffix("\n")
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_the_program_writes_what_the_model_writes(cell: CellSpec, tmp_path: Path, seed: int) -> None:
+    checkpoint = checkpoint_of(cell, LETTERS, seed, layers=2)
+    prompt, how = "It has, ", Sampling(max_tokens=30, temperature=0)
+    expected = continuation(TorchDecoder(checkpoint.model()), LETTERS, prompt, how)
+    assert written(tmp_path, checkpoint, prompt, 30) == expected
+
+
+@pytest.mark.parametrize("tokenizer", [PLAIN, ByteTokenizer()], ids=["char", "byte"])
+def test_any_tokenizer_and_embedding(tokenizer: Tokenizer, tmp_path: Path, seed: int) -> None:
+    checkpoint = checkpoint_of(GruSpec(kind="gru"), tokenizer, seed, input={"embedding": 4})
+    how = Sampling(max_tokens=25, temperature=0)
+    expected = continuation(TorchDecoder(checkpoint.model()), tokenizer, "a bé☃", how)
+    found = written(tmp_path, checkpoint, "a bé☃", 25)
+    # The stream of bytes may break off within a character, which only the end of the program completes.
+    assert found.startswith(expected.rstrip("\N{REPLACEMENT CHARACTER}"))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_the_program_is_short(cell: CellSpec) -> None:
+    made = script(checkpoint_of(cell, LETTERS, 0).spec.model)
+    code = [line for line in made.splitlines() if line.strip()]
+    assert len(code) < 60
+    assert "import torch" not in made
+
+
+def test_weights_say_what_they_belong_to(tmp_path: Path, seed: int) -> None:
+    checkpoint = checkpoint_of(GruSpec(kind="gru"), LETTERS, seed)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(weights(checkpoint))
+    with safe_open(file, "numpy") as opened:
+        facts = json.loads(opened.metadata()["gatelab"])
+        assert set(opened.keys()) == set(checkpoint.weights)
+        for name in opened.keys():  # noqa: SIM118
+            np.testing.assert_array_equal(opened.get_tensor(name), checkpoint.weights[name].numpy())
+    assert facts["tokenizer"] == LETTERS.to_json()
+    assert facts["model"] == checkpoint.spec.model.model_dump(mode="json")
+    assert facts["step"] == 7
