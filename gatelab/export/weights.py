@@ -4,9 +4,7 @@ import json
 
 from safetensors.torch import save
 
-from gatelab.checkpoint import Checkpoint
-
-METADATA = "gatelab"
+from gatelab.checkpoint import METADATA, Checkpoint
 
 
 def weights(checkpoint: Checkpoint) -> bytes:

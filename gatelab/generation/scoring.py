@@ -11,6 +11,9 @@ from gatelab.text.tokenizers import BEGIN, Encoded, Ids
 
 Doubles = NDArray[np.float64]
 
+CHUNK = 2048
+"""Tokens judged at once: bounds the memory of their logits."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -62,7 +65,3 @@ def _of_each(decoder: Decoder, ids: Ids) -> Doubles:
         found[at : at + CHUNK] = np.take_along_axis(log_probabilities(logits), piece[:, None], axis=1)[:, 0]
         before = piece[-1]
     return found
-
-
-CHUNK = 2048
-"""Tokens judged at once: bounds the memory of their logits."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gatelab.specs.base import Spec, Text, parse
 from gatelab.specs.generation import Sampling, StopString
 
-TokenId = Annotated[int, Field(ge=0)]
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Prompt = Text | tuple[TokenId, ...] | tuple[Text, ...] | tuple[tuple[TokenId, ...], ...]
 
 FixedAtZero = Annotated[float, Field(ge=0, le=0)]

@@ -137,6 +137,7 @@ def test_runs_with_checkpoints_are_the_models(client: OpenAI, trained: Trained) 
         ({"n": 0}, "n"),
         ({"n": 128, "prompt": ["a"] * 100}, "prompt"),
         ({"prompt": [10_000]}, "prompt"),
+        ({"prompt": [2**70]}, "prompt"),
         ({"prompt": "a" * 501}, "prompt"),
         ({"logit_bias": {"10000": 1}}, "logit_bias.10000"),
         ({"presence_penalty": 1}, "presence_penalty"),
