@@ -8,11 +8,16 @@ from gatelab.checkpoint import METADATA, Checkpoint
 
 
 def weights(checkpoint: Checkpoint) -> bytes:
-    """The parameters by their names in `LanguageModel`; architecture, tokenizer and step as JSON in the metadata."""
+    """The parameters by their names in `LanguageModel`; what `description` tells in the metadata."""
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
+    return save(tensors, {METADATA: description(checkpoint)})
+
+
+def description(checkpoint: Checkpoint) -> str:
+    """Architecture, tokenizer and step as JSON: what a program needs besides the weights."""
     document = {
         "model": checkpoint.spec.model.model_dump(mode="json"),
         "tokenizer": checkpoint.tokenizer.to_json(),
         "step": checkpoint.position.step,
     }
-    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
-    return save(tensors, {METADATA: json.dumps(document, sort_keys=True)})
+    return json.dumps(document, sort_keys=True)

@@ -1,31 +1,59 @@
 """/v1/runs/{run}/export: a trained model for other programs."""
 
+import subprocess
+import sys
+import threading
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from gatelab.errors import Overloaded
 from service.context import Service
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 Step = Annotated[Literal["latest"] | int, Query(description="a step that has a checkpoint, or latest")]
+Format = Literal["safetensors", "onnx", "torch", "numpy"]
+
+ENDINGS = {"safetensors": "-weights.safetensors", "onnx": ".onnx", "torch": ".pt2"}
+PATIENCE = 60
+"""Seconds that a request waits for the models before it to be traced."""
+LONGEST_TRACE = 300
+"""Seconds after which tracing a model is given up: one of 4,096 units takes ten."""
+
+_tracing = threading.Lock()
 
 
 @router.get("/{run}/export", response_class=Response)
-def export(
-    service: Service, run: str, format: Literal["safetensors", "numpy"] = "safetensors", checkpoint: Step = "latest"
-) -> Response:
-    """`safetensors`: the weights alone, with architecture and tokenizer as JSON in the metadata. `numpy`: a program
-    that writes text with them and needs numpy alone."""
+def export(service: Service, run: str, format: Format = "safetensors", checkpoint: Step = "latest") -> Response:
+    """`safetensors`: the weights alone. `onnx`: one step, (tokens, state) -> (logits, next_state), for any batch.
+    `torch`: the same for `torch.export.load`. All have architecture and tokenizer as JSON in their metadata.
+    `numpy`: a program that writes text with the weights and needs numpy alone."""
     from gatelab.checkpoint import Checkpoint
     from gatelab.export import script, weights
 
     saved = service.store.checkpoints.get(run, checkpoint)
-    found = Checkpoint.from_bytes(saved.data)
-    if format == "numpy":
-        return Response(script(found.spec.model), media_type="text/x-python", headers=_named("generate.py"))
-    name = f"{run}-{saved.step}-weights.safetensors"
-    return Response(weights(found), media_type="application/octet-stream", headers=_named(name))
+    if format in ("onnx", "torch"):
+        made = _traced(saved.data, format)
+    else:
+        found = Checkpoint.from_bytes(saved.data)
+        if format == "numpy":
+            return Response(script(found.spec.model), media_type="text/x-python", headers=_named("generate.py"))
+        made = weights(found)
+    name = f"{run}-{saved.step}{ENDINGS[format]}"
+    return Response(made, media_type="application/octet-stream", headers=_named(name))
+
+
+def _traced(checkpoint: bytes, format: str) -> bytes:
+    """By another process, one at a time: seconds of Python that those who are served meanwhile do not feel."""
+    if not _tracing.acquire(timeout=PATIENCE):
+        raise Overloaded("other models are being exported; try again soon")
+    try:
+        command = [sys.executable, "-m", "gatelab.export", format]
+        done = subprocess.run(command, input=checkpoint, stdout=subprocess.PIPE, timeout=LONGEST_TRACE, check=True)
+        return done.stdout
+    finally:
+        _tracing.release()
 
 
 def _named(file: str) -> dict[str, str]:

@@ -4,32 +4,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
-from gatelab.checkpoint import Checkpoint, Position
+from gatelab.checkpoint import Checkpoint
 from gatelab.export import script, weights
 from gatelab.generation import TorchDecoder, continuation
-from gatelab.model import LanguageModel
-from gatelab.specs import CellSpec, GruSpec, RunSpec, Sampling, parse
-from gatelab.text.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+from gatelab.specs import CellSpec, GruSpec, Sampling
+from gatelab.text.tokenizers import ByteTokenizer, Tokenizer
+from tests.export.checkpoints import LETTERS, PLAIN, checkpoint_of
 from tests.randomized import CELLS, cell_name, random, seed
 
 __all__ = ["random", "seed"]
-
-LETTERS = CharTokenizer(" abcdefghijklmnopqrstuvwxyz", "letters")
-PLAIN = CharTokenizer(" .abcdeé", "none")
-
-
-def checkpoint_of(cell: CellSpec, tokenizer: Tokenizer, seed: int, **model: Any) -> Checkpoint:
-    architecture = {"cell": cell.model_copy(update={"hidden": 9}).model_dump(), "init": {"normal": 0.9}, **model}
-    spec = parse(RunSpec, {"corpus": "x", "model": architecture})
-    made = LanguageModel(spec.model, tokenizer.vocabulary)
-    made.initialize(seed)
-    return Checkpoint(spec, tokenizer, Position(step=7), made.state_dict())
 
 
 def written(folder: Path, checkpoint: Checkpoint, prompt: str, characters: int) -> str:

@@ -1,0 +1,71 @@
+"""One step of the model as a program for other runtimes: ONNX, or what torch.export writes.
+
+A step, not a sequence: an exported recurrence over time has the length that it was traced with, silently.
+
+    tokens      (batch,)                                    int64
+    state       (layers, tensors of a state, batch, hidden) float32, zeros before `<bos>`
+    logits      (batch, vocabulary)                         float32, of what follows the tokens
+    next_state  like state
+"""
+
+import io
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from gatelab.checkpoint import METADATA, Checkpoint
+from gatelab.export.weights import description
+from gatelab.model import LanguageModel
+
+GraphFormat = Literal["onnx", "torch"]
+
+
+class Step(nn.Module):
+    """One step of all layers, whose state is one tensor."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        logits, after = self.model(tokens[None], tuple(tuple(layer) for layer in state))
+        return logits[0], torch.stack([torch.stack(layer) for layer in after])
+
+
+def step_program(checkpoint: Checkpoint, format: GraphFormat) -> bytes:
+    """A file that holds the step for any batch, and what `description` tells.
+
+    Returns:
+        "onnx": a model with the description in its metadata.
+        "torch": a .pt2 archive for `torch.export.load`, the description in its extra file `gatelab`.
+    """
+    program = _traced(checkpoint.model())
+    return _onnx(program, checkpoint) if format == "onnx" else _archive(program, checkpoint)
+
+
+def _traced(model: LanguageModel) -> ExportedProgram:
+    layers = [torch.stack(layer) for layer in model.initial_state(2)]
+    batch = Dim("batch", min=1)
+    return torch.export.export(
+        Step(model.eval().requires_grad_(False)),
+        (torch.zeros(2, dtype=torch.int64), torch.stack(layers)),
+        dynamic_shapes=({0: batch}, {2: batch}),
+    )
+
+
+def _archive(program: ExportedProgram, checkpoint: Checkpoint) -> bytes:
+    program.example_inputs = None  # they would be pickled
+    file = io.BytesIO()
+    torch.export.save(program, file, extra_files={METADATA: description(checkpoint)})
+    return file.getvalue()
+
+
+def _onnx(program: ExportedProgram, checkpoint: Checkpoint) -> bytes:
+    inputs, outputs = ["tokens", "state"], ["logits", "next_state"]
+    made = torch.onnx.export(program, input_names=inputs, output_names=outputs, dynamo=True, verbose=False)
+    assert made is not None
+    made.model.metadata_props[METADATA] = description(checkpoint)
+    file: bytes = made.model_proto.SerializeToString()
+    return file
