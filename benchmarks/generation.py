@@ -6,8 +6,9 @@ A shape is hidden/streams. All sample at temperature 1 from a vocabulary of 28; 
 """
 
 import argparse
+import copy
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -30,7 +31,11 @@ TOLERANCE = 1e-3
 
 
 class Loop:
-    """What one would write: a cell, a head, softmax and multinomial, a step at a time for all streams."""
+    """What one would write: a cell, a head, softmax and multinomial, a step at a time for all streams.
+
+    Attributes:
+        tokens: (streams,) the last ones.
+    """
 
     def __init__(self, model: LanguageModel, streams: int) -> None:
         hidden = model.spec.cell.hidden
@@ -45,27 +50,30 @@ class Loop:
         self._cell.bias_hh.data = torch.cat([torch.zeros(2 * hidden), weights["cells.0.bias_candidate"].data])
         self._head.weight.data = weights["weight_head"].data.T.contiguous()
         self._head.bias.data = weights["bias_head"].data.clone()
-        self._state, self._token = torch.zeros(streams, hidden), torch.ones(streams, dtype=torch.int64)
+        self._state, self.tokens = torch.zeros(streams, hidden), torch.ones(streams, dtype=torch.int64)
+
+    @classmethod
+    def joined(cls, loops: "Sequence[Loop]") -> "Loop":
+        """The streams of all, of the same model, in one."""
+        made = copy.copy(loops[0])
+        made._state = torch.cat([loop._state for loop in loops])
+        made.tokens = torch.cat([loop.tokens for loop in loops])
+        return made
 
     @torch.inference_mode()
     def predict(self) -> Tensor:
-        one_hot = nn.functional.one_hot(self._token, self._vocabulary).float()
+        one_hot = nn.functional.one_hot(self.tokens, self._vocabulary).float()
         self._state = self._cell(one_hot, self._state)
         logits: Tensor = self._head(self._state)
         return logits
 
     def read(self, token: int) -> None:
         """Let a known token follow."""
-        self._token.fill_(token)
-
-    @property
-    def token(self) -> int:
-        """The last one of the first stream."""
-        return int(self._token[0])
+        self.tokens.fill_(token)
 
     @torch.inference_mode()
     def step(self) -> None:
-        self._token = torch.multinomial(torch.softmax(self.predict(), dim=1), 1)[:, 0]
+        self.tokens = torch.multinomial(torch.softmax(self.predict(), dim=1), 1)[:, 0]
 
 
 def main() -> None:

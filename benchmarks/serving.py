@@ -1,4 +1,4 @@
-"""Text for many clients at once: Gatelab's service beside a plain FastAPI handler with the same weights.
+"""Text for many clients at once: Gatelab's service beside a plain FastAPI handler and LitServe with the same weights.
 
 python -m benchmarks.serving [--clients 64] [--tokens 200] [--hidden 256] [--rounds 5]
 
@@ -8,6 +8,8 @@ Every client asks for a stream over a connection of its own on the loopback, all
 import argparse
 import asyncio
 import json
+import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -62,7 +64,8 @@ def main() -> None:
         body = {"prompt": PROMPT, "max_tokens": arguments.tokens}
         servers = {
             "Gatelab": Server(f"{gatelab.url}/v1/runs/{run}/generate", body | {"stream": True}),
-            "plain FastAPI and torch": Server(stack.enter_context(plain(gatelab, run)), body),
+            "plain FastAPI and torch": Server(stack.enter_context(peer("plain_server", gatelab, run)), body),
+            "LitServe": Server(stack.enter_context(peer("litserve_server", gatelab, run)), body),
         }
         rounds = [
             {name: asyncio.run(serve(s, arguments)) for name, s in servers.items()} for _ in range(arguments.rounds)
@@ -88,24 +91,30 @@ def free_port() -> int:
 
 
 @contextmanager
-def plain(gatelab: Gatelab, run: str) -> Iterator[str]:
-    """The plain server, answering."""
+def peer(name: str, gatelab: Gatelab, run: str) -> Iterator[str]:
+    """Where a server of `benchmarks.peers` answers, which has the weights of a run."""
     port, step = free_port(), gatelab.run(run).step
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         Path(file.name).write_bytes(gatelab.download_checkpoint(run, step))
-        command = [sys.executable, "-m", "benchmarks.peers.plain_server", file.name, str(port)]
-        with subprocess.Popen(command) as process:
+        command = [sys.executable, "-m", f"benchmarks.peers.{name}", file.name, str(port)]
+        with subprocess.Popen(command, start_new_session=True) as process:
             try:
                 url = f"http://127.0.0.1:{port}"
-                while True:
-                    try:
-                        httpx2.get(f"{url}/docs")
-                        break
-                    except httpx2.TransportError:
-                        time.sleep(0.1)
+                wait_for(f"{url}/health")
                 yield f"{url}/generate"
             finally:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGKILL)  # LitServe's processes outlive their parent
+
+
+def wait_for(health: str) -> None:
+    """LitServe says 503 until it can answer; who knows no such address is ready when it answers at all."""
+    while True:
+        try:
+            if httpx2.get(health).status_code != 503:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
 
 
 async def serve(server: Server, arguments: argparse.Namespace) -> Served:
@@ -128,7 +137,9 @@ async def ask(client: httpx2.AsyncClient, server: Server) -> tuple[float, int]:
     async with client.stream("POST", server.url, json=server.body) as response:
         response.raise_for_status()
         async for line in response.aiter_lines():
-            if line.startswith("data: ") and (text := json.loads(line[6:]).get("text")):
+            if text := json.loads(line.removeprefix("data: ") if line.startswith(("{", "data: ")) else "{}").get(
+                "text"
+            ):
                 first = first or time.perf_counter() - begun
                 characters += len(text)
     return first, characters
@@ -139,8 +150,9 @@ def report(measured: dict[str, list[Served]]) -> None:
     speeds = {name: [served.characters_per_second for served in rounds] for name, rounds in measured.items()}
     header = ["", "characters/s, all clients", "first character p50", "p99"]
     tables.show(header, ([name, f"{statistics.median(speeds[name]):,.0f}", *_times(measured[name])] for name in names))
-    ratio = median_ratio(speeds[names[0]], speeds[names[1]])
-    print(f"{names[0]} : {names[1]}: {tables.times(ratio)} the characters")
+    for other in names[1:]:
+        ratio = median_ratio(speeds[names[0]], speeds[other])
+        print(f"{names[0]} : {other}: {tables.times(ratio)} the characters")
 
 
 def _times(rounds: Sequence[Served]) -> list[str]:

@@ -37,7 +37,7 @@ def app_of(checkpoint: Checkpoint) -> FastAPI:
         decode = tokenizer.decoder()
         for _ in range(request.max_tokens):
             loop.step()
-            yield f"data: {json.dumps({'text': decode(loop.token)})}\n\n"
+            yield f"data: {json.dumps({'text': decode(int(loop.tokens[0]))})}\n\n"
 
     @app.post("/generate")
     def generate(request: Request) -> StreamingResponse:

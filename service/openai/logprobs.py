@@ -7,13 +7,15 @@ import numpy as np
 
 from gatelab.text.tokenizers import BEGIN, Ids
 from service.openai.completing import Completing
-from service.openai.prompts import token_text
+from service.openai.prompts import SPECIAL_NAMES, begins, token_text
 from service.openai.shapes import Logprobs
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece
     from gatelab.generation.decoders.base import Floats
     from gatelab.text import Tokenizer
+
+BEGINNING = Logprobs(tokens=[SPECIAL_NAMES[BEGIN]], token_logprobs=[None], top_logprobs=[None], text_offset=[0])
 
 
 def of_pieces(completing: Completing, pieces: "Sequence[Piece]", offset: int) -> Logprobs | None:
@@ -26,7 +28,9 @@ def of_pieces(completing: Completing, pieces: "Sequence[Piece]", offset: int) ->
 
 
 def of_prompt(completing: Completing, prompt: Ids) -> Logprobs:
-    """Of the tokens of a prompt, each after those before it; `<bos>` stands before the first."""
+    """Of the tokens of a prompt, each after those before it; `<bos>` stands before the first. None is of `<bos>`."""
+    if begins(prompt):
+        return joined(BEGINNING, of_prompt(completing, prompt[1:]))
     decoder = completing.loaded.decoder
     logits = np.empty((0, decoder.vocabulary), np.float32)
     if len(prompt):
@@ -57,6 +61,7 @@ def _of_tokens(tokenizer: "Tokenizer", ids: Ids, logits: "Floats", top: int, off
 
 
 def joined(first: Logprobs, second: Logprobs) -> Logprobs:
+    """Where either has no `top_logprobs`, there are none."""
     tops = None
     if first.top_logprobs is not None and second.top_logprobs is not None:
         tops = first.top_logprobs + second.top_logprobs

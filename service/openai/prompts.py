@@ -7,7 +7,7 @@ import numpy as np
 
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs import Limits
-from gatelab.text.tokenizers import Ids
+from gatelab.text.tokenizers import BEGIN, Ids
 from service.models import Loaded
 from service.openai.shapes import CompletionRequest
 from service.writing import check_prompt
@@ -58,6 +58,11 @@ def _encoded(prompt: object, loaded: Loaded) -> Ids:
     if len(ids) and ids.max() >= loaded.decoder.vocabulary:
         raise InvalidRequest.at("prompt", f"token ids must be below {loaded.decoder.vocabulary} (got {ids.max()})")
     return ids
+
+
+def begins(prompt: Ids) -> bool:
+    """Whether `<bos>` is spelled out before a prompt, where it stands anyhow."""
+    return len(prompt) > 0 and int(prompt[0]) == BEGIN
 
 
 def token_text(tokenizer: "Tokenizer", token: int) -> str:

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from service.context import Context, Service
 from service.openai.completing import Completing
 from service.openai.errors import OpenAIRoute
-from service.openai.prompts import named, prompts_of
+from service.openai.prompts import begins, named, prompts_of
 from service.openai.shapes import Completion, CompletionRequest, Model, ModelList
 from service.openai.streaming import events
 from service.openai.whole import whole
@@ -63,7 +63,8 @@ async def _begin_all(service: Context, completing: Completing) -> "list[Pieces]"
     begun: list[Pieces] = []
     try:
         for place, prompt in completing.choices:
-            begun.append(await begin(service, completing.loaded, prompt, how, index=place, logits=logits))
+            text = prompt[1:] if begins(prompt) else prompt
+            begun.append(await begin(service, completing.loaded, text, how, index=place, logits=logits))
     except Exception:
         for pieces in begun:
             pieces.close()
