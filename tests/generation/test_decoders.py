@@ -141,6 +141,24 @@ def test_a_text_is_the_same_alone_and_in_a_batch(
         np.testing.assert_array_equal(one.logits, other.logits)
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"hidden-{shape['hidden']}")
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_threads_that_share_a_step_write_what_one_writes(
+    cell: CellSpec, shape: dict[str, Any], random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("LIGHT", "WIDE"):
+        monkeypatch.setattr(f"gatelab.generation.decoders.native.{limit}", 1)
+    model, asked = model_of(cell, seed, **shape), [(prompt_of(random), how_of(seed + i)) for i in range(5)]
+    expected, *others = (
+        decoder.decode([stream_of(decoder, *each) for each in asked], 12, logits=True)
+        for decoder in (NativeDecoder(model, threads) for threads in (1, 2, 3))
+    )
+    for found in others:
+        for one, other in zip(expected, found, strict=True):
+            np.testing.assert_array_equal(one.ids, other.ids)
+            np.testing.assert_array_equal(one.logits, other.logits)
+
+
 @pytest.mark.parametrize("kind", [NativeDecoder, TorchDecoder])
 def test_reading_in_pieces_is_reading(
     kind: type[TorchDecoder] | type[NativeDecoder], random: np.random.Generator, seed: int

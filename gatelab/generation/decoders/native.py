@@ -20,6 +20,8 @@ TILE = 16
 """Streams that one thread computes together: with no more of them, others have nothing to do."""
 LIGHT = 1_000_000
 """Operations of a call below which a second thread costs more than it brings."""
+WIDE = 400_000
+"""Parameters from which on several threads compute the steps of one tile together: it waits for memory, not for them."""
 
 
 class NativeDecoder(Decoder):
@@ -71,7 +73,8 @@ class NativeDecoder(Decoder):
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
         call = _Call(streams, steps, self.vocabulary if logits else 0)
         work = 2 * len(self._parameters) * len(streams) * steps
-        threads = min(self._threads, -(-len(streams) // TILE), max(1, work // LIGHT))
+        most = self._threads if len(self._parameters) >= WIDE else -(-len(streams) // TILE)
+        threads = min(self._threads, most, max(1, work // LIGHT))
         self._library.decode(self._address, call.natives, steps, threads)
         return call.taken()
 

@@ -48,11 +48,17 @@ inline std::mutex &one_at_a_time() {
     return mutex;
 }
 
+// Call body(team, number) in so many threads, or in as many as can be had.
+template <class Body>
+void team(int threads, Body &&body) {
+    std::lock_guard<std::mutex> lock(one_at_a_time());
+    workspace().pool.run(threads, body);
+}
+
 // Call body(item) for the items 0 .. count - 1, divided among threads.
 template <class Body>
 void share(int threads, int64_t count, Body &&body) {
-    std::lock_guard<std::mutex> lock(one_at_a_time());
-    workspace().pool.run(threads, [&](Team &team, int) { team.share(count, body); });
+    team(threads, [&](Team &team, int) { team.share(count, body); });
 }
 
 struct MemberMemory {

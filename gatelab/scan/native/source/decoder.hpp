@@ -20,11 +20,13 @@ struct GatelabDecoder {
     const int32_t forbidden;
     const GatelabShape &shape() const { return shape_; }
 
+    // Each tile by one thread; a tile that is alone by all of them.
     void decode(GatelabStream *streams, int64_t count, int64_t steps, int threads) const {
         const int64_t tiles = (count + TILE - 1) / TILE;
         const auto tile = [&](int64_t number) {
             decode_tile(streams + number * TILE, std::min(TILE, count - number * TILE), steps);
         };
+        if (threads > 1 && tiles == 1 && shape_.precision == GATELAB_FP32) return decode_together(streams, count, steps, threads);
         const int team = static_cast<int>(std::min<int64_t>(threads, tiles));
         if (team == 1) {
             gatelab::FlushDenormals flush;
@@ -58,13 +60,30 @@ struct GatelabDecoder {
     }
 
     void decode_tile(GatelabStream *streams, int64_t count, int64_t steps) const {
-        const int64_t rows = gatelab::Model::computed(count), columns = model_.head.columns;
+        const int64_t rows = gatelab::Model::computed(count);
         const gatelab::ModelWork work = this->work(rows);
-        gatelab::Sampler sampler(forbidden, shape_.vocabulary, columns);
         begin(streams, count, rows, work);
+        advance(streams, count, rows, steps, work, {});
+        end(streams, count, work);
+    }
+
+    void decode_together(GatelabStream *streams, int64_t count, int64_t steps, int threads) const {
+        const int64_t rows = gatelab::Model::computed(count);
+        const gatelab::ModelWork work = this->work(rows);
+        begin(streams, count, rows, work);
+        gatelab::team(threads, [&](gatelab::Team &team, int number) {
+            advance(streams, count, rows, steps, work, {&team, number});
+        });
+        end(streams, count, work);
+    }
+
+    void advance(GatelabStream *streams, int64_t count, int64_t rows, int64_t steps, const gatelab::ModelWork &work,
+                 const gatelab::Part &part) const {
+        const int64_t columns = model_.head.columns;
+        gatelab::Sampler sampler(forbidden, shape_.vocabulary, columns);
         for (int64_t step = 0; step < steps; step++) {
-            model_.step(rows, weights_, work);
-            for (int64_t row = 0; row < count; row++) {
+            model_.step(rows, weights_, work, part);
+            for (int64_t row = 0; part.first() && row < count; row++) {
                 GatelabStream &stream = streams[row];
                 float *logits = work.head.logits + row * columns;
                 if (stream.logits)
@@ -74,10 +93,8 @@ struct GatelabDecoder {
                 stream.tokens[step] = stream.token;
                 work.tokens[row] = static_cast<int32_t>(stream.token);
             }
+            part.wait();
         }
-        for_states(streams, count, work, [](float *stream, const float *row, int64_t units) {
-            std::memcpy(stream, row, units * sizeof(float));
-        });
     }
 
     // The states and tokens of `count` streams, and nothing in rows that are computed for the sake of their block.
@@ -90,6 +107,12 @@ struct GatelabDecoder {
         });
         for (int64_t row = 0; row < rows; row++)
             work.tokens[row] = row < count ? static_cast<int32_t>(streams[row].token) : 0;
+    }
+
+    void end(GatelabStream *streams, int64_t count, const gatelab::ModelWork &work) const {
+        for_states(streams, count, work, [](float *stream, const float *row, int64_t units) {
+            std::memcpy(stream, row, units * sizeof(float));
+        });
     }
 
     // Call body(in the stream, in the tile, units) for every tensor of every state.

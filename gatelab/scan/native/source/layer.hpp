@@ -8,6 +8,7 @@
 #include "cells/cell.hpp"
 #include "layout.hpp"
 #include "memory.hpp"
+#include "part.hpp"
 
 namespace gatelab {
 
@@ -58,10 +59,11 @@ struct Layer {
 
     // -- Forward ------------------------------------------------------------------------------------------------------
 
-    // `x`: [step][row][input_padded], the outputs of the layer below; a table needs none.
+    // `x`: [step][row][input_padded], the outputs of the layer below; a table needs none. A part of the units only in
+    // single precision: the threads of a team would round the same operands.
     template <bool TRAIN>
     static void forward(const LayerSize &size, const LayerWeights &w, const Tile &tile, const float *x,
-                        const LayerWork &work) {
+                        const LayerWork &work, const Part &part) {
         for (int64_t t = 0; t < tile.steps; t++) {
             const float *x_t = TABLE ? nullptr : left_input(size, tile, x + t * tile.rows * size.input_padded, work);
             const float *h = work.state[0] + t * tile.rows * size.padded;
@@ -76,16 +78,18 @@ struct Layer {
                 for (int s = 0; s < Cell::states; s++) store(work.state[s] + at + step, after[s]);
             };
             if constexpr (TWO) {
-                stage<First, 0>(size, w, tile, t, x_t, left_h, [&](const Vector *sums, int64_t row, int64_t j) {
+                stage<First, 0>(size, w, tile, t, x_t, left_h, part, [&](const Vector *sums, int64_t row, int64_t j) {
                     const int64_t at = row * size.padded + j * LANES;
                     Vector before = load(h + at), operand;
                     Cell::gates(sums, &before, operand, kept_at<TRAIN>(size, tile, work, t, row, j));
                     store(work.operand + at, operand);
                 });
-                stage<Second, 1>(size, w, tile, t, x_t, left(size, tile, work.operand, work), finish);
+                part.wait();
+                stage<Second, 1>(size, w, tile, t, x_t, left(size, tile, work.operand, work), part, finish);
             } else {
-                stage<First, 0>(size, w, tile, t, x_t, left_h, finish);
+                stage<First, 0>(size, w, tile, t, x_t, left_h, part, finish);
             }
+            part.wait();
         }
     }
 
@@ -158,15 +162,16 @@ struct Layer {
         return reinterpret_cast<Vector *>(work.kept + at * KEPT * LANES);
     }
 
-    // The sums of one stage at one step, for all rows and units; `finish(sums, row, group)` makes of them what follows.
+    // The sums of one stage at one step, for all rows; `finish(sums, row, group)` makes of them what follows.
     // Where there is but one sum a unit, two groups of units share what is loaded of the left operand.
     template <class S, int STAGE, class Finish>
     GATELAB_INLINE static void stage(const LayerSize &size, const LayerWeights &w, const Tile &tile, int64_t t,
-                                     const float *x, const float *h, Finish &&finish) {
-        int64_t j = 0;
+                                     const float *x, const float *h, const Part &part, Finish &&finish) {
+        int64_t j = part.begin(size.groups);
+        const int64_t end = part.end(size.groups);
         if constexpr (S::width == 1)
-            for (; j + 2 <= size.groups; j += 2) groups<S, STAGE, 2>(size, w, tile, t, j, x, h, finish);
-        for (; j < size.groups; j++) groups<S, STAGE, 1>(size, w, tile, t, j, x, h, finish);
+            for (; j + 2 <= end; j += 2) groups<S, STAGE, 2>(size, w, tile, t, j, x, h, finish);
+        for (; j < end; j++) groups<S, STAGE, 1>(size, w, tile, t, j, x, h, finish);
     }
 
     template <class S, int STAGE, int GROUPS, class Finish>

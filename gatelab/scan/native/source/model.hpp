@@ -189,7 +189,7 @@ class Model {
         for (int l = 0; l < shape.layers; l++) {
             const LayerWork &lw = work.layer[l];
             begin(member, l, at, rows, tile.rows, lw);
-            call(l).forward[g != nullptr](size(l), w.layer[l], tile, x, lw);
+            call(l).forward[g != nullptr](size(l), w.layer[l], tile, x, lw, Part{});
             if (member.state_out) end(member, l, at, rows, tile, lw);
             x = out(l, tile, work);
             if (member.dropout) drop(member, l, at, rows, tile, lw.state[0] + tile.rows * first.padded, work.dropped[l]);
@@ -208,19 +208,22 @@ class Model {
     }
 
     // Read work.tokens, one for each of `rows`, from the states in `work`, and leave there the states after them. What
-    // comes next is predicted in work.head.logits, [row][head.columns].
-    void step(int64_t rows, const ModelWeights &w, const ModelWork &work) const {
+    // comes next is predicted in work.head.logits, [row][head.columns], by the first of the threads that have a part.
+    void step(int64_t rows, const ModelWeights &w, const ModelWork &work, const Part &part) const {
         const Tile tile{rows, 1, work.tokens, nullptr};
-        const int64_t numbers = rows * first.padded;
+        const int64_t from = part.begin(first.groups) * LANES, to = part.end(first.groups) * LANES;
         const float *x = nullptr;
         for (int l = 0; l < shape.layers; l++) {
             const LayerWork &lw = work.layer[l];
-            call(l).forward[false](size(l), w.layer[l], tile, x, lw);
+            call(l).forward[false](size(l), w.layer[l], tile, x, lw, part);
             for (int s = 0; s < states(); s++)
-                std::memcpy(lw.state[s], lw.state[s] + numbers, numbers * sizeof(float));
+                for (int64_t row = 0; row < rows; row++)
+                    std::memcpy(lw.state[s] + row * first.padded + from, lw.state[s] + (rows + row) * first.padded + from,
+                                (to - from) * sizeof(float));
+            part.wait();
             x = lw.state[0];
         }
-        functions_.head.predict(head, w.head, rows, x, work.head);
+        if (part.first()) functions_.head.predict(head, w.head, rows, x, work.head);
     }
 
   private:
