@@ -21,7 +21,7 @@ TILE = 16
 LIGHT = 1_000_000
 """Operations of a call below which a second thread costs more than it brings."""
 WIDE = 400_000
-"""Parameters from which on several threads compute the steps of one tile together: it waits for memory, not for them."""
+"""Parameters from which on threads compute the steps of one tile together: it waits for memory, not for them."""
 
 
 class NativeDecoder(Decoder):
