@@ -135,8 +135,19 @@ class Run(Answer):
     finished_at: datetime | None = None
 
 
+class GateStatistics(Answer):
+    """Of one gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
+
+    mean: float | None = None
+    near_zero: float | None = None
+    near_one: float | None = None
+
+
 class MetricPoint(Answer):
-    """One evaluation of a run. Losses are nats per token; what was not a finite number is None."""
+    """One evaluation of a run. Losses are nats per token; what was not a finite number is None.
+
+    `gates` has one entry a layer, from the name of the gate to its statistics; None unless the spec asked for it.
+    """
 
     epoch: int
     step: int
@@ -147,6 +158,7 @@ class MetricPoint(Answer):
     bits_per_character: float | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
+    gates: list[dict[str, GateStatistics]] | None = None
 
 
 class Sample(Answer):
