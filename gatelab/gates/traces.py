@@ -67,10 +67,11 @@ def trace(
     """
     shown = range(model.spec.layers) if layers is None else layers
     picked = np.arange(model.spec.cell.hidden) if units is None else np.array(units, dtype=np.int64)
+    only = None if units is None else torch.from_numpy(picked).to(model.device)
     x = entering(model, ids[:, None])
     traces = {}
     for layer, cell in enumerate(cells_of(model)):
-        x, rows = observed(cell, x, layer, clamps)
+        x, rows = observed(cell, x, layer, clamps, only)
         if layer in shown:
             traces[layer] = _picked(cell, layer, rows, picked)
     logits = x[-1, 0].double() @ model.weight_head.double() + model.bias_head.double()
@@ -88,29 +89,36 @@ def cells_of(model: LanguageModel) -> list[Cell]:
     return [cell for cell in model.cells if isinstance(cell, Cell)]
 
 
-def observed(cell: Cell, x: Tensor, layer: int, clamps: Clamps) -> tuple[Tensor, dict[str, list[Tensor]]]:
+def observed(
+    cell: Cell, x: Tensor, layer: int, clamps: Clamps, units: Tensor | None = None
+) -> tuple[Tensor, dict[str, list[Tensor]]]:
     """One layer reads `x`, (steps, batch, inputs) or ids (steps, batch), from a zero state.
+
+    Args:
+        units: those that are noted; default all.
 
     Returns:
         The outputs (steps, batch, hidden); and under the name of each gate, and `state.` and the name of each tensor of
-        the state, a list of (batch, hidden), one a step.
+        the state, a list of (batch, units), one a step.
     """
     state = cell.initial_state(x.shape[1])
     rows: defaultdict[str, list[Tensor]] = defaultdict(list)
 
-    def see(name: str, activation: Tensor) -> None:
-        rows[name].append(activation)
+    def see(name: str, values: Tensor) -> None:
+        rows[name].append(values if units is None else values[:, units])
 
+    outputs = []
     for step, u in enumerate(cell.project(x).unbind(0)):
         state = cell.update(u, state, recording(cell.gates, clamps.at(step, layer), see))
         for name, tensor in zip(STATE_NAMES, state, strict=False):
-            rows[f"state.{name}"].append(tensor)
-    return torch.stack(rows["state.hidden"]), rows
+            see(f"state.{name}", tensor)
+        outputs.append(state[0])
+    return torch.stack(outputs), rows
 
 
 def _picked(cell: Cell, layer: int, rows: Mapping[str, list[Tensor]], units: Ids) -> LayerTrace:
     def matrix(name: str) -> Floats:
-        return np.ascontiguousarray(torch.cat(rows[name]).float().cpu().numpy()[:, units])
+        return np.ascontiguousarray(torch.cat(rows[name]).float().cpu().numpy())
 
     names = STATE_NAMES[: cell.tensors_in_state]
     return LayerTrace(
