@@ -32,7 +32,7 @@ def make(
     name: Name,
     lag: Annotated[int, typer.Option(min=0, help="Noise between what is shown and its recall.")],
     symbols: Annotated[int, typer.Option(min=2, max=26, help="Different symbols.")] = 8,
-    examples: Annotated[int, typer.Option(min=10, help="Lines, a multiple of 10.")] = 2000,
+    examples: Annotated[int, typer.Option(min=10, help="Lines, a multiple of 10.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     width: Annotated[int, typer.Option(min=1, help="Symbols to copy; 1 is delayed recall.")] = 1,
     url: Url = DEFAULT_URL,

@@ -179,5 +179,5 @@ def test_memory_is_made_and_tested(gatelab: Gatelab, fake: FakeService, command:
         "checkpoint": "latest",
     }
     command("corpora", "make", "memory", "--lag", "20", "--symbols", "4")
-    made = {"kind": "recall", "lag": 20, "symbols": 4, "examples": 2000, "seed": 0}
+    made = {"kind": "recall", "lag": 20, "symbols": 4, "examples": 10_000, "seed": 0}
     assert fake.asked[-1][2] == {"name": "memory", "synthetic": made}
