@@ -1,24 +1,25 @@
 """What each gate buys: the accuracy of delayed recall of every cell against the lag.
 
-python -m benchmarks.memory [--lags 2 5 10 20 40 80] [--threads 2] [--epochs 40] [--repeats 3] [--output FILE]
+python -m benchmarks.memory [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [--repeats 3] [--svg FILE]
 
-For each lag the service makes up a corpus and trains examples/memory.yaml on it; each run is asked for 1,000 symbols
-on lines drawn anew.
+For each lag the service makes up a corpus and trains examples/memory.yaml on it; each run is asked for the symbols of
+1,000 lines drawn anew.
 """
 
 import argparse
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import tables
+from benchmarks.curves import svg
 from benchmarks.installation import installation
 from client import specfile
 from client.api import Gatelab
 from client.formats import cell
-from gatelab.specs import RecallSpec
+from gatelab.specs import CopySpec, RecallSpec
+from gatelab.text.memory import line_length
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "memory.yaml"
 
@@ -31,7 +32,7 @@ def main() -> None:
     trained, beyond = Curves(), Curves()
     with installation(arguments.threads) as gatelab:
         for lag in arguments.lags:
-            for name, accuracies in measure(gatelab, lag, arguments.epochs, arguments.repeats).items():
+            for name, accuracies in measure(gatelab, lag, arguments).items():
                 for curves, which in ((trained, 0), (beyond, 1)):
                     curves.setdefault(name, {})[lag] = [pair[which] for pair in accuracies]
                 shown = ", ".join(f"{own:.1%} ({twice:.1%})" for own, twice in accuracies)
@@ -40,17 +41,25 @@ def main() -> None:
     report(trained, arguments.lags)
     print("At twice that lag, which was not trained:\n")
     report(beyond, arguments.lags)
-    if arguments.output:
-        arguments.output.write_text(json.dumps({"trained": trained, "beyond": beyond}))
+    if arguments.svg:
+        chance = 1 / RecallSpec(kind="recall", lag=0).symbols
+        arguments.svg.write_text(svg(trained, "lag: characters of noise", "accuracy of recall", chance))
 
 
-def measure(gatelab: Gatelab, lag: int, epochs: int, repeats: int) -> dict[str, list[tuple[float, float]]]:
+def measure(gatelab: Gatelab, lag: int, arguments: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
     """Cell -> the accuracies of each seed: at this lag, and at twice this lag."""
-    task = RecallSpec(kind="recall", lag=lag)
+    width = arguments.width
+    task = RecallSpec(kind="recall", lag=lag) if width == 1 else CopySpec(kind="copy", lag=lag, width=width)
     longer, name = task.model_copy(update={"lag": 2 * lag}), f"memory-{lag}"
     gatelab.make_corpus(name, task)
-    changes = [f"corpus={name}", f"training.num_steps={lag + 4}", f"training.epochs={epochs}", f"repeats={repeats}"]
-    job = gatelab.wait(gatelab.submit(specfile.load(EXAMPLE, changes)).id)
+    changes = {
+        "corpus": name,
+        "training.num_steps": line_length(task),
+        "training.epochs": arguments.epochs,
+        "repeats": arguments.repeats,
+    }
+    spec = specfile.load(EXAMPLE, [f"{path}={value}" for path, value in changes.items()])
+    job = gatelab.wait(gatelab.submit(spec).id)
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for run in gatelab.runs(job.id):
         if run.state != "succeeded":
@@ -77,9 +86,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
     parser.add_argument("--lags", type=int, nargs="+", default=[2, 5, 10, 20, 40, 80], help="noise characters")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--width", type=int, default=1, help="symbols to copy; 1 is delayed recall")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the accuracies of all seeds as JSON")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="also draw the curves")
     return parser.parse_args()
 
 
