@@ -14,7 +14,19 @@ from service import problems
 from service.body_limit import DeclaredLengthLimit
 from service.context import Context
 from service.models import Models
-from service.routes import compare, completions, corpora, export, generate, health, jobs, runs, score, single_model
+from service.routes import (
+    compare,
+    completions,
+    corpora,
+    export,
+    gates,
+    generate,
+    health,
+    jobs,
+    runs,
+    score,
+    single_model,
+)
 from service.sessions import Sessions
 from service.streams import Stopping
 from service.wakeups import Wakeups
@@ -51,6 +63,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # /docs with its assets bundled: it works without a connection to anywhere.
     patch_fastapi(app)
     problems.install(app)
-    for routes in (corpora, jobs, runs, compare, export, generate, score, completions, single_model, health):
+    for routes in (
+        corpora,
+        jobs,
+        runs,
+        compare,
+        export,
+        generate,
+        score,
+        gates,
+        completions,
+        single_model,
+        health,
+    ):
         app.include_router(routes.router)
     return app
