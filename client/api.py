@@ -9,6 +9,8 @@ from urllib.parse import quote
 from client.errors import ApiError, ConnectionFailed
 from client.events import follow
 from client.models import (
+    ApiKey,
+    ApiKeys,
     Checkpoint,
     Corpus,
     Event,
@@ -17,6 +19,7 @@ from client.models import (
     Item,
     Job,
     MetricPoint,
+    NewKey,
     Page,
     Plan,
     Recall,
@@ -68,13 +71,14 @@ class Gatelab:
     `UnexpectedAnswer` where something else answers. Corpora are named by name or id. Not to be shared by threads.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = 60.0) -> None:
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = 60.0, key: str | None = None) -> None:
         """
         Args:
             url: the address that `gatelab up` prints.
             timeout: seconds of silence after which a request is given up.
+            key: the API key; default `GATELAB_API_KEY`, else that of a `gatelab up` of this user on this machine.
         """
-        self._transport = Transport(url, timeout)
+        self._transport = Transport(url, timeout, key)
 
     def __enter__(self) -> "Gatelab":
         return self
@@ -90,6 +94,23 @@ class Gatelab:
     @property
     def url(self) -> str:
         return self._transport.url
+
+    # Keys
+
+    def create_key(self, account: str, scope: str = "submit", name: str = "key") -> NewKey:
+        """Make a key for an account: `read`, `submit` or `admin`. Its secret is told this once."""
+        return self._transport.post("/v1/keys", NewKey, {"account": account, "scope": scope, "name": name})
+
+    def keys(self) -> list[ApiKey]:
+        """All keys, the revoked ones too, without their secrets."""
+        return self._transport.get("/v1/keys", ApiKeys).data
+
+    def rotate_key(self, key: str) -> NewKey:
+        """A new key in place of this one, which is revoked."""
+        return self._transport.post(_path("keys", key, "rotate"), NewKey)
+
+    def revoke_key(self, key: str) -> None:
+        self._transport.delete(_path("keys", key))
 
     # Corpora
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import corpora, demo, gates, generate, jobs, reports, runs, up
+from client.commands import corpora, demo, gates, generate, jobs, keys, reports, runs, up
 from client.commands.options import Commands
 from client.output import print_line
 from gatelab import __version__
@@ -25,6 +25,7 @@ def version() -> None:
 app.command()(up.up)
 app.command()(demo.demo)
 app.add_typer(corpora.app, name="corpora")
+app.add_typer(keys.app, name="keys")
 app.command()(jobs.submit)
 app.command("watch")(jobs.watch_job)
 app.command()(jobs.jobs)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
+from client.credentials import local_key
 from client.errors import ApiError, ConnectionFailed, UnexpectedAnswer
 from gatelab.errors import InvalidRequest
 
@@ -22,13 +24,16 @@ Model = TypeVar("Model", bound=BaseModel)
 class Transport:
     """Requests to the service at `url`, with at most `timeout` seconds of silence."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self.timeout = timeout
         with self._faults():
             base = httpx2.URL(self.url)
             # A proxy of the environment cannot know what runs on this machine.
-            self._client = httpx2.Client(base_url=base, timeout=timeout, trust_env=not _is_loopback(base.host))
+            local = _is_loopback(base.host)
+            key = key or os.environ.get("GATELAB_API_KEY") or (local_key(base.port or 80) if local else None)
+            headers = {"Authorization": f"Bearer {key}"} if key else None
+            self._client = httpx2.Client(base_url=base, timeout=timeout, trust_env=not local, headers=headers)
 
     def close(self) -> None:
         self._client.close()

@@ -14,6 +14,8 @@ GatelabError
 │   ├── CorpusInUse         jobs still refer to it
 │   ├── NoCheckpoint        the run has nothing to generate from yet
 │   └── WrongState          the run or job is not in a state that allows this
+├── NotAuthenticated        no key, or none that is good for anything
+├── NotAllowed              a key that may not do this, or a request that another site let a browser send
 ├── Diverged                the loss stopped being a number
 ├── LeaseLost               another worker owns this run now: stop, write nothing
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
@@ -124,6 +126,16 @@ class NoCheckpoint(Conflict):
 class WrongState(Conflict):
     code = "wrong-state"
     title = "Wrong state"
+
+
+class NotAuthenticated(GatelabError):
+    code = "not-authenticated"
+    title = "Not authenticated"
+
+
+class NotAllowed(GatelabError):
+    code = "not-allowed"
+    title = "Not allowed"
 
 
 class Diverged(GatelabError):

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
     limits: Limits = Field(Limits(), description="upper bounds of what may be asked for")
+    auth: bool = Field(True, description="whether API keys are asked for; without, everybody may do everything")
+    allowed_hosts: str = Field(
+        "", description="names, with commas between them, under which the service is reached besides localhost"
+    )
+    cors_origins: str = Field(
+        "", description="origins, with commas between them, whose pages may use the service from a browser"
+    )
     session_key: SecretStr = Field(
         SecretStr(""), description="signs the states that clients hold; default a random one in data_dir/session-key"
     )

@@ -20,5 +20,8 @@ passed: Connection | None = context.config.attributes.get("connection")
 if passed is not None:
     run(passed)
 else:
-    with closing(Database(load().database_url.get_secret_value())) as database, database.write() as opened:
+    with (
+        closing(Database(load().database_url.get_secret_value(), foreign_keys=False)) as database,
+        database.write() as opened,
+    ):
         run(opened)

@@ -3,17 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_swagger import patch_fastapi
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
 
 from gatelab import __version__, logs
 from gatelab.settings import Settings, load
 from gatelab.store import Store
 from service import problems
 from service.body_limit import DeclaredLengthLimit
+from service.callers import Authentication, guard
 from service.context import Context
 from service.models import Models
+from service.quotas import Quotas
 from service.routes import (
     compare,
     completions,
@@ -23,13 +26,30 @@ from service.routes import (
     generate,
     health,
     jobs,
+    keys,
     runs,
     score,
     single_model,
 )
 from service.sessions import Sessions
+from service.sites import SiteCheck, listed
 from service.streams import Stopping
 from service.wakeups import Wakeups
+
+GUARDED = (
+    corpora,
+    jobs,
+    runs,
+    compare,
+    export,
+    generate,
+    score,
+    gates,
+    completions,
+    single_model,
+    keys,
+)
+"""Routes that need a key, and answer to each account with its own."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -37,7 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load()
     logs.configure(as_json=settings.log_json)
     store = Store(settings)
-    context = Context(settings, store, Models(store), Sessions(settings), Wakeups(settings), Stopping())
+    quotas = Quotas(settings.limits)
+    context = Context(settings, store, Models(store), Sessions(settings), Wakeups(settings), Stopping(), quotas)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,21 +81,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added sees a request first.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.limits.body_bytes)
     app.add_middleware(DeclaredLengthLimit, max_bytes=settings.limits.body_bytes)
+    app.add_middleware(Authentication, context=context)
+    if origins := listed(settings.cors_origins):
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+        )
+    app.add_middleware(SiteCheck, hosts=settings.allowed_hosts, origins=settings.cors_origins)
     # /docs with its assets bundled: it works without a connection to anywhere.
     patch_fastapi(app)
     problems.install(app)
-    for routes in (
-        corpora,
-        jobs,
-        runs,
-        compare,
-        export,
-        generate,
-        score,
-        gates,
-        completions,
-        single_model,
-        health,
-    ):
-        app.include_router(routes.router)
+    guarded = [Depends(guard)]
+    for routes in GUARDED:
+        app.include_router(routes.router, dependencies=guarded)
+    app.include_router(keys.account_router, dependencies=guarded)
+    for router in (keys.login_router, health.router):
+        app.include_router(router)
     return app

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.models import Models
+from service.quotas import Quotas
 from service.sessions import Sessions
 from service.streams import Stopping
 from service.wakeups import Wakeups
@@ -21,6 +22,7 @@ class Context:
     sessions: Sessions
     wakeups: Wakeups
     stopping: Stopping
+    quotas: Quotas
 
 
 def _context(request: Request) -> Context:

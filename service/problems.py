@@ -19,6 +19,8 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[GatelabError], int] = {
     errors.InvalidInput: 422,
     errors.InvalidState: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
     errors.TooLarge: 413,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -99,7 +101,14 @@ def install(app: FastAPI) -> None:
 async def _on_gatelab_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GatelabError)
     problem = details(error)
-    return response(problem, {"Retry-After": "1"} if problem.status in PASSING else None)
+    return response(problem, headers_of(problem.status))
+
+
+def headers_of(status: int) -> dict[str, str] | None:
+    """What an answer of this status says besides its body."""
+    if status in PASSING:
+        return {"Retry-After": "1"}
+    return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:

@@ -1,11 +1,11 @@
 """The key that signs the states of sessions, and what routes do with them."""
 
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatelab.errors import InvalidState
+from gatelab.secrets import write_secret
 from gatelab.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,16 +44,6 @@ class Sessions:
 
 def _kept_key(file: Path) -> bytes:
     """The key in `file`, made where there is none. Of processes that make one at once, the first one's stays."""
-    partial = file.with_suffix(f".{os.getpid()}.{secrets.token_hex(4)}")
     if not file.exists():
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-            new.write(secrets.token_bytes(32))
-            new.flush()
-            os.fsync(new.fileno())
-        try:
-            os.link(partial, file)
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
+        write_secret(file, secrets.token_bytes(32), keep=True)
     return file.read_bytes()

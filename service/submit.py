@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gatelab.costs import Expected, predict, work
-from gatelab.errors import InvalidSpec, Problem
+from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.specs import JobSpec, Limits, RunSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.sweeps import expand, in_grid
 from gatelab.text.tokenizers import measure
 from gatelab.text.windows import check_length
-
-ANYBODY = "anybody"
-"""The caller of every request: the service does not tell its callers apart."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +31,24 @@ class Plan:
     calibrated_from: int
 
 
-def plan(store: Store, limits: Limits, spec: JobSpec) -> Plan:
+def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     """All runs of `spec`, checked, with what they will cost. Nothing is written.
 
     Raises:
         InvalidSpec: naming every path that is wrong, of whichever run.
-        NotFound: no such corpus.
+        NotFound: the account has no such corpus.
+        TooLarge: the runs together are more than a job may cost.
     """
     runs = expand(spec, limits.runs_per_job)
     _check_each(spec, runs, limits.check)
-    corpus = store.corpora.get(spec.corpus)
+    corpus = store.corpora.get(spec.corpus, account)
     text = store.corpora.text(corpus.id)
     extents = {tokenizer: measure(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
     _check_each(spec, runs, lambda run: check_length(run, extents[run.tokenizer].tokens))
     works = [work(run, extents[run.tokenizer]) for run in runs]
+    if (flops := sum(each.flops for each in works)) > limits.job_flops:
+        message = f"the job takes {flops:.2g} floating-point operations; the limit job_flops is {limits.job_flops:.2g}"
+        raise TooLarge(message)
     history = store.results.history()
     cells = [run.model.cell.kind for run in runs]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
@@ -55,20 +56,29 @@ def plan(store: Store, limits: Limits, spec: JobSpec) -> Plan:
     return Plan(corpus, runs, expected, history.device, len(history.runs))
 
 
-def submit(store: Store, limits: Limits, spec: JobSpec, key: str | None = None) -> Job:
+def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None) -> Job:
     """Queue all runs of `spec`, or none. Sent again with the same idempotency key, it is the same job.
 
     Raises:
         IdempotencyKeyReused: the key was used for another spec.
-        InvalidSpec, NotFound: as `plan`.
+        Overloaded: the account has too many unfinished runs.
+        InvalidSpec, NotFound, TooLarge: as `plan`.
     """
     idempotency = None
     if key is not None:
-        idempotency = IdempotencyKey(ANYBODY, key, _digest(spec))
+        idempotency = IdempotencyKey(account, key, _digest(spec))
         if earlier := store.jobs.made_by(idempotency):
             return earlier
-    job = plan(store, limits, spec)
-    return store.jobs.create(spec, job.corpus.id, job.runs, idempotency, job.expected)
+    job = plan(store, limits, spec, account)
+    return store.jobs.create(
+        spec,
+        job.corpus.id,
+        job.runs,
+        idempotency,
+        job.expected,
+        account=account,
+        most_unfinished=limits.queued_runs,
+    )
 
 
 def _digest(spec: JobSpec) -> str:

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from gatelab.errors import InvalidRequest
 from gatelab.specs import Limits, Sampling
 from gatelab.text.tokenizers import Ids
+from service.callers import Caller
 from service.context import Context
 from service.models import Loaded
 
@@ -47,6 +48,7 @@ def check_bias(how: Sampling, loaded: Loaded) -> None:
 
 async def begin(
     service: Context,
+    asking: Caller,
     loaded: Loaded,
     prompt: Ids,
     how: Sampling,
@@ -58,13 +60,18 @@ async def begin(
     """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
 
     Raises:
-        Overloaded: too many texts are being written.
+        Overloaded: too many texts are being written, at all or for this account.
     """
     from gatelab.generation import stream_of, write
 
     # The prompt is read in a thread of the request's own: a long one holds up nobody.
-    stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
-    return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits)
+    ended = service.quotas.generations.take(asking.account)
+    try:
+        stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
+        return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits, ended=ended)
+    except BaseException:
+        ended()
+        raise
 
 
 async def collect(request: Request, pieces: "Pieces") -> "list[Piece]":

@@ -81,8 +81,7 @@ class Slice:
 
     def _assemble(self) -> Pack | None:
         """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
-        corpus = self.store.corpora.get(self.claim.corpus_id)
-        data = prepare(self.claim.spec, Corpus(corpus.name, self.store.corpora.text(self.claim.corpus_id)))
+        data = prepare(self.claim.spec, Corpus(*self.store.corpora.named_text(self.claim.corpus_id)))
         for claim in self.store.claims.claim_alike(self.claim, self._room(data) - 1):
             self._add(claim)
         trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatelab.embedded import lock, programs, sockets, valkey
+from gatelab.embedded import lock, notes, programs, sockets, valkey
 from gatelab.embedded.children import Child, Program
 from gatelab.embedded.errors import CannotStart
 from gatelab.embedded.interrupts import Interrupts
@@ -68,6 +68,7 @@ class Launcher:
         self.listener = listener
         self.interrupts = interrupts
         self.socket_path = sockets.broker_path(data_dir)
+        self.note = notes.path(sockets.reachable(listener)[1])
         told = programs.environment(data_dir, self.socket_path, workers)
         self.broker = self._child(valkey.program(self.socket_path, data_dir / "broker", told))
         self.migrations = self._child(programs.migrations(data_dir, told))
@@ -78,10 +79,13 @@ class Launcher:
         """Start, watch until told to stop, stop. Whatever happens, no process is left."""
         try:
             if self._start():
-                print(f"Gatelab is ready: {sockets.url(self.listener)}", flush=True)
+                url, key = sockets.url(self.listener), (self.data_dir / programs.KEY_FILE).read_text().strip()
+                print(f"Gatelab is ready: {url}", flush=True)
+                print(f"The page, signed in: {url}/#key={key}", flush=True)
                 self._watch()
         finally:
             self.stop()
+            self.note.unlink(missing_ok=True)
             sockets.remove(self.socket_path, self.data_dir)
 
     def _start(self) -> bool:
@@ -99,6 +103,7 @@ class Launcher:
             return False
         if self.migrations.exit_code != 0:
             raise did_not_start(self.migrations)
+        notes.write(self.note, self.data_dir)
         for child in (self.service, *self.workers):
             child.start()
         return self._until(lambda: is_ready(*sockets.reachable(self.listener)), self.service)

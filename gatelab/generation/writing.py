@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,7 +89,20 @@ def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampl
 class Pieces:
     """The pieces of a text that is being written, as they come. Who no longer wants them closes it, or forgets it."""
 
-    def __init__(self, decoder: Decoder, stream: Stream, tokenizer: Tokenizer, *, logits: bool = False) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        stream: Stream,
+        tokenizer: Tokenizer,
+        *,
+        logits: bool = False,
+        ended: Callable[[], object] = lambda: None,
+    ) -> None:
+        """
+        Args:
+            ended: is called once, when nothing more will be written.
+        """
+        self._end = ended
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()
         self._text = Text(tokenizer, stream.how)
         self._ended = False
@@ -118,17 +131,27 @@ class Pieces:
         return piece
 
     def close(self) -> None:
-        self._ended = self.writing.dropped = True
+        if not self._ended:
+            self._ended = self.writing.dropped = True
+            self._end()
 
     __del__ = close
 
 
-def write(batcher: Batcher, decoder: Decoder, stream: Stream, tokenizer: Tokenizer, *, logits: bool = False) -> Pieces:
-    """Write on, together with whatever else is written.
+def write(
+    batcher: Batcher,
+    decoder: Decoder,
+    stream: Stream,
+    tokenizer: Tokenizer,
+    *,
+    logits: bool = False,
+    ended: Callable[[], object] = lambda: None,
+) -> Pieces:
+    """Write on, together with whatever else is written. `ended` is called when it is not any more.
 
     Raises:
         Overloaded: too many texts are being written.
     """
-    pieces = Pieces(decoder, stream, tokenizer, logits=logits)
+    pieces = Pieces(decoder, stream, tokenizer, logits=logits, ended=ended)
     batcher.open(pieces.writing)
     return pieces

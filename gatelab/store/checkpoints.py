@@ -13,7 +13,7 @@ from gatelab.store.blobs import BlobName, Blobs
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.runs import require_run
-from gatelab.store.tables import checkpoints
+from gatelab.store.tables import LOCAL, checkpoints, runs
 
 # A checkpoint's file may be deleted between the reading of its row and of the file; the next look finds another one.
 _LOOKS = 3
@@ -69,10 +69,12 @@ class Checkpoints:
             require_run(connection, run_id)
             return [CheckpointInfo(**row) for row in connection.execute(query).mappings()]
 
-    def runs(self) -> Sequence[tuple[str, float]]:
-        """The runs that have a checkpoint: id, and when the latest was made, in seconds since 1970; the last first."""
+    def runs(self, account: str = LOCAL) -> Sequence[tuple[str, float]]:
+        """The account's runs that have a checkpoint, the last first: id, and when the latest was made, in seconds since
+        1970."""
         made = func.max(checkpoints.c.created_at)
-        query = select(checkpoints.c.run_id, made).group_by(checkpoints.c.run_id).order_by(made.desc())
+        query = select(checkpoints.c.run_id, made).join(runs, runs.c.id == checkpoints.c.run_id)
+        query = query.where(runs.c.account == account).group_by(checkpoints.c.run_id).order_by(made.desc())
         with self._database.read() as connection:
             return [(run_id, created_at) for run_id, created_at in connection.execute(query)]
 

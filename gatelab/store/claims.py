@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, select, true, update
+from sqlalchemy import Connection, and_, case, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import Conflict, LeaseLost, Unavailable
@@ -47,7 +47,8 @@ class Claims:
         self._inline_bytes = settings.inline_checkpoint_bytes
 
     def claim(self, owner: str) -> Claim | None:
-        """The run that has been queued for longest, now owned by `owner`; None where nothing is queued.
+        """The run whose turn it is, now owned by `owner`; None where nothing is queued. Accounts take turns; of one, it
+        is the run that has been queued for longest.
 
         What the run recorded after its latest checkpoint is deleted, since it will be done again.
 
@@ -55,7 +56,7 @@ class Claims:
             Unavailable: the database cannot be reached.
         """
         with self._database.write() as connection:
-            claims = queue.take(connection, owner, true(), limit=1, lease=self._lease)
+            claims = queue.take_fairly(connection, owner, lease=self._lease)
         return claims[0] if claims else None
 
     def claim_alike(self, claim: Claim, limit: int) -> list[Claim]:

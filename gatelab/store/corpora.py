@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select
+from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import CorpusInUse, CorpusNameTaken, InvalidCorpus, NotFound
@@ -13,7 +13,7 @@ from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.ids import new_id
 from gatelab.store.pages import Page
-from gatelab.store.tables import corpora
+from gatelab.store.tables import LOCAL, corpora
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Corpora:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, name: str, text: str) -> tuple[Corpus, bool]:
-        """The corpus of that name and text, and whether it was created just now.
+    def add(self, name: str, text: str, account: str = LOCAL) -> tuple[Corpus, bool]:
+        """The account's corpus of that name and text, and whether it was created just now.
 
         Raises:
             CorpusNameTaken: the name belongs to another text.
@@ -52,43 +52,53 @@ class Corpora:
             "bytes": len(data),
             "text": data,
             "created_at": now(),
+            "account": account,
         }
+        here = and_(corpora.c.account == account, corpora.c.name == name)
         try:
             with self._database.write() as connection:
-                if (taken := _find(connection, corpora.c.name == name)) is None:
+                if (taken := _find(connection, here)) is None:
                     row = connection.execute(insert(corpora).values(values).returning(*_COLUMNS)).mappings().one()
                     return _corpus(row), True
         except IntegrityError:
             # Another process was faster between the look and the insert.
             with self._database.read() as connection:
-                taken = _find(connection, corpora.c.name == name)
+                taken = _find(connection, here)
         if taken is None or taken["sha256"] != values["sha256"]:
             raise CorpusNameTaken(f"the corpus {name!r} is another text; choose another name")
         return _corpus(taken), False
 
-    def get(self, key: str) -> Corpus:
-        """The corpus with this name or id.
+    def get(self, key: str, account: str = LOCAL) -> Corpus:
+        """The account's corpus with this name or id.
 
         Raises:
             NotFound: there is none.
         """
         with self._database.read() as connection:
-            return _corpus(_get(connection, key))
+            return _corpus(_get(connection, key, account))
 
     def text(self, id: str) -> str:
-        """The text of a corpus.
+        """The text of a corpus, whoever owns it.
+
+        Raises:
+            NotFound: there is no such corpus.
+        """
+        return self.named_text(id)[1]
+
+    def named_text(self, id: str) -> tuple[str, str]:
+        """The name and the text of a corpus, whoever owns it.
 
         Raises:
             NotFound: there is no such corpus.
         """
         with self._database.read() as connection:
-            data: bytes | None = connection.scalar(select(corpora.c.text).where(corpora.c.id == id))
-        if data is None:
+            row = connection.execute(select(corpora.c.name, corpora.c.text).where(corpora.c.id == id)).first()
+        if row is None:
             raise NotFound("corpus", id)
-        return data.decode()
+        return row.name, row.text.decode()
 
-    def list(self, *, cursor: str | None = None, limit: int = 100) -> Page[Corpus]:
-        """The corpora, newest first.
+    def list(self, account: str = LOCAL, *, cursor: str | None = None, limit: int = 100) -> Page[Corpus]:
+        """The account's corpora, newest first.
 
         Raises:
             InvalidRequest: a bad cursor or limit.
@@ -96,7 +106,7 @@ class Corpora:
         with self._database.read() as connection:
             page = pages.fetch(
                 connection,
-                select(*_COLUMNS),
+                select(*_COLUMNS).where(corpora.c.account == account),
                 [corpora.c.created_at, corpora.c.id],
                 cursor=cursor,
                 limit=limit,
@@ -104,8 +114,8 @@ class Corpora:
             )
         return Page([_corpus(row) for row in page.items], page.next)
 
-    def delete(self, key: str) -> None:
-        """Delete the corpus with this name or id.
+    def delete(self, key: str, account: str = LOCAL) -> None:
+        """Delete the account's corpus with this name or id.
 
         Raises:
             NotFound: there is none.
@@ -113,7 +123,7 @@ class Corpora:
         """
         try:
             with self._database.write() as connection:
-                corpus = _get(connection, key)
+                corpus = _get(connection, key, account)
                 connection.execute(delete(corpora).where(corpora.c.id == corpus["id"]))
         except IntegrityError:
             raise CorpusInUse(f"jobs refer to the corpus {key!r}; delete them first") from None
@@ -134,8 +144,8 @@ def _find(connection: Connection, condition: Any) -> RowMapping | None:
     return connection.execute(select(*_COLUMNS).where(condition)).mappings().first()
 
 
-def _get(connection: Connection, key: str) -> RowMapping:
-    both = or_(corpora.c.id == key, corpora.c.name == key)
+def _get(connection: Connection, key: str, account: str) -> RowMapping:
+    both = and_(corpora.c.account == account, or_(corpora.c.id == key, corpora.c.name == key))
     # A name may look like the id of another corpus: the id wins.
     query = select(*_COLUMNS).where(both).order_by((corpora.c.id == key).desc())
     row = connection.execute(query).mappings().first()

@@ -38,15 +38,17 @@ class Database:
     Nothing is opened before the first transaction, so a process may fork after making this and before using it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, foreign_keys: bool = True) -> None:
         """
         Args:
             url: `sqlite:///path` or `postgresql://user:password@host/name`.
+            foreign_keys: False leaves them unchecked on SQLite, whose migrations make tables anew that others refer to.
 
         Raises:
             InvalidInput: any other URL.
         """
         self.url = _supported(url)
+        self._foreign_keys = foreign_keys
         self._engine: Engine | None = None
         self._lock = threading.Lock()
 
@@ -54,7 +56,7 @@ class Database:
     def engine(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                self._engine = _engine(self.url)
+                self._engine = _engine(self.url, self._foreign_keys)
             return self._engine
 
     @property
@@ -138,9 +140,9 @@ def _supported(text: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, foreign_keys: bool) -> Engine:
     if url.drivername == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, foreign_keys)
     # What the URL sets comes later, and so wins.
     options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
     return create_engine(
@@ -153,7 +155,7 @@ def _engine(url: URL) -> Engine:
     )
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     engine = create_engine(
         url,
         max_overflow=15,
@@ -167,7 +169,7 @@ def _sqlite(url: URL) -> Engine:
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         retrying(lambda: _use_write_ahead_log(cursor), BUSY_SECONDS)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", f"foreign_keys={'ON' if foreign_keys else 'OFF'}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, insert, select
+from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.costs import Expected
-from gatelab.errors import InvalidRequest, NotFound, WrongState
+from gatelab.errors import InvalidRequest, NotFound, Overloaded, WrongState
 from gatelab.specs import JobSpec, RunSpec, shape_key
 from gatelab.store import events, pages, steering
 from gatelab.store.blobs import Blobs
@@ -16,8 +16,8 @@ from gatelab.store.engine import Database
 from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id, new_ids
 from gatelab.store.pages import Page
-from gatelab.store.states import PRECEDENCE, State, job_state
-from gatelab.store.tables import jobs, runs
+from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
+from gatelab.store.tables import LOCAL, jobs, runs
 from gatelab.store.tally import tally
 
 
@@ -75,16 +75,23 @@ class Jobs:
         specs: Sequence[RunSpec],
         key: IdempotencyKey | None = None,
         expected: Sequence[Expected | None] | None = None,
+        *,
+        account: str = LOCAL,
+        most_unfinished: int | None = None,
     ) -> Job:
-        """A new job with one queued run for each of `specs`, which are claimed in this order.
+        """A new job of an account with one queued run for each of `specs`, which are claimed in this order.
 
         `expected` is what each of them is expected to cost; it is kept for reports and later predictions.
 
         Of any number of requests with the same `key`, at once or one after the other, the first makes the job and
         all get it.
 
+        Args:
+            most_unfinished: how many runs that have not ended the account may have, these included.
+
         Raises:
             IdempotencyKeyReused: the key was used for another request.
+            Overloaded: it would have more.
             InvalidRequest: there is not a single run.
             NotFound: there is no such corpus.
         """
@@ -93,8 +100,10 @@ class Jobs:
         job_id = new_id("job")
         try:
             with self._database.write() as connection:
-                _insert_job(connection, job_id, corpus_id, spec)
-                _insert_runs(connection, job_id, corpus_id, specs, expected or [None] * len(specs))
+                _check_unfinished(connection, account, len(specs), most_unfinished)
+                owned = {"job_id": job_id, "corpus_id": corpus_id, "account": account}
+                _insert_job(connection, job_id, corpus_id, spec, account)
+                _insert_runs(connection, owned, specs, expected or [None] * len(specs))
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
                 if key is not None and not take(connection, key, job_id):
@@ -103,7 +112,9 @@ class Jobs:
         except _KeyTakenError:
             assert key is not None
             # It stands for the job of a request that was faster, unless that was deleted meanwhile.
-            return self.made_by(key) or self.create(spec, corpus_id, specs, key, expected)
+            return self.made_by(key) or self.create(
+                spec, corpus_id, specs, key, expected, account=account, most_unfinished=most_unfinished
+            )
         except IntegrityError:
             raise NotFound("corpus", corpus_id) from None
 
@@ -115,13 +126,22 @@ class Jobs:
         with self._database.read() as connection:
             return _get(connection, id)
 
-    def list(self, *, state: State | None = None, cursor: str | None = None, limit: int = 100) -> Page[Job]:
-        """The jobs, in one state if so asked, newest first.
+    def list(
+        self,
+        *,
+        account: str | None = None,
+        state: State | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[Job]:
+        """The jobs, of one account and in one state if so asked, newest first.
 
         Raises:
             InvalidRequest: a bad cursor or limit.
         """
         query = select(*_COLUMNS)
+        if account is not None:
+            query = query.where(jobs.c.account == account)
         if state is not None:
             query = _in_state(query, state)
         with self._database.read() as connection:
@@ -190,15 +210,23 @@ class Jobs:
             self._blobs.drop(row["id"])
 
 
-def _insert_job(connection: Connection, job_id: str, corpus_id: str, spec: JobSpec) -> None:
+def _check_unfinished(connection: Connection, account: str, more: int, most: int | None) -> None:
+    if most is None:
+        return
+    ending = runs.c.state.not_in(FINISHED)
+    have = connection.scalar(select(func.count()).select_from(runs).where(runs.c.account == account, ending)) or 0
+    if have + more > most:
+        raise Overloaded(f"{have} runs are unfinished and this job has {more}; the limit queued_runs is {most}")
+
+
+def _insert_job(connection: Connection, job_id: str, corpus_id: str, spec: JobSpec, account: str) -> None:
     values = {"id": job_id, "name": spec.name, "spec": spec.model_dump(mode="json"), "corpus_id": corpus_id}
-    connection.execute(insert(jobs).values(values | {"created_at": now()}))
+    connection.execute(insert(jobs).values(values | {"account": account, "created_at": now()}))
 
 
 def _insert_runs(
     connection: Connection,
-    job_id: str,
-    corpus_id: str,
+    owned: Mapping[str, str],
     specs: Sequence[RunSpec],
     expected: Sequence[Expected | None],
 ) -> None:
@@ -207,12 +235,11 @@ def _insert_runs(
         [
             {
                 "id": id,
-                "job_id": job_id,
+                **owned,
                 "index": index,
                 "state": State.QUEUED,
                 "spec": spec.model_dump(mode="json"),
                 "shape": shape_key(spec),
-                "corpus_id": corpus_id,
                 "work": asdict(cost.work) if cost else None,
                 "predicted_seconds": cost.seconds if cost else None,
             }

@@ -1,6 +1,10 @@
-"""Brings the database's tables up to date: `python -m gatelab.store.migrate`."""
+"""Brings the database's tables up to date: `python -m gatelab.store.migrate [FILE]`.
+
+FILE then holds an API key that may do everything, made unless there is one that works.
+"""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -15,6 +19,7 @@ from gatelab import settings as environment
 from gatelab.errors import GatelabError, Unavailable
 from gatelab.settings import Settings
 from gatelab.store.engine import Database
+from gatelab.store.keys import Keys, ensure_file
 
 _ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
 
@@ -28,17 +33,28 @@ def upgrade(settings: Settings) -> None:
         Unavailable: the database cannot be reached, or is newer than this program.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url.get_secret_value())
+    database = Database(settings.database_url.get_secret_value(), foreign_keys=False)
     try:
         if database.path is not None:
             database.path.parent.mkdir(parents=True, exist_ok=True)
         with database.write() as connection:
             _wait_for_others(connection)
             command.upgrade(_config(connection), "head")
+            _check_references(connection)
     except CommandError as error:
         raise Unavailable(f"the database cannot be brought to this program's version: {error}") from error
     finally:
         database.close()
+
+
+def _check_references(connection: Connection) -> None:
+    """On SQLite, where nothing checked them meanwhile.
+
+    Raises:
+        Unavailable: a row refers to one that is not there; nothing was changed.
+    """
+    if connection.dialect.name == "sqlite" and (broken := connection.execute(text("PRAGMA foreign_key_check")).all()):
+        raise Unavailable(f"the database's tables refer to rows that are not there: {broken[:3]}")
 
 
 def pending(database: Database) -> bool:
@@ -67,8 +83,16 @@ def _wait_for_others(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
 
 
+def main(arguments: list[str]) -> None:
+    settings = environment.load()
+    upgrade(settings)
+    if arguments:
+        with closing(Database(settings.database_url.get_secret_value())) as database:
+            ensure_file(Keys(database), Path(arguments[0]))
+
+
 if __name__ == "__main__":
     try:
-        upgrade(environment.load())
+        main(sys.argv[1:])
     except GatelabError as error:
         sys.exit(f"{error.title}: {error}")

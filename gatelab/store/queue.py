@@ -32,6 +32,28 @@ class Claim:
     crash_count: int
 
 
+def take_fairly(connection: Connection, owner: str, *, lease: float) -> list[Claim]:
+    """Claim the run that has been queued for longest of the account whose turn it is, as `take` does.
+
+    It is the turn of the account with the fewest running runs, and of several the one that was served longest ago: who
+    has asked for ten thousand runs does not hold up who has asked for one.
+    """
+    for account in connection.scalars(_turns()).all():
+        if claims := take(connection, owner, runs.c.account == account, limit=1, lease=lease):
+            return claims
+    return []
+
+
+def _turns() -> Select[str]:
+    """The accounts that have queued runs, in the order of their turns. Nothing is locked, nobody waits."""
+    waiting = select(runs.c.account).where(runs.c.state == State.QUEUED).distinct().cte()
+    of_account = runs.c.account == waiting.c.account
+    running = select(func.count()).select_from(runs).where(of_account, runs.c.state == State.RUNNING)
+    served = select(func.coalesce(func.max(runs.c.claimed_at), 0.0)).where(of_account)
+    order = (running.scalar_subquery(), served.scalar_subquery(), waiting.c.account)
+    return select(waiting.c.account).order_by(*order)
+
+
 def take(connection: Connection, owner: str, which: ColumnElement[bool], *, limit: int, lease: float) -> list[Claim]:
     """Claim the runs that have been queued for longest of those that `which` selects, and take each of them back to
     its latest checkpoint.
@@ -48,6 +70,7 @@ def take(connection: Connection, owner: str, which: ColumnElement[bool], *, limi
             "lease_until": now() + lease,
             "token": runs.c.token + 1,
             "attempt": runs.c.attempt + 1,
+            "claimed_at": now(),
             "started_at": func.coalesce(runs.c.started_at, now()),
         },
     )

@@ -74,18 +74,21 @@ class Runs:
     def list(
         self,
         *,
+        account: str | None = None,
         job_id: str | None = None,
         state: State | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Run]:
-        """The runs, of one job and in one state if so asked, oldest job first and in their order within it.
+        """The runs, of one account, of one job and in one state if so asked; oldest job first, and in their order.
 
         Raises:
             NotFound: there is no such job.
             InvalidRequest: a bad cursor or limit.
         """
         query = select(*_COLUMNS).join(jobs, jobs.c.id == runs.c.job_id)
+        if account is not None:
+            query = query.where(jobs.c.account == account)
         if job_id is not None:
             query = query.where(runs.c.job_id == job_id)
         if state is not None:

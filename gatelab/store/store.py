@@ -5,6 +5,7 @@ from types import TracebackType
 from sqlalchemy import func, select
 
 from gatelab.settings import Settings
+from gatelab.store.accounts import Accounts
 from gatelab.store.blobs import Blobs
 from gatelab.store.checkpoints import Checkpoints
 from gatelab.store.claims import Claims
@@ -12,6 +13,7 @@ from gatelab.store.corpora import Corpora
 from gatelab.store.engine import Database
 from gatelab.store.events import Events
 from gatelab.store.jobs import Jobs
+from gatelab.store.keys import Keys
 from gatelab.store.metrics import Metrics
 from gatelab.store.reaper import Reaper
 from gatelab.store.results import Results
@@ -31,6 +33,8 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.database = Database(settings.database_url.get_secret_value())
         blobs = Blobs(settings.blob_dir)
+        self.keys = Keys(self.database)
+        self.accounts = Accounts(self.database)
         self.corpora = Corpora(self.database)
         self.jobs = Jobs(self.database, blobs)
         self.runs = Runs(self.database)

@@ -50,6 +50,14 @@ class Measure(TypeDecorator[float]):
         return value if value is not None and math.isfinite(value) else None
 
 
+LOCAL = "local"
+"""The account of everything that nobody else owns."""
+
+
+def _account() -> "Column[str]":
+    return Column("account", String(64), nullable=False, server_default=LOCAL)
+
+
 def _id(name: str = "id", *arguments: Any, **options: Any) -> "Column[str]":
     return Column(name, String(64), *arguments, **options)
 
@@ -70,13 +78,15 @@ corpora = Table(
     "corpora",
     metadata,
     _id(primary_key=True),
-    Column("name", String(100), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("characters", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     # UTF-8 as bytes: PostgreSQL's text cannot hold NUL.
     Column("text", LargeBinary, nullable=False),
     _time("created_at", nullable=False),
+    _account(),
+    UniqueConstraint("account", "name"),
 )
 
 jobs = Table(
@@ -88,7 +98,9 @@ jobs = Table(
     _id("corpus_id", ForeignKey("corpora.id"), nullable=False, index=True),
     _time("created_at", nullable=False),
     Column("event_count", Integer, nullable=False, server_default="0"),
+    _account(),
     Index(None, "created_at", "id"),
+    Index(None, "account", "created_at", "id"),
 )
 
 runs = Table(
@@ -129,10 +141,27 @@ runs = Table(
     _time("started_at"),
     _time("finished_at"),
     _time("created_at", nullable=False),
+    # Its job's, so that the queue need not look there; and when a worker took it up last, by which accounts take turns.
+    _account(),
+    _time("claimed_at"),
     CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="state"),
     UniqueConstraint("job_id", "index"),
     Index(None, "state", "queued_at", "id"),
     Index(None, "shape", "state", "queued_at", "id"),
+    Index(None, "state", "account", "queued_at", "id"),
+    Index(None, "account", "claimed_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    _time("created_at", nullable=False),
+    _time("revoked_at"),
 )
 
 idempotency_keys = Table(

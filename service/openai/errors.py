@@ -12,9 +12,15 @@ from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
 from gatelab.specs.base import problems
-from service.problems import details, unexpected
+from service.problems import details, headers_of, unexpected
 
-KINDS = {404: "not_found_error", 413: "invalid_request_error", 429: "rate_limit_error"}
+KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
 
 
 class OpenAIRoute(APIRoute):
@@ -47,7 +53,7 @@ def body(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def answer(error: Exception) -> Response:
     status, content = body(error)
-    return JSONResponse(content, status, {"Retry-After": "1"} if status in (429, 503) else None)
+    return JSONResponse(content, status, headers_of(status))
 
 
 def as_json(error: Exception) -> str:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gatelab.errors import InvalidRequest
 from gatelab.reports import comparison_report
+from service.callers import Asking
 from service.context import Service
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
 
@@ -17,6 +18,7 @@ MOST_RUNS = 1000
 @router.get("", response_class=Response, responses=REPORT_RESPONSES)
 def compare_runs(
     service: Service,
+    asking: Asking,
     runs: Annotated[str, Query(description="ids of runs with commas between them")],
     format: AskedFormat = "json",
 ) -> Response:
@@ -27,4 +29,6 @@ def compare_runs(
     ids = [id for id in (part.strip() for part in runs.split(",")) if id]
     if len(ids) > MOST_RUNS:
         raise InvalidRequest.at("runs", f"{len(ids)} runs are more than {MOST_RUNS}")
+    for id in ids:
+        service.store.accounts.require(asking.account, "run", id)
     return answer(comparison_report(service.store.results.of_runs(ids)), format)

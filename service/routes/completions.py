@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.openai.completing import Completing
 from service.openai.errors import OpenAIRoute
@@ -21,19 +22,22 @@ from service.writing import begin, check_bias, check_length, collect
 
 if TYPE_CHECKING:
     from gatelab.generation import Pieces
+    from service.models import Loaded
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
 
 
 @router.get("/models")
-def models(service: Service) -> ModelList:
-    """The runs that have a checkpoint."""
-    return ModelList(data=[Model(id=run, created=int(made)) for run, made in service.store.checkpoints.runs()])
+def models(service: Service, asking: Asking) -> ModelList:
+    """The account's runs that have a checkpoint."""
+    found = service.store.checkpoints.runs(asking.account)
+    return ModelList(data=[Model(id=run, created=int(made)) for run, made in found])
 
 
 @router.get("/models/{model}")
-def model(service: Service, model: str) -> Model:
+def model(service: Service, asking: Asking, model: str) -> Model:
     """A run, or a checkpoint of it: `run@step`."""
+    service.store.accounts.require(asking.account, "run", named(model)[0])
     found = service.store.checkpoints.find(*named(model))
     return Model(id=model, created=int(found.created_at))
 
@@ -43,28 +47,36 @@ def model(service: Service, model: str) -> Model:
     response_model=Completion,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The texts, or their pieces as they come"}},
 )
-async def completions(service: Service, request: Request, body: CompletionRequest) -> Completion | StreamingResponse:
+async def completions(
+    service: Service, asking: Asking, request: Request, body: CompletionRequest
+) -> Completion | StreamingResponse:
     """Continue prompts. What `logprobs` tells is the model's own distribution, before temperature and filters."""
     check_length(service.settings.limits, body.length)
     how = body.sampling()
-    loaded = await run_in_threadpool(service.models.get, *named(body.model))
+    loaded = await run_in_threadpool(_load, service, asking.account, body.model)
     check_bias(how, loaded)
     prompts = prompts_of(body, loaded, service.settings.limits)
     completing = Completing(body, loaded, prompts, f"cmpl-{uuid4().hex}", int(time.time()))
-    writings = await _begin_all(service, completing) if body.length else []
+    writings = await _begin_all(service, asking, completing) if body.length else []
     if body.stream:
         return stream(events(completing, writings))
     found = await asyncio.gather(*(collect(request, pieces) for pieces in writings))
     return await run_in_threadpool(whole, completing, found)
 
 
-async def _begin_all(service: Context, completing: Completing) -> "list[Pieces]":
+def _load(service: Context, account: str, model: str) -> "Loaded":
+    run, step = named(model)
+    service.store.accounts.require(account, "run", run)
+    return service.models.get(run, step)
+
+
+async def _begin_all(service: Context, asking: Caller, completing: Completing) -> "list[Pieces]":
     how, logits = completing.body.sampling(), completing.body.logprobs is not None
     begun: list[Pieces] = []
     try:
         for place, prompt in completing.choices:
             text = prompt[1:] if begins(prompt) else prompt
-            begun.append(await begin(service, completing.loaded, text, how, index=place, logits=logits))
+            begun.append(await begin(service, asking, completing.loaded, text, how, index=place, logits=logits))
     except Exception:
         for pieces in begun:
             pieces.close()

@@ -14,6 +14,7 @@ from gatelab.specs.job import Name
 from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.text import corpus as texts
 from gatelab.text import memory
+from service.callers import Asking
 from service.context import Cursor, Limit, Service
 from service.problems import UNREADABLE, not_json
 from service.views import Corpus, Page, page
@@ -82,32 +83,32 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
     responses={200: {"model": Corpus, "description": "The same name and text were there already"}},
 )
-async def add_corpus(request: Request, response: Response, service: Service) -> Corpus:
+async def add_corpus(request: Request, response: Response, service: Service, asking: Asking) -> Corpus:
     """Add a text, as JSON or as a file, or one that is made up. The same name with another text is refused (409)."""
     name, text = await _body(request, service.settings.limits.corpus_bytes)
     texts.check(text, service.settings.limits.corpus_bytes)
-    corpus, created = await to_thread.run_sync(service.store.corpora.add, name, text)
+    corpus, created = await to_thread.run_sync(service.store.corpora.add, name, text, asking.account)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/corpora/{corpus.id}"
     return Corpus.of(corpus)
 
 
 @router.get("")
-def list_corpora(service: Service, cursor: Cursor = None, limit: Limit = 100) -> Page[Corpus]:
-    """All corpora, newest first."""
-    return page(service.store.corpora.list(cursor=cursor, limit=limit), Corpus.of)
+def list_corpora(service: Service, asking: Asking, cursor: Cursor = None, limit: Limit = 100) -> Page[Corpus]:
+    """The account's corpora, newest first."""
+    return page(service.store.corpora.list(asking.account, cursor=cursor, limit=limit), Corpus.of)
 
 
 @router.get("/{corpus}")
-def get_corpus(service: Service, corpus: str) -> Corpus:
+def get_corpus(service: Service, asking: Asking, corpus: str) -> Corpus:
     """One corpus, by name or id."""
-    return Corpus.of(service.store.corpora.get(corpus))
+    return Corpus.of(service.store.corpora.get(corpus, asking.account))
 
 
 @router.delete("/{corpus}", status_code=204)
-def delete_corpus(service: Service, corpus: str) -> None:
+def delete_corpus(service: Service, asking: Asking, corpus: str) -> None:
     """Delete a corpus that no job refers to (else 409)."""
-    service.store.corpora.delete(corpus)
+    service.store.corpora.delete(corpus, asking.account)
 
 
 async def _body(request: Request, max_bytes: int) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from gatelab.errors import GatelabError, InvalidState
 from gatelab.specs import GenerateRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import Encoded
+from service.callers import Asking
 from service.context import Context, Service
 from service.models import Loaded
 from service.problems import details, unexpected
@@ -73,7 +74,7 @@ class Generating:
     responses={200: {"content": {"text/event-stream": {}}, "description": "The text, or its pieces as they come"}},
 )
 async def generate(
-    service: Service, request: Request, run: str, body: GenerateRequest
+    service: Service, asking: Asking, request: Request, run: str, body: GenerateRequest
 ) -> Generated | StreamingResponse:
     """Continue a prompt. A run without a checkpoint is refused (409).
 
@@ -84,7 +85,7 @@ async def generate(
     loaded, session = await run_in_threadpool(_load, service, run, body)
     check_bias(body, loaded)
     generating = Generating(service, loaded, loaded.tokenizer.encode(body.prompt), session)
-    pieces = await begin(service, loaded, generating.prompt.ids, body, session=session)
+    pieces = await begin(service, asking, loaded, generating.prompt.ids, body, session=session)
     if body.stream:
         return stream(_events(pieces, generating))
     found = await collect(request, pieces)

@@ -1,6 +1,7 @@
 """/v1/jobs: requests to train, and what becomes of them."""
 
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from anyio import sleep, to_thread
@@ -12,6 +13,7 @@ from gatelab.reports import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.events import Event
 from gatelab.store.states import FINISHED, State
+from service.callers import Asking
 from service.context import Context, Cursor, Limit, Service
 from service.plans import Plan
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
@@ -34,6 +36,7 @@ WAKEUPS_PER_JOB = 16
 def create_job(
     spec: JobSpec,
     service: Service,
+    asking: Asking,
     response: Response,
     after: BackgroundTasks,
     dry_run: Annotated[bool, Query(description="answer what the job would cost, and queue nothing")] = False,
@@ -47,18 +50,20 @@ def create_job(
     A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
     """
     if dry_run:
-        planned = plan(service.store, service.settings.limits, spec)
+        planned = plan(service.store, service.settings.limits, spec, asking.account)
         return JSONResponse(Plan.of(planned).model_dump(mode="json"))
-    job = submit(service.store, service.settings.limits, spec, idempotency_key)
+    job = submit(service.store, service.settings.limits, spec, asking.account, idempotency_key)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return Job.of(job)
 
 
 @router.get("")
-def list_jobs(service: Service, state: State | None = None, cursor: Cursor = None, limit: Limit = 100) -> Page[Job]:
-    """All jobs, newest first."""
-    return page(service.store.jobs.list(state=state, cursor=cursor, limit=limit), Job.of)
+def list_jobs(
+    service: Service, asking: Asking, state: State | None = None, cursor: Cursor = None, limit: Limit = 100
+) -> Page[Job]:
+    """The account's jobs, newest first."""
+    return page(service.store.jobs.list(account=asking.account, state=state, cursor=cursor, limit=limit), Job.of)
 
 
 @router.get("/{job}")
@@ -112,6 +117,7 @@ def delete_job(service: Service, job: str) -> None:
 @router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 def job_events(
     service: Service,
+    asking: Asking,
     job: str,
     after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -120,8 +126,11 @@ def job_events(
 
     The stream ends when the job has ended.
     """
-    service.store.jobs.get(job)
-    return stream(_events(service, job, after if last_event_id is None else _number(last_event_id)))
+    seen = after if last_event_id is None else _number(last_event_id)
+    ended = service.quotas.event_streams.take(asking.account)
+    following = _events(service, job, seen, ended)
+    weakref.finalize(following, ended)  # of a client that left before it began, too
+    return stream(following)
 
 
 def _number(last_event_id: str) -> int:
@@ -130,8 +139,16 @@ def _number(last_event_id: str) -> int:
     return int(last_event_id)
 
 
-async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
+async def _events(service: Context, job: str, seen: int, ended: Callable[[], None]) -> AsyncIterator[bytes]:
     """Looks at the database: whatever process wrote an event, every stream sees it."""
+    try:
+        async for item in _followed(service, job, seen):
+            yield item
+    finally:
+        ended()
+
+
+async def _followed(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
     idle = 0.0
     while not service.stopping:
         ended, news = await to_thread.run_sync(_news, service, job, seen)

@@ -5,6 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 
 from gatelab.store.states import State
+from service.callers import Asking
 from service.context import Cursor, Limit, Service
 from service.metrics import as_csv
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
@@ -17,13 +18,17 @@ SAFETENSORS = "application/vnd.safetensors"
 @router.get("")
 def list_runs(
     service: Service,
+    asking: Asking,
     job: str | None = None,
     state: State | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Run]:
-    """Runs, of all jobs or of one, in the order in which they were asked for."""
-    return page(service.store.runs.list(job_id=job, state=state, cursor=cursor, limit=limit), Run.of)
+    """The account's runs, of all jobs or of one, in the order in which they were asked for."""
+    if job is not None:
+        service.store.accounts.require(asking.account, "job", job)
+    found = service.store.runs.list(account=asking.account, job_id=job, state=state, cursor=cursor, limit=limit)
+    return page(found, Run.of)
 
 
 @router.get("/{run}")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import BEGIN
+from service.callers import Asking
 from service.context import Context, Service
 from service.openai.errors import OpenAIRoute
 from service.openai.prompts import SPECIAL_NAMES, named
@@ -61,24 +62,24 @@ class TokenizerInfo(BaseModel):
 
 
 @router.get("/v1/models")
-def models(service: Service, run: str) -> ModelList:
+def models(service: Service, asking: Asking, run: str) -> ModelList:
     """The run, alone."""
-    return ModelList(data=[model(service, run)])
+    return ModelList(data=[model(service, asking, run)])
 
 
 @router.get("/v1/models/{model_name}")
-def only_model(service: Service, run: str, model_name: str) -> ListedModel:
+def only_model(service: Service, asking: Asking, run: str, model_name: str) -> ListedModel:
     _check(run, model_name)
-    return model(service, model_name)
+    return model(service, asking, model_name)
 
 
 @router.post("/v1/completions", response_model=Completion)
 async def completions_of_run(
-    service: Service, request: Request, run: str, body: CompletionRequest
+    service: Service, asking: Asking, request: Request, run: str, body: CompletionRequest
 ) -> Completion | StreamingResponse:
     """As `/v1/completions`; `model` is the run or one of its checkpoints, `run@step`."""
     _check(run, body.model)
-    return await completions(service, request, body)
+    return await completions(service, asking, request, body)
 
 
 @router.get("/tokenizer_info")

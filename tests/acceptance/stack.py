@@ -29,7 +29,7 @@ class Stack:
     """The service and workers as the deployment runs them: one command each, told everything by the environment."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port, self.key_file = folder, free_port(), folder / "api-key"
         self.queue = f"gatelab-test-{uuid4().hex[:12]}"
         own = {"GATELAB_DATA_DIR": str(folder), "GATELAB_QUEUE": self.queue}
         self.environment = {**os.environ, **HASTE, **own, **settings}
@@ -37,13 +37,13 @@ class Stack:
         self.worker: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.run("gatelab.store.migrate")
+        self.run("gatelab.store.migrate", str(self.key_file))
         self.start_service()
         self.start_worker()
 
-    def run(self, module: str) -> None:
-        """Run a module to its end."""
-        subprocess.run([sys.executable, "-m", module], env=self.environment, check=True, timeout=60)
+    def run(self, *command: str) -> None:
+        """Run a module with its arguments to its end."""
+        subprocess.run([sys.executable, "-m", *command], env=self.environment, check=True, timeout=60)
 
     def start_service(self) -> None:
         arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={self.port}"]
@@ -60,7 +60,7 @@ class Stack:
             return subprocess.Popen(command, env=self.environment | environment, stdout=log, stderr=log)
 
     def client(self) -> Gatelab:
-        return Gatelab(f"http://127.0.0.1:{self.port}")
+        return Gatelab(f"http://127.0.0.1:{self.port}", key=self.key_file.read_text().strip())
 
     def stop(self) -> None:
         for process in (self.service, self.worker):

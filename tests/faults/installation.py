@@ -41,7 +41,7 @@ class Installation:
         self._options: Mapping[str, str] = {}
         self.broker = Broker(_made(folder / "broker"))
         self.postgres = Postgres() if postgres else None
-        own = {"GATELAB_BROKER_URL": self.broker.url}
+        own = {"GATELAB_BROKER_URL": self.broker.url, "GATELAB_AUTH": "no"}
         if self.postgres is not None:
             own["GATELAB_DATABASE_URL"] = self.postgres.database("gatelab")
         self.stack = Stack(_made(folder / "data"), {**MORE_HASTE, **own})

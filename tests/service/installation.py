@@ -102,6 +102,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
         "device": "cpu",
         "threads": 1,
         "limits": LIMITS,
+        "auth": False,  # keys have tests of their own
     }
     return Settings(**defaults | changes)
 

@@ -56,7 +56,7 @@ def _serve(folder: Path, database: str) -> Iterator[tuple[str, Store]]:
     settings = settings_in(folder, database_url=SecretStr(database))
     upgrade(settings)
     url = f"http://127.0.0.1:{(port := free_port())}"
-    options = {"DATA_DIR": str(folder), "BROKER_URL": "memory://", "DATABASE_URL": database}
+    options = {"DATA_DIR": str(folder), "BROKER_URL": "memory://", "DATABASE_URL": database, "AUTH": "no"}
     environment = os.environ | {f"GATELAB_{name}": value for name, value in options.items()}
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
     with Store(settings) as store, running(command, folder, environment=environment) as process:

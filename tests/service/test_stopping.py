@@ -28,7 +28,11 @@ def answers(url: str) -> bool:
 def test_a_signal_ends_a_service_with_an_open_stream(asked_by: signal.Signals, tmp_path: Path) -> None:
     upgrade(settings_in(tmp_path))
     url = f"http://127.0.0.1:{(port := free_port())}"
-    environment = os.environ | {"GATELAB_DATA_DIR": str(tmp_path), "GATELAB_BROKER_URL": "memory://"}
+    environment = os.environ | {
+        "GATELAB_DATA_DIR": str(tmp_path),
+        "GATELAB_BROKER_URL": "memory://",
+        "GATELAB_AUTH": "no",
+    }
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
     command.append("--timeout-graceful-shutdown=3600")
     with running(command, tmp_path, environment=environment) as process:

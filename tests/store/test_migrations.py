@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_the_migrations_can_be_taken_back(empty: Settings, database: Database) -
 def downgrade(database: Database, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__path__[0])))
-    with database.write() as connection:
+    unchecked = Database(str(database.url.render_as_string(hide_password=False)), foreign_keys=False)
+    with closing(unchecked), unchecked.write() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
 

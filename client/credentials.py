@@ -1,0 +1,39 @@
+"""The key of an installation on this machine, which its user need not type.
+
+`gatelab up` keeps its first key in its data directory, readable by its user alone, and notes in the user's state folder
+which data directory listens on which port (`gatelab/embedded/notes.py`).
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def local_key(port: int) -> str | None:
+    """The key for the `gatelab up` that listens on this port of this machine; None where there is none.
+
+    The note of one that was killed stays. Then somebody else may listen there, who is not to see the key: it is taken
+    only while the data directory is held.
+    """
+    with suppress(ImportError, OSError, RuntimeError, UnicodeDecodeError):
+        data_dir = Path((_notes() / str(port)).read_text(encoding="utf-8").strip())
+        if _is_held(data_dir / "lock"):
+            return (data_dir / "api-key").read_text(encoding="utf-8").strip() or None
+    return None
+
+
+def _notes() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "gatelab" / "ports"
+
+
+def _is_held(lock: Path) -> bool:
+    import fcntl  # not on Windows, where nothing is ever held
+
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+        return False

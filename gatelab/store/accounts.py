@@ -1,0 +1,35 @@
+"""Whose things are whose. Corpora, jobs and runs belong to an account; a key (see `keys`) speaks for one."""
+
+from typing import Literal
+
+from sqlalchemy import select
+
+from gatelab.errors import NotFound
+from gatelab.store.engine import Database
+from gatelab.store.tables import LOCAL, corpora, jobs, runs
+
+__all__ = ["LOCAL", "Accounts", "Owned"]
+
+Owned = Literal["corpus", "job", "run"]
+
+
+class Accounts:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def require(self, account: str, kind: Owned, id: str) -> None:
+        """Return if this account has such a thing. To everybody else it is not there.
+
+        Args:
+            id: of a corpus also its name, which is the account's own.
+
+        Raises:
+            NotFound: there is none, or it is another account's.
+        """
+        table = {"corpus": corpora, "job": jobs, "run": runs}[kind]
+        named = table.c.id == id
+        if kind == "corpus":
+            named |= corpora.c.name == id
+        with self._database.read() as connection:
+            if connection.scalar(select(table.c.id).where(table.c.account == account, named)) is None:
+                raise NotFound(kind, id)

@@ -1,0 +1,124 @@
+"""API keys: who may do what, for which account. Of a key only its digest is kept: it is shown once, when it is made."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import insert, select, update
+
+from gatelab.errors import NotFound
+from gatelab.secrets import write_secret
+from gatelab.store.clock import now
+from gatelab.store.engine import Database
+from gatelab.store.ids import new_id
+from gatelab.store.tables import LOCAL, api_keys
+
+PREFIX = "gatelab_"
+"""Of every key, so that programs that look for leaked secrets find it."""
+SECRET_BYTES = 32
+
+
+class Scope(StrEnum):
+    """What a key may do. Each may all that those before it may."""
+
+    READ = "read"
+    """See what is there; generate, score, look at gates."""
+    SUBMIT = "submit"
+    """Add, steer and delete corpora and jobs."""
+    ADMIN = "admin"
+    """Make, list and revoke keys of all accounts; read the service's metrics."""
+
+    def allows(self, other: "Scope") -> bool:
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key without its secret. Times are seconds since 1970."""
+
+    id: str
+    account: str
+    name: str
+    scope: Scope
+    created_at: float
+    revoked_at: float | None
+
+
+_COLUMNS = [api_keys.c[name] for name in Key.__dataclass_fields__]
+
+
+class Keys:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, account: str, scope: Scope, name: str) -> tuple[Key, str]:
+        """A new key, and its secret: nobody can tell it again."""
+        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        values = {"id": new_id("key"), "account": account, "name": name, "scope": scope, "sha256": _digest(secret)}
+        with self._database.write() as connection:
+            row = connection.execute(insert(api_keys).values(values | {"created_at": now()}).returning(*_COLUMNS))
+            return _key(*row.one()), secret
+
+    def find(self, secret: str) -> Key | None:
+        """The key of this secret, unless it is revoked.
+
+        A secret is long and random: its digest needs no salt and no stretching, and looking it up tells nobody how
+        much of a guess was right.
+        """
+        query = select(*_COLUMNS).where(api_keys.c.sha256 == _digest(secret), api_keys.c.revoked_at.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _key(*row)
+
+    def list(self) -> Sequence[Key]:
+        """All keys, the revoked ones too, the newest last."""
+        with self._database.read() as connection:
+            query = select(*_COLUMNS).order_by(api_keys.c.created_at, api_keys.c.id)
+            return [_key(*row) for row in connection.execute(query)]
+
+    def revoke(self, id: str) -> Key:
+        """Let a key be good for nothing from now on. Revoking it again changes nothing.
+
+        Raises:
+            NotFound: there is no such key.
+        """
+        with self._database.write() as connection:
+            alive = api_keys.c.revoked_at.is_(None)
+            connection.execute(update(api_keys).where(api_keys.c.id == id, alive).values(revoked_at=now()))
+            row = connection.execute(select(*_COLUMNS).where(api_keys.c.id == id)).first()
+        if row is None:
+            raise NotFound("key", id)
+        return _key(*row)
+
+    def rotate(self, id: str) -> tuple[Key, str]:
+        """A new key for the same account, scope and name; the old one is revoked.
+
+        Raises:
+            NotFound: there is no such key, or it was revoked.
+        """
+        old = next((key for key in self.list() if key.id == id and key.revoked_at is None), None)
+        if old is None:
+            raise NotFound("key", id)
+        made = self.create(old.account, old.scope, old.name)
+        self.revoke(id)
+        return made
+
+
+def ensure_file(keys: Keys, file: Path) -> None:
+    """Let `file`, which its owner alone may read, hold a key for everything in the account `local`."""
+    if file.exists() and keys.find(file.read_text().strip()):
+        return
+    _, secret = keys.create(LOCAL, Scope.ADMIN, "first")
+    write_secret(file, secret.encode() + b"\n")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def _key(id: str, account: str, name: str, scope: str, created_at: float, revoked_at: float | None) -> Key:
+    return Key(id, account, name, Scope(scope), created_at, revoked_at)

@@ -1,0 +1,115 @@
+"""/v1/keys: who may use this installation; /v1/login: a key as a cookie, for the page; /v1/account: who one is."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from gatelab.specs.base import Spec, Text
+from gatelab.specs.job import Name
+from gatelab.store.keys import Key as Stored
+from gatelab.store.keys import Scope
+from service.callers import COOKIE, Asking, caller_of
+from service.context import Service
+from service.views import View
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+account_router = APIRouter(prefix="/v1", tags=["account"])
+login_router = APIRouter(prefix="/v1", tags=["account"])
+"""Open: it is where a key is shown first."""
+
+COOKIE_SECONDS = 30 * 24 * 3600
+
+ACCOUNT = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+class KeyRequest(Spec):
+    account: str = Field(pattern=ACCOUNT, description="lower-case letters, digits, - and _")
+    name: Name = Field("key", description="what it is for")
+    scope: Scope = Field(Scope.SUBMIT, description="read, submit (and read) or admin (and both)")
+
+
+class Key(View):
+    """A key without its secret. Times are seconds since 1970."""
+
+    id: str
+    account: str
+    name: str
+    scope: Scope
+    created_at: float
+    revoked_at: float | None
+
+    @classmethod
+    def of(cls, stored: Stored) -> "Key":
+        return cls(**{name: getattr(stored, name) for name in cls.model_fields})
+
+
+class NewKey(View):
+    """`secret` is told this once."""
+
+    key: Key
+    secret: str
+
+
+class KeyList(View):
+    data: list[Key]
+
+
+class Login(Spec):
+    key: Text
+
+
+class Self(View):
+    """Whose key this request was sent with. `auth` is false where none is asked for."""
+
+    account: str
+    scope: Scope
+    name: str
+    auth: bool
+
+
+@router.post("", status_code=201)
+def create_key(service: Service, body: KeyRequest) -> NewKey:
+    """Make a key for an account, which exists as soon as it has one."""
+    return _new(service.store.keys.create(body.account, body.scope, body.name))
+
+
+@router.get("")
+def list_keys(service: Service) -> KeyList:
+    """All keys of all accounts, the revoked ones too."""
+    return KeyList(data=[Key.of(key) for key in service.store.keys.list()])
+
+
+@router.post("/{key}/rotate", status_code=201)
+def rotate_key(service: Service, key: str) -> NewKey:
+    """A new key in place of this one, which is revoked."""
+    return _new(service.store.keys.rotate(key))
+
+
+@router.delete("/{key}", status_code=200)
+def revoke_key(service: Service, key: str) -> Key:
+    """Let a key be good for nothing, at once."""
+    return Key.of(service.store.keys.revoke(key))
+
+
+@account_router.get("/account")
+def account(service: Service, asking: Asking) -> Self:
+    return Self(account=asking.account, scope=asking.scope, name=asking.name, auth=service.settings.auth)
+
+
+def _new(made: tuple[Stored, str]) -> NewKey:
+    stored, secret = made
+    return NewKey(key=Key.of(stored), secret=secret)
+
+
+@login_router.post("/login", status_code=204)
+def login(service: Service, request: Request, response: Response, body: Login) -> None:
+    """Take a key as a cookie, which scripts cannot read and other sites cannot send."""
+    if service.settings.auth:
+        caller_of(service, body.key)
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, body.key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
+
+
+@login_router.delete("/login", status_code=204)
+def logout(response: Response) -> None:
+    """Forget the cookie."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

@@ -1,0 +1,45 @@
+"""The client finds the key of a `gatelab up` on this machine, and shows it to nobody else."""
+
+from pathlib import Path
+
+import pytest
+
+from client.credentials import local_key
+from gatelab.embedded import lock, notes
+
+PORT = 8123
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory with a key, whose launcher has noted where it listens."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "api-key").write_text("gatelab_secret\n")
+    notes.write(notes.path(PORT), data)
+    return data
+
+
+def test_the_key_is_that_of_the_port(data_dir: Path) -> None:
+    with lock.hold(data_dir):
+        assert local_key(PORT) == "gatelab_secret"
+        assert local_key(PORT + 1) is None
+
+
+def test_where_nobody_holds_the_data_somebody_else_may_listen(data_dir: Path) -> None:
+    (data_dir / "lock").touch()
+    assert local_key(PORT) is None
+
+
+@pytest.mark.parametrize("missing", ["lock", "api-key"])
+def test_without_key_or_lock_there_is_none(missing: str, data_dir: Path) -> None:
+    with lock.hold(data_dir):
+        (data_dir / missing).unlink()
+        assert local_key(PORT) is None
+
+
+def test_a_user_without_a_home_finds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert local_key(PORT) is None

@@ -1,0 +1,352 @@
+"""Keys on the wire: who is let in, what each scope may do, and that nobody sees what is another account's."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from gatelab.specs import Limits
+from gatelab.store.keys import Scope
+from service.callers import COOKIE
+from service.quotas import Quotas
+from tests.service.conftest import Trained
+from tests.service.installation import LIMITS, SPEC, TEXT, Installation, installation, problem
+
+ACCOUNTS = "ada", "bob"
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/v1/login"), ("DELETE", "/v1/login")}
+"""Answered to anybody."""
+OPENAI = re.compile(r"/v1/(completions|models)|/openai/")
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@dataclass(frozen=True)
+class Locked:
+    """An installation that asks for keys. Ada has a trained run; Bob has nothing."""
+
+    service: Installation
+    secrets: dict[tuple[str, Scope], str]
+    names: dict[str, str]
+    """What stands in a path for `{job}`, `{run}`, ...: Ada's."""
+
+    def ask(self, method: str, path: str, account: str, scope: Scope = Scope.ADMIN, **request: Any) -> Response:
+        return self.service.client.request(method, path, headers=bearer(self.secrets[account, scope]), **request)
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    folder = tmp_path_factory.mktemp("locked")
+    with installation(folder, auth=True) as service:
+        secrets = {
+            (account, scope): service.store.keys.create(account, scope, "test")[1]
+            for account in ACCOUNTS
+            for scope in Scope
+        }
+        locked = Locked(service, secrets, {})
+        corpus = locked.ask("POST", "/v1/corpora", "ada", json={"name": "wells", "text": TEXT}).json()["id"]
+        job = locked.ask("POST", "/v1/jobs", "ada", json=SPEC).json()["id"]
+        service.work()
+        [run] = locked.ask("GET", f"/v1/runs?job={job}", "ada").json()["data"]
+        key, _ = service.store.keys.create("ada", Scope.READ, "spare")
+        names = {"corpus": corpus, "job": job, "run": run["id"], "key": key.id, "step": str(run["step"])}
+        locked.names.update(names, model=run["id"], model_name=run["id"])
+        yield locked
+
+
+def routes(service: Installation) -> list[tuple[str, str]]:
+    """Everything that the service says it answers."""
+    document = service.client.get("/openapi.json").json()
+    return [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
+
+
+def filled(path: str, names: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda part: names[part[1]], path)
+
+
+def refused(answer: Response, path: str, status: int, kind: str) -> None:
+    """In the shape of the route."""
+    if OPENAI.search(path):
+        assert answer.status_code == status, answer.text
+        assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    else:
+        problem(answer, status, kind)
+
+
+def test_nothing_is_answered_without_a_key(locked: Locked) -> None:
+    client = locked.service.client
+    found = routes(locked.service)
+    assert len(found) > 40
+    for method, path in found:
+        if (method, path) in OPEN:
+            continue
+        for headers in ({}, bearer("gatelab_wrong"), {"Authorization": "Basic YTpi"}, {"Cookie": f"{COOKIE}=wrong"}):
+            answer = client.request(method, filled(path, locked.names), headers=headers, json={})
+            refused(answer, path, 401, "not-authenticated")
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_what_is_another_account_s_is_not_there(locked: Locked) -> None:
+    """Every route whose path names something, whatever it is: to Bob it answers as if it were not there."""
+    checked = 0
+    for method, path in routes(locked.service):
+        named = set(re.findall(r"\{(\w+)\}", path)) & {"corpus", "job", "run", "model", "model_name"}
+        if not named or "/keys/" in path:
+            continue
+        answer = locked.ask(
+            method, filled(path, locked.names), "bob", json={"prompt": "a", "model": "x", "texts": ["a"]}
+        )
+        assert answer.status_code in (404, 422, 400), (method, path, answer.text)
+        if answer.status_code != 404:
+            # The body was wrong in itself, which tells nothing. Nor does it to one whose run it is not.
+            own = locked.ask(method, filled(path, dict.fromkeys(locked.names, "nobody")), "bob", json={})
+            assert own.status_code == answer.status_code, (method, path)
+        checked += 1
+    assert checked > 25
+    assert locked.ask("GET", f"/v1/runs/{locked.names['run']}", "ada").status_code == 200
+
+
+def test_bodies_and_queries_name_nothing_of_another_account(locked: Locked) -> None:
+    run, job = locked.names["run"], locked.names["job"]
+    asked: list[tuple[str, str, Any]] = [
+        ("POST", "/v1/completions", {"model": run, "prompt": "a"}),
+        ("POST", "/v1/completions", {"model": f"{run}@{locked.names['step']}", "prompt": "a"}),
+        ("GET", f"/v1/models/{run}", None),
+        ("GET", f"/v1/compare?runs={run}", None),
+        ("GET", f"/v1/runs?job={job}", None),
+        ("POST", "/v1/jobs", SPEC),
+        ("POST", "/v1/jobs", SPEC | {"corpus": locked.names["corpus"]}),
+        ("POST", "/v1/jobs?dry_run=true", SPEC),
+        ("POST", f"/v1/runs/{run}/generate", {"prompt": "a"}),
+        ("POST", f"/v1/runs/{run}/score", {"texts": ["a"]}),
+        ("POST", f"/v1/runs/{run}/gates", {"text": "a"}),
+        ("POST", f"/v1/runs/{run}/openai/v1/completions", {"model": run, "prompt": "a"}),
+        ("POST", f"/v1/runs/{run}/openai/tokenize", {"prompt": "a"}),
+    ]
+    for method, path, body in asked:
+        answer = locked.ask(method, path, "bob", json=body)
+        assert answer.status_code == 404, (method, path, answer.text)
+        mine = locked.ask(method, path, "ada", json=body)
+        assert mine.status_code in (200, 202), (method, path, mine.text)
+
+
+def test_lists_have_one_s_own(locked: Locked) -> None:
+    for path in ("/v1/corpora", "/v1/jobs", "/v1/runs", "/v1/models"):
+        assert locked.ask("GET", path, "bob").json()["data"] == []
+        assert locked.ask("GET", path, "ada").json()["data"] != []
+
+
+def test_a_session_of_another_account_is_worth_nothing(locked: Locked) -> None:
+    run = locked.names["run"]
+    body = {"prompt": "the ", "max_tokens": 3, "state": True}
+    state = locked.ask("POST", f"/v1/runs/{run}/generate", "ada", json=body).json()["state"]
+    problem(locked.ask("POST", f"/v1/runs/{run}/generate", "bob", json={"state": state}), 404, "not-found")
+
+
+def test_an_idempotency_key_is_each_account_s_own(locked: Locked) -> None:
+    locked.ask("POST", "/v1/corpora", "bob", json={"name": "wells", "text": TEXT})
+    made = {}
+    for account in ACCOUNTS:
+        headers = bearer(locked.secrets[account, Scope.SUBMIT]) | {"Idempotency-Key": "monday"}
+        made[account] = locked.service.client.post("/v1/jobs", json=SPEC, headers=headers).json()["id"]
+    assert made["ada"] != made["bob"]
+    for account, job in made.items():
+        locked.ask("POST", f"/v1/jobs/{job}/cancel", account)
+        assert locked.ask("DELETE", f"/v1/jobs/{job}", account).status_code == 204
+    locked.ask("DELETE", "/v1/corpora/wells", "bob")
+
+
+def test_each_scope_may_what_it_says(locked: Locked) -> None:
+    run = locked.names["run"]
+    reading = [("GET", "/v1/jobs", None), ("POST", f"/v1/runs/{run}/generate", {"prompt": "a", "max_tokens": 2})]
+    writing = [("POST", "/v1/corpora", {"name": "wells", "text": TEXT}), ("DELETE", "/v1/jobs/nobody", None)]
+    ruling = [("GET", "/v1/keys", None), ("POST", "/v1/keys", {"account": "eve"})]
+    for asked, needed in ((reading, Scope.READ), (writing, Scope.SUBMIT), (ruling, Scope.ADMIN)):
+        for method, path, body in asked:
+            for scope in Scope:
+                answer = locked.ask(method, path, "ada", scope, json=body)
+                if scope.allows(needed):
+                    assert answer.status_code in (200, 201, 404), answer.text
+                else:
+                    assert needed.value in problem(answer, 403, "not-allowed")["detail"]
+
+
+def test_keys_are_made_listed_rotated_and_revoked(locked: Locked) -> None:
+    def ask(method: str, path: str, **request: Any) -> Any:
+        return locked.ask(method, path, "ada", **request)
+
+    def allowed(secret: str) -> int:
+        return locked.service.client.get("/v1/account", headers=bearer(secret)).status_code
+
+    made = ask("POST", "/v1/keys", json={"account": "carl", "scope": "read", "name": "phone"}).json()
+    assert allowed(made["secret"]) == 200
+    assert made["secret"] not in ask("GET", "/v1/keys").text
+    rotated = ask("POST", f"/v1/keys/{made['key']['id']}/rotate").json()
+    assert (allowed(made["secret"]), allowed(rotated["secret"])) == (401, 200)
+    assert rotated["key"]["account"] == "carl"
+    assert ask("DELETE", f"/v1/keys/{rotated['key']['id']}").json()["revoked_at"] is not None
+    assert allowed(rotated["secret"]) == 401
+    problem(ask("DELETE", "/v1/keys/nobody"), 404, "not-found")
+    for body in ({}, {"account": "No Name"}, {"account": "../x"}, {"account": "a", "scope": "root"}):
+        problem(ask("POST", "/v1/keys", json=body), 422, "invalid-request")
+
+
+def test_the_page_s_cookie_is_a_key(locked: Locked) -> None:
+    client = TestClient(locked.service.client.app, raise_server_exceptions=False)
+    problem(client.post("/v1/login", json={"key": "gatelab_wrong"}), 401, "not-authenticated")
+    assert client.post("/v1/login", json={"key": locked.secrets["ada", Scope.READ]}).status_code == 204
+    cookie = client.post("/v1/login", json={"key": locked.secrets["ada", Scope.READ]}).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    found = client.get("/v1/account").json()
+    assert found == {"account": "ada", "scope": "read", "name": "test", "auth": True}
+    assert client.delete("/v1/login").status_code == 204
+    problem(client.get("/v1/account"), 401, "not-authenticated")
+
+
+# -- Sites --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "", "[::1", "127.0.0.1.x"]
+)
+def test_a_foreign_name_is_refused(host: str, trained: Trained) -> None:
+    answer = trained.service.client.get("/v1/jobs", headers={"Host": host})
+    assert "GATELAB_ALLOWED_HOSTS" in problem(answer, 403, "not-allowed")["detail"]
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "192.168.1.5", "lab.localhost"]
+)
+def test_localhost_and_addresses_are_known(host: str, trained: Trained) -> None:
+    assert trained.service.client.get("/v1/jobs", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:9999", "https://testserver.evil.example"]
+)
+def test_pages_of_other_sites_change_nothing(origin: str, trained: Trained) -> None:
+    client, headers = trained.service.client, {"Origin": origin}
+    for method, path in (("POST", "/v1/jobs"), ("DELETE", "/v1/corpora/wells"), ("POST", "/v1/login")):
+        answer = client.request(method, path, headers=headers, json={})
+        assert "CORS" in problem(answer, 403, "not-allowed")["detail"]
+    answer = client.get("/v1/jobs", headers=headers)
+    assert "access-control-allow-origin" not in answer.headers
+    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    assert "access-control-allow-origin" not in client.options("/v1/jobs", headers=preflight).headers
+
+
+def test_its_own_page_may(trained: Trained) -> None:
+    headers = {"Origin": "http://testserver"}
+    assert trained.service.client.post("/v1/jobs?dry_run=true", json=SPEC, headers=headers).status_code == 200
+
+
+def test_names_and_origins_can_be_allowed(tmp_path: Path) -> None:
+    with installation(tmp_path, allowed_hosts="lab.example, gatelab", cors_origins="https://notes.example") as service:
+        service.add_corpus()
+        headers = {"Host": "lab.example:8000", "Origin": "https://notes.example"}
+        answer = service.client.post("/v1/jobs?dry_run=true", json=SPEC, headers=headers)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "https://notes.example"
+        headers |= {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        assert service.client.options("/v1/jobs", headers=headers).status_code == 200
+        problem(service.client.get("/v1/jobs", headers={"Host": "other.example"}), 403, "not-allowed")
+
+
+# -- Quotas -------------------------------------------------------------------------------------------------------
+
+
+def limited(**changes: int) -> Limits:
+    return LIMITS.model_copy(update=changes)
+
+
+def test_too_many_requests_in_a_second(tmp_path: Path) -> None:
+    with installation(tmp_path, auth=True, limits=limited(requests_per_second=5)) as service:
+        first, second = (bearer(service.store.keys.create("ada", Scope.READ, "k")[1]) for _ in range(2))
+        statuses = [service.client.get("/v1/account", headers=first).status_code for _ in range(30)]
+        assert set(statuses) == {200, 429}
+        assert statuses[:5] == [200] * 5
+        assert service.client.get("/v1/account", headers=second).status_code == 200
+        for _ in range(30):
+            answer = service.client.get("/v1/account", headers=first)
+            if answer.status_code == 429:
+                assert "requests_per_second" in problem(answer, 429, "overloaded")["detail"]
+                assert answer.headers["retry-after"] == "1"
+
+
+def test_too_many_texts_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = trained.service.client.app.state.context  # type: ignore[attr-defined]
+    quotas = Quotas(limited(generations=2, event_streams=1))
+    monkeypatch.setitem(context.__dict__, "quotas", quotas)
+    ends = [quotas.generations.take("local") for _ in range(2)]
+    answer = trained.service.client.post(trained.path("/generate"), json={"prompt": "a"})
+    assert "generations" in problem(answer, 429, "overloaded")["detail"]
+    quotas.generations.take("another")()
+    ends[0]()
+    ends[0]()
+    for _ in range(5):  # each gives its place back
+        trained.generate(prompt="a", max_tokens=3)
+        streamed = trained.service.client.post(trained.path("/generate"), json={"prompt": "a", "stream": True})
+        assert streamed.status_code == 200
+        problem(
+            trained.service.client.post(trained.path("/generate"), json={"prompt": "a", "state": "x"}),
+            400,
+            "invalid-state",
+        )
+
+
+def test_too_many_event_streams_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = trained.service.client.app.state.context  # type: ignore[attr-defined]
+    quotas = Quotas(limited(event_streams=1))
+    monkeypatch.setitem(context.__dict__, "quotas", quotas)
+    for _ in range(3):
+        assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
+    taken = quotas.event_streams.take("local")
+    answer = trained.service.client.get(f"/v1/jobs/{trained.job}/events")
+    assert "event_streams" in problem(answer, 429, "overloaded")["detail"]
+    taken()
+    assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
+
+
+def test_a_job_may_cost_so_much(tmp_path: Path) -> None:
+    with installation(tmp_path, limits=limited(job_flops=10**6)) as service:
+        service.add_corpus()
+        for path in ("/v1/jobs", "/v1/jobs?dry_run=true"):
+            assert "job_flops" in problem(service.client.post(path, json=SPEC), 413, "too-large")["detail"]
+        assert service.client.get("/v1/jobs").json()["data"] == []
+
+
+def test_an_account_may_queue_so_much(tmp_path: Path) -> None:
+    with installation(tmp_path, limits=limited(queued_runs=3)) as service:
+        service.add_corpus()
+        service.submit(SPEC | {"repeats": 3})
+        answer = service.client.post("/v1/jobs", json=SPEC)
+        assert "queued_runs is 3" in problem(answer, 429, "overloaded")["detail"]
+        assert answer.headers["retry-after"] == "1"
+
+
+def test_a_body_is_not_read_of_whom_nobody_knows(locked: Locked) -> None:
+    """The answer comes before anything of the body was asked for."""
+    app, sent = locked.service.client.app, []
+
+    async def receive() -> Any:
+        raise AssertionError("the body was read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/v1/corpora"}
+    scope["headers"] = [(b"host", b"localhost")]
+    scope |= {"query_string": b"", "raw_path": b"/v1/corpora", "root_path": "", "scheme": "http", "http_version": "1.1"}
+    asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 401
