@@ -14,6 +14,7 @@ from service import problems
 from service.body_limit import DeclaredLengthLimit
 from service.context import Context
 from service.models import Models
+from service.pages import Pages
 from service.routes import compare, completions, corpora, export, generate, health, jobs, runs, score
 from service.sessions import Sessions
 from service.streams import Stopping
@@ -53,4 +54,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     for routes in (corpora, jobs, runs, compare, export, generate, score, completions, health):
         app.include_router(routes.router)
+    app.router.default = Pages(app.router.default)
     return app
