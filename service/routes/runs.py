@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from gatelab.store.states import State
-from service.context import Cursor, Limit, Service
+from service.context import Cursor, Limit, Points, Service
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -29,9 +29,9 @@ def get_run(service: Service, run: str) -> Run:
 
 
 @router.get("/{run}/metrics")
-def run_metrics(service: Service, run: str) -> Page[Metrics]:
+def run_metrics(service: Service, run: str, points: Points = None) -> Page[Metrics]:
     """One line an evaluation."""
-    return whole(service.store.metrics.list(run), Metrics.of)
+    return whole(service.store.metrics.list(run, points=points), Metrics.of)
 
 
 @router.get("/{run}/samples")

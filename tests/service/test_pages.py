@@ -1,7 +1,6 @@
 """`/` serves the built page; the API's own addresses stay what they are."""
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def client(folder: Path) -> TestClient:
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Iterator[TestClient]:
+def built(tmp_path: Path) -> TestClient:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_bytes(PAGE)
@@ -37,7 +36,7 @@ def built(tmp_path: Path) -> Iterator[TestClient]:
     (folder / "assets" / "main-1a2b.js.gz").write_bytes(gzip.compress(SCRIPT))
     (folder / "assets" / "main-1a2b.css").write_bytes(b"body {}")
     (tmp_path / "secret.js").write_bytes(b"not for everybody")
-    yield client(folder)
+    return client(folder)
 
 
 def test_the_page_is_asked_for_anew_and_may_load_nothing_from_elsewhere(built: TestClient) -> None:
