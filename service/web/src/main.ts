@@ -1,1 +1,5 @@
-document.querySelector("#page")!.textContent = "x";
+import { mount } from "svelte";
+import App from "./App.svelte";
+import "./app.css";
+
+mount(App, { target: document.querySelector("#page")! });
