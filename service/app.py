@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.limits.body_bytes)
     app.add_middleware(DeclaredLengthLimit, max_bytes=settings.limits.body_bytes)
     # /docs with its assets bundled: it works without a connection to anywhere.
-    patch_fastapi(app)
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     problems.install(app)
     for routes in (corpora, events, jobs, runs, compare, export, generate, score, completions, health):
         app.include_router(routes.router)

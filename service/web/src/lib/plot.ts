@@ -23,6 +23,11 @@ export interface Watching {
   zoomed: (is: boolean) => void;
 }
 
+/** Distances of ticks on the x-axis, which counts epochs or characters. */
+const WHOLE = [1, 2, 5]
+  .flatMap((digit) => [1, 10, 100, 1000, 10_000, 100_000].map((power) => digit * power))
+  .sort((a, b) => a - b);
+
 export function dataOf(lines: Lines): uPlot.AlignedData {
   return [lines.x, ...lines.ys] as unknown as uPlot.AlignedData;
 }
@@ -37,7 +42,10 @@ export function optionsOf(lines: Lines, look: Look, width: number, height: numbe
     focus: { alpha: 0.25 },
     cursor: { focus: { prox: 40 }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
     scales: { x: { time: false }, y: look.log ? { distr: 3, range: around } : {} },
-    axes: [axis(look.xName, 30), { ...axis(look.yName, 52), ...(look.log ? { splits: logSplits, filter: all } : {}) }],
+    axes: [
+      { ...axis(look.xName, 30), incrs: WHOLE },
+      { ...axis(look.yName, 52), ...(look.log ? { splits: logSplits, filter: all } : {}) },
+    ],
     series: [
       {},
       ...lines.names.map((label, at) => ({

@@ -1,5 +1,5 @@
 /** From the fields of the form to a job spec, and between specs and YAML. */
-import { parse, stringify } from "yaml";
+import { Document, isScalar, isSeq, parse, visit } from "yaml";
 
 export interface GridRow {
   path: string;
@@ -103,6 +103,13 @@ export function fromYaml(text: string): unknown {
   return parse(text, { version: "1.1" });
 }
 
+/** Lists of plain values stand on one line, as people write them. */
 export function toYaml(spec: unknown): string {
-  return stringify(spec, { version: "1.1", flowCollectionPadding: false, lineWidth: 100 });
+  const document = new Document(spec, { version: "1.1" });
+  visit(document, {
+    Seq(_, list) {
+      list.flow = list.items.every((item) => isScalar(item) || isSeq(item));
+    },
+  });
+  return document.toString({ flowCollectionPadding: false, lineWidth: 100 });
 }
