@@ -12,19 +12,22 @@ from client.models import (
     Checkpoint,
     Corpus,
     Event,
+    Gates,
     Generation,
     Item,
     Job,
     MetricPoint,
     Page,
     Plan,
+    Recall,
     Run,
     Sample,
     Score,
     Scores,
 )
 from client.transport import Transport, read_data
-from gatelab.specs import JobSpec
+from gatelab.specs import ClampSpec, InfluenceSpec, JobSpec, SyntheticSpec
+from gatelab.specs.base import Spec
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -45,6 +48,17 @@ class SamplingOptions(TypedDict, total=False):
     stop: str | list[str]
     seed: int | None
     checkpoint: int | Literal["latest"]
+
+
+class GateOptions(TypedDict, total=False):
+    """What is looked at; see `gatelab.specs.GatesRequest`. Step 0 reads `<bos>`, step k the k-th token of the text."""
+
+    checkpoint: int | Literal["latest"]
+    layers: Iterable[int]
+    units: Iterable[int]
+    values: bool
+    clamp: Iterable[ClampSpec | Mapping[str, Any]]
+    influence: InfluenceSpec | Mapping[str, Any]
 
 
 class Gatelab:
@@ -82,6 +96,10 @@ class Gatelab:
     def add_corpus(self, name: str, text: str) -> Corpus:
         """Add a text under a name. Adding the same again changes nothing."""
         return self._transport.post("/v1/corpora", Corpus, {"name": name, "text": text})
+
+    def make_corpus(self, name: str, task: SyntheticSpec | Mapping[str, Any]) -> Corpus:
+        """Let the service make up a text that asks for memory. The same task is always the same text."""
+        return self._transport.post("/v1/corpora", Corpus, {"name": name, "synthetic": _data(task)})
 
     def corpora(self) -> Iterator[Corpus]:
         return self._pages("/v1/corpora", Page[Corpus])
@@ -199,6 +217,28 @@ class Gatelab:
         body = {"texts": list(texts), "checkpoint": checkpoint}
         return self._transport.post(_path("runs", run, "score"), Scores, body).data
 
+    # Gates
+
+    def gates(self, run: str, text: str, **options: Unpack[GateOptions]) -> Gates:
+        """What every gate and every hidden unit does while the run reads a text, with gates held as `clamp` says."""
+        return self._transport.post(_path("runs", run, "gates"), Gates, _gates_body(text, options))
+
+    def gate_arrays(self, run: str, text: str, **options: Unpack[GateOptions]) -> bytes:
+        """The same as an .npz file for numpy.load, for what would be long as JSON."""
+        body = _gates_body(text, options) | {"format": "npz"}
+        return self._transport.post_bytes(_path("runs", run, "gates"), body)
+
+    def recall(
+        self,
+        run: str,
+        task: SyntheticSpec | Mapping[str, Any],
+        examples: int = 1000,
+        checkpoint: int | Literal["latest"] = "latest",
+    ) -> Recall:
+        """How many symbols of a memory task the run names after the lag, on lines that are drawn anew."""
+        body = {"task": _data(task), "examples": examples, "checkpoint": checkpoint}
+        return self._transport.post(_path("runs", run, "recall"), Recall, body)
+
     def _pages(self, path: str, page: type[Page[Item]], params: Mapping[str, Any] | None = None) -> Iterator[Item]:
         cursor: str | None = None
         while True:
@@ -211,6 +251,20 @@ class Gatelab:
 def _body(spec: JobSpec | Mapping[str, Any]) -> dict[str, Any]:
     """What the spec leaves out stays left out: its default is the service's to choose."""
     return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
+
+
+def _data(spec: Spec | Mapping[str, Any]) -> dict[str, Any]:
+    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, Spec) else dict(spec)
+
+
+def _gates_body(text: str, options: GateOptions) -> dict[str, Any]:
+    body: dict[str, Any] = {"text": text, **options}
+    body |= {name: list(body[name]) for name in ("layers", "units") if name in body}
+    if "clamp" in body:
+        body["clamp"] = [_data(clamp) for clamp in body["clamp"]]
+    if "influence" in body:
+        body["influence"] = _data(body["influence"])
+    return body
 
 
 def _path(*segments: str) -> str:

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import corpora, demo, generate, jobs, reports, runs, up
+from client.commands import corpora, demo, gates, generate, jobs, reports, runs, up
 from client.commands.options import Commands
 from client.output import print_line
 from gatelab import __version__
@@ -33,6 +33,7 @@ app.command()(runs.show)
 app.command()(reports.report)
 app.command()(reports.compare)
 app.command()(generate.generate)
+app.command()(gates.gates)
 app.command()(jobs.cancel)
 app.command()(jobs.pause)
 app.command()(jobs.resume)

@@ -135,8 +135,19 @@ class Run(Answer):
     finished_at: datetime | None = None
 
 
+class GateStatistics(Answer):
+    """Of one gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
+
+    mean: float | None = None
+    near_zero: float | None = None
+    near_one: float | None = None
+
+
 class MetricPoint(Answer):
-    """One evaluation of a run. Losses are nats per token; what was not a finite number is None."""
+    """One evaluation of a run. Losses are nats per token; what was not a finite number is None.
+
+    `gates` has one entry a layer, from the name of the gate to its statistics; None unless the spec asked for it.
+    """
 
     epoch: int
     step: int
@@ -147,6 +158,7 @@ class MetricPoint(Answer):
     bits_per_character: float | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
+    gates: list[dict[str, GateStatistics]] | None = None
 
 
 class Sample(Answer):
@@ -194,6 +206,72 @@ class Score(Answer):
 class Scores(Answer):
     checkpoint: int
     data: list[Score]
+
+
+class UnitStatistics(Answer):
+    """Across the units, one number a step. Quantiles by their share, such as `0.5`; of gates the shares near 0, 1."""
+
+    mean: list[float | None]
+    quantiles: dict[str, list[float | None]] = {}
+    near_zero: list[float | None] | None = None
+    near_one: list[float | None] | None = None
+
+
+class LayerGates(Answer):
+    """One layer: a row a step, a column for each of `units`. `cell` is an LSTM's; all None without `values`."""
+
+    layer: int
+    units: list[int]
+    gates: dict[str, list[list[float | None]]] | None = None
+    hidden: list[list[float | None]] | None = None
+    cell: list[list[float | None]] | None = None
+    statistics: dict[str, UnitStatistics] = {}
+
+
+class NextToken(Answer):
+    token: str
+    id: int
+    probability: float | None = None
+
+
+class InputInfluence(Answer):
+    """The norm of the Jacobian with respect to the input of step `at`, which read `token`."""
+
+    at: int
+    token: str = ""
+    norm: float | None = None
+
+
+class Influence(Answer):
+    """On what the hidden state of `layer` after step `output` depends; see `gatelab.specs.InfluenceSpec`."""
+
+    output: int
+    layer: int
+    inputs: list[InputInfluence]
+    initial_state: float | None = None
+    memory_length: int | None = None
+
+
+class Gates(Answer):
+    """What the gates did. Step 0 reads `<bos>`, step k the k-th token: `tokens` and all rows begin with step 0."""
+
+    checkpoint: int
+    tokens: list[str]
+    unknown_characters: int = 0
+    layers: list[LayerGates]
+    next: list[NextToken]
+    """What may follow the text, the likeliest first."""
+    influence: Influence | None = None
+
+
+class Recall(Answer):
+    """Of `symbols` asked for, the share that the model found likeliest; `chance` is that of who guesses."""
+
+    checkpoint: int
+    accuracy: float
+    loss: float | None = None
+    chance: float
+    symbols: int
 
 
 class Event(Answer):

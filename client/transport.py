@@ -44,6 +44,9 @@ class Transport:
     ) -> Model:
         return self._read(self._send("POST", path, params=params, **_json(body)), model)
 
+    def post_bytes(self, path: str, body: object) -> bytes:
+        return self._send("POST", path, **_json(body)).content
+
     def post_once(self, path: str, model: type[Model], body: object, idempotency_key: str) -> Model:
         """A POST that is sent again where its connection was lost: by the key, the service knows it again."""
         arguments = _json(body)

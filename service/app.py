@@ -15,7 +15,7 @@ from service.body_limit import DeclaredLengthLimit
 from service.context import Context
 from service.models import Models
 from service.pages import Pages
-from service.routes import compare, completions, corpora, events, export, generate, health, jobs, runs, score
+from service.routes import compare, completions, corpora, events, export, gates, generate, health, jobs, runs, score
 from service.sessions import Sessions
 from service.streams import Stopping
 from service.wakeups import Wakeups
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # /docs with its assets bundled: it works without a connection to anywhere.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     problems.install(app)
-    for routes in (corpora, events, jobs, runs, compare, export, generate, score, completions, health):
+    for routes in (corpora, events, jobs, runs, compare, export, generate, score, gates, completions, health):
         app.include_router(routes.router)
     app.router.default = Pages(app.router.default)
     return app

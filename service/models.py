@@ -10,6 +10,7 @@ from gatelab.store import Checkpoint as Saved
 from gatelab.store import Store
 
 if TYPE_CHECKING:
+    from gatelab.checkpoint import Checkpoint
     from gatelab.generation import Batcher, Decoder
     from gatelab.text import Tokenizer
 
@@ -73,13 +74,28 @@ class Models:
             return found
 
 
-def _load(saved: Saved) -> Loaded:
+def load_checkpoint(store: Store, run_id: str, step: int | Literal["latest"]) -> "tuple[int, Checkpoint]":
+    """The run's checkpoint at `step`, and its step; not kept.
+
+    Raises:
+        NotFound, NoCheckpoint, CorruptCheckpoint: as `Models.get`.
+    """
+    saved = store.checkpoints.get(run_id, step)
+    return saved.step, _read(saved)
+
+
+def _read(saved: Saved) -> "Checkpoint":
     import torch
 
     from gatelab.checkpoint import Checkpoint
-    from gatelab.generation import build_decoder
 
     torch.set_num_threads(1)
-    checkpoint = Checkpoint.from_bytes(saved.data)
+    return Checkpoint.from_bytes(saved.data)
+
+
+def _load(saved: Saved) -> Loaded:
+    from gatelab.generation import build_decoder
+
+    checkpoint = _read(saved)
     decoder = build_decoder(checkpoint.model().eval(), os.cpu_count() or 1)
     return Loaded(saved.step, decoder, checkpoint.tokenizer)

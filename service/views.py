@@ -172,8 +172,19 @@ class Run(View):
         )
 
 
+class GateStatistics(View):
+    """Of one gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
+
+    mean: float | None
+    near_zero: float | None
+    near_one: float | None
+
+
 class Metrics(View):
-    """One evaluation. Losses in nats per token; null where the number is not finite or was not measured."""
+    """One evaluation. Losses in nats per token; null where the number is not finite or was not measured.
+
+    `gates` has one object a layer, with the statistics of every gate; null unless the spec has `gate_statistics`.
+    """
 
     epoch: int
     step: int
@@ -185,6 +196,7 @@ class Metrics(View):
     tokens: int
     seconds: float | None
     tokens_per_second: float | None
+    gates: list[dict[str, GateStatistics]] | None
 
     @classmethod
     def of(cls, row: MetricRow) -> "Metrics":

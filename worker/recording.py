@@ -1,6 +1,7 @@
 """From the events of training to the rows of the store."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 from gatelab.store import Claim, Flags, MetricRow, Report, SampleRow, State, Store
@@ -81,7 +82,7 @@ class Recorder:
 
     def _add_evaluation(self, event: Evaluated) -> None:
         at = event.position
-        measured: dict[str, float | None] = {
+        measured: dict[str, Any] = {
             "train_perplexity": perplexity(event.train_loss),
             "validation_perplexity": perplexity(event.validation_loss),
             "bits_per_character": event.bits_per_character,
@@ -90,6 +91,7 @@ class Recorder:
             measured["test_perplexity"] = perplexity(event.test_loss)
             measured["test_bits_per_character"] = event.test_bits_per_character
         self._summary |= measured
+        gates = _gates(event)
         self._pending.metrics.append(
             MetricRow(
                 step=at.step,
@@ -102,9 +104,11 @@ class Recorder:
                 tokens=at.tokens,
                 seconds=at.seconds,
                 tokens_per_second=_speed(event),
+                gates=gates,
             )
         )
-        self._pending.events.append(("evaluation", self._position(event) | measured))
+        told = measured if gates is None else measured | {"gates": gates}
+        self._pending.events.append(("evaluation", self._position(event) | told))
         if event.sample is not None:
             self._add_sample(event, event.sample)
 
@@ -126,6 +130,16 @@ class Recorder:
             "total_steps": self._started.total_steps if self._started else None,
             "tokens_per_second": _speed(event),
         }
+
+
+def _gates(event: Evaluated) -> list[dict[str, dict[str, float | None]]] | None:
+    """The statistics of the gates as JSON, which has no word for NaN."""
+    if event.gates is None:
+        return None
+    return [
+        {name: {key: v if isfinite(v) else None for key, v in asdict(found).items()} for name, found in layer.items()}
+        for layer in event.gates
+    ]
 
 
 def _speed(event: Event | None) -> float | None:

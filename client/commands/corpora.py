@@ -27,6 +27,23 @@ def add(
     print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
 
 
+@app.command()
+def make(
+    name: Name,
+    lag: Annotated[int, typer.Option(min=0, help="Noise between what is shown and its recall.")],
+    symbols: Annotated[int, typer.Option(min=2, max=26, help="Different symbols.")] = 8,
+    examples: Annotated[int, typer.Option(min=10, help="Lines, a multiple of 10.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    width: Annotated[int, typer.Option(min=1, help="Symbols to copy; 1 is delayed recall.")] = 1,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Make up a text that asks for memory: symbols, noise, a question mark, the symbols again."""
+    task = {"kind": "copy", "width": width} if width > 1 else {"kind": "recall"}
+    with Gatelab(url) as gatelab:
+        corpus = gatelab.make_corpus(name, {**task, "lag": lag, "symbols": symbols, "examples": examples, "seed": seed})
+    print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
+
+
 @app.command("list")
 def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """List the corpora."""

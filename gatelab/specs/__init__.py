@@ -2,11 +2,13 @@
 
 from gatelab.specs.base import Spec, parse
 from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.gates import ClampSpec, GatesRequest, InfluenceSpec
 from gatelab.specs.generation import GenerateRequest, Sampling
 from gatelab.specs.job import JobSpec, RunSpec
 from gatelab.specs.limits import Limits
 from gatelab.specs.model import ByteTokenizerSpec, CharTokenizerSpec, EmbeddingSpec, ModelSpec, TokenizerSpec
 from gatelab.specs.shape import shape_key
+from gatelab.specs.synthetic import CopySpec, RecallRequest, RecallSpec, SyntheticSpec
 from gatelab.specs.training import (
     AdamSpec,
     AdamWSpec,
@@ -23,20 +25,27 @@ __all__ = [
     "ByteTokenizerSpec",
     "CellSpec",
     "CharTokenizerSpec",
+    "ClampSpec",
+    "CopySpec",
     "EmbeddingSpec",
+    "GatesRequest",
     "GenerateRequest",
     "GruSpec",
+    "InfluenceSpec",
     "JobSpec",
     "Limits",
     "LstmSpec",
     "ModelSpec",
     "OptimizerSpec",
+    "RecallRequest",
+    "RecallSpec",
     "RnnSpec",
     "RunSpec",
     "SampleSpec",
     "Sampling",
     "SgdSpec",
     "Spec",
+    "SyntheticSpec",
     "TokenizerSpec",
     "TrainingSpec",
     "WindowsSpec",

@@ -23,6 +23,11 @@ class Limits(Spec):
     body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of a request's body")
     prompt_characters: int = Field(100_000, ge=1, description="characters of a prompt")
     max_tokens: int = Field(100_000, ge=1, description="tokens that one request may generate")
+    gate_values: int = Field(2_000_000, ge=1, description="numbers that one request for gates may be answered")
+    recall_characters: int = Field(2_000_000, ge=1, description="characters that one test of recall may read")
+    influence_work: int = Field(
+        50_000_000_000, ge=1, description="multiplications of one influence: steps x hidden units x recurrent weights"
+    )
 
     def check(self, spec: RunSpec) -> None:
         """

@@ -97,6 +97,9 @@ class TrainingSpec(Spec):
         description="of the operands of matrix products; bf16 is faster where the processor has it, and less exact",
     )
     sample: SampleSpec | None = SampleSpec()
+    gate_statistics: bool = Field(
+        False, description="measure after every epoch what the gates do on the beginning of the validation text"
+    )
     keep_checkpoints: int = Field(3, ge=1, le=1000, description="the latest so many stay; older ones are deleted")
 
     @model_validator(mode="after")

@@ -159,6 +159,8 @@ metrics = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("seconds", Measure),
     Column("tokens_per_second", Measure),
+    # What the gates of each layer did, where the spec asks for it.
+    _json("gates"),
 )
 
 samples = Table(

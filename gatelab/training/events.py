@@ -3,10 +3,11 @@
 Every event is yielded between two steps, where `checkpoint()` captures a state that can be resumed bit-identically.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatelab.checkpoint import Checkpoint, Position
+from gatelab.gates import Saturation
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Evaluated(Event):
         validation_loss: on the validation windows.
         bits_per_character: on the validation windows.
         test_loss, test_bits_per_character: on the test text, once, after the last epoch; else None.
+        gates: of each layer, what each gate did on held-out text; None where the spec does not ask for it.
         sample: the text generated after the spec's prefix, or None.
     """
 
@@ -62,3 +64,4 @@ class Evaluated(Event):
     test_loss: float | None = None
     test_bits_per_character: float | None = None
     sample: str | None = None
+    gates: Sequence[Mapping[str, Saturation]] | None = None

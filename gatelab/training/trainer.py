@@ -8,6 +8,7 @@ import numpy as np
 
 from gatelab.checkpoint import Checkpoint, Position
 from gatelab.errors import Diverged
+from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
 from gatelab.model import Dropout, LanguageModel, ModelState
 from gatelab.randomness import numpy_generator
@@ -153,6 +154,7 @@ class Trainer:
             test_loss=test,
             test_bits_per_character=self._bits(test, self.data.test) if test is not None and self.data.test else None,
             sample=self.sample(),
+            gates=self.gates(),
         )
 
     def check_evaluation(self, evaluated: Evaluated) -> None:
@@ -171,6 +173,10 @@ class Trainer:
             return None
         sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
         return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
+
+    def gates(self) -> list[dict[str, Saturation]] | None:
+        """What the gates do now, if the spec asks for it: on the reference, whatever engine trains."""
+        return saturation(self.model, self.data.validation) if self.spec.training.gate_statistics else None
 
     def _bits(self, loss: float, windows: Windows) -> float:
         return bits_per_character(loss, windows, self.data.tokenizer)

@@ -8,10 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from starlette.datastructures import UploadFile
 
-from gatelab.errors import InvalidRequest, InvalidSpec
+from gatelab.errors import InvalidRequest, InvalidSpec, TooLarge
 from gatelab.specs.base import AnySpec, Spec, parse
 from gatelab.specs.job import Name
+from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.text import corpus as texts
+from gatelab.text import memory
 from gatelab.text.alphabet import alphabet
 from gatelab.text.tokenizers import normalized
 from service.context import Cursor, Limit, Service
@@ -55,15 +57,39 @@ class CorpusBody(Spec):
     text: Annotated[str, Field(description="the whole text")]
 
 
+class SyntheticBody(Spec):
+    """A corpus to make up: a memory task."""
+
+    name: Name
+    synthetic: SyntheticSpec
+
+
 class _FileName(Spec):
     name: Name
+
+
+def _schema(body: type[Spec]) -> dict[str, Any]:
+    """The body's schema, with what it refers to in its place: no other part of the document has it."""
+    schema = body.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolved(parts[node["$ref"].rpartition("/")[2]])
+            # What tells the kinds apart refers to them by address; `anyOf` and their constants say the same.
+            return {key: resolved(value) for key, value in node.items() if key != "discriminator"}
+        return [resolved(value) for value in node] if isinstance(node, list) else node
+
+    resolved_schema: dict[str, Any] = resolved(schema)
+    return resolved_schema
 
 
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": CorpusBody.model_json_schema()},
+            "application/json": {"schema": {"anyOf": [_schema(CorpusBody), _schema(SyntheticBody)]}},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -86,8 +112,8 @@ _BODY: dict[str, Any] = {
     responses={200: {"model": Corpus, "description": "The same name and text were there already"}},
 )
 async def add_corpus(request: Request, response: Response, service: Service) -> Corpus:
-    """Add a text, as JSON or as a file. The same name with another text is refused (409)."""
-    name, text = await _body(request)
+    """Add a text, as JSON or as a file, or one that is made up. The same name with another text is refused (409)."""
+    name, text = await _body(request, service.settings.limits.corpus_bytes)
     texts.check(text, service.settings.limits.corpus_bytes)
     corpus, created = await to_thread.run_sync(service.store.corpora.add, name, text)
     response.status_code = 201 if created else 200
@@ -138,8 +164,8 @@ def delete_corpus(service: Service, corpus: str) -> None:
     service.store.corpora.delete(corpus)
 
 
-async def _body(request: Request) -> tuple[str, str]:
-    """Name and text, from JSON or from an uploaded file."""
+async def _body(request: Request, max_bytes: int) -> tuple[str, str]:
+    """Name and text, from JSON, from an uploaded file, or made up."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _upload(request)
@@ -149,8 +175,21 @@ async def _body(request: Request) -> tuple[str, str]:
         data = await request.json()
     except UNREADABLE:
         raise not_json() from None
+    if isinstance(data, dict) and "synthetic" in data:
+        made = _parse(SyntheticBody, data)
+        return made.name, await to_thread.run_sync(_make, made.synthetic, max_bytes)
     body = _parse(CorpusBody, data)
     return body.name, body.text
+
+
+def _make(spec: SyntheticSpec, max_bytes: int) -> str:
+    """
+    Raises:
+        TooLarge: the text would have more than `max_bytes` bytes.
+    """
+    if (size := spec.examples * memory.line_length(spec)) > max_bytes:
+        raise TooLarge(f"the text would have {size} bytes; this installation takes at most {max_bytes}")
+    return memory.corpus_text(spec)
 
 
 async def _upload(request: Request) -> tuple[str, str]:

@@ -1,9 +1,12 @@
 """/v1/runs: what was trained, and how well."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Response
 
 from gatelab.store.states import State
 from service.context import Cursor, Limit, Points, Service
+from service.metrics import as_csv
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -28,10 +31,19 @@ def get_run(service: Service, run: str) -> Run:
     return Run.of(service.store.runs.get(run))
 
 
-@router.get("/{run}/metrics")
-def run_metrics(service: Service, run: str, points: Points = None) -> Page[Metrics]:
+@router.get(
+    "/{run}/metrics",
+    response_model=Page[Metrics],
+    responses={200: {"content": {"text/csv": {}}, "description": "One line an evaluation"}},
+)
+def run_metrics(
+    service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
+) -> Page[Metrics] | Response:
+    service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
+) -> Page[Metrics] | Response:
     """One line an evaluation."""
-    return whole(service.store.metrics.list(run, points=points), Metrics.of)
+    found = whole(service.store.metrics.list(run, points=points), Metrics.of)
+    return found if format == "json" else Response(as_csv(found.data), media_type="text/csv; charset=utf-8")
 
 
 @router.get("/{run}/samples")

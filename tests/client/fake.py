@@ -45,6 +45,34 @@ def plan(**seconds: Any) -> dict[str, Any]:
     return {"runs": 4, "parameters": parameters, "memory": memory, "seconds": known | seconds, "from_the_future": 1}
 
 
+RECALL = {"checkpoint": 50, "accuracy": 0.75, "loss": 0.5, "chance": 0.125, "symbols": 1000, "from_the_future": 1}
+
+
+def gates() -> dict[str, Any]:
+    """What the gates of two units do while they read "a b": the second one moves."""
+    series = {"mean": [0.25, 0.5, 0.25, 0.5], "quantiles": {"0.5": [0.25, 0.5, 0.25, 0.5]}}
+    shares = {"near_zero": [0.5, 0.5, 0.5, 0.5], "near_one": [0.0, 0.5, 0.0, 0.5]}
+    layer = {
+        "layer": 0,
+        "units": [3, 8],
+        "gates": {"update": [[0.0, 0.5], [0.0, 1.0], [0.0, 0.5], [0.0, 1.0]]},
+        "hidden": [[-1.0, 0.25], [0.0, 0.0], [1.0, 0.75], [None, -0.5]],
+        "cell": None,
+        "statistics": {"update": series | shares, "hidden": series},
+    }
+    influence = {"output": 2, "layer": 0, "initial_state": 0.0, "memory_length": 2}
+    norms = [{"at": 1, "token": "a", "norm": 0.5}, {"at": 2, "token": " ", "norm": 2.0}]
+    return {
+        "checkpoint": 50,
+        "tokens": ["<bos>", "a", " ", "b"],
+        "unknown_characters": 1,
+        "layers": [layer],
+        "next": [{"token": "c", "id": 5, "probability": 0.75}, {"token": "\n", "id": 2, "probability": 0.25}],
+        "influence": influence | {"inputs": norms},
+        "from_the_future": {},
+    }
+
+
 def event(number: int, kind: str, **data: Any) -> tuple[int, str, dict[str, Any]]:
     return number, kind, {"run": None, **data}
 
@@ -93,6 +121,8 @@ class FakeService:
             self._route("GET", "/runs/{key}/checkpoints", lambda _: JSONResponse(checkpoints)),
             self._route("GET", "/runs/{key}/checkpoints/50", lambda _: Response(b"\x00\x01\x02")),
             self._route("POST", "/runs/{key}/generate", self._generate),
+            self._route("POST", "/runs/{key}/gates", self._gates),
+            self._route("POST", "/runs/{key}/recall", lambda _: JSONResponse(RECALL)),
             self._route("DELETE", "/{rest:path}", lambda _: Response(status_code=204)),
         ]
 
@@ -144,6 +174,9 @@ class FakeService:
                 if number in self.cut_after:
                     self.cut_after.remove(number)
                     raise ConnectionResetError("the test cuts the connection here")
+
+    def _gates(self, _: Request) -> Response:
+        return Response(b"PK..") if self.asked[-1][2].get("format") == "npz" else JSONResponse(gates())
 
     def _generate(self, _: Request) -> Response:
         asked = self.asked[-1][2]

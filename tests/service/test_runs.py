@@ -1,5 +1,7 @@
 """/v1/runs on the wire: what was trained, and how well."""
 
+import csv
+import io
 import json
 import math
 from typing import Any
@@ -15,7 +17,7 @@ from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
 from service.views import RunMetrics
 from tests.service.conftest import Trained
-from tests.service.installation import SPEC, TEXT, Installation, problem
+from tests.service.installation import SPEC, TEXT, Installation, problem, spec
 from tests.store.conftest import claimed
 
 
@@ -185,3 +187,37 @@ def test_long_curves_are_thinned_evenly_and_keep_both_ends(
     assert first["epoch"] == epochs
     assert first["validation_loss"] == [1 / epoch for epoch in epochs]
     assert second["epoch"] == []
+
+
+def test_metrics_tell_what_the_gates_do_where_it_is_asked_for(service: Installation) -> None:
+    service.add_corpus()
+    job = service.submit(spec(gate_statistics=True))["id"]
+    service.work()
+    [run] = service.runs(job)
+    rows = service.get(f"/v1/runs/{run['id']}/metrics")["data"]
+    for row in rows:
+        [layer] = row["gates"]
+        assert layer.keys() == {"reset", "update"}
+        for found in layer.values():
+            assert found.keys() == {"mean", "near_zero", "near_one"}
+            assert 0 < found["mean"] < 1
+    answer = service.client.get(f"/v1/runs/{run['id']}/metrics?format=csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    table = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [float(line["gates.0.update.near_zero"]) for line in table] == [
+        row["gates"][0]["update"]["near_zero"] for row in rows
+    ]
+    told = [event for event in service.store.events.after(job) if event.type == "evaluation"]
+    assert [event.data["gates"] for event in told] == [row["gates"] for row in rows]
+
+
+def test_metrics_are_had_as_csv(trained: Trained) -> None:
+    answer = trained.service.client.get(trained.path("/metrics?format=csv"))
+    table = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = trained.get("/metrics")["data"]
+    assert all(row["gates"] is None for row in rows), "nobody asked"
+    assert [list(line) for line in table] == [[name for name in row if name != "gates"] for row in rows]
+    for line, row in zip(table, rows, strict=True):
+        for name, text in line.items():
+            assert text == ("" if row[name] is None else text)
+            assert text == "" or float(text) == row[name]

@@ -31,6 +31,7 @@ FULL = Report(
             tokens=2**40,
             seconds=1.5,
             tokens_per_second=1e6,
+            gates=[{}, {"update": {"mean": 0.5, "near_zero": 0.25, "near_one": None}}],
         )
     ],
     samples=[SampleRow(step=10, epoch=1, prefix="it", text=" has\0\U0001f600")],

@@ -39,7 +39,8 @@ def seen(event: Event) -> Seen:
             reported = ("stepped", event.loss)
         case Evaluated():
             losses = event.train_loss, event.validation_loss, event.test_loss
-            reported = ("evaluated", *losses, event.bits_per_character, event.test_bits_per_character, event.sample)
+            bits = event.bits_per_character, event.test_bits_per_character
+            reported = ("evaluated", *losses, *bits, event.sample, repr(event.gates))
         case _:
             raise TypeError(f"an event that this helper does not know: {event}")
     return Seen(untimed(event.position), reported)

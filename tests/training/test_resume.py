@@ -43,7 +43,8 @@ def run_spec(cell: CellSpec, optimizer: str, windows: str, given: str, seed: int
         "input": INPUTS[given],
     }
     sample = {"characters": 5, "temperature": 1}
-    return spec_of(model, optimizer=OPTIMIZERS[optimizer], epochs=2, seed=seed, sample=sample, **WINDOWS[windows])
+    training = {"epochs": 2, "seed": seed, "sample": sample, "gate_statistics": True}
+    return spec_of(model, optimizer=OPTIMIZERS[optimizer], **training, **WINDOWS[windows])
 
 
 def same_bits(a: Checkpoint, b: Checkpoint) -> None:

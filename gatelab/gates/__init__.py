@@ -1,0 +1,24 @@
+"""What the gates of a trained network do, what happens when they are held, and what a hidden state depends on."""
+
+from gatelab.gates.clamps import Clamps
+from gatelab.gates.influence import Influence, influence
+from gatelab.gates.recall import Recall, recall
+from gatelab.gates.saturation import Saturation, saturation
+from gatelab.gates.statistics import QUANTILES, Statistics, across_units
+from gatelab.gates.traces import LayerTrace, Trace, trace
+
+__all__ = [
+    "QUANTILES",
+    "Clamps",
+    "Influence",
+    "LayerTrace",
+    "Recall",
+    "Saturation",
+    "Statistics",
+    "Trace",
+    "across_units",
+    "influence",
+    "recall",
+    "saturation",
+    "trace",
+]

@@ -1,0 +1,121 @@
+"""Gates that are held at a value."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from gatelab.cells import Cell, GateOverride
+from gatelab.errors import InvalidRequest, Problem
+from gatelab.specs.gates import ClampSpec
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """What one clamp makes of an activation. `number` tells which clamp came later."""
+
+    number: int
+    value: float
+    units: Tensor | None
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        # Nothing leads from what is held back to the network: its gradient is exactly 0.
+        held = torch.full_like(activation, self.value)
+        if self.units is None:
+            return held
+        chosen = torch.zeros(activation.shape[-1], dtype=torch.bool, device=activation.device)
+        chosen[self.units] = True
+        return torch.where(chosen, held, activation)
+
+
+@dataclass
+class _Gate:
+    """The clamps of one gate of one layer: those of all steps, and those of some."""
+
+    always: list[_Hold] = field(default_factory=list)
+    at: defaultdict[int, list[_Hold]] = field(default_factory=lambda: defaultdict(list))
+
+    def override(self, step: int) -> Callable[[Tensor], Tensor] | None:
+        holds = sorted(chain(self.always, self.at.get(step, ())), key=lambda hold: hold.number)
+        if not holds:
+            return None
+
+        def apply(activation: Tensor) -> Tensor:
+            for hold in holds:
+                activation = hold(activation)
+            return activation
+
+        return apply
+
+
+class Clamps:
+    """Which gates of which layers are held at what value, and when. Where clamps overlap, the later one holds.
+
+    Args:
+        clamps: what is asked for.
+        cells: those of the model, one a layer.
+        steps: how many are read, `<bos>` being step 0.
+
+    Raises:
+        InvalidRequest: naming every gate, step, layer and unit that there is not, and what there is.
+    """
+
+    def __init__(self, clamps: Sequence[ClampSpec], cells: Sequence[Cell], steps: int) -> None:
+        if wrong := list(_faults(clamps, cells, steps)):
+            raise InvalidRequest(wrong)
+        self._gates: dict[tuple[int, str], _Gate] = {}
+        for number, clamp in enumerate(clamps):
+            hold = _Hold(number, clamp.value, None if clamp.units is None else torch.tensor(clamp.units))
+            for layer in range(len(cells)) if clamp.layer is None else [clamp.layer]:
+                gate = self._gates.setdefault((layer, clamp.gate), _Gate())
+                if clamp.at is None:
+                    gate.always.append(hold)
+                for step in clamp.at or ():
+                    gate.at[step].append(hold)
+
+    def at(self, step: int, layer: int) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What replaces the activations of this layer's gates in this step."""
+        overrides = ((name, gate.override(step)) for (of_layer, name), gate in self._gates.items() if of_layer == layer)
+        return {name: override for name, override in overrides if override is not None}
+
+
+def recording(
+    gates: Iterable[str], overrides: GateOverride, seen: Callable[[str, Tensor], None]
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Overrides that show every activation of these gates as it is used: behind what `overrides` make of it."""
+
+    def record(name: str) -> Callable[[Tensor], Tensor]:
+        override = overrides.get(name)
+
+        def show(activation: Tensor) -> Tensor:
+            used = activation if override is None else override(activation)
+            seen(name, used)
+            return used
+
+        return show
+
+    return {name: record(name) for name in gates}
+
+
+def _faults(clamps: Sequence[ClampSpec], cells: Sequence[Cell], steps: int) -> Iterator[Problem]:
+    gates, hidden = cells[0].gates, cells[0].hidden
+    for number, clamp in enumerate(clamps):
+        path = f"clamp.{number}"
+        if clamp.gate not in gates:
+            there = f"its gates are {', '.join(gates)}" if gates else "it has no gates"
+            yield Problem(f"{path}.gate", f"the run's cell has no gate {clamp.gate!r}; {there}")
+        if clamp.layer is not None and clamp.layer >= len(cells):
+            yield Problem(f"{path}.layer", f"must be from 0 to {len(cells) - 1} (got {clamp.layer})")
+        yield from out_of_range(f"{path}.units", clamp.units, hidden)
+        yield from out_of_range(f"{path}.at", clamp.at, steps)
+
+
+def out_of_range(path: str, numbers: Iterable[int] | None, count: int) -> Iterator[Problem]:
+    """The first of `numbers` that is not under `count`, if there is one."""
+    for index, number in enumerate(numbers or ()):
+        if number >= count:
+            yield Problem(f"{path}.{index}", f"must be from 0 to {count - 1} (got {number})")
+            return

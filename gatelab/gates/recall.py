@@ -1,0 +1,69 @@
+"""How well a network remembers: of symbols that it was shown, the share that it names after the lag."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from gatelab.errors import InvalidRequest
+from gatelab.model import LanguageModel
+from gatelab.specs.synthetic import SyntheticSpec
+from gatelab.text.memory import END, alphabet, drawn_anew, line_length
+from gatelab.text.tokenizers import UNKNOWN, Ids, Tokenizer
+from gatelab.text.windows import EVALUATION_TOKENS
+
+
+@dataclass(frozen=True)
+class Recall:
+    """
+    Attributes:
+        accuracy: the share of symbols behind the question mark that the model found likeliest of all tokens.
+        loss: of these symbols, in nats a symbol.
+        chance: the accuracy of guessing.
+        symbols: how many were asked for.
+    """
+
+    accuracy: float
+    loss: float
+    chance: float
+    symbols: int
+
+
+@torch.no_grad()
+def recall(model: LanguageModel, tokenizer: Tokenizer, task: SyntheticSpec, examples: int) -> Recall:
+    """Test a model on lines that are drawn anew.
+
+    Each is read as in training: from a zero state, with the end of a line before it. Of several symbols, those before
+    are read as they should have been.
+
+    Raises:
+        InvalidRequest: the model's vocabulary lacks a character of the task.
+    """
+    if UNKNOWN in tokenizer.encode(alphabet(task)).ids:
+        raise InvalidRequest.at(
+            "task", "the run's vocabulary lacks some of the task's characters: it was trained on another corpus"
+        )
+    lines = drawn_anew(task, examples)
+    ids = np.stack([tokenizer.encode(END + line).ids for line in lines])
+    right, loss = 0, 0.0
+    for piece in _pieces(ids, line_length(task)):
+        hits, nats = _judge(model, piece, task.shown)
+        right, loss = right + hits, loss + nats
+    asked = examples * task.shown
+    return Recall(right / asked, loss / asked, 1 / task.symbols, asked)
+
+
+def _pieces(ids: Ids, length: int) -> list[Ids]:
+    rows = max(1, EVALUATION_TOKENS // length)
+    return [ids[at : at + rows] for at in range(0, len(ids), rows)]
+
+
+def _judge(model: LanguageModel, ids: Ids, shown: int) -> tuple[int, float]:
+    """How many of the last `shown` tokens of lines (lines, length) are likeliest, and their loss together."""
+    read = torch.from_numpy(np.ascontiguousarray(ids[:, :-1].T)).to(model.device)
+    logits, _ = model(read, model.initial_state(len(ids)))
+    wanted = torch.from_numpy(np.ascontiguousarray(ids[:, -shown:].T)).to(model.device)
+    found = logits[-shown:]
+    loss = functional.cross_entropy(found.flatten(0, 1).double(), wanted.flatten(), reduction="sum")
+    return int((found.argmax(-1) == wanted).sum()), loss.item()

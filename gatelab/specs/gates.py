@@ -1,0 +1,48 @@
+"""What the gate lab is asked: which gates to show and to fix, and what a hidden state depends on."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool
+
+from gatelab.specs.base import Spec, Text
+from gatelab.specs.generation import CheckpointName
+
+Index = Annotated[int, Field(ge=0, le=10_000_000)]
+Indices = Annotated[tuple[Index, ...], Field(min_length=1, max_length=1_000_000)]
+
+STEPS = "step 0 reads <bos>, step k the k-th token of the text"
+
+
+class ClampSpec(Spec):
+    """A gate that is held at a value, whatever the network computes. Where clamps overlap, the later one holds."""
+
+    gate: Annotated[Text, Field(min_length=1, max_length=100)] = Field(
+        description="name of a gate of the run's cell: update, reset; input, forget, output"
+    )
+    at: Indices | None = Field(None, description=f"steps, default all; {STEPS}")
+    value: float = Field(ge=0, le=1, description="of the activation; an update gate of 1 keeps the old state")
+    layer: Index | None = Field(None, description="default all")
+    units: Indices | None = Field(None, description="hidden units, default all")
+
+
+class InfluenceSpec(Spec):
+    """On which inputs the hidden state after a step depends, and how much."""
+
+    output: Index = Field(description=f"the step whose hidden state is looked at; {STEPS}")
+    inputs: Indices | None = Field(None, description="the steps whose inputs are answered, default all up to output")
+    layer: Index | None = Field(None, description="whose hidden state, default the last layer")
+
+
+class GatesRequest(Spec):
+    """The body of POST /v1/runs/{id}/gates."""
+
+    text: Text = Field(description="what is read, after <bos>")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    layers: Indices | None = Field(None, description="which layers are answered, the first being 0; default all")
+    units: Indices | None = Field(None, description="which hidden units are answered; default all")
+    values: StrictBool = Field(True, description="false: only the statistics across the units")
+    clamp: tuple[ClampSpec, ...] = Field((), max_length=1000, description="gates that are held at a value")
+    influence: InfluenceSpec | None = Field(None, description="also answer what a hidden state depends on")
+    format: Literal["json", "npz"] = Field(
+        "json", description="npz: arrays for numpy.load; also by Accept: application/x-npz"
+    )

@@ -1,0 +1,52 @@
+"""Made-up texts that ask a network to remember: their lag says for how long."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gatelab.specs.base import Spec
+from gatelab.specs.generation import CheckpointName
+
+
+class _Memory(Spec):
+    """What both tasks share. One line is one example; what stands between the symbols and their recall is noise."""
+
+    lag: int = Field(ge=0, le=100_000, description="noise characters between what is shown and the question mark")
+    symbols: int = Field(8, ge=2, le=26, description="different symbols: the first so many letters")
+    distractors: int = Field(4, ge=1, le=10, description="different noise characters: the first so many digits")
+    examples: int = Field(2000, ge=10, le=10_000_000, multiple_of=10, description="lines of the corpus")
+    seed: int = Field(0, ge=0, lt=2**53)
+
+
+class RecallSpec(_Memory):
+    """Delayed recall: a symbol, `lag` characters of noise, a question mark, the symbol again."""
+
+    kind: Literal["recall"]
+
+    @property
+    def shown(self) -> int:
+        """How many symbols a line shows and asks for."""
+        return 1
+
+
+class CopySpec(_Memory):
+    """Copying (Hochreiter & Schmidhuber 1997): `width` symbols, noise, a question mark, the same symbols in order."""
+
+    kind: Literal["copy"]
+    width: int = Field(5, ge=1, le=1000, description="symbols to copy")
+
+    @property
+    def shown(self) -> int:
+        """How many symbols a line shows and asks for."""
+        return self.width
+
+
+SyntheticSpec = Annotated[RecallSpec | CopySpec, Field(discriminator="kind")]
+
+
+class RecallRequest(Spec):
+    """The body of POST /v1/runs/{id}/recall."""
+
+    task: SyntheticSpec = Field(description="as the corpus was made; another lag asks for what was not trained")
+    examples: int = Field(1000, ge=1, le=1_000_000, description="lines to be drawn anew")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")

@@ -1,0 +1,50 @@
+"""Texts that ask for memory (Hochreiter & Schmidhuber 1997): symbols, noise, a question mark, the symbols again.
+
+A line such as `c20312?c` is an example. Nothing but the symbols at its beginning tells what stands behind the question
+mark, so a network can be right there only if it has kept them through the noise. Every line has the same length:
+windows of `line_length` tokens hold a line each, with the end of the line before in front.
+"""
+
+import string
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatelab.specs.synthetic import SyntheticSpec
+
+QUESTION = "?"
+END = "\n"
+
+Bytes = NDArray[np.uint8]
+
+_CORPUS, _ANEW = 0, 1
+"""Streams of random numbers: what is drawn anew has nothing to do with the corpus."""
+
+
+def line_length(spec: SyntheticSpec) -> int:
+    """Characters of an example, the end of the line included."""
+    return 2 * spec.shown + spec.lag + 2
+
+
+def alphabet(spec: SyntheticSpec) -> str:
+    """Every character of the task."""
+    return string.ascii_lowercase[: spec.symbols] + string.digits[: spec.distractors] + QUESTION + END
+
+
+def corpus_text(spec: SyntheticSpec) -> str:
+    """The corpus: the same spec gives the same text, everywhere."""
+    return _lines(spec, spec.examples, _CORPUS).tobytes().decode("ascii")
+
+
+def drawn_anew(spec: SyntheticSpec, count: int) -> list[str]:
+    """Lines of the same kind that do not come from the corpus, without their ends."""
+    return [row.tobytes().decode("ascii").rstrip(END) for row in _lines(spec, count, _ANEW)]
+
+
+def _lines(spec: SyntheticSpec, count: int, stream: int) -> Bytes:
+    """ASCII codes (count, line_length)."""
+    random = np.random.Generator(np.random.Philox(key=spec.seed + (stream << 64)))
+    shown = random.integers(ord("a"), ord("a") + spec.symbols, (count, spec.shown), dtype=np.uint8)
+    noise = random.integers(ord("0"), ord("0") + spec.distractors, (count, spec.lag), dtype=np.uint8)
+    question, end = (np.full((count, 1), ord(mark), np.uint8) for mark in (QUESTION, END))
+    return np.concatenate([shown, noise, question, shown, end], axis=1)

@@ -1,0 +1,67 @@
+"""Networks to look into: random weights in double precision, odd sizes, one layer or several."""
+
+import numpy as np
+import torch
+
+from gatelab.gates import Clamps
+from gatelab.gates.traces import cells_of
+from gatelab.model import LanguageModel
+from gatelab.specs import CellSpec, ClampSpec, EmbeddingSpec, GruSpec, LstmSpec, ModelSpec
+from gatelab.text.tokenizers import BEGIN, Ids
+from tests.randomized import CELLS, randomize
+
+VOCABULARY = 7
+
+GATED = [spec for spec in CELLS if isinstance(spec, LstmSpec) or (isinstance(spec, GruSpec) and spec.gates)]
+
+
+def random_model(cell: CellSpec, random: np.random.Generator, layers: int = 2, hidden: int = 5) -> LanguageModel:
+    """One-hot or embedded input, as chance will have it."""
+    spec = ModelSpec(
+        cell=cell.model_copy(update={"hidden": hidden}),
+        layers=layers,
+        input="one_hot" if random.integers(2) else EmbeddingSpec(embedding=3),
+    )
+    model = LanguageModel(spec, VOCABULARY)
+    randomize(model, random)
+    return model
+
+
+def random_ids(random: np.random.Generator, steps: int) -> Ids:
+    """So many tokens, `<bos>` first."""
+    return np.concatenate([[BEGIN], random.integers(0, VOCABULARY, steps - 1)]).astype(np.int64)
+
+
+def held(model: LanguageModel, steps: int, *clamps: ClampSpec) -> Clamps:
+    return Clamps(clamps, cells_of(model), steps)
+
+
+def random_clamps(model: LanguageModel, random: np.random.Generator, steps: int, count: int = 4) -> list[ClampSpec]:
+    """Clamps of any gate, layer, steps and units; some of everything."""
+    hidden, layers, gates = model.spec.cell.hidden, model.spec.layers, cells_of(model)[0].gates
+
+    def some(below: int) -> tuple[int, ...] | None:
+        chosen = random.choice(below, int(random.integers(1, below + 1)), replace=False)
+        return tuple(int(n) for n in chosen) if random.integers(3) else None
+
+    return [
+        ClampSpec(
+            gate=str(random.choice(gates)),
+            at=some(steps),
+            value=float(random.choice([0.0, 1.0, random.uniform()])),
+            layer=int(random.integers(layers)) if random.integers(2) else None,
+            units=some(hidden),
+        )
+        for _ in range(count)
+    ]
+
+
+def expected_hold(clamps: list[ClampSpec], gate: str, step: int, layer: int, activation: torch.Tensor) -> torch.Tensor:
+    """What the clamps make of an activation (batch, hidden): said once more, plainly."""
+    result = activation.clone()
+    for clamp in clamps:
+        if clamp.gate == gate and clamp.layer in (None, layer) and (clamp.at is None or step in clamp.at):
+            units = range(result.shape[1]) if clamp.units is None else clamp.units
+            for unit in units:
+                result[:, unit] = clamp.value
+    return result

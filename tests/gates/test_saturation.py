@@ -1,0 +1,66 @@
+"""The measure of training is the trace's, over all tokens that are read."""
+
+import numpy as np
+import pytest
+
+from gatelab.gates import across_units, saturation, trace
+from gatelab.gates.saturation import MOST_TOKENS
+from gatelab.specs import CellSpec, RunSpec, parse
+from gatelab.text import Corpus, Windows, prepare
+from tests.gates.models import GATED, held, random_model
+from tests.randomized import CELLS, cell_name
+
+TEXT = "abcab abcde edcba " * 20
+
+
+def validation(num_steps: int = 7, text: str = TEXT, **training: object) -> Windows:
+    spec = parse(RunSpec, {"corpus": "x", "training": {"num_steps": num_steps, **training}})
+    return prepare(spec, Corpus("x", text)).validation
+
+
+@pytest.mark.parametrize("spec", GATED, ids=cell_name)
+def test_saturation_is_that_of_the_traces_of_all_windows(spec: CellSpec, random: np.random.Generator) -> None:
+    model = random_model(spec, random).float()
+    windows = validation()
+    windows = Windows(windows.ids % 7, windows.starts, windows.ends, windows.num_steps, windows.per_batch, False)
+    lengths = set((windows.ends - windows.starts).tolist())
+    assert len(lengths) == 2, "one window is shorter: its padding must not count"
+    pieces = [windows.ids[a:b] for a, b in zip(windows.starts, windows.ends, strict=True)]
+    traces = [trace(model, ids, held(model, len(ids))) for ids in pieces]
+    for layer, found in enumerate(saturation(model, windows)):
+        assert list(found) == list(traces[0].layers[layer].gates)
+        for name, measured in found.items():
+            values = np.concatenate([t.layers[layer].gates[name] for t in traces]).astype(float)
+            assert measured.mean == pytest.approx(values.mean(), abs=1e-6)
+            assert measured.near_zero == pytest.approx((values < 0.1).mean())
+            assert measured.near_one == pytest.approx((values > 0.9).mean())
+
+
+def test_a_cell_without_gates_has_none(random: np.random.Generator) -> None:
+    windows = validation(text="ab" * 100)
+    assert saturation(random_model(CELLS[0], random), windows) == [{}, {}]
+
+
+@pytest.mark.parametrize("carry", [False, True])
+def test_a_long_text_is_looked_at_in_part(carry: bool, random: np.random.Generator) -> None:
+    """Only the beginning counts: what stands behind it changes nothing."""
+    model = random_model(GATED[0], random, layers=1).float()
+    windows = validation(16, "abcde" * 40_000, carry_state=carry)
+    assert len(windows.scored) > 4 * MOST_TOKENS
+    ids = windows.ids.copy()
+    count = min(windows.per_batch, MOST_TOKENS // 16)
+    read = np.zeros(len(ids), dtype=bool)
+    for start in windows.starts[:count]:
+        read[start : start + 16] = True
+    ids[~read] = 2
+    other = Windows(ids, windows.starts, windows.ends, 16, windows.per_batch, carry)
+    assert saturation(model, windows) == saturation(model, other)
+
+
+def test_statistics_across_units() -> None:
+    found = across_units(np.array([[0.0, 0.05, 0.5, 0.95], [0.1, 0.9, 0.9, 0.1]]))
+    assert found.mean.tolist() == [0.375, 0.5]
+    assert found.near_zero.tolist() == [0.5, 0.0]
+    assert found.near_one.tolist() == [0.25, 0.0]
+    assert found.quantiles[2].tolist() == [0.275, 0.5]
+    assert np.all(np.diff(found.quantiles, axis=0) >= 0)
