@@ -39,8 +39,6 @@ def get_run(service: Service, run: str) -> Run:
 def run_metrics(
     service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
 ) -> Page[Metrics] | Response:
-    service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
-) -> Page[Metrics] | Response:
     """One line an evaluation."""
     found = whole(service.store.metrics.list(run, points=points), Metrics.of)
     return found if format == "json" else Response(as_csv(found.data), media_type="text/csv; charset=utf-8")
