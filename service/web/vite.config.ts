@@ -30,6 +30,7 @@ export default defineConfig({
     target: "es2022",
     // The content security policy allows neither data: addresses nor scripts inside the page.
     assetsInlineLimit: 0,
+    rolldownOptions: { checks: { pluginTimings: false } },
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/v1": "http://127.0.0.1:8000" } },

@@ -18,6 +18,9 @@ export type Checkpoint = Readable<Schemas["Checkpoint"]>;
 export type Sample = Readable<Schemas["Sample"]>;
 export type CompletionRequest = Schemas["CompletionRequest"];
 export type Completion = Readable<Schemas["Completion"]>;
+export type Metrics = Readable<Schemas["Page_Metrics_"]>;
+export type Gates = Readable<Schemas["Gates"]>;
+export type GatesRequest = Schemas["GatesRequest"];
 export type State = Job["state"];
 
 export interface Fault {

@@ -44,6 +44,9 @@ export function aligned(series: readonly { x: readonly number[]; y: readonly (nu
   return { x, ys };
 }
 
+/** By the name of a gate: its mean, and the shares of its activations near 0 and near 1. */
+export type GateFigures = Record<string, Record<string, number | null>>;
+
 /** What an evaluation event says. */
 export interface Evaluation {
   run: string;
@@ -53,6 +56,7 @@ export interface Evaluation {
   validation_perplexity: number | null;
   bits_per_character: number | null;
   tokens_per_second: number | null;
+  gates?: GateFigures[] | null;
 }
 
 /** Adds an evaluation at the end of a curve. One that is there already changes nothing. */

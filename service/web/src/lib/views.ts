@@ -18,6 +18,7 @@ const VIEWS: readonly [RegExp, View][] = [
     /^\/playground$/,
     { title: "Playground", section: "/playground", load: () => import("../views/playground/Playground.svelte") },
   ],
+  [/^\/gates$/, { title: "Gates", section: "/gates", load: () => import("../views/gates/GateLab.svelte") }],
   [/^\/corpora$/, { title: "Corpora", section: "/corpora", load: () => import("../views/corpora/Corpora.svelte") }],
   [
     /^\/corpora\/([^/]+)$/,
@@ -29,6 +30,7 @@ export const SECTIONS: readonly { path: string; name: string }[] = [
   { path: "/", name: "Jobs" },
   { path: "/compare", name: "Compare" },
   { path: "/playground", name: "Playground" },
+  { path: "/gates", name: "Gates" },
   { path: "/corpora", name: "Corpora" },
 ];
 
