@@ -62,17 +62,24 @@ export interface Token {
   likeliest: { text: string; probability: number }[];
 }
 
-/** The tokens of a text, each with its probability after those before it. */
-export async function judge(model: string, text: string): Promise<Token[]> {
-  const body = { model, prompt: text, max_tokens: 0, echo: true, logprobs: 5 } as CompletionRequest;
-  const told = (await data(api.POST("/v1/completions", { body }))) as Completion;
-  const logprobs = told.choices[0]?.logprobs;
-  if (!logprobs) return [];
-  return logprobs.tokens.map((token, at) => ({
+export interface Judged {
+  /** Of what was given and what was written after it, as the model reads them. */
+  tokens: Token[];
+  /** So many of the first were given. */
+  given: number;
+}
+
+/** The tokens of a text that goes on from `given`, each with its probability after those before it. */
+export async function judge(model: string, given: string, text: string): Promise<Judged> {
+  const body = { model, prompt: [given, given + text], max_tokens: 0, echo: true, logprobs: 5 };
+  const told = (await data(api.POST("/v1/completions", { body: body as CompletionRequest }))) as Completion;
+  const [before, whole] = told.choices.map((choice) => choice.logprobs);
+  const tokens = (whole?.tokens ?? []).map((token, at) => ({
     text: token,
-    probability: Math.exp(logprobs.token_logprobs[at] ?? -Infinity),
-    likeliest: Object.entries(logprobs.top_logprobs?.[at] ?? {})
+    probability: Math.exp(whole?.token_logprobs[at] ?? -Infinity),
+    likeliest: Object.entries(whole?.top_logprobs?.[at] ?? {})
       .map(([other, log]) => ({ text: other, probability: Math.exp(log as number) }))
       .sort((a, b) => b.probability - a.probability),
   }));
+  return { tokens, given: before?.tokens.length ?? 0 };
 }
