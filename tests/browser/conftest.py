@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
 
 from client.api import Gatelab
 from service.pages import FOLDER
@@ -28,6 +28,12 @@ class Watched:
     def go(self, path: str) -> Page:
         self.page.goto(self.url + path)
         return self.page
+
+    def forgive(self, part: str) -> None:
+        """The browser itself tells of refusals: this one was asked for."""
+        expected = [told for told in self.errors if part in told]
+        assert expected
+        self.errors = [told for told in self.errors if told not in expected]
 
     def shoot(self, name: str) -> None:
         """Leave a picture for whoever wants to see how it looks."""
@@ -62,16 +68,18 @@ def watched(browser: Browser, url: str, *, dark: bool = False, phone: bool = Fal
     )
     context.set_default_timeout(20_000)
     opened = Watched(context.new_page(), url)
-    page, errors = opened.page, opened.errors
-    page.on(
-        "console",
-        lambda told: errors.append(f"{told.text} {told.location}") if told.type in ("error", "warning") else None,
-    )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "request",
-        lambda asked: None if asked.url.startswith((url, "blob:")) else errors.append(f"asked {asked.url}"),
-    )
+
+    def hear(told: ConsoleMessage) -> None:
+        if told.type in ("error", "warning"):
+            opened.errors.append(f"{told.text} ({told.location['url']})")
+
+    def see(asked: Request) -> None:
+        if not asked.url.startswith((url, "blob:")):
+            opened.errors.append(f"asked {asked.url}")
+
+    opened.page.on("console", hear)
+    opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
+    opened.page.on("request", see)
     yield opened
     context.close()
 
