@@ -90,11 +90,12 @@ function around(_: uPlot, low: number | null, high: number | null): uPlot.Range.
   return [low / room, high * room];
 }
 
-/** 1, 2, 5, 10, … between the ends, or plain steps where that leaves fewer than three. */
+/** 1, 2, 5, 10, … between the ends; of many the powers of ten alone, and plain steps where there are fewer than three. */
 function logSplits(_: uPlot, __: number, low: number, high: number): number[] {
   const found: number[] = [];
+  const digits = Math.log10(high / low) > 2.5 ? [1] : [1, 2, 5];
   for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
-    found.push(...[1, 2, 5].map((digit) => digit * power).filter((value) => value >= low && value <= high));
+    found.push(...digits.map((digit) => digit * power).filter((value) => value >= low && value <= high));
   }
   if (found.length >= 3) return found;
   const step = niceStep((high - low) / 5);

@@ -1,5 +1,6 @@
-/** Which view an address leads to. Each is loaded when it is first gone to. */
+/** Which view an address leads to. All but the first are loaded when they are gone to. */
 import type { Component } from "svelte";
+import Jobs from "../views/jobs/Jobs.svelte";
 
 export interface View {
   title: string;
@@ -9,7 +10,7 @@ export interface View {
 }
 
 const VIEWS: readonly [RegExp, View][] = [
-  [/^\/$/, { title: "Jobs", section: "/", load: () => import("../views/jobs/Jobs.svelte") }],
+  [/^\/$/, { title: "Jobs", section: "/", load: async () => ({ default: Jobs }) }],
   [/^\/submit$/, { title: "New job", section: "/", load: () => import("../views/submit/Submit.svelte") }],
   [/^\/jobs\/([^/]+)$/, { title: "Job", section: "/", load: () => import("../views/job/Job.svelte") }],
   [/^\/runs\/([^/]+)$/, { title: "Run", section: "/", load: () => import("../views/run/Run.svelte") }],
