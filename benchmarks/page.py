@@ -44,7 +44,7 @@ READY = """() => new Promise((ready) => {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A first visit: bytes over the wire, and milliseconds until the jobs are listed and can be steered."""
+    """A first visit: bytes over the wire, headers too, and milliseconds until jobs are listed and can be steered."""
 
     bytes: int
     requests: int
@@ -98,10 +98,13 @@ def report_processor(playwright: Playwright, gatelab: Gatelab, folder: Path, sec
 def _visit(playwright: Playwright, url: str) -> Loaded:
     with _page(playwright) as page:
         sizes: list[int] = []
-        page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+        protocol = page.context.new_cdp_session(page)
+        protocol.send("Network.enable")
+        protocol.on("Network.loadingFinished", lambda told: sizes.append(int(told["encodedDataLength"])))
         page.goto(url, wait_until="commit")
         ready: float = page.evaluate(READY % "main li button")
-        page.wait_for_load_state()
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(500)
         return Loaded(sum(sizes), len(sizes), ready)
 
 
