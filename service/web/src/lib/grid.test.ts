@@ -12,7 +12,8 @@ test("the last path changes fastest, and repeats faster still", () => {
 test("a run is called by what it varies", () => {
   assert.equal(runLabel(11, AXES, 2), "hidden=16, lr=0.3, repeat 2");
   assert.equal(runLabel(1, axesOf({ "model.cell.gates": [["reset"], []] }), 1), "none");
-  assert.equal(runLabel(0, [], 1), "repeat 1");
+  assert.equal(runLabel(1, [], 2), "repeat 2");
+  assert.equal(runLabel(0, [], 1), "");
 });
 
 test("a path is called by as much of its end as tells it from the others", () => {

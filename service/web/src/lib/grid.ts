@@ -31,13 +31,13 @@ export function placeOf(index: number, axes: readonly Axis[], repeats: number): 
   return place;
 }
 
-/** `hidden=32, lr=1`, or the seed's number where nothing else varies. */
+/** `hidden=32, lr=1, repeat 2`; nothing where a job has one run alone. */
 export function runLabel(index: number, axes: readonly Axis[], repeats: number): string {
   const values = placeOf(index, axes, repeats).map((at, axis) => {
     const { name, labels } = axes[axis]!;
     return axes.length === 1 ? labels[at]! : `${name}=${labels[at]}`;
   });
-  if (repeats > 1 || !values.length) values.push(`repeat ${(index % repeats) + 1}`);
+  if (repeats > 1) values.push(`repeat ${(index % repeats) + 1}`);
   return values.join(", ");
 }
 

@@ -14,8 +14,11 @@ const FEW = [
 ];
 
 export function colour(at: number, of: number): string {
-  if (of <= FEW.length) return FEW[at % FEW.length]!;
-  // From violet over teal to amber, all of similar lightness.
+  return of <= FEW.length ? FEW[at % FEW.length]! : onScale(at, of);
+}
+
+/** From violet over teal to amber, all of similar lightness: for values that have an order. */
+export function onScale(at: number, of: number): string {
   const hue = 280 - (240 * at) / Math.max(1, of - 1);
   return `hsl(${hue.toFixed(0)} 62% 47%)`;
 }
