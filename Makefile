@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/cells/*)
+WEB := service/web
+PAGE := $(WEB)/dist/index.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo up test faults check lint types imports format lock clean
+.PHONY: help venv install page openapi demo up test faults check lint types imports web format lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -16,32 +18,43 @@ venv: $(BIN)/python ## make the virtual environment
 
 install: $(VENV)/installed-server ## install what running needs
 
+page: $(PAGE) ## build the page, with the Node that is in the virtual environment
+
+openapi: $(VENV)/installed-dev ## write the API's description anew, from which the page's types are made
+	@python -m service.schema
+
 demo: install ## train a small model on real text, show what it writes
+	@$(BUILD_PAGE)
 	@gatelab demo $(ARGS)
 
-up: install ## start the service, a worker and a broker, to stay
+up: install ## start the service with its page, a worker and a broker, to stay
+	@$(BUILD_PAGE)
 	@gatelab up $(ARGS)
 
-test: check ## all checks, then all tests, side by side (ARGS="-k gru" picks some)
+test: check page ## all checks, then all tests, side by side (ARGS="-k gru" picks some)
 	@pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
 
-check: lint types imports ## style, types and the direction of imports
+check: lint types imports web ## style, types and the direction of imports
 
 lint types imports: $(VENV)/installed-dev
 	@scripts/check $@
 
-format: $(VENV)/installed-dev ## let ruff put the code in order
+web: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json
+	@scripts/check $@
+
+format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## let ruff and prettier put the code in order
 	@ruff check --fix-only --quiet .
 	@ruff format --quiet .
+	@npm --prefix $(WEB) run --silent format
 
 lock: ## pin the dependencies anew in constraints.txt (ARGS=--upgrade takes newer releases)
 	@scripts/lock $(ARGS)
 
 clean: ## remove the virtual environment and every cache; data stay
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist $(WEB)/dist $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -50,13 +63,26 @@ $(BIN)/python:
 $(VENV)/installed-server: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab (the first time, PyTorch makes it a minute or more) ..."
-	@$(INSTALL) '.[server]'
+	@$(INSTALL) '.[server,page]'
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab and what its tests need ..."
-	@$(INSTALL) '.[server,dev]'
+	@$(INSTALL) '.[server,page,dev]'
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@ $(VENV)/installed-server
+
+# The API does without the page, so what starts it goes on where the page cannot be built.
+BUILD_PAGE = $(MAKE) --no-print-directory page || echo "The page is not built. The API works without it; 'make page' tries again." >&2
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json | $(VENV)/installed-server
+	@echo "Fetching what builds the page ..."
+	@cd $(WEB) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(WEB)/node_modules/.package-lock.json $(WEB)/package.json $(WEB)/openapi.json $(WEB)/index.html \
+		$(wildcard $(WEB)/*.ts $(WEB)/*.js $(WEB)/public/*) $(shell find $(WEB)/src -type f ! -name schema.d.ts)
+	@echo "Building the page ..."
+	@cd $(WEB) && npm run --silent build

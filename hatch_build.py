@@ -1,4 +1,4 @@
-"""The package's build makes the native engine. Without a compiler the package is whole but for that, and says so."""
+"""The package's build makes the native engine, and takes the page along. Where one is missing, it says so."""
 
 import importlib.util
 import sysconfig
@@ -15,6 +15,8 @@ class NativeEngine(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel":
             return
+        if version != "editable" and not (Path(self.root) / "service/web/dist/index.html").exists():
+            self.app.display_warning("The page is not built and stays out of the package: `make page` builds it.")
         native = _load(Path(self.root) / "gatelab/scan/native/build.py")
         try:
             libraries = native.build()

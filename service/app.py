@@ -16,11 +16,13 @@ from service.body_limit import DeclaredLengthLimit
 from service.callers import Authentication, guard
 from service.context import Context
 from service.models import Models
+from service.pages import Pages
 from service.quotas import Quotas
 from service.routes import (
     compare,
     completions,
     corpora,
+    events,
     export,
     gates,
     generate,
@@ -38,6 +40,7 @@ from service.wakeups import Wakeups
 
 GUARDED = (
     corpora,
+    events,
     jobs,
     runs,
     compare,
@@ -91,7 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
     app.add_middleware(SiteCheck, hosts=settings.allowed_hosts, origins=settings.cors_origins)
     # /docs with its assets bundled: it works without a connection to anywhere.
-    patch_fastapi(app)
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     problems.install(app)
     guarded = [Depends(guard)]
     for routes in GUARDED:
@@ -99,4 +102,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(keys.account_router, dependencies=guarded)
     for router in (keys.login_router, health.router):
         app.include_router(router)
+    app.router.default = Pages(app.router.default)
     return app

@@ -72,6 +72,17 @@ class Authentication:
         return await to_thread.run_sync(caller_of, self.context, secret)
 
 
+def seen(context: Context, connection: HTTPConnection) -> Caller | None:
+    """Who this is, if anybody."""
+    if not context.settings.auth:
+        return EVERYBODY
+    secret = _secret(connection)
+    try:
+        return caller_of(context, secret) if secret else None
+    except NotAuthenticated:
+        return None
+
+
 def caller_of(context: Context, secret: str) -> Caller:
     """
     Raises:

@@ -36,3 +36,7 @@ Service = Annotated[Context, Depends(_context)]
 
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items a page")]
+Points = Annotated[
+    int | None,
+    Query(ge=2, le=100_000, description="of every run, about so many evaluations, evenly spaced; default all"),
+]

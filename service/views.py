@@ -1,6 +1,6 @@
 """What the API answers: the shapes on the wire, made from what the store returns."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
@@ -71,7 +71,10 @@ State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled
 
 
 class Job(View):
-    """`progress` goes from 0 to 1. `eta_seconds` is null before the first step is recorded."""
+    """`progress` goes from 0 to 1. `eta_seconds` is null before the first step is recorded.
+
+    `event` is the number of the job's latest event: a stream of events after it misses nothing of what comes.
+    """
 
     id: str
     name: str
@@ -83,6 +86,7 @@ class Job(View):
     finished_at: datetime | None
     progress: float
     eta_seconds: float | None
+    event: int
 
     @classmethod
     def of(cls, job: StoredJob) -> "Job":
@@ -97,6 +101,7 @@ class Job(View):
             finished_at=moment_if(job.finished_at),
             progress=job.progress,
             eta_seconds=_eta(job),
+            event=job.event_count,
         )
 
 
@@ -197,6 +202,30 @@ class Metrics(View):
     def of(cls, row: MetricRow) -> "Metrics":
         values = {name: getattr(row, name) for name in cls.model_fields if name != "bits_per_character"}
         return cls(**values, bits_per_character=row.validation_bits_per_character)
+
+
+class RunCurve(View):
+    """The evaluations of one run of a job, each field a list over them. `index` is the run's place in the job.
+
+    Run i belongs to the grid point i // repeats; the last path of the grid changes fastest.
+    """
+
+    run: str
+    index: int
+    epoch: list[int]
+    step: list[int]
+    train_loss: list[float | None]
+    validation_loss: list[float | None]
+    bits_per_character: list[float | None]
+    seconds: list[float | None]
+    tokens_per_second: list[float | None]
+
+    @classmethod
+    def of(cls, run: str, index: int, rows: Sequence[MetricRow]) -> "RunCurve":
+        stored = {"bits_per_character": "validation_bits_per_character"}
+        names = [name for name in cls.model_fields if name not in ("run", "index")]
+        columns = {name: [getattr(row, stored.get(name, name)) for row in rows] for name in names}
+        return cls(run=run, index=index, **columns)
 
 
 class Sample(View):

@@ -1,6 +1,6 @@
 """Jobs: making, reading and steering them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, func, insert, select
@@ -26,7 +26,8 @@ class Job:
     """A request and how its runs stand. Times are seconds since 1970.
 
     `counts` has every state. `progress` (0..1) is the mean over the runs of step / total steps, where a finished run
-    counts as 1. `started_at` is when the first run began, `finished_at` when the last one ended.
+    counts as 1. `event_count` is the number of its latest event.
+    `started_at` is when the first run began, `finished_at` when the last one ended.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Job:
     state: State
     counts: Mapping[State, int]
     progress: float
+    event_count: int
     created_at: float
     started_at: float | None
     finished_at: float | None
@@ -46,7 +48,7 @@ class Job:
         return sum(self.counts.values())
 
 
-_COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "created_at")]
+_COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "event_count", "created_at")]
 
 
 class _KeyTakenError(Exception):
@@ -154,6 +156,24 @@ class Jobs:
                 newest_first=True,
             )
             return Page(_jobs(connection, page.items), page.next)
+
+    def newest(self, limit: int, account: str = LOCAL) -> Mapping[str, int]:
+        """Id -> number of the latest event, of the account's newest jobs, newest first: by it, what changed is seen.
+
+        Raises:
+            InvalidRequest: a limit that is not in 1..1000.
+        """
+        pages.check_limit(limit)
+        mine = select(jobs.c.id, jobs.c.event_count).where(jobs.c.account == account)
+        query = mine.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return {row["id"]: row["event_count"] for row in connection.execute(query).mappings()}
+
+    def some(self, ids: Collection[str]) -> Sequence[Job]:
+        """Those of the jobs with these ids that there still are, newest first."""
+        query = select(*_COLUMNS).where(jobs.c.id.in_(ids)).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+        with self._database.read() as connection:
+            return _jobs(connection, connection.execute(query).mappings().all())
 
     def cancel(self, id: str) -> Job:
         """Cancel the unfinished runs: waiting ones at once, running ones as soon as their workers notice.
@@ -276,6 +296,7 @@ def _jobs(connection: Connection, rows: Sequence[RowMapping]) -> list[Job]:
             state=job_state(tallies[row["id"]].counts),
             counts=tallies[row["id"]].counts,
             progress=tallies[row["id"]].progress,
+            event_count=row["event_count"],
             created_at=row["created_at"],
             started_at=tallies[row["id"]].started_at,
             finished_at=tallies[row["id"]].finished_at,

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select
 
+from gatelab.errors import NotFound
 from gatelab.store.engine import Database
 from gatelab.store.runs import require_run
-from gatelab.store.tables import metrics
+from gatelab.store.tables import metrics, runs
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,46 @@ class Metrics:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list(self, run_id: str) -> list[MetricRow]:
-        """All evaluations of a run in the order of their steps.
+    def list(self, run_id: str, *, points: int | None = None) -> list[MetricRow]:
+        """The evaluations of a run in the order of their steps: all, or about `points` evenly spaced ones.
 
         Raises:
             NotFound: there is no such run.
         """
-        columns = [metrics.c[name] for name in MetricRow.__dataclass_fields__]
-        query = select(*columns).where(metrics.c.run_id == run_id).order_by(metrics.c.step)
         with self._database.read() as connection:
             require_run(connection, run_id)
-            return [MetricRow(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(_thinned(metrics.c.run_id == run_id, points)).mappings()
+            return [_metric(row) for row in rows]
+
+    def of_job(self, job_id: str, *, points: int | None = None) -> Mapping[str, Sequence[MetricRow]]:
+        """Run id -> its evaluations, thinned as by `list`, for every run of a job, in the order of the runs.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        of_job = select(runs.c.id).where(runs.c.job_id == job_id)
+        with self._database.read() as connection:
+            ids = connection.scalars(of_job.order_by(runs.c.index)).all()
+            if not ids:
+                raise NotFound("job", job_id)
+            found: dict[str, list[MetricRow]] = {id: [] for id in ids}
+            for row in connection.execute(_thinned(metrics.c.run_id.in_(of_job), points)).mappings():
+                found[row["run_id"]].append(_metric(row))
+        return found
+
+
+def _thinned(which: ColumnElement[bool], points: int | None) -> Select[Any]:
+    """The rows of `which` in order: of each run every k-th and its last, so that little more than `points` are left."""
+    columns = [metrics.c.run_id, *(metrics.c[name] for name in MetricRow.__dataclass_fields__)]
+    if points is None:
+        return select(*columns).where(which).order_by(metrics.c.run_id, metrics.c.step)
+    place = func.row_number().over(partition_by=metrics.c.run_id, order_by=metrics.c.step).label("place")
+    total = func.count().over(partition_by=metrics.c.run_id).label("total")
+    numbered = select(*columns, place, total).where(which).subquery()
+    every = (numbered.c.total + (points - 1)) // points
+    kept = or_(numbered.c.place % every == 0, numbered.c.place == numbered.c.total, numbered.c.place == 1)
+    return select(numbered).where(kept).order_by(numbered.c.run_id, numbered.c.step)
+
+
+def _metric(row: RowMapping) -> MetricRow:
+    return MetricRow(**{name: row[name] for name in MetricRow.__dataclass_fields__})

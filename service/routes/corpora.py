@@ -1,10 +1,10 @@
 """/v1/corpora: immutable texts, known by name and sha256."""
 
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from starlette.datastructures import UploadFile
 
@@ -14,12 +14,41 @@ from gatelab.specs.job import Name
 from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.text import corpus as texts
 from gatelab.text import memory
+from gatelab.text.alphabet import alphabet
+from gatelab.text.tokenizers import normalized
 from service.callers import Asking
 from service.context import Cursor, Limit, Service
 from service.problems import UNREADABLE, not_json
-from service.views import Corpus, Page, page
+from service.views import Corpus, Page, View, page
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+
+
+MOST_CHARACTERS = 1_000_000
+"""Of a text, in one answer."""
+
+Normalization = Literal["none", "letters"]
+
+
+class Passage(View):
+    """A piece of a corpus, from character `start` on; `characters` is the length of the whole."""
+
+    start: int
+    text: str
+    characters: int
+
+
+class Letter(View):
+    character: str
+    count: int
+
+
+class Alphabet(View):
+    """`characters` is the length of the text after `normalize`."""
+
+    normalize: Normalization
+    characters: int
+    data: list[Letter]
 
 
 class CorpusBody(Spec):
@@ -103,6 +132,33 @@ def list_corpora(service: Service, asking: Asking, cursor: Cursor = None, limit:
 def get_corpus(service: Service, asking: Asking, corpus: str) -> Corpus:
     """One corpus, by name or id."""
     return Corpus.of(service.store.corpora.get(corpus, asking.account))
+
+
+@router.get("/{corpus}/text")
+def corpus_text(
+    service: Service,
+    asking: Asking,
+    corpus: str,
+    start: Annotated[int, Query(ge=0, description="the first character, counted from 0")] = 0,
+    characters: Annotated[int, Query(ge=1, le=MOST_CHARACTERS, description="at most so many")] = 10_000,
+) -> Passage:
+    """A piece of the text. Beyond its end there is none left: an empty piece."""
+    found = service.store.corpora.get(corpus, asking.account)
+    text = service.store.corpora.text(found.id)[start : start + characters]
+    return Passage(start=start, text=text, characters=found.characters)
+
+
+@router.get("/{corpus}/alphabet")
+def corpus_alphabet(
+    service: Service,
+    asking: Asking,
+    corpus: str,
+    normalize: Annotated[Normalization, Query(description="as `tokenizer.normalize` of a spec")] = "none",
+) -> Alphabet:
+    """The characters that a model of this text tells apart, the most frequent first."""
+    text = normalized(service.store.corpora.text(service.store.corpora.get(corpus, asking.account).id), normalize)
+    letters = [Letter(character=letter.character, count=letter.count) for letter in alphabet(text)]
+    return Alphabet(normalize=normalize, characters=len(text), data=letters)
 
 
 @router.delete("/{corpus}", status_code=204)

@@ -1,31 +1,22 @@
 """/v1/jobs: requests to train, and what becomes of them."""
 
-import weakref
-from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
-from anyio import sleep, to_thread
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 
-from gatelab.errors import InvalidRequest
 from gatelab.reports import job_report
 from gatelab.specs import JobSpec
-from gatelab.store.events import Event
-from gatelab.store.states import FINISHED, State
+from gatelab.store.states import State
 from service.callers import Asking
-from service.context import Context, Cursor, Limit, Service
+from service.context import Cursor, Limit, Points, Service
 from service.plans import Plan
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
-from service.streams import KEEP_ALIVE, event, stream
 from service.submit import plan, submit
-from service.views import Job, JobEvent, Page, page
+from service.views import Job, Page, RunCurve, page
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-LOOK_SECONDS = 0.25
-"""How often an event stream looks for news."""
-KEEP_ALIVE_SECONDS = 15.0
 WAKEUPS_PER_JOB = 16
 """Workers wake further ones by taking up work; more messages would only be noise."""
 
@@ -64,6 +55,13 @@ def list_jobs(
 ) -> Page[Job]:
     """The account's jobs, newest first."""
     return page(service.store.jobs.list(account=asking.account, state=state, cursor=cursor, limit=limit), Job.of)
+
+
+@router.get("/{job}/metrics")
+def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
+    """The learning curves of all its runs, in their order."""
+    curves = service.store.metrics.of_job(job, points=points).items()
+    return Page(data=[RunCurve.of(run, index, rows) for index, (run, rows) in enumerate(curves)])
 
 
 @router.get("/{job}")
@@ -112,62 +110,3 @@ def resume_job(service: Service, job: str, after: BackgroundTasks) -> Job:
 def delete_job(service: Service, job: str) -> None:
     """Delete a job with its runs, metrics and checkpoints. Refused (409) while a run is running."""
     service.store.jobs.delete(job)
-
-
-@router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-def job_events(
-    service: Service,
-    asking: Asking,
-    job: str,
-    after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> StreamingResponse:
-    """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
-
-    The stream ends when the job has ended.
-    """
-    seen = after if last_event_id is None else _number(last_event_id)
-    ended = service.quotas.event_streams.take(asking.account)
-    following = _events(service, job, seen, ended)
-    weakref.finalize(following, ended)  # of a client that left before it began, too
-    return stream(following)
-
-
-def _number(last_event_id: str) -> int:
-    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
-        raise InvalidRequest.at("Last-Event-ID", f"must be the number of an event (got {last_event_id!r})")
-    return int(last_event_id)
-
-
-async def _events(service: Context, job: str, seen: int, ended: Callable[[], None]) -> AsyncIterator[bytes]:
-    """Looks at the database: whatever process wrote an event, every stream sees it."""
-    try:
-        async for item in _followed(service, job, seen):
-            yield item
-    finally:
-        ended()
-
-
-async def _followed(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
-    idle = 0.0
-    while not service.stopping:
-        ended, news = await to_thread.run_sync(_news, service, job, seen)
-        for item in news:
-            seen = item.seq
-            yield event(JobEvent.of(item), item.type, item.seq)
-        if news:
-            idle = 0.0
-            continue
-        if ended:
-            return
-        if idle >= KEEP_ALIVE_SECONDS:
-            idle = 0.0
-            yield KEEP_ALIVE
-        await sleep(LOOK_SECONDS)
-        idle += LOOK_SECONDS
-
-
-def _news(service: Context, job: str, seen: int) -> tuple[bool, list[Event]]:
-    """Whether the job had ended, asked before its events were read, and the events after `seen`."""
-    ended = service.store.jobs.get(job).state in FINISHED
-    return ended, service.store.events.after(job, seen)

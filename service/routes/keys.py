@@ -7,7 +7,7 @@ from gatelab.specs.base import Spec, Text
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
 from gatelab.store.keys import Scope
-from service.callers import COOKIE, Asking, caller_of
+from service.callers import COOKIE, Asking, Caller, caller_of, seen
 from service.context import Service
 from service.views import View
 
@@ -58,12 +58,18 @@ class Login(Spec):
 
 
 class Self(View):
-    """Whose key this request was sent with. `auth` is false where none is asked for."""
+    """Whose key this request was sent with."""
 
     account: str
     scope: Scope
     name: str
+
+
+class SignedIn(View):
+    """`account` is null where the request came with no good key. `auth` is false where none is asked for."""
+
     auth: bool
+    account: Self | None
 
 
 @router.post("", status_code=201)
@@ -91,13 +97,25 @@ def revoke_key(service: Service, key: str) -> Key:
 
 
 @account_router.get("/account")
-def account(service: Service, asking: Asking) -> Self:
-    return Self(account=asking.account, scope=asking.scope, name=asking.name, auth=service.settings.auth)
+def account(asking: Asking) -> Self:
+    """Whose key this is."""
+    return _self(asking)
+
+
+def _self(asking: Caller) -> Self:
+    return Self(account=asking.account, scope=asking.scope, name=asking.name)
 
 
 def _new(made: tuple[Stored, str]) -> NewKey:
     stored, secret = made
     return NewKey(key=Key.of(stored), secret=secret)
+
+
+@login_router.get("/login")
+def signed_in(service: Service, request: Request) -> SignedIn:
+    """Whether the page must ask for a key. Answered to everybody, of themselves."""
+    found = seen(service, request)
+    return SignedIn(auth=service.settings.auth, account=_self(found) if found else None)
 
 
 @login_router.post("/login", status_code=204)

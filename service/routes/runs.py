@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from gatelab.store.states import State
 from service.callers import Asking
-from service.context import Cursor, Limit, Service
+from service.context import Cursor, Limit, Points, Service
 from service.metrics import as_csv
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
 
@@ -41,9 +41,11 @@ def get_run(service: Service, run: str) -> Run:
     response_model=Page[Metrics],
     responses={200: {"content": {"text/csv": {}}, "description": "One line an evaluation"}},
 )
-def run_metrics(service: Service, run: str, format: Literal["json", "csv"] = "json") -> Page[Metrics] | Response:
+def run_metrics(
+    service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
+) -> Page[Metrics] | Response:
     """One line an evaluation."""
-    found = whole(service.store.metrics.list(run), Metrics.of)
+    found = whole(service.store.metrics.list(run, points=points), Metrics.of)
     return found if format == "json" else Response(as_csv(found.data), media_type="text/csv; charset=utf-8")
 
 

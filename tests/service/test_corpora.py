@@ -1,6 +1,7 @@
 """/v1/corpora on the wire."""
 
 import hashlib
+from collections import Counter
 
 import pytest
 from fastapi.testclient import TestClient
@@ -87,3 +88,37 @@ def test_a_corpus_that_a_job_uses_is_not_deleted(service: Installation) -> None:
     assert service.get("/v1/corpora/wells")["name"] == "wells"
     service.client.delete(f"/v1/jobs/{job['id']}")
     assert service.client.delete("/v1/corpora/wells").status_code == 204
+
+
+# -- Looking at one -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "piece"), [("", "abc äöü 😀"), ("?start=4", "äöü 😀"), ("?start=1&characters=2", "bc"), ("?start=99", "")]
+)
+def test_a_text_is_read_piece_by_piece(query: str, piece: str, service: Installation) -> None:
+    service.client.post("/v1/corpora", json=ABC)
+    answer = service.get(f"/v1/corpora/abc/text{query}")
+    assert (answer["text"], answer["characters"]) == (piece, 9)
+
+
+@pytest.mark.parametrize("query", ["start=-1", "characters=0", "characters=1000001", "start=x"])
+def test_a_piece_that_cannot_be_is_refused(query: str, http: TestClient) -> None:
+    http.post("/v1/corpora", json=ABC)
+    problem(http.get(f"/v1/corpora/abc/text?{query}"), 422, "invalid-request")
+
+
+def test_an_alphabet_has_what_a_model_tells_apart(service: Installation) -> None:
+    service.client.post("/v1/corpora", json={"name": "abc", "text": "Abba, äb😀!"})
+    plain = service.get("/v1/corpora/abc/alphabet")
+    assert plain["characters"] == 10
+    assert {letter["character"]: letter["count"] for letter in plain["data"]} == dict(Counter("Abba, äb😀!"))
+    assert [letter["character"] for letter in plain["data"]] == ["b", " ", "!", ",", "A", "a", "ä", "😀"]
+    letters = service.get("/v1/corpora/abc/alphabet?normalize=letters")
+    assert letters["characters"] == len("abba b ")
+    assert [(letter["character"], letter["count"]) for letter in letters["data"]] == [("b", 3), (" ", 2), ("a", 2)]
+
+
+def test_what_is_not_there_cannot_be_looked_at(http: TestClient) -> None:
+    problem(http.get("/v1/corpora/nothing/text"), 404, "not-found")
+    problem(http.get("/v1/corpora/nothing/alphabet"), 404, "not-found")

@@ -1,15 +1,20 @@
 """GET /v1/jobs/{id}/events: what happens in a job, as server-sent events."""
 
+import itertools
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 
-from service.routes import jobs
+from service.app import create_app
+from service.routes import events as streams
 from service.streams import Stopping
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
-from tests.service.sse import ServerSent, events
+from tests.service.live import serving
+from tests.service.sse import ServerSent, events, parse
 
 
 def read(service: Installation, job: str, query: str = "", **headers: str) -> list[ServerSent]:
@@ -63,7 +68,7 @@ def test_who_knows_everything_of_a_finished_job_gets_an_empty_stream(trained: Tr
 
 
 def test_a_stream_follows_a_job_until_it_has_ended(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.01)
     service.add_corpus()
     job = service.submit(SPEC | {"repeats": 2})["id"]
     with ThreadPoolExecutor(1) as pool:
@@ -75,8 +80,8 @@ def test_a_stream_follows_a_job_until_it_has_ended(service: Installation, monkey
 
 
 def test_an_idle_stream_is_kept_alive(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(jobs, "KEEP_ALIVE_SECONDS", 0.02)
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(streams, "KEEP_ALIVE_SECONDS", 0.02)
     service.add_corpus()
     job = service.submit()["id"]
     # Begins to look, looks twice in vain, and is cancelled after the comment was due.
@@ -111,3 +116,51 @@ def test_an_after_that_is_no_number_is_refused(bad: str, trained: Trained) -> No
 
 def test_an_unknown_job_has_no_stream(trained: Trained) -> None:
     problem(trained.service.client.get("/v1/jobs/nothing/events"), 404, "not-found")
+
+
+def live(url: str, path: str) -> Generator[ServerSent, None, None]:
+    """The events of a stream as they come."""
+    with httpx2.Client(base_url=url, timeout=30) as http, http.stream("GET", path) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield from parse(answer.iter_lines())
+
+
+def test_a_stream_ends_where_its_job_is_deleted(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.01)
+    service.add_corpus()
+    job = service.submit()["id"]
+    with serving(create_app(service.settings)) as url:
+        told = live(url, f"/v1/jobs/{job}/events")
+        assert next(told).name == "job_created"
+        assert service.client.delete(f"/v1/jobs/{job}").status_code == 204
+        assert list(told) == []
+
+
+# -- All jobs -----------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_jobs_are_told_of_first_and_again_when_something_happens(
+    service: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.01)
+    service.add_corpus()
+    first, second, third = (service.submit()["id"] for _ in range(3))
+    with serving(create_app(service.settings)) as url:
+        told = live(url, "/v1/jobs/changes?limit=2")
+        assert [(e.name, e.data.get("id")) for e in itertools.islice(told, 3)] == [
+            ("job", second),
+            ("job", third),
+            ("ready", None),
+        ]
+        service.client.post(f"/v1/jobs/{second}/pause")
+        paused = next(told)
+        assert (paused.name, paused.data) == ("job", service.get(f"/v1/jobs/{second}"))
+        assert paused.data["state"] == "paused"
+        service.client.delete(f"/v1/jobs/{third}")
+        rest = list(itertools.islice(told, 2))
+        assert [(e.name, e.data["id"]) for e in rest] == [("gone", third), ("job", first)]
+        told.close()
+
+
+def test_a_job_says_the_number_of_its_latest_event(trained: Trained, whole: list[ServerSent]) -> None:
+    assert trained.service.get(f"/v1/jobs/{trained.job}")["event"] == len(whole)

@@ -19,7 +19,7 @@ from tests.service.conftest import Trained
 from tests.service.installation import LIMITS, SPEC, TEXT, Installation, installation, problem
 
 ACCOUNTS = "ada", "bob"
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/v1/login"), ("DELETE", "/v1/login")}
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), *((method, "/v1/login") for method in ("GET", "POST", "DELETE"))}
 """Answered to anybody."""
 OPENAI = re.compile(r"/v1/(completions|models)|/openai/")
 
@@ -206,8 +206,10 @@ def test_the_page_s_cookie_is_a_key(locked: Locked) -> None:
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     found = client.get("/v1/account").json()
-    assert found == {"account": "ada", "scope": "read", "name": "test", "auth": True}
+    assert found == {"account": "ada", "scope": "read", "name": "test"}
+    assert client.get("/v1/login").json() == {"auth": True, "account": found}
     assert client.delete("/v1/login").status_code == 204
+    assert client.get("/v1/login").json() == {"auth": True, "account": None}
     problem(client.get("/v1/account"), 401, "not-authenticated")
 
 

@@ -155,6 +155,40 @@ def test_an_answer_is_valid_json_whatever_the_store_says() -> None:
     assert (found["train_perplexity"], found["validation_perplexity"], found["seconds"]) == (None, None, 1.5)
 
 
+def test_a_job_s_curves_are_its_runs_metrics(trained: Trained) -> None:
+    rows = trained.get("/metrics")["data"]
+    [curve] = trained.service.get(f"/v1/jobs/{trained.job}/metrics")["data"]
+    assert (curve["run"], curve["index"]) == (trained.run["id"], 0)
+    for name in ("epoch", "step", "train_loss", "validation_loss", "bits_per_character", "seconds"):
+        assert curve[name] == [row[name] for row in rows]
+
+
+def test_runs_that_have_measured_nothing_have_empty_curves_in_their_places(service: Installation) -> None:
+    service.add_corpus()
+    job = service.submit(SPEC | {"repeats": 3})["id"]
+    curves = service.get(f"/v1/jobs/{job}/metrics")["data"]
+    assert [curve["run"] for curve in curves] == [run["id"] for run in service.runs(job)]
+    assert [(curve["index"], curve["epoch"]) for curve in curves] == [(0, []), (1, []), (2, [])]
+    problem(service.client.get("/v1/jobs/nothing/metrics"), 404, "not-found")
+
+
+@pytest.mark.parametrize(("points", "epochs"), [(2, [1, 5, 10]), (5, [1, 2, 4, 6, 8, 10]), (10, list(range(1, 11)))])
+def test_long_curves_are_thinned_evenly_and_keep_both_ends(
+    points: int, epochs: list[int], service: Installation
+) -> None:
+    service.add_corpus()
+    job = service.submit(SPEC | {"repeats": 2})["id"]
+    claim = claimed(service.store)
+    rows = [MetricRow(step=epoch, epoch=epoch, validation_loss=1 / epoch) for epoch in range(1, 11)]
+    service.store.claims.record(claim, Report(step=10, epoch=10, metrics=rows, next_state=State.SUCCEEDED))
+    short = service.get(f"/v1/runs/{claim.run_id}/metrics?points={points}")["data"]
+    assert [row["epoch"] for row in short] == epochs
+    first, second = service.get(f"/v1/jobs/{job}/metrics?points={points}")["data"]
+    assert first["epoch"] == epochs
+    assert first["validation_loss"] == [1 / epoch for epoch in epochs]
+    assert second["epoch"] == []
+
+
 def test_metrics_tell_what_the_gates_do_where_it_is_asked_for(service: Installation) -> None:
     service.add_corpus()
     job = service.submit(spec(gate_statistics=True))["id"]

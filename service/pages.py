@@ -1,0 +1,107 @@
+"""The page at `/`: the static files that `make page` builds, and what is said where they are missing."""
+
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+FOLDER = Path(__file__).parent / "web" / "dist"
+
+NOT_BUILT = """\
+Gatelab runs, but its page is not built. In the repository, this builds it:
+
+    make page
+
+Then load this address again. The API works without the page; it is described at /docs.
+"""
+
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+"""All that the build makes. The system's own table may name others."""
+
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+"""The build leaves each file compressed beside it, the smallest first."""
+
+FOREVER = "public, max-age=31536000, immutable"
+"""For files whose names change with their content."""
+
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+}
+
+
+class Pages:
+    """Answers what no route does: a file of the build, or the page itself to a browser that goes to one of its views.
+
+    Everything else, and whatever is under /v1, is left to `otherwise`, which refuses it.
+    """
+
+    def __init__(self, otherwise: ASGIApp, folder: Path = FOLDER) -> None:
+        self._otherwise = otherwise
+        self._files = StaticFiles(directory=folder, check_dir=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = None
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+            answer = await to_thread.run_sync(self._answer, Request(scope))
+        await (answer or self._otherwise)(scope, receive, send)
+
+    def _answer(self, request: Request) -> Response | None:
+        path = request.url.path
+        if path == "/v1" or path.startswith("/v1/"):
+            return None
+        if path != "/" and (file := self._file(request, path)):
+            return file
+        if path == "/" or (_is_navigation(request) and not path.startswith("/assets/")):
+            return self._file(request, "/index.html") or PlainTextResponse(NOT_BUILT, 503)
+        return None
+
+    def _file(self, request: Request, path: str) -> Response | None:
+        """The file at `path`, compressed if the client takes that."""
+        media_type = MEDIA_TYPES.get(Path(path).suffix)
+        if media_type is None:
+            return None
+        headers = {"Cache-Control": FOREVER if path.startswith("/assets/") else "no-cache", "Vary": "Accept-Encoding"}
+        headers |= {"X-Content-Type-Options": "nosniff"} | (SECURITY if media_type == "text/html" else {})
+        for encoding, ending in [*_accepted(request), (None, "")]:
+            found, status = self._look_up(path + ending)
+            if status is not None:
+                encoded = {"Content-Encoding": encoding} if encoding else {}
+                answer = FileResponse(found, headers=headers | encoded, media_type=media_type, stat_result=status)
+                known = self._files.is_not_modified(answer.headers, request.headers)
+                return NotModifiedResponse(answer.headers) if known else answer
+        return None
+
+    def _look_up(self, path: str) -> tuple[str, Any]:
+        try:
+            return self._files.lookup_path(path.removeprefix("/"))
+        except (ValueError, OSError):  # no name that a file can have
+            raise HTTPException(404) from None
+
+
+def _is_navigation(request: Request) -> bool:
+    """Whether a person follows a link or types an address, and not a program that asks for data."""
+    mode = request.headers.get("sec-fetch-mode")
+    return mode == "navigate" if mode else "text/html" in request.headers.get("accept", "")
+
+
+def _accepted(request: Request) -> list[tuple[str, str]]:
+    """The encodings that the client takes, and the endings of such files."""
+    taken = {
+        part.partition(";")[0].strip()
+        for part in request.headers.get("accept-encoding", "").split(",")
+        if not part.replace(" ", "").endswith((";q=0", ";q=0.0"))
+    }
+    return [(encoding, ending) for encoding, ending in ENCODINGS.items() if encoding in taken]

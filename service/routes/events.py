@@ -1,0 +1,158 @@
+"""/v1/jobs/{job}/events and /v1/jobs/changes: what happens, as server-sent events."""
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Annotated
+
+from anyio import sleep, to_thread
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from gatelab.errors import InvalidRequest, NotFound
+from gatelab.store.states import FINISHED
+from service.callers import Asking, Caller
+from service.context import Context, Service
+from service.streams import KEEP_ALIVE, event, stream
+from service.views import Job, JobEvent, View
+
+# Its routes stand before those of /v1/jobs/{job}: `changes` is no job.
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+LOOK_SECONDS = 0.25
+"""How often a stream looks for news."""
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class Gone(View):
+    """A job that is no longer among the newest: deleted, or followed by others."""
+
+    id: str
+
+
+class Ready(View):
+    """All jobs that are to be told of have been told of: so many."""
+
+    jobs: int
+
+
+@router.get("/changes", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+def job_changes(
+    service: Service,
+    asking: Asking,
+    limit: Annotated[int, Query(ge=1, le=1000, description="the newest so many")] = 100,
+) -> StreamingResponse:
+    """The newest jobs as server-sent events: first each of them, then each again whenever something happens in it.
+
+    `job` has a job as GET /v1/jobs/{job} answers it, oldest first in the beginning; `gone` the id of one that is no
+    longer among the newest; `ready` says that all of them have been told. Who comes back is told of all of them anew.
+    """
+    return _counted(service, asking, _changes(service, asking.account, limit))
+
+
+@router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+def job_events(
+    service: Service,
+    asking: Asking,
+    job: str,
+    after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
+
+    The stream ends when the job has ended.
+    """
+    seen = after if last_event_id is None else _number(last_event_id)
+    return _counted(service, asking, _events(service, job, seen))
+
+
+def _counted(service: Context, asking: Caller, events: AsyncIterator[bytes]) -> StreamingResponse:
+    """
+    Raises:
+        Overloaded: the account has as many streams open as it may.
+    """
+    ended = service.quotas.event_streams.take(asking.account)
+    counted = _until_ended(events, ended)
+    weakref.finalize(counted, ended)  # of a client that left before it began, too
+    return stream(counted)
+
+
+async def _until_ended(events: AsyncIterator[bytes], ended: Callable[[], None]) -> AsyncIterator[bytes]:
+    try:
+        async for item in events:
+            yield item
+    finally:
+        ended()
+
+
+def _number(last_event_id: str) -> int:
+    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
+        raise InvalidRequest.at("Last-Event-ID", f"must be the number of an event (got {last_event_id!r})")
+    return int(last_event_id)
+
+
+async def _until_stopping(service: Context, look: Callable[[], list[bytes] | None]) -> AsyncIterator[bytes]:
+    """What `look` finds, again and again, until it answers None or the service stops.
+
+    It looks at the database: whatever process wrote something, every stream sees it.
+    """
+    idle = 0.0
+    while not service.stopping:
+        news = await to_thread.run_sync(look)
+        if news is None:
+            return
+        for item in news:
+            yield item
+        if news:
+            idle = 0.0
+            continue
+        if idle >= KEEP_ALIVE_SECONDS:
+            idle = 0.0
+            yield KEEP_ALIVE
+        await sleep(LOOK_SECONDS)
+        idle += LOOK_SECONDS
+
+
+def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
+    asked = False
+
+    def look() -> list[bytes] | None:
+        try:
+            return news()
+        except NotFound:  # it was deleted meanwhile
+            return None
+
+    def news() -> list[bytes] | None:
+        nonlocal seen, asked
+        # Mostly nothing has happened, which is cheaper to see than that the job goes on.
+        if asked and service.store.events.latest(job) == seen:
+            return []
+        asked = True
+        # Asked before its events are read: none is missed.
+        ended = service.store.jobs.get(job).state in FINISHED
+        found = service.store.events.after(job, seen)
+        if not found:
+            return None if ended else []
+        seen = found[-1].seq
+        asked = False
+        return [event(JobEvent.of(item), item.type, item.seq) for item in found]
+
+    return _until_stopping(service, look)
+
+
+def _changes(service: Context, account: str, limit: int) -> AsyncIterator[bytes]:
+    known: Mapping[str, int] = {}
+    told = False
+
+    def look() -> list[bytes]:
+        nonlocal known, told
+        newest = service.store.jobs.newest(limit, account)
+        changed = [id for id, number in newest.items() if known.get(id) != number]
+        news = [event(Gone(id=id), "gone") for id in known if id not in newest]
+        if changed:
+            news += [event(Job.of(job), "job") for job in reversed(service.store.jobs.some(changed))]
+        if not told:
+            news.append(event(Ready(jobs=len(newest)), "ready"))
+        known, told = newest, True
+        return news
+
+    return _until_stopping(service, look)

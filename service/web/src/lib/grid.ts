@@ -1,0 +1,102 @@
+/** The grid of a job: which values its runs have, and what they measured, over any two of its paths. */
+
+export type Grid = Readonly<Record<string, readonly unknown[]>>;
+
+export interface Axis {
+  path: string;
+  name: string;
+  values: readonly unknown[];
+  labels: readonly string[];
+}
+
+/** The paths of the grid, each with its values in their order. */
+export function axesOf(grid: Grid): Axis[] {
+  const names = shortNames(Object.keys(grid));
+  return Object.entries(grid).map(([path, values]) => ({
+    path,
+    name: names.get(path) ?? path,
+    values,
+    labels: values.map(label),
+  }));
+}
+
+/** Which value of each axis the run at `index` has: the last path changes fastest, repeats faster still. */
+export function placeOf(index: number, axes: readonly Axis[], repeats: number): number[] {
+  let point = Math.floor(index / repeats);
+  const place: number[] = [];
+  for (const axis of axes.toReversed()) {
+    place.unshift(point % axis.values.length);
+    point = Math.floor(point / axis.values.length);
+  }
+  return place;
+}
+
+/** `hidden=32, lr=1, repeat 2`; nothing where a job has one run alone. */
+export function runLabel(index: number, axes: readonly Axis[], repeats: number): string {
+  const values = placeOf(index, axes, repeats).map((at, axis) => {
+    const { name, labels } = axes[axis]!;
+    return axes.length === 1 ? labels[at]! : `${name}=${labels[at]}`;
+  });
+  if (repeats > 1) values.push(`repeat ${(index % repeats) + 1}`);
+  return values.join(", ");
+}
+
+/** Path -> its last field, or as much of the path as tells it from the others. */
+export function shortNames(paths: readonly string[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const path of paths) {
+    const fields = path.split(".");
+    const tails = fields.map((_, from) => fields.slice(fields.length - 1 - from).join("."));
+    const alone = tails.find((tail) => !paths.some((other) => other !== path && `.${other}`.endsWith(`.${tail}`)));
+    names.set(path, alone ?? path);
+  }
+  return names;
+}
+
+/** A value of a spec in few words: `32`, `reset+update`, `none`, `off`, `gru hidden=32`. */
+export function label(value: unknown): string {
+  if (value === null || value === undefined) return "off";
+  if (Array.isArray(value)) return value.map(label).join("+") || "none";
+  if (typeof value !== "object") return String(value);
+  const { kind, ...rest } = value as Record<string, unknown>;
+  const fields = Object.entries(rest).map(([name, inner]) => `${name}=${label(inner)}`);
+  return (kind ? [String(kind), ...fields] : fields).join(" ");
+}
+
+export interface Measured {
+  index: number;
+  run: string;
+  value: number | null;
+}
+
+export interface Cell {
+  mean: number | null;
+  runs: Measured[];
+}
+
+/** The cells of rows × columns where every other axis has the value that `fixed` says; repeats are averaged. */
+export function cellsOf(
+  measured: readonly Measured[],
+  axes: readonly Axis[],
+  repeats: number,
+  rows: number,
+  columns: number | null,
+  fixed: readonly number[],
+): Cell[][] {
+  const height = axes[rows]!.values.length;
+  const width = columns === null ? 1 : axes[columns]!.values.length;
+  const cells: Cell[][] = Array.from({ length: height }, () =>
+    Array.from({ length: width }, () => ({ mean: null, runs: [] })),
+  );
+  for (const one of measured) {
+    const place = placeOf(one.index, axes, repeats);
+    if (place.every((at, axis) => axis === rows || axis === columns || at === fixed[axis])) {
+      cells[place[rows]!]![columns === null ? 0 : place[columns]!]!.runs.push(one);
+    }
+  }
+  for (const cell of cells.flat()) {
+    const known = cell.runs.map((one) => one.value).filter((value) => value !== null);
+    cell.mean = known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  }
+  return cells;
+}

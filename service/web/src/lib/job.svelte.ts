@@ -1,0 +1,144 @@
+/** One job as it goes on: what it is, the curves of its runs, and what became of each since they were fetched. */
+import { type Job, Problem, type Run, type RunCurve, type State, api, data } from "./api";
+import { type Evaluation, extend } from "./lines";
+import { type Message, follow } from "./live";
+
+export type Patch = Partial<Pick<Run, "state" | "step" | "total_steps" | "epoch" | "metrics" | "sample">>;
+
+/** What an event of a job may say, besides the fields of an evaluation. */
+interface Told extends Evaluation {
+  state?: State;
+  total_steps?: number | null;
+  prefix?: string;
+  text?: string;
+}
+
+const TYPES = [
+  ...["job_created", "run_started", "state", "progress", "evaluation", "sample", "checkpoint_corrupt"],
+  ...["run_succeeded", "run_failed", "run_cancelled", "job_finished"],
+];
+
+/** Points of a curve that are fetched; those that come live are all kept. */
+const POINTS = 300;
+/** The page is brought up to date at most so often: a grid may report hundreds of times a second. */
+const FLUSH = 500;
+const REFRESH = 2000;
+
+export class LiveJob {
+  job = $state.raw<Job | null>(null);
+  problem = $state.raw<Problem | null>(null);
+  connected = $state(true);
+  /** Grows whenever `curves` or `patches` have changed. */
+  version = $state(0);
+  curves: RunCurve[] = [];
+  readonly patches = new Map<string, Patch>();
+  readonly id: string;
+  readonly #listeners = new Set<(type: string, told: Told) => void>();
+  readonly #byRun = new Map<string, RunCurve>();
+  /** Settled once the job is there, or a problem. */
+  loaded: Promise<unknown> = Promise.resolve();
+  #flush: ReturnType<typeof setTimeout> | undefined;
+  #refresh: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get finished(): boolean {
+    return this.job !== null && ["succeeded", "failed", "cancelled"].includes(this.job.state);
+  }
+
+  /** Fetches and follows; returns what ends it. With `curves` false only events are followed. */
+  start(curves = true): () => void {
+    let stop = () => {};
+    let ended = false;
+    this.loaded = this.#load(curves).then((job) => {
+      if (!job || ended || this.finished) return;
+      stop = follow({
+        address: (after) => `/v1/jobs/${this.id}/events?after=${after}`,
+        after: job.event,
+        types: TYPES,
+        receive: (message) => {
+          this.#receive(message);
+          if (message.type === "job_finished") stop();
+        },
+        connected: (is) => (this.connected = is),
+      });
+    });
+    return () => {
+      ended = true;
+      stop();
+      clearTimeout(this.#flush);
+      clearTimeout(this.#refresh);
+    };
+  }
+
+  /** Calls `listener` with every event that comes. */
+  listen(listener: (type: string, told: Told) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The job comes first: its number of the latest event is then no later than anything else that is fetched. */
+  async #load(curves: boolean): Promise<Job | null> {
+    try {
+      const job = await data(api.GET("/v1/jobs/{job}", { params: { path: { job: this.id } } }));
+      if (curves) {
+        const query = { points: POINTS };
+        const page = await data(api.GET("/v1/jobs/{job}/metrics", { params: { path: { job: this.id }, query } }));
+        this.curves = page.data;
+        for (const curve of this.curves) this.#byRun.set(curve.run, curve);
+      }
+      this.job = job;
+      this.version += 1;
+      return job;
+    } catch (error) {
+      this.problem = Problem.from(error);
+      return null;
+    }
+  }
+
+  #receive({ type, data: raw }: Message): void {
+    const told = raw as Told;
+    this.#patch(type, told);
+    for (const listener of this.#listeners) listener(type, told);
+    this.#flush ??= setTimeout(() => {
+      this.#flush = undefined;
+      this.version += 1;
+    }, FLUSH);
+    if (type === "job_finished") void this.#fetchJob();
+    else this.#refresh ??= setTimeout(() => void this.#fetchJob(), REFRESH);
+  }
+
+  #patch(type: string, told: Told): void {
+    if (!told.run) return;
+    const patch: Patch = { ...this.patches.get(told.run) };
+    if (told.state) patch.state = told.state;
+    if (type === "progress" || type === "evaluation") {
+      Object.assign(patch, { step: told.step, epoch: told.epoch });
+      if (told.total_steps) patch.total_steps = told.total_steps;
+    }
+    if (type === "sample") patch.sample = (told.prefix ?? "") + (told.text ?? "");
+    if (type === "evaluation") {
+      const { train_perplexity, validation_perplexity, bits_per_character, tokens_per_second } = told;
+      patch.metrics = {
+        ...{ test_perplexity: null, test_bits_per_character: null, seconds: null },
+        ...{ train_perplexity, validation_perplexity, bits_per_character, tokens_per_second },
+      };
+      const curve = this.#byRun.get(told.run);
+      if (curve) extend(curve, told);
+    }
+    this.patches.set(told.run, patch);
+  }
+
+  async #fetchJob(): Promise<void> {
+    clearTimeout(this.#refresh);
+    this.#refresh = undefined;
+    try {
+      this.job = await data(api.GET("/v1/jobs/{job}", { params: { path: { job: this.id } } }));
+    } catch (error) {
+      // While the service is away the stream says so; it comes back with what is missing.
+      if (Problem.from(error).status === 404) this.problem = Problem.from(error);
+    }
+  }
+}

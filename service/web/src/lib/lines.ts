@@ -1,0 +1,77 @@
+/** From the curves of runs to what a line chart draws. */
+import type { RunCurve } from "./api";
+
+export type Measure =
+  "validation_perplexity" | "train_perplexity" | "validation_loss" | "train_loss" | "bits_per_character";
+
+export const MEASURES: readonly { value: Measure; name: string }[] = [
+  { value: "validation_perplexity", name: "validation perplexity" },
+  { value: "train_perplexity", name: "training perplexity" },
+  { value: "validation_loss", name: "validation loss (nats)" },
+  { value: "train_loss", name: "training loss (nats)" },
+  { value: "bits_per_character", name: "bits per character" },
+];
+
+/** The values of a curve; perplexity is the exponential of the loss. */
+export function valuesOf(curve: RunCurve, measure: Measure): (number | null)[] {
+  switch (measure) {
+    case "validation_perplexity":
+      return curve.validation_loss.map(exponential);
+    case "train_perplexity":
+      return curve.train_loss.map(exponential);
+    default:
+      return curve[measure];
+  }
+}
+
+function exponential(loss: number | null): number | null {
+  const value = loss === null ? null : Math.exp(loss);
+  return value !== null && Number.isFinite(value) ? value : null;
+}
+
+/** All places of `series` in order, and the values of each there; undefined where a series has no point. */
+export function aligned(series: readonly { x: readonly number[]; y: readonly (number | null)[] }[]): {
+  x: number[];
+  ys: (number | null | undefined)[][];
+} {
+  const x = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
+  const at = new Map(x.map((value, index) => [value, index]));
+  const ys = series.map((one) => {
+    const row = new Array<number | null | undefined>(x.length).fill(undefined);
+    one.x.forEach((value, index) => (row[at.get(value)!] = one.y[index]));
+    return row;
+  });
+  return { x, ys };
+}
+
+/** By the name of a gate: its mean, and the shares of its activations near 0 and near 1. */
+export type GateFigures = Record<string, Record<string, number | null>>;
+
+/** What an evaluation event says. */
+export interface Evaluation {
+  run: string;
+  step: number;
+  epoch: number;
+  train_perplexity: number | null;
+  validation_perplexity: number | null;
+  bits_per_character: number | null;
+  tokens_per_second: number | null;
+  gates?: GateFigures[] | null;
+}
+
+/** Adds an evaluation at the end of a curve. One that is there already changes nothing. */
+export function extend(curve: RunCurve, told: Evaluation): boolean {
+  if ((curve.epoch.at(-1) ?? 0) >= told.epoch) return false;
+  curve.epoch.push(told.epoch);
+  curve.step.push(told.step);
+  curve.train_loss.push(logarithm(told.train_perplexity));
+  curve.validation_loss.push(logarithm(told.validation_perplexity));
+  curve.bits_per_character.push(told.bits_per_character);
+  curve.seconds.push(null);
+  curve.tokens_per_second.push(told.tokens_per_second);
+  return true;
+}
+
+function logarithm(value: number | null): number | null {
+  return value === null ? null : Math.log(value);
+}

@@ -1,0 +1,135 @@
+/** What a line chart tells uPlot. */
+import uPlot from "uplot";
+import { number } from "./format.ts";
+
+export interface Lines {
+  x: readonly number[];
+  ys: readonly (readonly (number | null | undefined)[])[];
+  names: readonly string[];
+  colours: readonly string[];
+}
+
+export interface Look {
+  xName: string;
+  yName: string;
+  log: boolean;
+}
+
+export interface Watching {
+  /** The pointer is at this place of the data, or has left (null). */
+  moved: (point: number | null) => void;
+  /** This line is nearest to the pointer. */
+  focused: (line: number | null) => void;
+  zoomed: (is: boolean) => void;
+}
+
+/** Distances of ticks on the x-axis, which counts epochs or characters. */
+const WHOLE = [1, 2, 5]
+  .flatMap((digit) => [1, 10, 100, 1000, 10_000, 100_000].map((power) => digit * power))
+  .sort((a, b) => a - b);
+
+export function dataOf(lines: Lines): uPlot.AlignedData {
+  return [lines.x, ...lines.ys] as unknown as uPlot.AlignedData;
+}
+
+export function optionsOf(lines: Lines, look: Look, width: number, height: number, watch: Watching): uPlot.Options {
+  const many = lines.names.length > 30;
+  return {
+    width,
+    height,
+    padding: [12, 12, 0, 0],
+    legend: { show: false },
+    focus: { alpha: 0.25 },
+    cursor: { focus: { prox: 40 }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
+    scales: { x: { time: false }, y: look.log ? { distr: 3, range: around } : {} },
+    axes: [
+      { ...axis(look.xName, 30), incrs: WHOLE },
+      { ...axis(look.yName, 52), ...(look.log ? { splits: logSplits, filter: all } : {}) },
+    ],
+    series: [
+      {},
+      ...lines.names.map((label, at) => ({
+        label,
+        stroke: lines.colours[at]!,
+        width: many ? 1 : 1.8,
+        spanGaps: true,
+        points: { show: lines.x.length === 1 },
+      })),
+    ],
+    hooks: {
+      setCursor: [(plot) => watch.moved(plot.cursor.idx ?? null)],
+      setSeries: [(_, at, change) => "focus" in change && watch.focused(at ? at - 1 : null)],
+      setScale: [(plot, name) => name === "x" && watch.zoomed(isZoomed(plot))],
+    },
+  };
+}
+
+function axis(label: string, size: number): uPlot.Axis {
+  return {
+    label,
+    size,
+    labelSize: 22,
+    gap: 4,
+    font: "12px system-ui, sans-serif",
+    labelFont: "12px system-ui, sans-serif",
+    stroke: () => style("--quiet"),
+    grid: { stroke: () => style("--line"), width: 1 },
+    ticks: { show: false },
+    values: (_, values) => values.map((value) => number(value)),
+  };
+}
+
+function style(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name);
+}
+
+/** A little room below and above; uPlot's own range for logarithms goes to the next powers of ten. */
+function around(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null || low <= 0) return [1, 10];
+  const room = Math.max(1.02, (high / low) ** 0.05);
+  return [low / room, high * room];
+}
+
+/** 1, 2, 5, 10, … between the ends; of many the powers of ten alone, and plain steps where there are fewer than three. */
+function logSplits(_: uPlot, __: number, low: number, high: number): number[] {
+  const found: number[] = [];
+  const digits = Math.log10(high / low) > 2.5 ? [1] : [1, 2, 5];
+  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
+    found.push(...digits.map((digit) => digit * power).filter((value) => value >= low && value <= high));
+  }
+  if (found.length >= 3) return found;
+  const step = niceStep((high - low) / 5);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, at) => (first + at) * step);
+}
+
+function niceStep(rough: number): number {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step >= rough)!;
+}
+
+function all(_: uPlot, splits: number[]): number[] {
+  return splits;
+}
+
+function isZoomed(plot: uPlot): boolean {
+  const { min, max } = plot.scales.x!;
+  const x = plot.data[0];
+  if (x.length < 2 || min === undefined || max === undefined) return false;
+  return min > x[0]! || max < x.at(-1)!;
+}
+
+/** Shows the part of the x-axis around a place: `factor` below 1 nearer, above 1 wider. */
+export function zoom(plot: uPlot, factor: number, point: number | null): void {
+  const x = plot.data[0];
+  if (x.length < 2) return;
+  const [first, last] = [x[0]!, x.at(-1)!];
+  const { min, max } = plot.scales.x!;
+  const middle = point === null ? ((min ?? first) + (max ?? last)) / 2 : x[point]!;
+  const half = (((max ?? last) - (min ?? first)) * factor) / 2;
+  plot.setScale("x", { min: Math.max(first, middle - half), max: Math.min(last, middle + half) });
+}
+
+export function unzoom(plot: uPlot): void {
+  plot.setData(plot.data, true);
+}

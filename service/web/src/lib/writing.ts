@@ -1,0 +1,85 @@
+/** Text from a model: written piece by piece, and how likely it finds each token of a text. */
+import { type Completion, type CompletionRequest, Problem, api, data, problemOf } from "./api";
+import { eventsOf } from "./sse.ts";
+
+/** How tokens are chosen, as fields of the API; what is null is left out. */
+export interface Sampling {
+  max_tokens: number;
+  temperature: number;
+  top_k: number | null;
+  top_p: number | null;
+  min_p: number | null;
+  repetition_penalty: number;
+  seed: number | null;
+}
+
+export interface Ending {
+  tokens: number;
+  finish_reason: "stop" | "length";
+  checkpoint: number;
+  unknown_characters: number;
+  state: string | null;
+}
+
+/** Where a text begins: after a prompt, or in a state that an earlier text ended with. */
+export interface Beginning {
+  prompt: string;
+  state: string | null;
+}
+
+/** Writes after `from`, telling every piece as it comes. */
+export async function write(
+  model: string,
+  from: Beginning,
+  how: Sampling,
+  piece: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Ending> {
+  const [run, step] = model.split("@");
+  const given = Object.fromEntries(Object.entries(how).filter(([, value]) => value !== null));
+  const checkpoint = step && !from.state ? { checkpoint: Number(step) } : {};
+  const body = { ...given, ...checkpoint, prompt: from.prompt, state: from.state ?? true, stream: true };
+  const response = await fetch(`/v1/runs/${run}/generate`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  });
+  if (!response.ok) throw problemOf(response.status, await response.json());
+  for await (const { type, data: text } of eventsOf(response)) {
+    const told = JSON.parse(text) as { text: string };
+    if (type === "done") return told as unknown as Ending;
+    if (type === "error") throw problemOf(500, told);
+    piece(told.text);
+  }
+  throw new Problem(0, "The service ended before the text did.");
+}
+
+export interface Token {
+  text: string;
+  probability: number;
+  /** The likeliest tokens there, the first first. */
+  likeliest: { text: string; probability: number }[];
+}
+
+export interface Judged {
+  /** Of what was given and what was written after it, as the model reads them. */
+  tokens: Token[];
+  /** So many of the first were given. */
+  given: number;
+}
+
+/** The tokens of a text that goes on from `given`, each with its probability after those before it. */
+export async function judge(model: string, given: string, text: string): Promise<Judged> {
+  const body = { model, prompt: [given, given + text], max_tokens: 0, echo: true, logprobs: 5 };
+  const told = (await data(api.POST("/v1/completions", { body: body as CompletionRequest }))) as Completion;
+  const [before, whole] = told.choices.map((choice) => choice.logprobs);
+  const tokens = (whole?.tokens ?? []).map((token, at) => ({
+    text: token,
+    probability: Math.exp(whole?.token_logprobs[at] ?? -Infinity),
+    likeliest: Object.entries(whole?.top_logprobs?.[at] ?? {})
+      .map(([other, log]) => ({ text: other, probability: Math.exp(log as number) }))
+      .sort((a, b) => b.probability - a.probability),
+  }));
+  return { tokens, given: before?.tokens.length ?? 0 };
+}

@@ -1,0 +1,40 @@
+"""A Chromium to test with: the system's, else Playwright's own, else Debian's package where it may be installed."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
+def find(playwrights: Path) -> str:
+    """The program's path. Tests that run side by side install it once.
+
+    Args:
+        playwrights: where Playwright keeps its own, if it has been downloaded.
+
+    Raises:
+        RuntimeError: there is none, and none can be installed.
+    """
+    with Path(tempfile.gettempdir(), "gatelab-test-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if found := _installed(playwrights):
+            return found
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, timeout=600)
+        if not _installed(playwrights) and os.geteuid() == 0 and shutil.which("apt-get"):
+            environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+            for command in (["update"], ["install", "--no-install-recommends", "chromium"]):
+                subprocess.run(["apt-get", "-qq", "-y", *command], capture_output=True, env=environment, timeout=600)
+        if found := _installed(playwrights):
+            return found
+    raise RuntimeError("the page's tests need Chromium: install Debian's package, or `playwright install chromium`")
+
+
+def _installed(playwrights: Path) -> str | None:
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return found or (str(playwrights) if playwrights.exists() else None)

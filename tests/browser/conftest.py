@@ -1,0 +1,109 @@
+"""A browser, an installation to look at, and the rule that a page makes no error and asks nobody else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
+
+from client.api import Gatelab
+from service.pages import FOLDER
+from tests.acceptance.embedded import embedded
+from tests.browser import chromium
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@dataclass
+class Watched:
+    """A page, with everything that it should not have done."""
+
+    page: Page
+    url: str
+    errors: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+    def forgive(self, part: str) -> None:
+        """The browser itself tells of refusals: this one was asked for."""
+        expected = [told for told in self.errors if part in told]
+        assert expected
+        self.errors = [told for told in self.errors if told not in expected]
+
+    def shoot(self, name: str) -> None:
+        """Leave a picture for whoever wants to see how it looks."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+Open = Callable[..., Watched]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    assert (FOLDER / "index.html").is_file(), "the page is not built: make page"
+    program = chromium.find(Path(playwright.chromium.executable_path))
+    browser = playwright.chromium.launch(executable_path=program, args=list(chromium.FLAGS))
+    yield browser
+    browser.close()
+
+
+@contextmanager
+def watched(browser: Browser, url: str, *, dark: bool = False, phone: bool = False) -> Iterator[Watched]:
+    """A new window on an installation, and what goes wrong in it."""
+    viewport = PHONE if phone else DESK
+    context = browser.new_context(
+        viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme="dark" if dark else "light"
+    )
+    context.set_default_timeout(20_000)
+    opened = Watched(context.new_page(), url)
+
+    def hear(told: ConsoleMessage) -> None:
+        if told.type in ("error", "warning"):
+            opened.errors.append(f"{told.text} ({told.location['url']})")
+
+    def see(asked: Request) -> None:
+        if not asked.url.startswith((url, "blob:")):
+            opened.errors.append(f"asked {asked.url}")
+
+    opened.page.on("console", hear)
+    opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
+    opened.page.on("request", see)
+    yield opened
+    context.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, installation: Gatelab) -> Iterator[Open]:
+    """Opens windows on the installation; in the end none of them may have made an error."""
+    opened: list[Watched] = []
+    contexts = []
+
+    def open_one(*, dark: bool = False, phone: bool = False) -> Watched:
+        context = watched(browser, installation.url, dark=dark, phone=phone)
+        contexts.append(context)
+        opened.append(context.__enter__())
+        return opened[-1]
+
+    yield open_one
+    for context in contexts:
+        context.__exit__(None, None, None)
+    assert [error for one in opened for error in one.errors] == []
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatelab]:
+    """A whole Gatelab for all tests of the page, which leave each other's jobs alone."""
+    with embedded(tmp_path_factory.mktemp("page")) as url, Gatelab(url) as client:
+        yield client

@@ -1,0 +1,105 @@
+"""What happens is seen as it happens, whatever becomes of the service meanwhile."""
+
+import itertools
+import re
+import signal
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from client.api import Gatelab
+from gatelab.specs import JobSpec
+from tests.acceptance.stack import Stack, end, wait_until
+from tests.browser.conftest import Open, watched
+from tests.service.installation import SPEC, TEXT
+
+LONG = SPEC | {"name": "long", "corpus": "live", "training": SPEC["training"] | {"epochs": 100_000}}
+"""Trains until it is told not to."""
+
+
+def add_text(client: Gatelab) -> None:
+    client.add_corpus("live", TEXT)
+
+
+def test_a_job_is_steered_from_the_list_and_followed_there(open_page: Open, installation: Gatelab) -> None:
+    window = open_page()
+    page = window.go("/")
+    add_text(installation)
+    job = installation.submit(JobSpec.model_validate(LONG | {"name": "steered"})).id
+    row = page.get_by_role("listitem").filter(has_text="steered")
+    expect(row.get_by_text("running")).to_be_visible(timeout=30_000)
+    expect(row.get_by_role("progressbar")).to_be_visible()
+    for button, state in (("Pause", "paused"), ("Resume", "running"), ("Cancel", "cancelled")):
+        row.get_by_role("button", name=button).click()
+        expect(row.get_by_text(state, exact=True)).to_be_visible(timeout=30_000)
+        assert installation.job(job).state == state
+    window.shoot("steered")
+    row.get_by_role("button", name="Delete steered").click()
+    row.get_by_role("button", name="Delete with all its runs").click()
+    expect(row).to_have_count(0)
+
+
+def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_path: Path, redis_url: str) -> None:
+    """Two processes serve. They stop in time although pages are open, and all that they missed is there afterwards."""
+    stack = Stack(tmp_path, {"GATELAB_BROKER_URL": redis_url})
+    try:
+        stack.run("gatelab.store.migrate")
+        _serve(stack)
+        stack.start_worker()
+        with stack.client() as client:
+            add_text(client)
+            job = client.submit(JobSpec.model_validate(LONG | {"training": LONG["training"] | {"epochs": 3000}})).id
+            with watched(browser, f"http://127.0.0.1:{stack.port}") as first, watched(browser, first.url) as second:
+                page = first.go(f"/jobs/{job}?tab=runs")
+                listed = second.go("/")
+                expect(page.get_by_role("progressbar").first).to_be_visible(timeout=30_000)
+                expect(listed.get_by_text("live", exact=True)).to_be_visible()
+                before = _epoch(page)
+                assert stack.service
+                assert end(stack.service, signal.SIGTERM) in (0, -signal.SIGTERM), stack.log()
+                expect(page.get_by_text("reconnecting")).to_be_visible()
+                _serve(stack)
+                expect(page.get_by_text("live", exact=True)).to_be_visible(timeout=40_000)
+                wait_until(lambda: _epoch(page) > before, "the page goes on", 30)
+                client.wait(job)
+                expect(page.get_by_role("main").get_by_text("succeeded").first).to_be_visible(timeout=20_000)
+                expect(listed.get_by_role("listitem").get_by_text("succeeded")).to_be_visible(timeout=20_000)
+                _check_curve(page, client, job)
+                unexpected = [told for told in first.errors + second.errors if "ERR_" not in told]
+                assert unexpected == []
+    finally:
+        stack.stop()
+
+
+def _serve(stack: Stack) -> None:
+    """With two processes, each of which may get any request."""
+    arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={stack.port}", "--workers=2"]
+    stack.service = stack.launch(*arguments, "--timeout-graceful-shutdown=10")
+    wait_until(stack._is_ready, "the service is ready", 60)
+
+
+def _epoch(page: Page) -> int:
+    return int(page.get_by_role("row").nth(1).get_by_role("cell").nth(2).inner_text())
+
+
+def _check_curve(page: Page, client: Gatelab, job: str) -> None:
+    """Every evaluation is in the chart's table, those among them that happened while nobody served."""
+    page.get_by_role("tab", name="Curves").click()
+    page.get_by_label("Measure").select_option("bits_per_character")
+    page.get_by_text("As a table").click()
+    rows = page.get_by_role("region", name=re.compile("table")).locator("tbody tr")
+    [run] = client.runs(job=job)
+    metrics = list(client.metrics(run.id))
+    texts = rows.all_inner_texts()
+    epochs = [int(text.split()[0]) for text in texts]
+    # The past was fetched in some 300 points when the page was opened; all that came later is there.
+    gaps = [b - a for a, b in itertools.pairwise(epochs)]
+    first_live = next(at for at in range(len(gaps)) if all(gap == 1 for gap in gaps[at:]))
+    assert epochs[-1] == len(metrics)
+    assert epochs[first_live] <= 1500, "the service was away while this was measured"
+    by_epoch = {row.epoch: row for row in metrics}
+    for text in texts[:: max(1, len(texts) // 50)]:
+        epoch, told = text.split()
+        expected = by_epoch[int(epoch)].bits_per_character
+        assert expected is not None
+        assert abs(float(told) - expected) < 0.001 * expected + 1e-3

@@ -1,0 +1,104 @@
+"""Every view, light and dark and on a phone: nothing that axe calls serious, nothing wider than the window."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from client.api import Gatelab
+from gatelab.specs import JobSpec
+from tests.browser.conftest import Open, Watched
+from tests.service.installation import SPEC, TEXT
+
+AXE = Path(__file__).parents[2] / "service/web/node_modules/axe-core/axe.min.js"
+SERIOUS = {"serious", "critical"}
+
+GRID = {
+    "name": "views",
+    "corpus": "views",
+    "grid": {"model.cell.gates": [["reset", "update"], []], "model.cell.hidden": [4, 6], "training.num_steps": [8, 16]},
+    "training": SPEC["training"] | {"epochs": 2, "gate_statistics": True},
+}
+
+
+@pytest.fixture(scope="module")
+def paths(installation: Gatelab) -> Mapping[str, str]:
+    """Name -> address of every view, with something to see."""
+    installation.add_corpus("views", TEXT * 2)
+    job = installation.submit(JobSpec.model_validate(SPEC | GRID)).id
+    assert installation.wait(job).state == "succeeded"
+    first, second, *_ = (run.id for run in installation.runs(job=job))
+    return {
+        "jobs": "/",
+        "submit": "/submit",
+        "curves": f"/jobs/{job}",
+        "heat-map": f"/jobs/{job}?tab=heat",
+        "runs": f"/jobs/{job}?tab=runs",
+        "report": f"/jobs/{job}?tab=report",
+        "spec": f"/jobs/{job}?tab=spec",
+        "run": f"/runs/{first}",
+        "compare": f"/compare?runs={first},{second}",
+        "playground": f"/playground?a={first}&b={second}",
+        "gates": f"/gates?run={first}&text=the+time",
+        "corpora": "/corpora",
+        "corpus": "/corpora/views",
+        "nothing": "/nothing",
+    }
+
+
+READY: Mapping[str, str] = {
+    "jobs": "views",
+    "submit": "Check, and see what it costs",
+    "curves": "As a table",
+    "heat-map": "best",
+    "runs": "Choose two or more",
+    "report": "Which hyper-parameter matters",
+    "spec": "num_steps",
+    "run": "num_steps",
+    "compare": "What they write",
+    "playground": "Model B: checkpoint",
+    "gates": "What may follow",
+    "corpora": "views",
+    "corpus": "recondite",
+    "nothing": "There is nothing here",
+}
+"""Name -> text that stands in the view once all of it is there."""
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("view", READY)
+def test_a_view_is_for_everybody(view: str, look: str, open_page: Open, paths: Mapping[str, str]) -> None:
+    window = open_page(dark=look == "dark", phone=look == "phone")
+    page = window.go(paths[view])
+    expect(page.get_by_role("main").get_by_text(READY[view]).first).to_be_visible(timeout=60_000)
+    if view == "playground":
+        _write(page)
+    window.shoot(f"{view}-{look}")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{wide} pixels wider than the window"
+    _check_accessible(window)
+
+
+def _write(page: Page) -> None:
+    for name in ("Model A: run", "Model B: run"):
+        expect(page.get_by_label(name)).not_to_have_value("")
+    page.get_by_label("Prompt").fill("the time ")
+    page.get_by_role("button", name="Write").click()
+    expect(page.get_by_role("application")).to_have_count(2, timeout=60_000)
+    page.get_by_role("application").first.locator("span").nth(12).hover()
+    expect(page.get_by_text(re.compile("Likeliest"))).to_be_visible()
+
+
+def _check_accessible(window: Watched) -> None:
+    page = window.page
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        f"{fault['id']}: {fault['help']}: {[node['html'][:200] for node in fault['nodes']][:3]}"
+        for fault in found["violations"]
+        if fault["impact"] in SERIOUS
+    ]
+    assert serious == []
