@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
 
 from client.api import Gatelab
+from client.credentials import local_key
+from service.callers import COOKIE
 from service.pages import FOLDER
 from tests.acceptance.embedded import embedded
 from tests.browser import chromium
@@ -60,13 +63,17 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @contextmanager
-def watched(browser: Browser, url: str, *, dark: bool = False, phone: bool = False) -> Iterator[Watched]:
-    """A new window on an installation, and what goes wrong in it."""
+def watched(
+    browser: Browser, url: str, *, key: str | None = None, dark: bool = False, phone: bool = False
+) -> Iterator[Watched]:
+    """A new window on an installation, signed in with a key, and what goes wrong in it."""
     viewport = PHONE if phone else DESK
     context = browser.new_context(
         viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme="dark" if dark else "light"
     )
     context.set_default_timeout(20_000)
+    if key:
+        context.add_cookies([{"name": COOKIE, "value": key, "url": url}])
     opened = Watched(context.new_page(), url)
 
     def hear(told: ConsoleMessage) -> None:
@@ -90,8 +97,9 @@ def open_page(browser: Browser, installation: Gatelab) -> Iterator[Open]:
     opened: list[Watched] = []
     contexts = []
 
-    def open_one(*, dark: bool = False, phone: bool = False) -> Watched:
-        context = watched(browser, installation.url, dark=dark, phone=phone)
+    def open_one(*, dark: bool = False, phone: bool = False, signed_in: bool = True) -> Watched:
+        key = local_key(urlsplit(installation.url).port or 80) if signed_in else None
+        context = watched(browser, installation.url, key=key, dark=dark, phone=phone)
         contexts.append(context)
         opened.append(context.__enter__())
         return opened[-1]
