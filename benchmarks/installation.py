@@ -4,9 +4,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from client import embedded
 from client.api import Gatelab
+from client.credentials import local_key
 
 
 @contextmanager
@@ -21,3 +23,10 @@ def installation(threads: int, data_dir: Path | None = None) -> Iterator[Gatelab
             data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatelab-benchmark-")))
         url = stack.enter_context(embedded.running(data_dir, settings))
         yield stack.enter_context(Gatelab(url))
+
+
+def key_of(gatelab: Gatelab) -> str:
+    """The API key of an installation that runs here."""
+    key = local_key(urlsplit(gatelab.url).port or 80)
+    assert key
+    return key

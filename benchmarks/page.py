@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert, update
 
 from benchmarks import tables
-from benchmarks.installation import installation
+from benchmarks.installation import installation, key_of
 from benchmarks.quiet import warn_if_busy
 from client.api import Gatelab
 from gatelab.settings import Settings
@@ -31,6 +31,7 @@ from gatelab.store.clock import now
 from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metrics, runs
 from gatelab.sweeps import expand
+from service.callers import COOKIE
 from tests.browser import chromium
 
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us. " * 200
@@ -62,8 +63,8 @@ def main() -> None:
 
 
 def report_loading(playwright: Playwright, gatelab: Gatelab, curves: str, rounds: int) -> None:
-    visits = [_visit(playwright, gatelab.url) for _ in range(rounds)]
-    charts = [_chart(playwright, f"{gatelab.url}/jobs/{curves}") for _ in range(rounds)]
+    visits = [_visit(playwright, gatelab, gatelab.url) for _ in range(rounds)]
+    charts = [_chart(playwright, gatelab, f"{gatelab.url}/jobs/{curves}") for _ in range(rounds)]
     rows = [
         ("first page, compressed", f"{visits[0].bytes / 1000:.1f} kB in {visits[0].requests} requests"),
         ("first page until its jobs are there", _milliseconds([visit.ready for visit in visits])),
@@ -82,21 +83,21 @@ def report_processor(playwright: Playwright, gatelab: Gatelab, folder: Path, sec
     service = _service(folder)
     rows = [("no page", f"{_share(service, seconds):.2%}")]
     for name, path in (("the list of jobs", "/"), ("the job", f"/jobs/{job}")):
-        with _page(playwright) as page:
+        with _page(playwright, gatelab) as page:
             page.goto(gatelab.url + path)
             page.get_by_text("live", exact=True).first.wait_for()
             time.sleep(2)
             rows.append((name, f"{_share(service, seconds):.2%}"))
     tables.show(("page open while a job is trained", "processor time of the service"), rows)
-    with _page(playwright) as first, _page(playwright) as second:
+    with _page(playwright, gatelab) as first, _page(playwright, gatelab) as second:
         first.goto(gatelab.url)
         second.goto(f"{gatelab.url}/jobs/{job}")
         second.get_by_text("live", exact=True).first.wait_for()
         print(f"asked to stop with two pages open, the service has ended after {_stop(service):.2f} s")
 
 
-def _visit(playwright: Playwright, url: str) -> Loaded:
-    with _page(playwright) as page:
+def _visit(playwright: Playwright, gatelab: Gatelab, url: str) -> Loaded:
+    with _page(playwright, gatelab) as page:
         sizes: list[int] = []
         protocol = page.context.new_cdp_session(page)
         protocol.send("Network.enable")
@@ -108,9 +109,9 @@ def _visit(playwright: Playwright, url: str) -> Loaded:
         return Loaded(sum(sizes), len(sizes), ready)
 
 
-def _chart(playwright: Playwright, url: str) -> tuple[float, float]:
+def _chart(playwright: Playwright, gatelab: Gatelab, url: str) -> tuple[float, float]:
     """Milliseconds for the drawing alone, as the page itself measures it, and from the beginning of the navigation."""
-    with _page(playwright) as page:
+    with _page(playwright, gatelab) as page:
         page.goto(url, wait_until="commit")
         page.evaluate(READY % ".plot canvas")
         page.wait_for_function("performance.getEntriesByName('chart').length > 0")
@@ -121,11 +122,14 @@ def _chart(playwright: Playwright, url: str) -> tuple[float, float]:
 
 
 @contextmanager
-def _page(playwright: Playwright) -> Iterator[Page]:
+def _page(playwright: Playwright, gatelab: Gatelab) -> Iterator[Page]:
+    """A new browser, signed in."""
     program = chromium.find(Path(playwright.chromium.executable_path))
     browser = playwright.chromium.launch(executable_path=program, args=list(chromium.FLAGS))
     try:
-        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.context.add_cookies([{"name": COOKIE, "value": key_of(gatelab), "url": gatelab.url}])
+        yield page
     finally:
         browser.close()
 

@@ -25,7 +25,7 @@ from typing import Any
 import httpx2
 
 from benchmarks import tables
-from benchmarks.installation import installation
+from benchmarks.installation import installation, key_of
 from benchmarks.quiet import warn_if_busy
 from benchmarks.rounds import median_ratio
 from client.api import Gatelab
@@ -40,6 +40,7 @@ class Server:
 
     url: str
     body: dict[str, Any]
+    key: str = "none"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def main() -> None:
         run = train(gatelab, arguments.hidden)
         body = {"prompt": PROMPT, "max_tokens": arguments.tokens}
         servers = {
-            "Gatelab": Server(f"{gatelab.url}/v1/runs/{run}/generate", body | {"stream": True}),
+            "Gatelab": Server(f"{gatelab.url}/v1/runs/{run}/generate", body | {"stream": True}, key_of(gatelab)),
             "plain FastAPI and torch": Server(stack.enter_context(peer("plain_server", gatelab, run)), body),
             "LitServe": Server(stack.enter_context(peer("litserve_server", gatelab, run)), body),
         }
@@ -134,7 +135,8 @@ async def serve(server: Server, arguments: argparse.Namespace) -> Served:
 async def ask(client: httpx2.AsyncClient, server: Server) -> tuple[float, int]:
     """Seconds to the first character, and how many there were."""
     begun, first, characters = time.perf_counter(), 0.0, 0
-    async with client.stream("POST", server.url, json=server.body) as response:
+    headers = {"Authorization": f"Bearer {server.key}"}
+    async with client.stream("POST", server.url, json=server.body, headers=headers) as response:
         response.raise_for_status()
         async for line in response.aiter_lines():
             if text := json.loads(line.removeprefix("data: ") if line.startswith(("{", "data: ")) else "{}").get(
