@@ -15,6 +15,10 @@ WAKE_TASK = "gatelab.wake"
 """The Celery task that tells a worker to look at the database. The service sends it by this name."""
 
 
+KEY_FILE = "api-key"
+"""In the data directory: an API key that may do everything, for whoever may read the file."""
+
+
 class Settings(BaseSettings):
     """Every setting, with its default. `GATELAB_DATABASE_URL` sets `database_url`, and so on."""
 
@@ -72,6 +76,11 @@ class Settings(BaseSettings):
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError("lease_seconds must be at least twice heartbeat_seconds")
         return self
+
+    @property
+    def key_file(self) -> Path:
+        """The first API key."""
+        return self.data_dir.absolute() / KEY_FILE
 
     @property
     def blob_dir(self) -> Path:

@@ -13,6 +13,7 @@ from gatelab.embedded import lock, notes, programs, sockets, valkey
 from gatelab.embedded.children import Child, Program
 from gatelab.embedded.errors import CannotStart
 from gatelab.embedded.interrupts import Interrupts
+from gatelab.settings import KEY_FILE
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -79,7 +80,7 @@ class Launcher:
         """Start, watch until told to stop, stop. Whatever happens, no process is left."""
         try:
             if self._start():
-                url, key = sockets.url(self.listener), (self.data_dir / programs.KEY_FILE).read_text().strip()
+                url, key = sockets.url(self.listener), (self.data_dir / KEY_FILE).read_text().strip()
                 print(f"Gatelab is ready: {url}", flush=True)
                 print(f"The page, signed in: {url}/#key={key}", flush=True)
                 self._watch()

@@ -9,9 +9,6 @@ from pathlib import Path
 from gatelab.embedded.children import Program
 
 # -P: a directory called `service` or `worker` where a user happens to stand is not imported.
-KEY_FILE = "api-key"
-"""In the data directory: the first API key, which may do everything."""
-
 PYTHON = (sys.executable, "-P", "-m")
 
 
@@ -28,7 +25,7 @@ def environment(data_dir: Path, broker: Path, workers: int) -> dict[str, str]:
 
 def migrations(data_dir: Path, told: dict[str, str]) -> Program:
     """Brings the database up to date, sees to it that there is a key, and ends."""
-    return Program("migrations", [*PYTHON, "gatelab.store.migrate", str(data_dir / KEY_FILE)], data_dir, told)
+    return Program("migrations", [*PYTHON, "gatelab.store.migrate", "--key"], data_dir, told)
 
 
 def service(data_dir: Path, told: dict[str, str], listener: socket.socket) -> Program:

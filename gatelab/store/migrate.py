@@ -1,6 +1,7 @@
-"""Brings the database's tables up to date: `python -m gatelab.store.migrate [FILE]`.
+"""Brings the database's tables up to date: `python -m gatelab.store.migrate [--key]`.
 
-FILE then holds an API key that may do everything, made unless there is one that works.
+With --key, the file `api-key` in the data directory then holds an API key that may do everything, made unless there is
+one that works.
 """
 
 import sys
@@ -86,9 +87,11 @@ def _wait_for_others(connection: Connection) -> None:
 def main(arguments: list[str]) -> None:
     settings = environment.load()
     upgrade(settings)
-    if arguments:
+    if arguments == ["--key"]:
         with closing(Database(settings.database_url.get_secret_value())) as database:
-            ensure_file(Keys(database), Path(arguments[0]))
+            ensure_file(Keys(database), settings.key_file)
+    elif arguments:
+        sys.exit(f"there is no option but --key (got {' '.join(arguments)})")
 
 
 if __name__ == "__main__":

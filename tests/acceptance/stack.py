@@ -37,7 +37,7 @@ class Stack:
         self.worker: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.run("gatelab.store.migrate", str(self.key_file))
+        self.run("gatelab.store.migrate", "--key")
         self.start_service()
         self.start_worker()
 
