@@ -23,12 +23,14 @@ from service.routes import (
     generate,
     health,
     jobs,
+    metrics,
     runs,
     score,
     single_model,
 )
 from service.sessions import Sessions
 from service.streams import Stopping
+from service.telemetry import Instruments, Watching
 from service.wakeups import Wakeups
 
 
@@ -36,8 +38,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The service on `settings`, by default those of the environment."""
     settings = settings or load()
     logs.configure(as_json=settings.log_json)
+    logs.adopt_server(as_json=settings.log_json)
     store = Store(settings)
-    context = Context(settings, store, Models(store), Sessions(settings), Wakeups(settings), Stopping())
+    instruments = Instruments(store)
+    models = Models(store, on_texts=instruments.texts)
+    context = Context(settings, store, models, Sessions(settings), Wakeups(settings), Stopping(), instruments)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,6 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added sees a request first.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.limits.body_bytes)
     app.add_middleware(DeclaredLengthLimit, max_bytes=settings.limits.body_bytes)
+    app.add_middleware(Watching, instruments=instruments)
     # /docs with its assets bundled: it works without a connection to anywhere.
     patch_fastapi(app)
     problems.install(app)
@@ -75,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         completions,
         single_model,
         health,
+        metrics,
     ):
         app.include_router(routes.router)
     return app

@@ -10,6 +10,7 @@ from gatelab.store import Store
 from service.models import Models
 from service.sessions import Sessions
 from service.streams import Stopping
+from service.telemetry.instruments import Instruments
 from service.wakeups import Wakeups
 
 
@@ -21,6 +22,7 @@ class Context:
     sessions: Sessions
     wakeups: Wakeups
     stopping: Stopping
+    instruments: Instruments
 
 
 def _context(request: Request) -> Context:

@@ -10,6 +10,7 @@ from gatelab.specs import Limits, Sampling
 from gatelab.text.tokenizers import Ids
 from service.context import Context
 from service.models import Loaded
+from service.telemetry import seconds_since_arrival
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece, Pieces, Session
@@ -64,7 +65,8 @@ async def begin(
 
     # The prompt is read in a thread of the request's own: a long one holds up nobody.
     stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
-    return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits)
+    heard = service.instruments.text(seconds_since_arrival)
+    return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits, on_tokens=heard)
 
 
 async def collect(request: Request, pieces: "Pieces") -> "list[Piece]":

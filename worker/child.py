@@ -12,6 +12,7 @@ from gatelab.errors import InvalidInput, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Store
 from worker.stop import STOP
+from worker.telemetry import METER
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +72,7 @@ class Child:
     def _reap(self) -> None:
         for run_id in self.store.reaper.reap():
             log.warning("took a run from a silent worker", run=run_id)
+            METER.recovered()
             self.send_wakeup()
 
     def _rewake(self) -> None:

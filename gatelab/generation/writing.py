@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,7 +89,16 @@ def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampl
 class Pieces:
     """The pieces of a text that is being written, as they come. Who no longer wants them closes it, or forgets it."""
 
-    def __init__(self, decoder: Decoder, stream: Stream, tokenizer: Tokenizer, *, logits: bool = False) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        stream: Stream,
+        tokenizer: Tokenizer,
+        *,
+        logits: bool = False,
+        on_tokens: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        self._on_tokens = on_tokens
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()
         self._text = Text(tokenizer, stream.how)
         self._ended = False
@@ -113,6 +122,7 @@ class Pieces:
             self.close()
             raise news
         piece = self._text.add(news)
+        self._on_tokens(len(piece.ids))
         if piece.finish_reason:
             self.close()
         return piece
@@ -123,12 +133,23 @@ class Pieces:
     __del__ = close
 
 
-def write(batcher: Batcher, decoder: Decoder, stream: Stream, tokenizer: Tokenizer, *, logits: bool = False) -> Pieces:
+def write(
+    batcher: Batcher,
+    decoder: Decoder,
+    stream: Stream,
+    tokenizer: Tokenizer,
+    *,
+    logits: bool = False,
+    on_tokens: Callable[[int], object] = lambda _: None,
+) -> Pieces:
     """Write on, together with whatever else is written.
+
+    Args:
+        on_tokens: is told of every piece how many tokens it has, when it is asked for.
 
     Raises:
         Overloaded: too many texts are being written.
     """
-    pieces = Pieces(decoder, stream, tokenizer, logits=logits)
+    pieces = Pieces(decoder, stream, tokenizer, logits=logits, on_tokens=on_tokens)
     batcher.open(pieces.writing)
     return pieces
