@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from gatelab import __version__, logs
+from gatelab import __version__, logs, tracing
 from gatelab.settings import Settings, load
 from gatelab.store import Store
 from service import problems
@@ -31,6 +31,7 @@ from service.routes import (
 from service.sessions import Sessions
 from service.streams import Stopping
 from service.telemetry import Instruments, Watching
+from service.telemetry.tracing import configuration
 from service.wakeups import Wakeups
 
 
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     logs.adopt_server(as_json=settings.log_json)
     store = Store(settings)
     instruments = Instruments(store)
+    tracer = tracing.provider("gatelab-service")
     models = Models(store, on_texts=instruments.texts)
     context = Context(settings, store, models, Sessions(settings), Wakeups(settings), Stopping(), instruments)
 
@@ -50,6 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         context.wakeups.close()
         store.close()
+        if tracer is not None:
+            tracer.shutdown()
 
     app = FastAPI(
         title="Gatelab",
@@ -60,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         responses=problems.RESPONSES,
+        telemetry=configuration(tracer),
     )
     app.state.context = context
     # The last one added sees a request first.

@@ -20,7 +20,7 @@ from gatelab import logs
 from gatelab.settings import WAKE_TASK, celery_config, load
 from worker.child import Child
 from worker.stop import STOP
-from worker.telemetry import METER
+from worker.telemetry import METER, tracing
 from worker.telemetry.exposition import serve
 
 app = Celery("gatelab-worker")
@@ -44,6 +44,7 @@ def _serve_metrics(**_: Any) -> None:
 @worker_process_init.connect
 def _start(**_: Any) -> None:
     METER.take_row(getattr(current_process(), "index", 0))
+    tracing.start()
     child = Child(load(), send_wakeup=lambda: wake.apply_async(retry=False))
     child.start()
     _children[:] = [child]
@@ -53,6 +54,7 @@ def _start(**_: Any) -> None:
 def _stop(**_: Any) -> None:
     for child in _children:
         child.stop()
+    tracing.stop()
 
 
 @worker_shutting_down.connect

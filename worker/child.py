@@ -13,6 +13,7 @@ from gatelab.settings import Settings
 from gatelab.store import Store
 from worker.stop import STOP
 from worker.telemetry import METER
+from worker.telemetry.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,8 @@ class Child:
             # A worker that cannot train takes no run.
             choose_engine(choose_device(self.settings.device), self.settings.engine)
             while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
-                Slice(self.store, self.settings, claim, self._stopping).run()
+                with span("slice", run=claim.run_id, job=claim.job_id, step=claim.step):
+                    Slice(self.store, self.settings, claim, self._stopping).run()
         except Unavailable as error:
             log.warning("the database cannot be reached", error=str(error))
         except InvalidInput as error:
