@@ -14,6 +14,7 @@ from service import problems
 from service.body_limit import DeclaredLengthLimit
 from service.context import Context
 from service.models import Models
+from service.news import News
 from service.routes import (
     compare,
     completions,
@@ -44,7 +45,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     instruments = Instruments(store)
     tracer = tracing.provider("gatelab-service")
     models = Models(store, on_texts=instruments.texts)
-    context = Context(settings, store, models, Sessions(settings), Wakeups(settings), Stopping(), instruments)
+    context = Context(
+        settings, store, models, Sessions(settings), Wakeups(settings), Stopping(), instruments, News(store)
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

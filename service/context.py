@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.models import Models
+from service.news import News
 from service.sessions import Sessions
 from service.streams import Stopping
 from service.telemetry.instruments import Instruments
@@ -23,6 +24,7 @@ class Context:
     wakeups: Wakeups
     stopping: Stopping
     instruments: Instruments
+    news: News
 
 
 def _context(request: Request) -> Context:

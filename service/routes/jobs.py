@@ -132,22 +132,25 @@ def _number(last_event_id: str) -> int:
 
 async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
     """Looks at the database: whatever process wrote an event, every stream sees it."""
-    idle = 0.0
-    while not service.stopping:
-        ended, news = await to_thread.run_sync(_news, service, job, seen)
-        for item in news:
-            seen = item.seq
-            yield event(JobEvent.of(item), item.type, item.seq)
-        if news:
-            idle = 0.0
-            continue
-        if ended:
-            return
-        if idle >= KEEP_ALIVE_SECONDS:
-            idle = 0.0
-            yield KEEP_ALIVE
-        await sleep(LOOK_SECONDS)
-        idle += LOOK_SECONDS
+    idle, due = 0.0, True
+    with service.news.watched(job):
+        while not service.stopping:
+            if due:
+                ended, news = await to_thread.run_sync(_news, service, job, seen)
+                for item in news:
+                    seen = item.seq
+                    yield event(JobEvent.of(item), item.type, item.seq)
+                if news:
+                    idle = 0.0
+                    continue
+                if ended:
+                    return
+            if idle >= KEEP_ALIVE_SECONDS:
+                idle = 0.0
+                yield KEEP_ALIVE
+            await sleep(LOOK_SECONDS)
+            idle += LOOK_SECONDS
+            due = await service.news.of(job, seen, LOOK_SECONDS)
 
 
 def _news(service: Context, job: str, seen: int) -> tuple[bool, list[Event]]:
