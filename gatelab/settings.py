@@ -62,6 +62,10 @@ class Settings(BaseSettings):
         SecretStr(""), description="signs the states that clients hold; default a random one in data_dir/session-key"
     )
     log_json: bool = Field(False, description="log lines as JSON instead of text")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="where each worker answers Prometheus; 0 nowhere. The service does at /metrics"
+    )
+    metrics_host: str = Field("127.0.0.1", description="the address of that port")
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from fastapi_swagger import patch_fastapi
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
-from gatelab import __version__, logs
+from gatelab import __version__, logs, tracing
 from gatelab.settings import Settings, load
 from gatelab.store import Store
 from service import problems
@@ -16,6 +16,7 @@ from service.body_limit import DeclaredLengthLimit
 from service.callers import Authentication, guard
 from service.context import Context
 from service.models import Models
+from service.news import News
 from service.pages import Pages
 from service.quotas import Quotas
 from service.routes import (
@@ -29,6 +30,7 @@ from service.routes import (
     health,
     jobs,
     keys,
+    metrics,
     runs,
     score,
     single_model,
@@ -36,6 +38,8 @@ from service.routes import (
 from service.sessions import Sessions
 from service.sites import SiteCheck, listed
 from service.streams import Stopping
+from service.telemetry import Instruments, Watching
+from service.telemetry.tracing import configuration
 from service.wakeups import Wakeups
 
 GUARDED = (
@@ -51,6 +55,7 @@ GUARDED = (
     completions,
     single_model,
     keys,
+    metrics,
 )
 """Routes that need a key, and answer to each account with its own."""
 
@@ -59,9 +64,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The service on `settings`, by default those of the environment."""
     settings = settings or load()
     logs.configure(as_json=settings.log_json)
+    logs.adopt_server(as_json=settings.log_json)
     store = Store(settings)
-    quotas = Quotas(settings.limits)
-    context = Context(settings, store, Models(store), Sessions(settings), Wakeups(settings), Stopping(), quotas)
+    instruments, quotas = Instruments(store), Quotas(settings.limits)
+    tracer = tracing.provider("gatelab-service")
+    models = Models(store, on_texts=instruments.texts)
+    context = Context(
+        settings, store, models, Sessions(settings), Wakeups(settings), Stopping(), quotas, instruments, News(store)
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +79,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         context.wakeups.close()
         store.close()
+        if tracer is not None:
+            tracer.shutdown()
 
     app = FastAPI(
         title="Gatelab",
@@ -79,8 +91,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         responses=problems.RESPONSES,
+        telemetry=configuration(tracer),
     )
     app.state.context = context
+    _protect(app, context)
+    # /docs with its assets bundled: it works without a connection to anywhere.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
+    problems.install(app)
+    _add_routes(app)
+    return app
+
+
+def _protect(app: FastAPI, context: Context) -> None:
+    """What a request must pass before a route sees it."""
+    settings = context.settings
     # The last one added sees a request first.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.limits.body_bytes)
     app.add_middleware(DeclaredLengthLimit, max_bytes=settings.limits.body_bytes)
@@ -93,9 +117,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         )
     app.add_middleware(SiteCheck, hosts=settings.allowed_hosts, origins=settings.cors_origins)
-    # /docs with its assets bundled: it works without a connection to anywhere.
-    patch_fastapi(app, redirect_from_root_to_docs=False)
-    problems.install(app)
+    app.add_middleware(Watching, instruments=context.instruments)
+
+
+def _add_routes(app: FastAPI) -> None:
     guarded = [Depends(guard)]
     for routes in GUARDED:
         app.include_router(routes.router, dependencies=guarded)
@@ -103,4 +128,3 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (keys.login_router, health.router):
         app.include_router(router)
     app.router.default = Pages(app.router.default)
-    return app

@@ -8,9 +8,11 @@ from fastapi import Depends, Query, Request
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.models import Models
+from service.news import News
 from service.quotas import Quotas
 from service.sessions import Sessions
 from service.streams import Stopping
+from service.telemetry.instruments import Instruments
 from service.wakeups import Wakeups
 
 
@@ -23,6 +25,8 @@ class Context:
     wakeups: Wakeups
     stopping: Stopping
     quotas: Quotas
+    instruments: Instruments
+    news: News
 
 
 def _context(request: Request) -> Context:

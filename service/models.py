@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -29,13 +30,20 @@ class Loaded:
 
 
 class Models:
-    """A bounded cache of checkpoints. torch is imported with the first one."""
+    """A bounded cache of checkpoints. torch is imported with the first one.
 
-    def __init__(self, store: Store, capacity: int = 8) -> None:
+    Args:
+        on_texts: is told how many texts are being written and how many wait, as `Batcher`.
+    """
+
+    def __init__(
+        self, store: Store, capacity: int = 8, on_texts: Callable[[int, int], object] = lambda *_: None
+    ) -> None:
         self._store, self._capacity = store, capacity
         self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
         self._lock = threading.Lock()
         self._batcher: Batcher | None = None
+        self._on_texts = on_texts
 
     @property
     def batcher(self) -> "Batcher":
@@ -44,7 +52,7 @@ class Models:
 
         with self._lock:
             if self._batcher is None:
-                self._batcher = Batcher()
+                self._batcher = Batcher(on_texts=self._on_texts)
             return self._batcher
 
     def get(self, run_id: str, step: int | Literal["latest"]) -> Loaded:

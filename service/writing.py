@@ -11,6 +11,7 @@ from gatelab.text.tokenizers import Ids
 from service.callers import Caller
 from service.context import Context
 from service.models import Loaded
+from service.telemetry import seconds_since_arrival
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece, Pieces, Session
@@ -68,7 +69,9 @@ async def begin(
     ended = service.quotas.generations.take(asking.account)
     try:
         stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
-        return write(service.models.batcher, loaded.decoder, stream, loaded.tokenizer, logits=logits, ended=ended)
+        heard = service.instruments.text(seconds_since_arrival)
+        batcher, tokenizer = service.models.batcher, loaded.tokenizer
+        return write(batcher, loaded.decoder, stream, tokenizer, logits=logits, ended=ended, on_tokens=heard)
     except BaseException:
         ended()
         raise

@@ -5,13 +5,23 @@ Importing this reads no environment and imports no torch: a parent that has used
 
 from typing import Any
 
+from billiard.process import current_process
+from billiard.util import get_logger
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    celeryd_after_setup,
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 
 from gatelab import logs
 from gatelab.settings import WAKE_TASK, celery_config, load
 from worker.child import Child
 from worker.stop import STOP
+from worker.telemetry import METER, tracing
+from worker.telemetry.exposition import serve
 
 app = Celery("gatelab-worker")
 app.add_defaults(lambda: celery_config(load()))
@@ -26,8 +36,15 @@ def wake() -> None:
     _children[0].work()
 
 
+@celeryd_after_setup.connect
+def _serve_metrics(**_: Any) -> None:
+    serve(load())
+
+
 @worker_process_init.connect
 def _start(**_: Any) -> None:
+    METER.take_row(getattr(current_process(), "index", 0))
+    tracing.start()
     child = Child(load(), send_wakeup=lambda: wake.apply_async(retry=False))
     child.start()
     _children[:] = [child]
@@ -37,6 +54,7 @@ def _start(**_: Any) -> None:
 def _stop(**_: Any) -> None:
     for child in _children:
         child.stop()
+    tracing.stop()
 
 
 @worker_shutting_down.connect
@@ -46,5 +64,10 @@ def _tell_children(**_: Any) -> None:
 
 @setup_logging.connect
 def _configure_logs(loglevel: int, **_: Any) -> None:
-    logs.configure(as_json=load().log_json)
-    logs.forward_standard_library(loglevel)
+    as_json = load().log_json
+    logs.configure(as_json=as_json)
+    logs.forward_standard_library(loglevel, as_json=as_json)
+    # What the pool says of a dead child, and no more of what it has to say, as a line like all others.
+    pool = get_logger()
+    pool.propagate = True
+    pool.setLevel("WARNING")

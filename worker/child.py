@@ -12,6 +12,8 @@ from gatelab.errors import InvalidInput, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Store
 from worker.stop import STOP
+from worker.telemetry import METER
+from worker.telemetry.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +59,8 @@ class Child:
             # A worker that cannot train takes no run.
             choose_engine(choose_device(self.settings.device), self.settings.engine)
             while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
-                Slice(self.store, self.settings, claim, self._stopping).run()
+                with span("slice", run=claim.run_id, job=claim.job_id, step=claim.step):
+                    Slice(self.store, self.settings, claim, self._stopping).run()
         except Unavailable as error:
             log.warning("the database cannot be reached", error=str(error))
         except InvalidInput as error:
@@ -71,6 +74,7 @@ class Child:
     def _reap(self) -> None:
         for run_id in self.store.reaper.reap():
             log.warning("took a run from a silent worker", run=run_id)
+            METER.recovered()
             self.send_wakeup()
 
     def _rewake(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gatelab.store import Claim, Flags, MetricRow, Report, SampleRow, State, Store
 from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
+from worker.telemetry import METER, Meter
 
 
 @dataclass
@@ -20,8 +21,8 @@ class Pending:
 class Recorder:
     """Collects what a run reports, and writes it together with the checkpoint that it belongs to."""
 
-    def __init__(self, store: Store, claim: Claim, device: str) -> None:
-        self.store, self.claim, self.device = store, claim, device
+    def __init__(self, store: Store, claim: Claim, device: str, meter: Meter = METER) -> None:
+        self.store, self.claim, self.device, self.meter = store, claim, device, meter
         self._summary = dict(store.runs.get(claim.run_id).metrics or {})
         self._pending = Pending()
         self._started: Started | None = None
@@ -29,8 +30,11 @@ class Recorder:
 
     def add(self, event: Event) -> None:
         """Take note of an event. Nothing is written yet, and of a step nothing is worked out before it is recorded."""
-        self._latest = event
+        before, self._latest = self._latest, event
         match event:
+            case Stepped() if before is not None:
+                at, was = event.position, before.position
+                self.meter.stepped(at.tokens - was.tokens, at.training_seconds - was.training_seconds)
             case Started():
                 self._started = event
             case Evaluated():
@@ -60,23 +64,22 @@ class Recorder:
         at = self._latest.position if self._latest else None
         if at:
             self._summary |= {"seconds": at.seconds, "tokens_per_second": _speed(self._latest)}
-        flags = self.store.claims.record(
-            self.claim,
-            Report(
-                step=at.step if at else self.claim.step,
-                epoch=at.epoch if at else self.claim.epoch,
-                parameters=self._started.parameters if self._started else None,
-                total_steps=self._started.total_steps if self._started else None,
-                device=self.device,
-                engine=self._started.engine if self._started else None,
-                metrics=self._pending.metrics,
-                samples=self._pending.samples,
-                events=self._pending.events,
-                summary=self._summary,
-                keep_checkpoints=self.claim.spec.training.keep_checkpoints,
-                **report,
-            ),
+        whole = Report(
+            step=at.step if at else self.claim.step,
+            epoch=at.epoch if at else self.claim.epoch,
+            parameters=self._started.parameters if self._started else None,
+            total_steps=self._started.total_steps if self._started else None,
+            device=self.device,
+            engine=self._started.engine if self._started else None,
+            metrics=self._pending.metrics,
+            samples=self._pending.samples,
+            events=self._pending.events,
+            summary=self._summary,
+            keep_checkpoints=self.claim.spec.training.keep_checkpoints,
+            **report,
         )
+        with self.meter.recording():
+            flags = self.store.claims.record(self.claim, whole)
         self._pending = Pending()
         return flags
 

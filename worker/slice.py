@@ -23,6 +23,7 @@ from gatelab.training.pack import News
 from worker.cadence import Cadence
 from worker.lease import Leases
 from worker.recording import Recorder
+from worker.telemetry import METER
 
 log = structlog.get_logger(__name__)
 
@@ -60,10 +61,12 @@ class Slice:
         torch.set_num_threads(self.threads)
         log.info("training", run=self.claim.run_id, step=self.claim.step, device=str(self.device))
         try:
-            with self._leases:
+            with structlog.contextvars.bound_contextvars(run=self.claim.run_id), self._leases:
                 self._train()
         except Unavailable as error:
             log.warning("the database cannot be reached", run=self.claim.run_id, error=str(error))
+        finally:
+            METER.training(0)
 
     def _train(self) -> None:
         try:
@@ -98,11 +101,14 @@ class Slice:
 
     def _add(self, claim: Claim) -> None:
         self._leases.add(claim)
+        METER.claimed()
         self._members[claim.run_id] = Recorder(self.store, claim, describe(self.device))
+        METER.training(len(self._members))
 
     def _leave(self, run_id: str) -> None:
         """The others go on without this run."""
         del self._members[run_id]
+        METER.training(len(self._members))
         self._leases.drop(run_id)
         if self._pack is not None:
             self._pack.leave(run_id)
@@ -181,6 +187,8 @@ class Slice:
     def _lose(self, run_id: str, error: GatelabError) -> None:
         """Nothing more can be written of this run: whoever has it goes on with it, or the reaper finds it."""
         log.warning("lost a run", run=run_id, error=str(error))
+        if isinstance(error, LeaseLost | Conflict):
+            METER.lost_lease()
         self._leave(run_id)
 
     def _fail(self, run_id: str, error: Exception) -> None:

@@ -42,7 +42,13 @@ def service(data_dir: Path, told: dict[str, str], listener: socket.socket) -> Pr
 
 
 def worker(data_dir: Path, told: dict[str, str], number: int) -> Program:
-    """A Celery worker. SIGTERM lets its run reach a step to stop at, SIGQUIT cuts that short, SIGKILL is safe too."""
+    """A Celery worker. The metrics of several have ports one above the other.
+
+    SIGTERM lets its run reach a step to stop at, SIGQUIT cuts that short, SIGKILL is safe too.
+    """
+    port = told.get("GATELAB_METRICS_PORT", "")
+    if port.isdecimal() and int(port) > 0:
+        told = told | {"GATELAB_METRICS_PORT": str(int(port) + number - 1)}
     return Program(
         name=f"worker-{number}",
         command=[*PYTHON, "worker"],

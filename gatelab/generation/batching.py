@@ -40,10 +40,18 @@ class Batcher:
     Args:
         most: how many texts are written at once.
         most_waiting: how many more may wait for their turn.
+        on_texts: is told how many are being written and how many wait, whenever that has changed. It must return at
+            once, and not use this object.
     """
 
-    def __init__(self, most: int = 256, most_waiting: int = 256) -> None:
+    def __init__(
+        self,
+        most: int = 256,
+        most_waiting: int = 256,
+        on_texts: Callable[[int, int], object] = lambda *_: None,
+    ) -> None:
         self._most, self._most_waiting = most, most_waiting
+        self._on_texts, self._told = on_texts, (0, 0)
         self._lock = threading.Lock()
         self._waiting: list[Writing] = []
         self._active: list[Writing] = []
@@ -60,6 +68,7 @@ class Batcher:
             if len(self._active) + len(self._waiting) >= self._most + self._most_waiting:
                 raise Overloaded(f"{self._most} texts are being written and {self._most_waiting} wait; try again soon")
             self._waiting.append(writing)
+            self._tell_texts()
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name="batcher", daemon=True).start()
@@ -77,8 +86,15 @@ class Batcher:
             room = self._most - len(self._active)
             self._active += self._waiting[:room]
             del self._waiting[:room]
+            self._tell_texts()
             self._running = bool(self._active)
             return self._running
+
+    def _tell_texts(self) -> None:
+        texts = len(self._active), len(self._waiting)
+        if texts != self._told:
+            self._told = texts
+            self._on_texts(*texts)
 
     def _advance(self, decoder: Decoder, writings: Sequence[Writing]) -> None:
         """One call for the texts of one model. What it writes of a text beyond its end is thrown away."""

@@ -97,12 +97,14 @@ class Pieces:
         *,
         logits: bool = False,
         ended: Callable[[], object] = lambda: None,
+        on_tokens: Callable[[int], object] = lambda _: None,
     ) -> None:
         """
         Args:
             ended: is called once, when nothing more will be written.
+            on_tokens: is told of every piece how many tokens it has, when it is asked for.
         """
-        self._end = ended
+        self._end, self._on_tokens = ended, on_tokens
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()
         self._text = Text(tokenizer, stream.how)
         self._ended = False
@@ -126,6 +128,7 @@ class Pieces:
             self.close()
             raise news
         piece = self._text.add(news)
+        self._on_tokens(len(piece.ids))
         if piece.finish_reason:
             self.close()
         return piece
@@ -146,12 +149,16 @@ def write(
     *,
     logits: bool = False,
     ended: Callable[[], object] = lambda: None,
+    on_tokens: Callable[[int], object] = lambda _: None,
 ) -> Pieces:
-    """Write on, together with whatever else is written. `ended` is called when it is not any more.
+    """Write on, together with whatever else is written.
+
+    Args:
+        ended, on_tokens: see `Pieces`.
 
     Raises:
         Overloaded: too many texts are being written.
     """
-    pieces = Pieces(decoder, stream, tokenizer, logits=logits, ended=ended)
+    pieces = Pieces(decoder, stream, tokenizer, logits=logits, ended=ended, on_tokens=on_tokens)
     batcher.open(pieces.writing)
     return pieces

@@ -151,6 +151,8 @@ def _engine(url: URL, foreign_keys: bool) -> Engine:
         max_overflow=15,
         pool_timeout=BUSY_SECONDS,
         json_serializer=_to_json,
+        # Errors are logged, and what a statement was given may be somebody's text.
+        hide_parameters=True,
         connect_args={**_POSTGRESQL_CONNECT, "options": options},
     )
 
@@ -161,6 +163,8 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
         max_overflow=15,
         pool_timeout=BUSY_SECONDS,
         json_serializer=_to_json,
+        # Errors are logged, and what a statement was given may be somebody's text.
+        hide_parameters=True,
         # None: sqlite3 opens no transactions of its own; the begin event below does.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )

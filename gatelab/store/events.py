@@ -60,6 +60,12 @@ class Events:
                 raise NotFound("job", job_id)
         return found
 
+    def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The number of the last event of each of these jobs that is there."""
+        query = select(jobs.c.id, jobs.c.event_count).where(jobs.c.id.in_(job_ids))
+        with self._database.read() as connection:
+            return {row.id: row.event_count for row in connection.execute(query)}
+
 
 def append(connection: Connection, job_id: str, new: Sequence[tuple[str, str | None, Mapping[str, Any]]]) -> None:
     """Number and write events, each given as (type, run id or None, data).

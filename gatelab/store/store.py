@@ -5,6 +5,7 @@ from types import TracebackType
 from sqlalchemy import func, select
 
 from gatelab.settings import Settings
+from gatelab.store import census
 from gatelab.store.accounts import Accounts
 from gatelab.store.blobs import Blobs
 from gatelab.store.checkpoints import Checkpoints
@@ -51,6 +52,15 @@ class Store:
         with self.database.read() as connection:
             query = select(func.count()).select_from(runs).where(runs.c.state == State.QUEUED)
             return connection.scalar(query) or 0
+
+    def census(self) -> census.Census:
+        """How all runs stand, by one cheap statement.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        with self.database.read() as connection:
+            return census.take(connection)
 
     def ping(self) -> None:
         """Return if the database answers.

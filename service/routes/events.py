@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from gatelab.errors import InvalidRequest, NotFound
+from gatelab.store.events import Event
 from gatelab.store.states import FINISHED
 from service.callers import Asking, Caller
 from service.context import Context, Service
@@ -90,16 +91,14 @@ def _number(last_event_id: str) -> int:
     return int(last_event_id)
 
 
-async def _until_stopping(service: Context, look: Callable[[], list[bytes] | None]) -> AsyncIterator[bytes]:
-    """What `look` finds, again and again, until it answers None or the service stops.
+async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> AsyncIterator[bytes]:
+    """What `look` finds, again and again, until the service stops.
 
     It looks at the database: whatever process wrote something, every stream sees it.
     """
     idle = 0.0
     while not service.stopping:
         news = await to_thread.run_sync(look)
-        if news is None:
-            return
         for item in news:
             yield item
         if news:
@@ -112,31 +111,36 @@ async def _until_stopping(service: Context, look: Callable[[], list[bytes] | Non
         idle += LOOK_SECONDS
 
 
-def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
-    asked = False
+async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
+    """Of one job. Whether there is news, all streams of this process ask together: `News`."""
+    idle, due = 0.0, True
+    with service.news.watched(job):
+        while not service.stopping:
+            if due:
+                ended, news = await to_thread.run_sync(_news, service, job, seen)
+                for item in news:
+                    seen = item.seq
+                    yield event(JobEvent.of(item), item.type, item.seq)
+                if news:
+                    idle = 0.0
+                    continue
+                if ended:
+                    return
+            if idle >= KEEP_ALIVE_SECONDS:
+                idle = 0.0
+                yield KEEP_ALIVE
+            await sleep(LOOK_SECONDS)
+            idle += LOOK_SECONDS
+            due = await service.news.of(job, seen, LOOK_SECONDS)
 
-    def look() -> list[bytes] | None:
-        try:
-            return news()
-        except NotFound:  # it was deleted meanwhile
-            return None
 
-    def news() -> list[bytes] | None:
-        nonlocal seen, asked
-        # Mostly nothing has happened, which is cheaper to see than that the job goes on.
-        if asked and service.store.events.latest(job) == seen:
-            return []
-        asked = True
-        # Asked before its events are read: none is missed.
+def _news(service: Context, job: str, seen: int) -> tuple[bool, list[Event]]:
+    """Whether the job had ended, asked before its events were read, and the events after `seen`."""
+    try:
         ended = service.store.jobs.get(job).state in FINISHED
-        found = service.store.events.after(job, seen)
-        if not found:
-            return None if ended else []
-        seen = found[-1].seq
-        asked = False
-        return [event(JobEvent.of(item), item.type, item.seq) for item in found]
-
-    return _until_stopping(service, look)
+    except NotFound:  # it was deleted meanwhile
+        return True, []
+    return ended, service.store.events.after(job, seen)
 
 
 def _changes(service: Context, account: str, limit: int) -> AsyncIterator[bytes]:

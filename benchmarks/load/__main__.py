@@ -1,0 +1,97 @@
+"""Many clients at once on a whole installation: what they wait for, what they are answered, what memory that takes.
+
+python -m benchmarks.load [--clients 64] [--seconds 120] [--streams 200]
+
+An installation on PostgreSQL and Redis; clients that submit, list, look, read events and generate, without pause; event
+streams that stay open; and at last ten times what the limits allow. Ends with status 1 where an answer was 5xx, a
+connection broke or a stream ended.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from pydoc_data.topics import topics
+
+import httpx2
+
+from benchmarks import tables
+from benchmarks.load.overload import too_much
+from benchmarks.load.requests import Client, Timings, quantile
+from benchmarks.load.stack import LIMITS, Stack, running_stack
+from benchmarks.load.streams import Streams
+from benchmarks.load.users import User, endless_jobs, prepare
+from benchmarks.quiet import warn_if_busy
+
+WATCHED_JOBS = 10
+TIMEOUT = httpx2.Timeout(60)
+
+
+def main() -> None:
+    arguments = _arguments()
+    warn_if_busy()
+    with running_stack() as stack:
+        faults = asyncio.run(run(stack, arguments.clients, arguments.seconds, arguments.streams))
+        if faults:
+            print(f"{faults} faults. The ends of the logs:\n{stack.log_tails()}", file=sys.stderr)
+            sys.exit(1)
+
+
+async def run(stack: Stack, clients: int, seconds: float, streams: int) -> int:
+    """The number of faults."""
+    unlimited = httpx2.Limits(max_connections=None, max_keepalive_connections=clients)
+    async with httpx2.AsyncClient(base_url=stack.url, timeout=TIMEOUT, limits=unlimited) as http:
+        client = Client(http, Timings())
+        text = "\n".join(topics[name] for name in sorted(topics))[: LIMITS["CORPUS_BYTES"]]
+        known = await prepare(client, text)
+        jobs = await endless_jobs(client, WATCHED_JOBS)
+        memory = {"before": stack.memory()}
+        open_streams = Streams(http, jobs, streams)
+        await open_streams.all_open()
+        timings = Timings()
+        users = [User(Client(http, timings), known, seed) for seed in range(clients)]
+        for half in ("after half of the load", "after the load"):
+            until = time.monotonic() + seconds / 2
+            await asyncio.gather(*(user.work(until) for user in users))
+            memory[half] = stack.memory()
+        _show_load(timings, seconds, open_streams)
+        refused = Timings()
+        await too_much(Client(http, refused), known)
+        await prepare(Client(http, refused), text + " again")
+        memory["after ten times the limits"] = stack.memory()
+        broken = open_streams.broken
+        await open_streams.close()
+        _show_rest(refused, memory)
+    return timings.faults + refused.faults + broken
+
+
+def _show_load(timings: Timings, seconds: float, streams: Streams) -> None:
+    tables.show(["route", "requests", "per second", "p50 ms", "p99 ms", "statuses"], timings.rows(seconds))
+    if timings.causes:
+        print(f"broken by: {dict(timings.causes)}")
+    late = [f"{1000 * quantile(streams.lags, share):.0f} ms" for share in (0.5, 0.99)]
+    print(
+        f"{streams.open} event streams were open, {streams.broken} broke. On them {len(streams.lags)} events arrived,"
+    )
+    print(f"{late[0]} (p50) and {late[1]} (p99) after they had happened.\n", flush=True)
+
+
+def _show_rest(refused: Timings, memory: dict[str, dict[str, int]]) -> None:
+    header = ["asked for", "requests", "statuses"]
+    tables.show(header, ([row[0], row[1], row[5]] for row in refused.rows(1)))
+    if refused.causes:
+        print(f"broken by: {dict(refused.causes)}\n")
+    processes = list(next(iter(memory.values())))
+    tables.show(["MiB of memory", *processes], ([when, *found.values()] for when, found in memory.items()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--streams", type=int, default=200)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A service and a worker on PostgreSQL and Redis, as on several hosts, and how much memory they take."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from tests import servers
+from tests.faults.installation import children_of
+from tests.processes import free_port, read_log, running, wait_until
+
+LIMITS = {"BODY_BYTES": 2 * 2**20, "CORPUS_BYTES": 2**20, "PROMPT_CHARACTERS": 10_000, "MAX_TOKENS": 10_000}
+"""Smaller than the defaults, so that ten times as much does not fill this machine."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running installation."""
+
+    url: str
+    service: int
+    worker: int
+    logs: tuple[Path, Path]
+
+    def memory(self) -> dict[str, int]:
+        """MiB of resident memory of each process."""
+        [child] = children_of(self.worker)
+        named = {"service": self.service, "worker": self.worker, "worker's child": child}
+        return {name: _resident(process) for name, process in named.items()}
+
+    def log_tails(self) -> str:
+        return "\n".join(read_log(folder) for folder in self.logs)
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """An installation on the servers that answer here, or on such as are started for it. Nothing of it stays."""
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        folder = Path(enter(tempfile.TemporaryDirectory(prefix="gatelab-load-")))
+        told = {
+            "GATELAB_DATA_DIR": str(folder),
+            "GATELAB_DATABASE_URL": enter(servers.postgres_database(enter(servers.postgres_server()))),
+            "GATELAB_BROKER_URL": enter(servers.redis_database(enter(servers.redis_server()))),
+            "GATELAB_DEVICE": "cpu",
+            "GATELAB_THREADS": "1",
+            **{f"GATELAB_LIMITS__{name}": str(value) for name, value in LIMITS.items()},
+        }
+        environment = {**os.environ, **told}
+        subprocess.run([sys.executable, "-m", "gatelab.store.migrate"], env=environment, check=True)
+        port = free_port()
+        served = ["uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+        service = enter(_process(folder / "service", [*served, "--timeout-graceful-shutdown=5"], environment))
+        worker = enter(_process(folder / "worker", ["worker"], environment))
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _ready(url), service, folder / "service")
+        wait_until(lambda: bool(children_of(worker.pid)), worker, folder / "worker")
+        yield Stack(url, service.pid, worker.pid, (folder / "service", folder / "worker"))
+
+
+@contextmanager
+def _process(folder: Path, arguments: list[str], environment: Mapping[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
+    folder.mkdir()
+    with running([sys.executable, "-m", *arguments], folder, environment=environment) as process:
+        yield process
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx2.get(url + "/readyz").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def _resident(process: int) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(kilobytes) // 1024
