@@ -162,7 +162,6 @@ ADDRESSES = [
 QUERIES = [
     Refused(to, None, type="invalid-request", path=path, to=to, method="GET", content_type=None)
     for to, path in (
-        ("/v1/runs/nothing/checkpoints/first", "step"),
         ("/v1/runs?limit=0", "limit"),
         ("/v1/jobs?limit=1001", "limit"),
         ("/v1/corpora?cursor=nonsense", "cursor"),
