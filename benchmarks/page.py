@@ -114,7 +114,7 @@ def _chart(playwright: Playwright, gatelab: Gatelab, url: str) -> tuple[float, f
     with _page(playwright, gatelab) as page:
         page.goto(url, wait_until="commit")
         page.evaluate(READY % ".plot canvas")
-        page.wait_for_function("performance.getEntriesByName('chart').length > 0")
+        page.wait_for_timeout(500)
         drawn: tuple[float, float] = page.evaluate(
             "(({duration, startTime}) => [duration, startTime + duration])(performance.getEntriesByName('chart')[0])"
         )
