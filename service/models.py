@@ -4,8 +4,9 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from gatelab.specs.generation import CheckpointWord
 from gatelab.store import Checkpoint as Saved
 from gatelab.store import Store
 
@@ -47,7 +48,7 @@ class Models:
                 self._batcher = Batcher()
             return self._batcher
 
-    def get(self, run_id: str, step: int | Literal["latest"]) -> Loaded:
+    def get(self, run_id: str, step: int | CheckpointWord) -> Loaded:
         """The run's checkpoint at `step`; of the latest ones, the newest that is intact.
 
         Raises:
@@ -74,7 +75,7 @@ class Models:
             return found
 
 
-def load_checkpoint(store: Store, run_id: str, step: int | Literal["latest"]) -> "tuple[int, Checkpoint]":
+def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "tuple[int, Checkpoint]":
     """The run's checkpoint at `step`, and its step; not kept.
 
     Raises:

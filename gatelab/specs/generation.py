@@ -9,8 +9,11 @@ from gatelab.specs.base import Spec, Text
 StopString = Annotated[Text, Field(min_length=1, max_length=1000)]
 
 
+CheckpointWord = Literal["latest", "best"]
+"""A checkpoint by what it is: the one with the most steps, or of those kept that with the lowest validation loss."""
+
 CheckpointName = Annotated[
-    Annotated[int, Tag("step")] | Annotated[Literal["latest"], Tag("word")],
+    Annotated[int, Tag("step")] | Annotated[CheckpointWord, Tag("word")],
     Discriminator(lambda value: "word" if isinstance(value, str) else "step"),
 ]
 
@@ -50,7 +53,7 @@ class GenerateRequest(Sampling):
     """The body of POST /v1/runs/{id}/generate."""
 
     prompt: Text = ""
-    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     state: StrictBool | Text = Field(
         False, description="true: also answer the state at the end; a state: go on from it, and answer the next one"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from gatelab.store.engine import Database
 from gatelab.store.runs import require_run
@@ -47,3 +47,9 @@ class Metrics:
         with self._database.read() as connection:
             require_run(connection, run_id)
             return [MetricRow(**row) for row in connection.execute(query).mappings()]
+
+    def lowest_validation_loss(self, run_id: str) -> float | None:
+        """Of all evaluations of a run; None where nothing finite was measured."""
+        query = select(func.min(metrics.c.validation_loss)).where(metrics.c.run_id == run_id)
+        with self._database.read() as connection:
+            return connection.scalar(query)

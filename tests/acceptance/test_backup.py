@@ -1,4 +1,4 @@
-"""A backup made in the middle of a training, everything killed, restored elsewhere: the runs finish as if undisturbed."""
+"""A backup made in the middle of a training, everything killed, restored elsewhere: runs finish as if undisturbed."""
 
 import shutil
 import signal

@@ -18,10 +18,13 @@ from pydantic import SecretStr
 from gatelab.errors import DamagedBackup, InvalidInput, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Claim, Job, Report, State, Store
-from gatelab.store.backup import Manifest, archive, make, restore
-from gatelab.store.backup.manifest import DATABASE, SECRETS
+from gatelab.store.backup import archive
+from gatelab.store.backup.making import make
+from gatelab.store.backup.manifest import DATABASE, SECRETS, Manifest
+from gatelab.store.backup.restoring import restore
+from gatelab.store.backup.snapshot import staging
 from service.sessions import KEY_FILE
-from tests.store.conftest import INLINE_BYTES, claimed, settings_for
+from tests.store.conftest import INLINE_BYTES, claimed, expire, settings_for
 
 LARGE = b"l" * (INLINE_BYTES + 1)
 
@@ -165,8 +168,6 @@ def test_a_run_goes_on_from_the_moment_of_the_backup(
     restore(backup, target)
     with restored_store(target) as again:
         assert again.runs.get(claim.run_id).state is State.RUNNING
-        from tests.store.conftest import expire
-
         expire(again, claim.run_id)
         assert again.reaper.reap() == [claim.run_id]
         assert claimed(again).step == 3
@@ -174,7 +175,8 @@ def test_a_run_goes_on_from_the_moment_of_the_backup(
 
 def test_what_a_killed_backup_left_is_deleted_by_the_next(trained: Settings, tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from gatelab import settings; from gatelab.store.backup import archive, make\n"
+        "import os, signal, sys; from gatelab import settings\n"
+        "from gatelab.store.backup import archive; from gatelab.store.backup.making import make\n"
         "from pathlib import Path\n"
         "archive.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "make(settings.load(), Path(sys.argv[1]))"
@@ -193,8 +195,6 @@ def test_what_a_killed_backup_left_is_deleted_by_the_next(trained: Settings, tmp
 
 
 def test_two_at_once_are_one_too_many(trained: Settings, tmp_path: Path) -> None:
-    from gatelab.store.backup.snapshot import staging
-
     with staging(trained.data_dir), pytest.raises(Unavailable, match="another backup"):
         make(trained, tmp_path / "backup.tar")
 

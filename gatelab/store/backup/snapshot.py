@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,13 @@ def staging(data_dir: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear(data_dir: Path) -> None:
+    """Delete what a backup that was killed left there: it holds on to files that were deleted since."""
+    if (data_dir / FOLDER).is_dir():
+        with suppress(Unavailable), staging(data_dir):
+            pass
 
 
 def take(database: Path, blob_dir: Path, folder: Path) -> list[Blob]:
