@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from service.context import Context, Service
 from service.openai.completing import Completing
-from service.openai.errors import OpenAIRoute
+from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import begins, named, prompts_of
 from service.openai.shapes import Completion, CompletionRequest, Model, ModelList
 from service.openai.streaming import events
@@ -22,7 +22,7 @@ from service.writing import begin, check_bias, check_length, collect
 if TYPE_CHECKING:
     from gatelab.generation import Pieces
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
+router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
 
 
 @router.get("/models")

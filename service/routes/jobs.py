@@ -7,7 +7,6 @@ from anyio import sleep, to_thread
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from gatelab.errors import InvalidRequest
 from gatelab.reports import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.events import Event
@@ -114,20 +113,14 @@ def job_events(
     service: Service,
     job: str,
     after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$")] = None,
 ) -> StreamingResponse:
     """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
 
     The stream ends when the job has ended.
     """
     service.store.jobs.get(job)
-    return stream(_events(service, job, after if last_event_id is None else _number(last_event_id)))
-
-
-def _number(last_event_id: str) -> int:
-    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
-        raise InvalidRequest.at("Last-Event-ID", f"must be the number of an event (got {last_event_id!r})")
-    return int(last_event_id)
+    return stream(_events(service, job, after if last_event_id is None else int(last_event_id)))
 
 
 async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:

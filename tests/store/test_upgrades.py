@@ -55,7 +55,8 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             "finished_at": CREATED + 9 if State(state) in FINISHED else None,
             "owner": "gone:1" if state == "running" else None,
             "lease_until": CREATED if state == "running" else None,
-            "weights_sha256": "ab" * 32, "engine": "native", "shape": shape_key(RunSpec.model_validate(SPEC)), "predicted_seconds": 4.5,
+            "weights_sha256": "ab" * 32, "engine": "native",
+            "shape": shape_key(RunSpec.model_validate(SPEC)), "predicted_seconds": 4.5,
             "work": None,
         }
         for number, state in enumerate(State)
