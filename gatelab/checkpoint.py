@@ -142,7 +142,7 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     header = json.loads(data[8 : 8 + size], object_pairs_hook=_once)
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
-        raise ValueError("it has no metadata")
+        raise ValueError("it has no metadata")  # noqa: TRY004 - as of all other damage
     return metadata
 
 
@@ -167,7 +167,7 @@ def _position(fields: Any) -> Position:
     for name, kind in Position.__annotations__.items():
         value = getattr(position, name)
         if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
-            raise ValueError(f"not a position: {str(fields)[:100]}")
+            raise ValueError(f"not a position: {str(fields)[:100]}")  # noqa: TRY004
         if not 0 <= value < math.inf:
             raise ValueError(f"not a position: {name} is {value}")
     return position

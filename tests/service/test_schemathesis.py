@@ -1,4 +1,4 @@
-"""Schemathesis asks the service on a port all that its OpenAPI document allows and forbids, and finds nothing to say."""
+"""Schemathesis asks the service on a port all that its OpenAPI document allows and forbids, and finds nothing."""
 
 import os
 import re
