@@ -31,6 +31,7 @@ from client.models import (
 from client.transport import Transport, read_data
 from gatelab.specs import ClampSpec, InfluenceSpec, JobSpec, SyntheticSpec
 from gatelab.specs.base import Spec
+from gatelab.specs.generation import CheckpointWord
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -50,13 +51,13 @@ class SamplingOptions(TypedDict, total=False):
     logit_bias: dict[int, float]
     stop: str | list[str]
     seed: int | None
-    checkpoint: int | Literal["latest"]
+    checkpoint: int | CheckpointWord
 
 
 class GateOptions(TypedDict, total=False):
     """What is looked at; see `gatelab.specs.GatesRequest`. Step 0 reads `<bos>`, step k the k-th token of the text."""
 
-    checkpoint: int | Literal["latest"]
+    checkpoint: int | CheckpointWord
     layers: Iterable[int]
     units: Iterable[int]
     values: bool
@@ -233,7 +234,7 @@ class Gatelab:
                 yield pieces[-1]
         raise ConnectionFailed(f"{self.url} closed the connection before the end of the text")
 
-    def score(self, run: str, *texts: str, checkpoint: int | Literal["latest"] = "latest") -> list[Score]:
+    def score(self, run: str, *texts: str, checkpoint: int | CheckpointWord = "latest") -> list[Score]:
         """How likely the model finds each text."""
         body = {"texts": list(texts), "checkpoint": checkpoint}
         return self._transport.post(_path("runs", run, "score"), Scores, body).data
@@ -254,7 +255,7 @@ class Gatelab:
         run: str,
         task: SyntheticSpec | Mapping[str, Any],
         examples: int = 1000,
-        checkpoint: int | Literal["latest"] = "latest",
+        checkpoint: int | CheckpointWord = "latest",
     ) -> Recall:
         """How many symbols of a memory task the run names after the lag, on lines that are drawn anew."""
         body = {"task": _data(task), "examples": examples, "checkpoint": checkpoint}

@@ -21,11 +21,19 @@ def command(data_dir: Path, port: int, *options: str) -> list[str]:
     Raises:
         CannotRun: what the service needs is not installed.
     """
+    return module("gatelab.embedded", "--data-dir", str(data_dir), "--port", str(port), *options)
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command line of a module that needs the server's packages.
+
+    Raises:
+        CannotRun: they are not installed.
+    """
     if missing := [package for package in SERVER_PACKAGES if find_spec(package) is None]:
         raise CannotRun(f"the server is not installed ({', '.join(missing)}): pip install 'gatelab[server]'")
     # -P: a directory called `gatelab` where the user happens to stand is not imported.
-    launcher = [sys.executable, "-P", "-m", "gatelab.embedded"]
-    return [*launcher, "--data-dir", str(data_dir), "--port", str(port), *options]
+    return [sys.executable, "-P", "-m", name, *arguments]
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,6 +20,9 @@ from gatelab.specs.job import RunSpec
 from gatelab.text.tokenizers import Tokenizer, from_json
 
 FORMAT = "gatelab-checkpoint-1"
+
+_CARRIED = re.compile(r"[0-9]{1,2}\.[0-9]")
+"""Layer and number of a carried tensor. Without a bound, one name could ask for a list of a billion layers."""
 
 METADATA = "gatelab"
 """The metadata entry that holds spec, tokenizer and position as one JSON document."""
@@ -117,6 +122,9 @@ class Checkpoint:
             CorruptCheckpoint: the weights are not those of the spec.
         """
         model = LanguageModel(self.spec.model, self.tokenizer.vocabulary)
+        if strange := [name for name, value in self.weights.items() if value.dtype is not torch.float32]:
+            # PyTorch would convert them, whatever became of their values.
+            raise CorruptCheckpoint(f"the weights {strange[0][:100]!r} are not in single precision")
         try:
             model.load_state_dict(dict(self.weights))
         except RuntimeError as error:
@@ -124,20 +132,44 @@ class Checkpoint:
         return model.to(device)
 
 
-def _document(data: bytes) -> dict[str, Any]:
-    """What `to_bytes` put into the header: safetensors reads it from files only, so it is taken from the bytes."""
+def read_metadata(data: bytes) -> dict[str, Any]:
+    """The metadata of a safetensors file in memory, which the library reads from files only.
+
+    Raises:
+        ValueError: there are none, or the header has a name twice: two readers could take it for two things.
+    """
     size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size]).get("__metadata__")
-    if not isinstance(metadata, dict) or METADATA not in metadata:
+    header = json.loads(data[8 : 8 + size], object_pairs_hook=_once)
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
+        raise ValueError("it has no metadata")  # noqa: TRY004 - as of all other damage
+    return metadata
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("its header has a name twice")
+    return found
+
+
+def _document(data: bytes) -> dict[str, Any]:
+    """What `to_bytes` put into the header."""
+    metadata = read_metadata(data)
+    if METADATA not in metadata:
         raise ValueError(f"no {METADATA!r} in its metadata")
-    document = json.loads(metadata[METADATA])
+    document = json.loads(metadata[METADATA], object_pairs_hook=_once)
     return document if isinstance(document, dict) else {}
 
 
 def _position(fields: Any) -> Position:
     position = Position(**fields)
-    if not all(isinstance(value, int | float) for value in asdict(position).values()):
-        raise ValueError(f"not a position: {str(fields)[:100]}")
+    for name, kind in Position.__annotations__.items():
+        value = getattr(position, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
+            raise ValueError(f"not a position: {str(fields)[:100]}")  # noqa: TRY004
+        if not 0 <= value < math.inf:
+            raise ValueError(f"not a position: {name} is {value}")
     return position
 
 
@@ -148,6 +180,8 @@ def _group(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
 
 def _states(carried: Mapping[str, Tensor]) -> ModelState:
     """`{"layer.i": tensor}` as one tuple a layer."""
+    if strange := [name for name in carried if not _CARRIED.fullmatch(name)]:
+        raise ValueError(f"not the name of a carried state: {strange[0][:100]!r}")
     layers: list[State] = []
     for layer in range(1 + max((int(name.split(".")[0]) for name in carried), default=-1)):
         of_layer = sorted(name for name in carried if name.startswith(f"{layer}."))

@@ -19,6 +19,7 @@ GatelabError
 ├── Diverged                the loss stopped being a number
 ├── LeaseLost               another worker owns this run now: stop, write nothing
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
+├── DamagedBackup           a backup, or what is to be backed up, is not what was saved
 ├── Overloaded              more work than may wait: come back soon
 └── Unavailable             the database or a blob cannot be reached now
 
@@ -151,6 +152,11 @@ class LeaseLost(GatelabError):
 class CorruptCheckpoint(GatelabError):
     code = "corrupt-checkpoint"
     title = "Corrupt checkpoint"
+
+
+class DamagedBackup(GatelabError):
+    code = "damaged-backup"
+    title = "Damaged backup"
 
 
 class Overloaded(GatelabError):

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its lease")
     reaper_seconds: float = Field(2, gt=0, description="how often expired leases are looked for")
     rewake_seconds: float = Field(15, gt=0, description="how often wake-ups of queued runs are sent again")
+    sweep_seconds: float = Field(60, gt=0, description="how often files that nothing refers to are looked for")
     poll_seconds: float = Field(3, gt=0, description="how often an idle worker looks at the database by itself")
     slice_seconds: float = Field(45, gt=0, description="training between two looks at the queue")
     max_pack: int = Field(16, ge=1, le=1024, description="runs of equal shape trained together; 1 trains each alone")

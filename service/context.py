@@ -38,7 +38,7 @@ def _context(request: Request) -> Context:
 Service = Annotated[Context, Depends(_context)]
 """The dependency: `def route(service: Service)`."""
 
-Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before", min_length=1)]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items a page")]
 Points = Annotated[
     int | None,

@@ -5,8 +5,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from gatelab.specs.generation import CheckpointWord
 from gatelab.store import Checkpoint as Saved
 from gatelab.store import Store
 
@@ -55,7 +56,7 @@ class Models:
                 self._batcher = Batcher(on_texts=self._on_texts)
             return self._batcher
 
-    def get(self, run_id: str, step: int | Literal["latest"]) -> Loaded:
+    def get(self, run_id: str, step: int | CheckpointWord) -> Loaded:
         """The run's checkpoint at `step`; of the latest ones, the newest that is intact.
 
         Raises:
@@ -82,7 +83,7 @@ class Models:
             return found
 
 
-def load_checkpoint(store: Store, run_id: str, step: int | Literal["latest"]) -> "tuple[int, Checkpoint]":
+def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "tuple[int, Checkpoint]":
     """The run's checkpoint at `step`, and its step; not kept.
 
     Raises:

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from gatelab import errors
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, InvalidSpec, Problem
@@ -138,7 +139,21 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     problem = ProblemDetails(
         type=f"urn:gatelab:{kind}", title=title, status=error.status_code, detail=str(error.detail or title)
     )
-    return response(problem, dict(error.headers) if error.headers else None)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return response(problem, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address allows: the framework tells only the methods of its first route."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 async def _on_surprise(request: Request, error: Exception) -> JSONResponse:

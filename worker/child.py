@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 class Child:
     """Claims runs and trains them slice by slice; reaps expired leases; polls when the broker is silent.
 
-    The two threads keep the promises that must not depend on the broker: the reaper re-queues what dead
-    workers left and wakes others, the poller finds work that nobody announced.
+    Its threads keep the promises that must not depend on the broker: the reaper re-queues what dead workers left and
+    wakes others, the poller finds work that nobody announced, the sweeper deletes files that nothing refers to.
     """
 
     def __init__(self, settings: Settings, send_wakeup: Callable[[], object]) -> None:
@@ -38,6 +38,7 @@ class Child:
         self._every(self.settings.reaper_seconds, self._reap)
         self._every(self.settings.rewake_seconds, self._rewake)
         self._every(self.settings.poll_seconds, self.work)
+        self._every(self.settings.sweep_seconds, self._sweep)
 
     def stop(self) -> None:
         """Let the present run reach its next step, record it and end."""
@@ -80,6 +81,10 @@ class Child:
     def _rewake(self) -> None:
         for _ in range(self.store.reaper.due_wakeups()):
             self.send_wakeup()
+
+    def _sweep(self) -> None:
+        if files := self.store.sweeper.sweep():
+            log.info("deleted files that nothing refers to", files=files)
 
     def _every(self, seconds: float, duty: Callable[[], object]) -> None:
         def loop() -> None:

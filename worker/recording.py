@@ -1,10 +1,10 @@
 """From the events of training to the rows of the store."""
 
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import isfinite, isnan, nan
 from typing import Any
 
-from gatelab.store import Claim, Flags, MetricRow, Report, SampleRow, State, Store
+from gatelab.store import Best, Claim, Flags, MetricRow, Report, SampleRow, State, Store
 from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
 from worker.telemetry import METER, Meter
 
@@ -27,6 +27,10 @@ class Recorder:
         self._pending = Pending()
         self._started: Started | None = None
         self._latest: Event | None = None
+        self._best: Best | None = None
+        self._best_weights: str | None = None
+        # NaN: not looked up yet.
+        self._lowest: float | None = nan
 
     def add(self, event: Event) -> None:
         """Take note of an event. Nothing is written yet, and of a step nothing is worked out before it is recorded."""
@@ -57,8 +61,10 @@ class Recorder:
         )
 
     def fail(self, code: str, message: str) -> None:
-        """End the run as failed. What it measured is kept; its checkpoints are those recorded before."""
-        self._write(next_state=State.FAILED, error={"type": code, "message": message})
+        """End the run as failed. What it measured is kept; its checkpoints are those recorded before, and the best."""
+        self._write(
+            next_state=State.FAILED, error={"type": code, "message": message}, weights_sha256=self._best_weights
+        )
 
     def _write(self, **report: Any) -> Flags:
         at = self._latest.position if self._latest else None
@@ -76,15 +82,19 @@ class Recorder:
             events=self._pending.events,
             summary=self._summary,
             keep_checkpoints=self.claim.spec.training.keep_checkpoints,
+            keep_best=self.claim.spec.training.keep_best,
+            best=self._best,
             **report,
         )
         with self.meter.recording():
             flags = self.store.claims.record(self.claim, whole)
-        self._pending = Pending()
+        self._pending, self._best, self._best_weights = Pending(), None, None
         return flags
 
     def _add_evaluation(self, event: Evaluated) -> None:
         at = event.position
+        if self.claim.spec.training.keep_best:
+            self._note_best(event)
         measured: dict[str, Any] = {
             "train_perplexity": perplexity(event.train_loss),
             "validation_perplexity": perplexity(event.validation_loss),
@@ -114,6 +124,19 @@ class Recorder:
         self._pending.events.append(("evaluation", self._position(event) | told))
         if event.sample is not None:
             self._add_sample(event, event.sample)
+
+    def _note_best(self, event: Evaluated) -> None:
+        """Keep the bytes of a checkpoint if this evaluation is the best so far. They are written with the next record,
+        in one transaction with the evaluation itself: what is lost with one is done again with the other."""
+        if self._lowest is not None and isnan(self._lowest):
+            self._lowest = self.store.metrics.lowest_validation_loss(self.claim.run_id)
+        loss = event.validation_loss
+        if not isfinite(loss) or (self._lowest is not None and loss >= self._lowest):
+            return
+        self._lowest = loss
+        checkpoint = event.checkpoint()
+        self._best = Best(event.position.step, event.position.epoch, checkpoint.to_bytes())
+        self._best_weights = checkpoint.weights_sha256()
 
     def _add_sample(self, event: Evaluated, text: str) -> None:
         how = self.claim.spec.training.sample

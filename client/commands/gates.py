@@ -24,7 +24,7 @@ LIKELIEST = 5
 def gates(
     run: RunId,
     text: Annotated[str, typer.Argument(help="What the run reads, after <bos>.")],
-    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, or latest.")] = "latest",
+    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, or best.")] = "latest",
     layer: Annotated[list[int] | None, typer.Option(help="Only this layer. Repeatable.")] = None,
     unit: Annotated[list[int] | None, typer.Option(help="Only this hidden unit. Repeatable.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="The most units shown: those that vary most.")] = 12,

@@ -1,7 +1,7 @@
 """`gatelab generate`."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -11,6 +11,7 @@ from client.formats import printable
 from client.models import Generation
 from client.output import print_json, print_note
 from gatelab.errors import InvalidRequest
+from gatelab.specs.generation import CheckpointWord
 
 
 def generate(
@@ -24,7 +25,7 @@ def generate(
     repetition_penalty: Annotated[float, typer.Option(help="Above 1, what was there before is less likely.")] = 1.0,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
     stop: Annotated[list[str] | None, typer.Option(help="End before this text. Repeatable.")] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, or latest.")] = "latest",
+    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, or best.")] = "latest",
     stream: Annotated[bool, typer.Option("--stream", help="Print the text as it is generated.")] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -54,15 +55,15 @@ def generate(
         print_note(f"characters of the prefix that the model does not know: {generation.unknown_characters}")
 
 
-def step(text: str) -> int | Literal["latest"]:
+def step(text: str) -> int | CheckpointWord:
     """
     Raises:
-        InvalidRequest: it is neither a step nor `latest`.
+        InvalidRequest: it is neither a step nor one of the words for one.
     """
-    if text == "latest":
-        return "latest"
+    if text in get_args(CheckpointWord):
+        return cast(CheckpointWord, text)
     if not text.isdecimal():
-        raise InvalidRequest.at("checkpoint", f"must be a step or latest, not {text!r}")
+        raise InvalidRequest.at("checkpoint", f"must be a step, latest or best, not {text!r}")
     return int(text)
 
 

@@ -12,8 +12,10 @@ import json
 from dataclasses import dataclass, replace
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from gatelab.checkpoint import read_metadata
 from gatelab.errors import InvalidState
 from gatelab.generation.decoders import Decoder
 from gatelab.generation.decoders.base import Floats
@@ -42,6 +44,17 @@ class Session:
     def begin(cls, decoder: Decoder, run: str, step: int) -> "Session":
         """Before any text."""
         return cls(run, step, decoder.initial_state(), BEGIN)
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is of its type. What was signed is asked too: keys are shared, programs change."""
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (self.step, self.token))
+        state = self.state.dtype == np.float32 and self.state.ndim == 3
+        return isinstance(self.run, str) and whole and state
+
+    def fits(self, decoder: Decoder) -> bool:
+        """Whether `decoder` can go on from here."""
+        return self.state.shape == decoder.initial_state().shape and 0 <= self.token < decoder.vocabulary
 
     def after(self, decoder: Decoder, ids: Ids) -> "Session":
         """The session when the text has gone on with `ids` (tokens,)."""
@@ -88,15 +101,14 @@ class Sealer:
         signature, data = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(data)):
             raise InvalidState.at(path, "is not a state that this installation gave out, or was changed since")
-        run, step, last = json.loads(_metadata(data)["session"])
-        return Session(run, step, load(data)["state"], last)
+        try:
+            run, step, last = json.loads(read_metadata(data)["session"])
+            found = Session(run, step, load(data)["state"], last)
+        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+            raise InvalidState.at(path, "is of an installation that writes states otherwise") from None
+        if not found.sound:
+            raise InvalidState.at(path, "is of an installation that writes states otherwise")
+        return found
 
     def _sign(self, data: bytes) -> bytes:
         return hmac.new(self._key, data, DIGEST).digest()
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """Of a safetensors file in memory, which begins with the length of its JSON header."""
-    length = int.from_bytes(data[:8], "little")
-    facts: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
-    return facts

@@ -1,11 +1,47 @@
 """What all specs share: frozen, closed to unknown fields, no NaN or infinity, and errors that name their path."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from gatelab.errors import InvalidSpec, Problem
+
+_LEFT_ALONE = ("keys_schema", "metadata", "default")
+
+
+def _exact(schema: Any) -> Any:
+    """The schema without what pydantic takes for something else: 1 for true, true for 1, "1" for a whole number.
+
+    A number with a fraction may be a string, since YAML reads 1e-3 as one. Keys of objects are strings in JSON.
+    """
+    if isinstance(schema, list | tuple):
+        return type(schema)(map(_exact, schema))
+    if not isinstance(schema, dict):
+        return schema
+    exact = {key: value if key in _LEFT_ALONE else _exact(value) for key, value in schema.items()}
+    match exact.get("type"):
+        case "bool":
+            return exact | {"strict": True}
+        case "int":
+            return no_info_before_validator_function(_whole, cast(CoreSchema, exact))
+        case "float":
+            return no_info_before_validator_function(_number, cast(CoreSchema, exact))
+    return exact
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - pydantic tells no TypeError
+    return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("must be a whole number, not a text")  # noqa: TRY004
+    return _number(value)
 
 
 class Spec(BaseModel):
@@ -14,6 +50,14 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, ser_json_inf_nan="null"
     )
+
+    words: ClassVar[bool] = False
+    """Whether values may all be texts, as those of environment variables are."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        return schema if cls.words else cast(CoreSchema, _exact(schema))
 
 
 def _no_nul(text: str) -> str:

@@ -37,7 +37,7 @@ class GatesRequest(Spec):
     """The body of POST /v1/runs/{id}/gates."""
 
     text: Text = Field(description="what is read, after <bos>")
-    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     layers: Indices | None = Field(None, description="which layers are answered, the first being 0; default all")
     units: Indices | None = Field(None, description="which hidden units are answered; default all")
     values: StrictBool = Field(True, description="false: only the statistics across the units")

@@ -1,6 +1,6 @@
 """How text is generated from a trained run."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
 
@@ -9,10 +9,17 @@ from gatelab.specs.base import Spec, Text
 StopString = Annotated[Text, Field(min_length=1, max_length=1000)]
 
 
+CheckpointWord = Literal["latest", "best"]
+"""A checkpoint by what it is: the one with the most steps, or of those kept that with the lowest validation loss."""
+
 CheckpointName = Annotated[
-    Annotated[int, Tag("step")] | Annotated[Literal["latest"], Tag("word")],
+    Annotated[int, Tag("step")] | Annotated[CheckpointWord, Tag("word")],
     Discriminator(lambda value: "word" if isinstance(value, str) else "step"),
 ]
+
+
+TOKEN_IDS: dict[str, Any] = {"propertyNames": {"pattern": "^(0|[1-9][0-9]{0,8})$"}}
+"""Said of an object in JSON whose keys are ids of tokens."""
 
 
 class Sampling(Spec):
@@ -35,7 +42,7 @@ class Sampling(Spec):
         1.0, gt=0, le=100, description="tokens of the text so far become less likely; 1 leaves them alone"
     )
     logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(
-        {}, max_length=1024, description="token id -> what is added to its logit"
+        {}, max_length=1024, description="token id -> what is added to its logit", json_schema_extra=TOKEN_IDS
     )
     stop: tuple[StopString, ...] = Field((), max_length=64, description="end before any of these strings")
     seed: int | None = Field(None, ge=0, lt=2**53, description="default: another text every time")
@@ -50,7 +57,7 @@ class GenerateRequest(Sampling):
     """The body of POST /v1/runs/{id}/generate."""
 
     prompt: Text = ""
-    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     state: StrictBool | Text = Field(
         False, description="true: also answer the state at the end; a state: go on from it, and answer the next one"
     )

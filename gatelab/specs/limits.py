@@ -12,6 +12,8 @@ from gatelab.specs.job import RunSpec
 class Limits(Spec):
     """Upper bounds, each set by the environment as `GATELAB_LIMITS__<NAME>`."""
 
+    words = True
+
     hidden: int = Field(4096, ge=1, description="hidden units of a layer")
     layers: int = Field(16, ge=1, description="layers of a model")
     embedding: int = Field(4096, ge=1, description="size of an embedding")

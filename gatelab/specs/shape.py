@@ -9,7 +9,7 @@ from gatelab.specs.job import RunSpec
 _OWN: dict[str, Any] = {
     "corpus": True,
     "model": {"init"},
-    "training": {"seed", "clip_norm", "epochs", "sample", "gate_statistics", "keep_checkpoints"},
+    "training": {"seed", "clip_norm", "epochs", "sample", "gate_statistics", "keep_checkpoints", "keep_best"},
 }
 """What may differ between the members of a pack. The corpus may be told by its name or its id: compare ids."""
 

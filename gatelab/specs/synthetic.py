@@ -49,4 +49,4 @@ class RecallRequest(Spec):
 
     task: SyntheticSpec = Field(description="as the corpus was made; another lag asks for what was not trained")
     examples: int = Field(1000, ge=1, le=1_000_000, description="lines to be drawn anew")
-    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")

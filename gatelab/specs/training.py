@@ -101,6 +101,9 @@ class TrainingSpec(Spec):
         False, description="measure after every epoch what the gates do on the beginning of the validation text"
     )
     keep_checkpoints: int = Field(3, ge=1, le=1000, description="the latest so many stay; older ones are deleted")
+    keep_best: bool = Field(
+        False, description="also keep a checkpoint of the evaluation with the lowest validation loss, however old"
+    )
 
     @model_validator(mode="after")
     def _carrying_needs_adjoining_windows(self) -> "TrainingSpec":

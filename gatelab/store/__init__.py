@@ -12,7 +12,7 @@ from gatelab.store.jobs import Job
 from gatelab.store.metrics import MetricRow
 from gatelab.store.pages import Page
 from gatelab.store.queue import Claim
-from gatelab.store.report import Report
+from gatelab.store.report import Best, Report
 from gatelab.store.retry import retrying
 from gatelab.store.runs import Run
 from gatelab.store.samples import SampleRow
@@ -21,6 +21,7 @@ from gatelab.store.store import Store
 
 __all__ = [
     "FINISHED",
+    "Best",
     "Checkpoint",
     "CheckpointInfo",
     "Claim",

@@ -91,8 +91,30 @@ class Blobs:
                 if path.name not in kept and int(path.name.partition("-")[0]) <= token:
                     path.unlink(missing_ok=True)
 
+    def all(self) -> dict[str, list[str]]:
+        """The names of the files of every run that has some, those included that are being written.
+
+        Raises:
+            Unavailable: the file system refuses.
+        """
+        with _reachable():
+            if not self._folder.is_dir():
+                return {}
+            folders = [folder for folder in self._folder.iterdir() if folder.is_dir()]
+            found = {folder.name: [path.name for path in folder.glob("*-*-*")] for folder in folders}
+            return {run_id: files for run_id, files in found.items() if files}
+
+    def remove(self, run_id: str, file: str) -> None:
+        """Delete a file, if it is there.
+
+        Raises:
+            Unavailable: the file system refuses.
+        """
+        with _reachable():
+            (self._folder / run_id / file).unlink(missing_ok=True)
+
     def drop(self, run_id: str) -> None:
-        """Delete all files of a run that is gone. A file that resists stays: it costs room, nothing else."""
+        """Delete all files of a run that is gone. A file that resists stays, until the next sweep."""
         shutil.rmtree(self._folder / run_id, ignore_errors=True)
 
 

@@ -4,16 +4,17 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, delete, func, insert, select
+from sqlalchemy import Column, Connection, RowMapping, Select, and_, delete, func, insert, select
 
 from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound, Unavailable
+from gatelab.specs.generation import CheckpointWord
 from gatelab.store.blobs import BlobName, Blobs
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.runs import require_run
-from gatelab.store.tables import LOCAL, checkpoints, runs
+from gatelab.store.tables import LOCAL, checkpoints, metrics, runs
 
 # A checkpoint's file may be deleted between the reading of its row and of the file; the next look finds another one.
 _LOOKS = 3
@@ -78,22 +79,22 @@ class Checkpoints:
         with self._database.read() as connection:
             return [(run_id, created_at) for run_id, created_at in connection.execute(query)]
 
-    def find(self, run_id: str, step: int | Literal["latest"] = "latest") -> CheckpointInfo:
+    def find(self, run_id: str, step: int | CheckpointWord = "latest") -> CheckpointInfo:
         """One checkpoint without its bytes, by default the latest.
 
         Raises:
-            NotFound: there is no such run, or no checkpoint of that step.
+            NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
         """
         with self._database.read() as connection:
             row = _row(connection, run_id, step, _INFO)
         return CheckpointInfo(**row)
 
-    def get(self, run_id: str, step: int | Literal["latest"] = "latest") -> Checkpoint:
+    def get(self, run_id: str, step: int | CheckpointWord = "latest") -> Checkpoint:
         """One checkpoint, by default the latest whose bytes are those that were saved.
 
         Raises:
-            NotFound: there is no such run, or no checkpoint of that step.
+            NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
             CorruptCheckpoint: the bytes are not those that were saved; of the latest, and of all before it.
             Unavailable: its file cannot be reached.
@@ -106,7 +107,7 @@ class Checkpoints:
                     return self._read(run_id, info.step)
             raise
 
-    def _read(self, run_id: str, step: int | Literal["latest"]) -> Checkpoint:
+    def _read(self, run_id: str, step: int | CheckpointWord) -> Checkpoint:
         for _look in range(_LOOKS):
             with self._database.read() as connection:
                 row = _row(connection, run_id, step, [*checkpoints.c])
@@ -119,10 +120,9 @@ class Checkpoints:
         raise Unavailable(f"the file of checkpoint {step} of run {run_id} is missing; is data_dir shared by all hosts?")
 
 
-def save(connection: Connection, saved: Saved, *, epoch: int, keep: int) -> None:
-    """Write the row of a checkpoint, in place of one of the same step, and delete all but the latest `keep`."""
+def save(connection: Connection, saved: Saved, *, epoch: int) -> None:
+    """Write the row of a checkpoint, in place of one of the same step."""
     name = saved.name
-    of_run = checkpoints.c.run_id == name.run_id
     discard(connection, name.run_id, name.step)
     connection.execute(
         insert(checkpoints).values(
@@ -136,9 +136,17 @@ def save(connection: Connection, saved: Saved, *, epoch: int, keep: int) -> None
             created_at=now(),
         )
     )
+
+
+def prune(connection: Connection, run_id: str, *, keep: int, keep_best: bool) -> None:
+    """Delete the rows of all checkpoints of a run but the latest `keep`, and the best one where that is to be kept."""
+    of_run = checkpoints.c.run_id == run_id
     kept = select(checkpoints.c.step).where(of_run).order_by(checkpoints.c.step.desc()).limit(keep)
     oldest = min(connection.scalars(kept))
-    connection.execute(delete(checkpoints).where(of_run, checkpoints.c.step < oldest))
+    doomed = delete(checkpoints).where(of_run, checkpoints.c.step < oldest)
+    if keep_best and (best := connection.scalar(_best(run_id))) is not None:
+        doomed = doomed.where(checkpoints.c.step != best)
+    connection.execute(doomed)
 
 
 def discard(connection: Connection, run_id: str, step: int) -> None:
@@ -165,12 +173,22 @@ def _blob(row: RowMapping) -> BlobName:
     return BlobName(row["run_id"], row["token"], row["step"], row["sha256"])
 
 
-def _row(
-    connection: Connection, run_id: str, step: int | Literal["latest"], columns: Sequence[Column[Any]]
-) -> RowMapping:
+def _best(run_id: str) -> Select[tuple[int]]:
+    """The step of the checkpoint whose evaluation has the lowest validation loss; of equals the first."""
+    same = and_(metrics.c.run_id == checkpoints.c.run_id, metrics.c.step == checkpoints.c.step)
+    evaluated = select(checkpoints.c.step).join(metrics, same).where(metrics.c.validation_loss.is_not(None))
+    return (
+        evaluated.where(checkpoints.c.run_id == run_id).order_by(metrics.c.validation_loss, checkpoints.c.step).limit(1)
+    )
+
+
+def _row(connection: Connection, run_id: str, step: int | CheckpointWord, columns: Sequence[Column[Any]]) -> RowMapping:
     query = select(*columns).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.step.desc()).limit(1)
-    wanted = query if step == "latest" else query.where(checkpoints.c.step == step)
-    row = connection.execute(wanted).mappings().first()
+    if step == "best":
+        query = query.where(checkpoints.c.step == _best(run_id).scalar_subquery())
+    elif step != "latest":
+        query = query.where(checkpoints.c.step == step)
+    row = connection.execute(query).mappings().first()
     if row is not None:
         return row
     require_run(connection, run_id)

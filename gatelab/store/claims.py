@@ -150,7 +150,7 @@ class Claims:
             Unavailable: the database or the folder of large checkpoints cannot be reached.
         """
         mark = new_id("report")
-        saved = self._save_file(claim, report)
+        saved = self._save_files(claim, report)
         decided = True
         try:
             return retrying(lambda: self._write(claim, report, saved, mark), seconds=2 * self._lease)
@@ -160,21 +160,24 @@ class Claims:
         except IntegrityError as error:
             raise Conflict(f"run {claim.run_id} has already recorded one of these steps") from error
         finally:
-            if saved is not None and decided:
+            if saved and decided:
                 self._sweep(claim)
 
-    def _write(self, claim: Claim, report: Report, saved: Saved | None, mark: str) -> Flags:
+    def _write(self, claim: Claim, report: Report, saved: Sequence[tuple[Saved, int]], mark: str) -> Flags:
         with self._database.write() as connection:
             if landed := self._landed(connection, claim, mark):
                 return landed
             columns = {**run_columns(report), "last_report": mark}
-            if saved is not None:
+            if saved:
                 # Only what outlives the worker is progress: without a checkpoint the next one does it all again.
                 columns["crash_count"] = case((runs.c.step < report.step, 0), else_=runs.c.crash_count)
             flags = self._fenced(connection, claim, columns)
             write_rows(connection, claim.run_id, report)
-            if saved is not None:
-                checkpoints.save(connection, saved, epoch=report.epoch, keep=report.keep_checkpoints)
+            for checkpoint, epoch in saved:
+                checkpoints.save(connection, checkpoint, epoch=epoch)
+            if saved:
+                keep, keep_best = report.keep_checkpoints, report.keep_best
+                checkpoints.prune(connection, claim.run_id, keep=keep, keep_best=keep_best)
             events.append(connection, claim.job_id, [(type, claim.run_id, data) for type, data in report.events])
             if report.next_state is not None:
                 to = settle(report.next_state, cancel=flags.cancel, pause=flags.pause)
@@ -206,12 +209,19 @@ class Claims:
             return None
         return Flags(cancel=row.cancel_requested, pause=row.pause_requested)
 
-    def _save_file(self, claim: Claim, report: Report) -> Saved | None:
+    def _save_files(self, claim: Claim, report: Report) -> list[tuple[Saved, int]]:
+        """The checkpoints of a report, each with its epoch."""
+        saved = []
+        best = report.best
+        if best is not None and (report.checkpoint is None or best.step < report.step):
+            saved.append((self._save_file(claim, best.step, best.data), best.epoch))
+        if report.checkpoint is not None:
+            saved.append((self._save_file(claim, report.step, report.checkpoint), report.epoch))
+        return saved
+
+    def _save_file(self, claim: Claim, step: int, data: bytes) -> Saved:
         """Put a large checkpoint into its file, before the transaction: no file is written while a lock is held."""
-        data = report.checkpoint
-        if data is None:
-            return None
-        name = BlobName(claim.run_id, claim.token, report.step, hashlib.sha256(data).hexdigest())
+        name = BlobName(claim.run_id, claim.token, step, hashlib.sha256(data).hexdigest())
         if len(data) <= self._inline_bytes:
             return Saved(name, len(data), data)
         self._blobs.put(name, data)

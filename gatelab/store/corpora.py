@@ -127,6 +127,7 @@ class Corpora:
                 connection.execute(delete(corpora).where(corpora.c.id == corpus["id"]))
         except IntegrityError:
             raise CorpusInUse(f"jobs refer to the corpus {key!r}; delete them first") from None
+        self._database.forget()
 
 
 def _utf8(text: str) -> bytes:

@@ -5,18 +5,19 @@ import math
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gatelab.errors import InvalidInput, InvalidRequest, Unavailable
 from gatelab.store.retry import retrying
 
 BUSY_SECONDS = 15
+_FORGET_MILLISECONDS = 200
 _WRITING = "gatelab_writing"
 
 # A statement never waits for long behind a process that stopped inside its transaction, and such a process loses its
@@ -82,6 +83,21 @@ class Database:
             InvalidRequest: a value that the database has no room for.
         """
         return self._transaction(writing=True)
+
+    def forget(self) -> None:
+        """Clear SQLite's log, in which deleted rows stay readable until it is written over. Does nothing on PostgreSQL.
+
+        Only tried: who reads at this moment may need the log. It is cleared with a later call.
+        """
+        if self.path is None:
+            return
+        with suppress(SQLAlchemyError, sqlite3.Error), closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={_FORGET_MILLISECONDS}")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
     def close(self) -> None:
         """Close all connections. A later transaction opens new ones."""
@@ -173,7 +189,8 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         retrying(lambda: _use_write_ahead_log(cursor), BUSY_SECONDS)
-        for pragma in ("synchronous=FULL", f"foreign_keys={'ON' if foreign_keys else 'OFF'}"):
+        checked = f"foreign_keys={'ON' if foreign_keys else 'OFF'}"
+        for pragma in ("synchronous=FULL", checked, "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -17,7 +17,7 @@ from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id, new_ids
 from gatelab.store.pages import Page
 from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
-from gatelab.store.tables import LOCAL, jobs, runs
+from gatelab.store.tables import LOCAL, deleted_runs, jobs, runs
 from gatelab.store.tally import tally
 
 
@@ -226,8 +226,12 @@ class Jobs:
             if any(row["state"] == State.RUNNING for row in rows):
                 raise WrongState(f"job {id} has running runs; cancel it and wait for them to end")
             connection.execute(delete(jobs).where(jobs.c.id == id))
+            # Should this process die now, or a file resist: the sweeper finds them by this.
+            values = [{"run_id": row["id"]} for row in rows]
+            connection.execute(insert(deleted_runs).values(deleted_at=now()), values)
         for row in rows:
             self._blobs.drop(row["id"])
+        self._database.forget()
 
 
 def _check_unfinished(connection: Connection, account: str, more: int, most: int | None) -> None:

@@ -65,6 +65,12 @@ class Metrics:
                 found[row["run_id"]].append(_metric(row))
         return found
 
+    def lowest_validation_loss(self, run_id: str) -> float | None:
+        """Of all evaluations of a run; None where nothing finite was measured."""
+        query = select(func.min(metrics.c.validation_loss)).where(metrics.c.run_id == run_id)
+        with self._database.read() as connection:
+            return connection.scalar(query)
+
 
 def _thinned(which: ColumnElement[bool], points: int | None) -> Select[Any]:
     """The rows of `which` in order: of each run every k-th and its last, so that little more than `points` are left."""

@@ -69,6 +69,11 @@ def pending(database: Database) -> bool:
         return set(MigrationContext.configure(connection).get_current_heads()) != set(newest)
 
 
+def knows(revision: str) -> bool:
+    """Whether this program can bring a database of this revision up to date."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     folder = Path(migrations.__path__[0])

@@ -13,6 +13,15 @@ from gatelab.store.tables import metrics, samples
 
 
 @dataclass(frozen=True)
+class Best:
+    """A checkpoint of the evaluation after `step`, the lowest in validation loss of its run so far."""
+
+    step: int
+    epoch: int
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Report:
     """Where a run is, what it measured since the last report, and what becomes of it.
 
@@ -27,6 +36,8 @@ class Report:
         summary: the latest evaluation, as the API shows it.
         checkpoint: bytes from which training goes on bit-identically after `step`.
         keep_checkpoints: how many of the latest checkpoints stay.
+        keep_best: whether the checkpoint of the lowest validation loss stays too.
+        best: a new one, at or before `step`. Its evaluation is in this report.
         events: (type, data) of each thing that happened.
         next_state: None goes on. `queued` ends the slice: others get their turn; where a user asked for it the run is
             then cancelled or paused instead. `paused` stops for a pause that was asked for.
@@ -45,6 +56,8 @@ class Report:
     summary: Mapping[str, Any] | None = None
     checkpoint: bytes | None = None
     keep_checkpoints: int = 3
+    keep_best: bool = False
+    best: Best | None = None
     events: Sequence[tuple[str, Mapping[str, Any]]] = ()
     next_state: State | None = None
     error: Mapping[str, Any] | None = None

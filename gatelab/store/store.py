@@ -21,6 +21,7 @@ from gatelab.store.results import Results
 from gatelab.store.runs import Runs
 from gatelab.store.samples import Samples
 from gatelab.store.states import State
+from gatelab.store.sweeper import Sweeper
 from gatelab.store.tables import runs
 
 
@@ -46,6 +47,7 @@ class Store:
         self.events = Events(self.database)
         self.claims = Claims(self.database, blobs, settings)
         self.reaper = Reaper(self.database, settings)
+        self.sweeper = Sweeper(self.database, blobs, settings)
 
     def queued(self) -> int:
         """The number of runs that wait for a worker."""

@@ -164,6 +164,9 @@ api_keys = Table(
     _time("revoked_at"),
 )
 
+# Runs that were deleted lately, whose files may be there still: written with the deletion, dropped by the sweeper.
+deleted_runs = Table("deleted_runs", metadata, _id("run_id", primary_key=True), _time("deleted_at", nullable=False))
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
 from gatelab.specs.base import problems
+from service.problems import RESPONSES as PROBLEMS
 from service.problems import details, headers_of, unexpected
 
 KINDS = {
@@ -21,6 +22,32 @@ KINDS = {
     413: "invalid_request_error",
     429: "rate_limit_error",
 }
+
+
+_SHAPE: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+
+def _documented(refusal: dict[str, Any]) -> dict[str, Any]:
+    """What is refused before a route is found, such as a body over the limit, is a problem as everywhere."""
+    return {**refusal, "content": {"application/json": {"schema": _SHAPE}, **refusal["content"]}}
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {status: _documented(refusal) for status, refusal in PROBLEMS.items()}
 
 
 class OpenAIRoute(APIRoute):

@@ -1,12 +1,13 @@
 """Prompts and models as a request names them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs import Limits
+from gatelab.specs.generation import CheckpointWord
 from gatelab.text.tokenizers import BEGIN, Ids
 from service.models import Loaded
 from service.openai.shapes import CompletionRequest
@@ -21,8 +22,8 @@ MOST = 1024
 SPECIAL_NAMES = ("<unk>", "<bos>")
 
 
-def named(model: str) -> tuple[str, int | Literal["latest"]]:
-    """The run and the step of `run` or `run@step`.
+def named(model: str) -> tuple[str, int | CheckpointWord]:
+    """The run and the step of `run`, `run@step`, `run@latest` or `run@best`.
 
     Raises:
         NotFound: it is written otherwise.
@@ -30,6 +31,8 @@ def named(model: str) -> tuple[str, int | Literal["latest"]]:
     run, at, step = model.partition("@")
     if not at or step == "latest":
         return run, "latest"
+    if step == "best":
+        return run, "best"
     if not step.isdecimal():
         raise NotFound("model", model)
     return run, int(step)

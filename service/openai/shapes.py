@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gatelab.specs.base import Spec, Text, parse
-from gatelab.specs.generation import Sampling, StopString
+from gatelab.specs.generation import TOKEN_IDS, Sampling, StopString
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Prompt = Text | tuple[TokenId, ...] | tuple[Text, ...] | tuple[tuple[TokenId, ...], ...]
@@ -34,7 +34,9 @@ class CompletionRequest(Spec):
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     seed: int | None = Field(None, ge=0, lt=2**53)
-    logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] | None = Field(None, max_length=1024)
+    logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
+        None, max_length=1024, json_schema_extra=TOKEN_IDS
+    )
     user: str | None = None
     suffix: Literal[""] | None = None
     presence_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")

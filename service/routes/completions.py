@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.openai.completing import Completing
-from service.openai.errors import OpenAIRoute
+from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import begins, named, prompts_of
 from service.openai.shapes import Completion, CompletionRequest, Model, ModelList
 from service.openai.streaming import events
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gatelab.generation import Pieces
     from service.models import Loaded
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
+router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
 
 
 @router.get("/models")

@@ -8,7 +8,7 @@ from anyio import sleep, to_thread
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from gatelab.errors import InvalidRequest, NotFound
+from gatelab.errors import NotFound
 from gatelab.store.events import Event
 from gatelab.store.states import FINISHED
 from service.callers import Asking, Caller
@@ -56,13 +56,13 @@ def job_events(
     asking: Asking,
     job: str,
     after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$")] = None,
 ) -> StreamingResponse:
     """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
 
     The stream ends when the job has ended.
     """
-    seen = after if last_event_id is None else _number(last_event_id)
+    seen = after if last_event_id is None else int(last_event_id)
     return _counted(service, asking, _events(service, job, seen))
 
 
@@ -83,12 +83,6 @@ async def _until_ended(events: AsyncIterator[bytes], ended: Callable[[], None]) 
             yield item
     finally:
         ended()
-
-
-def _number(last_event_id: str) -> int:
-    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
-        raise InvalidRequest.at("Last-Event-ID", f"must be the number of an event (got {last_event_id!r})")
-    return int(last_event_id)
 
 
 async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> AsyncIterator[bytes]:

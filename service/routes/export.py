@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from gatelab.errors import Overloaded
+from gatelab.specs.generation import CheckpointWord
 from service.context import Service
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
-Step = Annotated[Literal["latest"] | int, Query(description="a step that has a checkpoint, or latest")]
+Step = Annotated[CheckpointWord | int, Query(description="a step that has a checkpoint, latest, or best")]
 Format = Literal["safetensors", "onnx", "torch", "numpy"]
 
 ENDINGS = {"safetensors": "-weights.safetensors", "onnx": ".onnx", "torch": ".pt2"}

@@ -112,7 +112,10 @@ def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, S
     session = service.sessions.resume(body.state, run)
     if body.checkpoint not in ("latest", session.step):
         raise InvalidState.at("state", f"is of the checkpoint of step {session.step}")
-    return service.models.get(run, session.step), session
+    loaded = service.models.get(run, session.step)
+    if not session.fits(loaded.decoder):
+        raise InvalidState.at("state", "is of a model of another shape")
+    return loaded, session
 
 
 async def _events(pieces: "Pieces", generating: Generating) -> AsyncIterator[bytes]:

@@ -22,7 +22,7 @@ class ScoreRequest(Spec):
     """The body of POST /v1/runs/{id}/score."""
 
     texts: tuple[Text, ...] = Field(min_length=1, max_length=1024, description="each is judged from its beginning")
-    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, or latest")
+    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     tokens: bool = Field(True, description="whether the log-probability of every token is answered")
 
 

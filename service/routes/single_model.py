@@ -15,7 +15,7 @@ from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import BEGIN
 from service.callers import Asking
 from service.context import Context, Service
-from service.openai.errors import OpenAIRoute
+from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import SPECIAL_NAMES, named
 from service.openai.shapes import Completion, CompletionRequest, ModelList, TokenId
 from service.openai.shapes import Model as ListedModel
@@ -25,7 +25,7 @@ from service.writing import check_prompt
 if TYPE_CHECKING:
     from service.models import Loaded
 
-router = APIRouter(prefix="/v1/runs/{run}/openai", tags=["OpenAI"], route_class=OpenAIRoute)
+router = APIRouter(prefix="/v1/runs/{run}/openai", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
 
 Tokens = Annotated[tuple[TokenId, ...], Field(max_length=1_000_000)]
 

@@ -132,7 +132,7 @@ def test_text_is_streamed_and_given_as_json(command: Command) -> None:
 
 def test_a_checkpoint_is_a_step_or_latest(command: Command) -> None:
     result = command("generate", "run-1", "--checkpoint", "first")
-    assert (result.exit_code, result.stderr) == (1, "checkpoint: must be a step or latest, not 'first'\n")
+    assert (result.exit_code, result.stderr) == (1, "checkpoint: must be a step, latest or best, not 'first'\n")
 
 
 @pytest.mark.parametrize("act", ["cancel", "pause", "resume"])

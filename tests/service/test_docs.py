@@ -85,10 +85,14 @@ def test_the_wire_is_documented(openapi: Any) -> None:
 
 def test_every_operation_says_what_it_does_and_how_it_refuses(openapi: Any, trained: Trained) -> None:
     refusal = trained.service.client.get("/v1/jobs/nothing").json()
+    openai_refusal = trained.service.client.get("/v1/models/nothing").json()
     for name, operation in operations(openapi).items():
         assert operation["operationId"], name
         for status in ("4XX", "5XX"):
-            [(media_type, content)] = operation["responses"][status]["content"].items()
+            contents = dict(operation["responses"][status]["content"])
+            if operation["tags"] == ["OpenAI"]:
+                jsonschema.validate(openai_refusal, contents.pop("application/json")["schema"])
+            [(media_type, content)] = contents.items()
             assert media_type == MEDIA_TYPE
             assert set(content["schema"]["properties"]) == set(ProblemDetails.model_fields)
             jsonschema.validate(refusal, content["schema"])

@@ -57,6 +57,19 @@ def test_the_checkpoint_of_any_step_can_be_chosen(trained: Trained) -> None:
     assert trained.generate(**SEEDED, checkpoint="latest") == answers[6]
 
 
+def test_the_best_checkpoint_can_be_chosen(trained: Trained) -> None:
+    metrics = trained.get("/metrics")["data"]
+    best = min(metrics, key=lambda row: row["validation_loss"])["step"]
+    assert trained.generate(**SEEDED, checkpoint="best") == trained.generate(**SEEDED, checkpoint=best)
+    named = {"model": f"{trained.run['id']}@best", "prompt": "the ", "max_tokens": 9, "seed": 3}
+    by_step = named | {"model": f"{trained.run['id']}@{best}"}
+    texts = {
+        trained.service.client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+        for body in (named, by_step)
+    }
+    assert len(texts) == 1
+
+
 @pytest.mark.parametrize("as_list", [False, True])
 def test_a_text_ends_before_a_stop_string(as_list: bool, trained: Trained) -> None:
     whole = trained.generate(**SEEDED)["text"]

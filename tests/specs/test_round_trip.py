@@ -99,6 +99,7 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
                 st.none() | st.builds(dict, prefix=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
             ),
             "keep_checkpoints": draw(st.integers(1, 1000)),
+            "keep_best": draw(st.booleans()),
         },
         "grid": draw(st.dictionaries(names, st.lists(st.integers() | positive | st.text(), min_size=1))),
         "repeats": draw(st.integers(1, 10_000)),
@@ -169,8 +170,8 @@ def test_stop_is_one_string_or_many(stop: object, stops: tuple[str, ...]) -> Non
     assert parse(Sampling, {"stop": stop}).stop == stops
 
 
-@pytest.mark.parametrize("checkpoint", ["latest", 0, 17])
-def test_a_checkpoint_is_a_step_or_the_latest(checkpoint: object) -> None:
+@pytest.mark.parametrize("checkpoint", ["latest", "best", 0, 17])
+def test_a_checkpoint_is_a_step_or_the_latest_or_best(checkpoint: object) -> None:
     assert parse(GenerateRequest, {"checkpoint": checkpoint}).checkpoint == checkpoint
 
 

@@ -20,6 +20,7 @@ OWN: dict[str, list[Any]] = {
     "training.clip_norm": [1.0, 0.5, None],
     "training.epochs": [1, 2],
     "training.keep_checkpoints": [1, 2],
+    "training.keep_best": [False, True],
     "training.gate_statistics": [False, True],
     "training.sample": [None, {"prefix": "a"}],
     "training.optimizer": [

@@ -53,6 +53,7 @@ def settings(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
     with psycopg.connect(url) as connection:
         connection.execute("DELETE FROM jobs")
         connection.execute("DELETE FROM corpora")
+        connection.execute("DELETE FROM deleted_runs")
 
 
 @pytest.fixture(scope="session")

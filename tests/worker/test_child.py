@@ -61,7 +61,7 @@ def new_child(store: Store, database_url: str, settings: Settings, wakeups: Wake
     made: list[Child] = []
 
     def make(**changes: float) -> Child:
-        times = {"poll_seconds": NEVER, "reaper_seconds": NEVER, "rewake_seconds": NEVER}
+        times = {f"{duty}_seconds": NEVER for duty in ("poll", "reaper", "rewake", "sweep")}
         made.append(Child(worker_settings(database_url, settings.data_dir, **times | changes), wakeups))
         return made[-1]
 
@@ -197,7 +197,7 @@ def test_a_child_that_has_stopped_has_stopped_its_duties(store: Store, new_child
     before = set(threading.enumerate())
     child.start()
     mine = set(threading.enumerate()) - before
-    assert {thread.name for thread in mine} == {"_reap", "_rewake", "work"}
+    assert {thread.name for thread in mine} == {"_reap", "_rewake", "_sweep", "work"}
     child.stop()
     for thread in mine:
         thread.join(timeout=30)
@@ -206,3 +206,13 @@ def test_a_child_that_has_stopped_has_stopped_its_duties(store: Store, new_child
 
 def test_a_child_is_known_by_its_host_and_process(store: Store, new_child: Any) -> None:
     assert new_child().owner == f"{socket.gethostname()}:{os.getpid()}"
+
+
+def test_files_that_nothing_refers_to_are_deleted(store: Store, new_child: Any, settings: Settings) -> None:
+    queue(store)
+    claim = claimed(store)
+    file = settings.blob_dir / claim.run_id / f"0-1-{'0' * 64}"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"of an owner before")
+    new_child(sweep_seconds=SOON).start()
+    eventually(lambda: not file.exists(), "the file is gone")

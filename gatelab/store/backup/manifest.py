@@ -1,0 +1,88 @@
+"""What a backup holds: names, sizes and digests of its files, and of itself."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from gatelab.errors import DamagedBackup
+
+FORMAT = "gatelab-backup-1"
+DATABASE = "gatelab.db"
+SECRETS = ("session-key", "api-key")
+"""Files of a data directory without which its users would have to be given new keys."""
+
+LARGEST = 64 * 2**20
+"""Bytes of a manifest. One of a million large checkpoints would be larger."""
+
+_BLOB = re.compile(r"blobs/run-[0-9a-z]{1,50}/[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{64}")
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    size: int = Field(ge=0, lt=2**60)
+    sha256: Sha256
+
+
+class Manifest(BaseModel):
+    """
+    Attributes:
+        version: of the Gatelab that made it.
+        revision: of the database's tables (Alembic).
+        created_at: ISO 8601, UTC.
+        files: path below the data directory -> file, in the order in which they follow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: str
+    version: str
+    revision: str
+    created_at: str
+    files: Mapping[str, File]
+
+    def to_bytes(self) -> bytes:
+        """As JSON, with the digest of all that it says."""
+        document = self.model_dump(mode="json")
+        return _canonical(document | {"sha256": _digest(document)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Manifest":
+        """
+        Raises:
+            DamagedBackup: these are not the bytes that `to_bytes` made, or it is of another format.
+        """
+        try:
+            document = json.loads(data)
+            digest = document.pop("sha256")
+            if _canonical(document | {"sha256": digest}) != data or digest != _digest(document):
+                raise DamagedBackup("its manifest is not what was written")
+            if document.get("format") != FORMAT:
+                raise DamagedBackup(f"its format is {document.get('format')!r}, and this program reads {FORMAT}")
+            manifest = cls.model_validate(document)
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError):
+            raise DamagedBackup("its manifest is not what was written") from None
+        for name in manifest.files:
+            if name != DATABASE and name not in SECRETS and not _BLOB.fullmatch(name):
+                raise DamagedBackup(f"its manifest names {name[:200]!r}, which is no file of a data directory")
+        if DATABASE not in manifest.files:
+            raise DamagedBackup(f"its manifest names no {DATABASE}")
+        return manifest
+
+    @property
+    def blobs(self) -> set[str]:
+        return {name for name in self.files if name.startswith("blobs/")}
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, allow_nan=False).encode()
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(document)).hexdigest()

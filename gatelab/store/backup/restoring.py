@@ -1,0 +1,67 @@
+"""Restoring a backup: all of it, verified, or nothing."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from gatelab.errors import DamagedBackup, InvalidInput, Unavailable
+from gatelab.store.backup import archive, snapshot
+from gatelab.store.backup.making import sync
+from gatelab.store.backup.manifest import DATABASE, Manifest
+from gatelab.store.migrate import knows
+
+
+def restore(file: Path, data_dir: Path) -> Manifest:
+    """Make `data_dir`, which must not exist or be empty, what the backup `file` was made of.
+
+    It is built beside it and takes its place in one move, when every bit was verified.
+
+    Raises:
+        InvalidInput: there is something in `data_dir`, or no such file, or a newer Gatelab made it.
+        DamagedBackup: the file is not, to the last bit, one that was made as a backup.
+        Unavailable: the file system refuses.
+    """
+    data_dir = data_dir.expanduser().absolute()
+    if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
+        raise InvalidInput.at(str(data_dir), "is not empty; a backup is restored into a new directory")
+    try:
+        with file.open("rb") as source:
+            data_dir.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=f".{data_dir.name}.restoring-", dir=data_dir.parent))
+            try:
+                manifest = archive.read_manifest(source)
+                archive.extract(source, manifest, folder)
+                _check_database(folder / DATABASE, manifest)
+                _move(folder, data_dir)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except FileNotFoundError:
+        raise InvalidInput.at(str(file), "is not there") from None
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be restored to {data_dir}: {error.strerror}") from error
+    except DamagedBackup as error:
+        raise DamagedBackup(f"{file} is not restored: {error}") from None
+    return manifest
+
+
+def _check_database(database: Path, manifest: Manifest) -> None:
+    """Whether it goes with the other files, and with this program."""
+    try:
+        revision, blobs = snapshot.named_by(database)
+    except (sqlite3.Error, ValueError) as error:
+        raise DamagedBackup(f"its {DATABASE} cannot be read: {error}") from None
+    if {blob.name for blob in blobs} != manifest.blobs or revision != manifest.revision:
+        raise DamagedBackup("its database and its other files do not belong together")
+    if not knows(revision):
+        made = f"its tables have the revision {revision}, which this program does not know"
+        raise InvalidInput.at("", f"the backup was made by another Gatelab ({manifest.version}): {made}")
+
+
+def _move(folder: Path, data_dir: Path) -> None:
+    for path, _, _ in os.walk(folder, topdown=False):
+        sync(Path(path))
+    # Takes the place of an empty directory, and of nothing else.
+    folder.rename(data_dir)
+    sync(data_dir.parent)

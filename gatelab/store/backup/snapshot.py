@@ -1,0 +1,136 @@
+"""The state of an installation at one moment, taken while it runs."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatelab.errors import Unavailable
+from gatelab.store.backup.manifest import DATABASE
+from gatelab.store.engine import BUSY_SECONDS
+
+FOLDER = "backup.partial"
+LOCK = "backup.lock"
+
+_BLOBS = "SELECT run_id, token, step, sha256, size FROM checkpoints WHERE data IS NULL ORDER BY run_id, step"
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A large checkpoint's file: its path below the data directory, and what the database says of it."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@contextmanager
+def staging(data_dir: Path) -> Iterator[Path]:
+    """An empty folder below `data_dir`, on the disk of the large checkpoints. It is deleted in the end.
+
+    What a backup that was killed left there is deleted first.
+
+    Raises:
+        Unavailable: another backup is being made.
+    """
+    with (data_dir / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(f"another backup of {data_dir} is being made; wait for its end") from None
+        folder = data_dir / FOLDER
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear(data_dir: Path) -> None:
+    """Delete what a backup that was killed left there: it holds on to files that were deleted since."""
+    if (data_dir / FOLDER).is_dir():
+        with suppress(Unavailable), staging(data_dir):
+            pass
+
+
+def take(database: Path, blob_dir: Path, folder: Path) -> list[Blob]:
+    """Put the database, and the large checkpoints that it names, as they are at one moment into `folder`.
+
+    Nobody writes for as long as it takes to link the checkpoints' files, which is milliseconds: a file that the
+    database names cannot go meanwhile. The database is then copied out of a transaction that began in that moment,
+    while others write on.
+
+    Raises:
+        Unavailable: a file that the database names is missing, or something else holds the database for too long.
+        sqlite3.Error: the database is damaged.
+    """
+    with closing(_connect(database)) as writer, closing(_connect(database)) as reader:
+        _begin_immediate(writer)
+        try:
+            reader.execute("BEGIN")
+            found = [_blob(*row) for row in reader.execute(_BLOBS)]
+            for blob in found:
+                _link(blob_dir.parent / blob.name, folder / blob.name)
+        finally:
+            writer.execute("ROLLBACK")
+        with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as copy:
+            # In one step, by a source that is in a transaction: of that transaction, whatever others commit.
+            reader.backup(copy)
+            check(copy)
+            # Rewritten, it holds no page of what was deleted; and it is one file, with no log beside it.
+            copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute("VACUUM")
+    return found
+
+
+def named_by(database: Path) -> tuple[str, list[Blob]]:
+    """The revision of a database that nobody uses, and the large checkpoints that it names.
+
+    Raises:
+        sqlite3.Error: it is damaged, or not a database of Gatelab.
+    """
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        check(connection)
+        [(revision,)] = connection.execute("SELECT version_num FROM alembic_version").fetchall() or [("",)]
+        return str(revision), [_blob(*row) for row in connection.execute(_BLOBS)]
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """
+    Raises:
+        sqlite3.DatabaseError: the database is damaged.
+    """
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"the database is damaged: {found}")
+
+
+def _connect(database: Path) -> sqlite3.Connection:
+    # mode=rw: what is not there is not made.
+    return sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _begin_immediate(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the database cannot be reached now: {error}") from error
+
+
+def _blob(run_id: str, token: int, step: int, sha256: str, size: int) -> Blob:
+    return Blob(f"blobs/{run_id}/{token}-{step}-{sha256}", sha256, size)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise Unavailable(f"the large checkpoint {source} is missing; restore it or delete its job") from None
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)

@@ -1,0 +1,119 @@
+"""Whatever is read back is safetensors or JSON, and nothing that a user writes is run, fetched or imported.
+
+Read from the syntax trees of all that is installed, so that a comment is no offence and an alias no way out.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("gatelab", "service", "worker", "client", "migrations")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+MODULES = {
+    # They run what they read.
+    *("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code", "codeop", "runpy"),
+    # They take addresses.
+    *("urllib.request", "requests", "aiohttp", "httpx", "httpx2", "ftplib", "telnetlib", "xmlrpc", "smtplib"),
+    # They read formats that refer to something else.
+    *("xml", "lxml", "plistlib"),
+}
+CALLS = {
+    *("eval", "exec", "compile", "__import__", "breakpoint"),
+    *("torch.load", "torch.hub.load", "torch.jit.load", "torch.package.PackageImporter", "torch.export.load"),
+    *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile"),
+    *("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "yaml.UnsafeLoader", "yaml.FullLoader"),
+    *("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"),
+    *("importlib.import_module", "tarfile.open", "zipfile.ZipFile", "shutil.unpack_archive", "tempfile.mktemp"),
+}
+ALLOWED = {
+    # The client asks its service.
+    ("client/transport.py", "httpx2"),
+    ("client/events.py", "httpx2"),
+    # The demo's book, at an address in the source, known by its digest.
+    ("client/demo_corpus.py", "httpx2"),
+}
+"""What is there for a reason, by file."""
+
+
+def imports_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Every import: the name by which the file knows it, and what it is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.asname or name.name.partition(".")[0], name.name
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for name in node.names:
+                yield name.asname or name.name, f"{node.module}.{name.name}"
+
+
+def dotted(node: ast.expr, known: dict[str, str]) -> str:
+    """What an expression such as `np.load` names, whatever the file calls it."""
+    if isinstance(node, ast.Name):
+        return known.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        before = dotted(node.value, known)
+        return f"{before}.{node.attr}" if before else ""
+    return ""
+
+
+def offences(source: str) -> list[str]:
+    tree = ast.parse(source)
+    imported = list(imports_of(tree))
+    known = {alias: (name if alias != name.partition(".")[0] else alias) for alias, name in imported}
+    found = [name for _, name in imported if any(name == m or name.startswith(f"{m}.") for m in MODULES)]
+    # Every mention counts, not calls alone: a function that is passed on is called somewhere else.
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and dotted(node, known) in CALLS:
+            found.append(dotted(node, known))
+        if isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
+            setting = (node.arg, node.value.value)
+            if setting in {("shell", True), ("allow_pickle", True), ("weights_only", False), ("autoescape", False)}:
+                found.append(f"{node.arg}={node.value.value}")
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_unpickled_run_or_fetched(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    assert [found for found in offences(path.read_text()) if not is_allowed(name, found)] == []
+
+
+def is_allowed(file: str, found: str) -> bool:
+    return any(file == where and found.startswith(what) for where, what in ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "import torch as t\nt.load('x')",
+        "from torch import load as read\nread('x')",
+        "import numpy as np\nmap(np.load, files)",
+        "import yaml\nyaml.load(text)",
+        "from yaml import load\nload(text)",
+        "eval(text)",
+        "import subprocess\nsubprocess.run(text, shell=True)",
+        "import os\nos.system(text)",
+        "from urllib import request",
+        "from urllib.request import urlopen",
+        "import numpy\nnumpy.savez(file, allow_pickle=True)",
+        "from importlib import import_module as get\nget(name)",
+    ],
+)
+def test_the_test_sees_through_other_names(source: str) -> None:
+    assert offences(source)
+
+
+def test_what_is_allowed_is_there() -> None:
+    for file, what in ALLOWED:
+        assert any(found.startswith(what) for found in offences((ROOT / file).read_text())), (file, what)
+
+
+def test_all_packages_are_looked_at() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(PACKAGES)
+    assert len(SOURCES) > 150
