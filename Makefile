@@ -7,7 +7,7 @@ NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo up test faults check lint types imports format lock clean
+.PHONY: help venv install demo up test faults load check lint types imports format lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -27,6 +27,9 @@ test: check ## all checks, then all tests, side by side (ARGS="-k gru" picks som
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
+
+load: $(VENV)/installed-dev ## many clients at once on PostgreSQL and Redis (ARGS="--seconds 20")
+	@python -m benchmarks.load $(ARGS)
 
 check: lint types imports ## style, types and the direction of imports
 
