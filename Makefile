@@ -9,7 +9,7 @@ PAGE := $(WEB)/dist/index.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install page openapi demo up test faults fuzz check lint types imports web format lock clean
+.PHONY: help venv install page openapi demo up test faults fuzz load check lint types imports web format lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -37,6 +37,9 @@ test: check page ## all checks, then all tests, side by side (ARGS="-k gru" pick
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
+
+load: $(VENV)/installed-dev ## many clients at once on PostgreSQL and Redis (ARGS="--seconds 20")
+	@python -m benchmarks.load $(ARGS)
 
 fuzz: $(VENV)/installed-dev ## feed the readers of specs, checkpoints, states, texts with anything (ARGS="--seconds 600")
 	@python -m tests.fuzz $(ARGS)

@@ -11,6 +11,7 @@ RUNS_PER_JOB = 1000
 TEXTS = 512
 """What the service writes and lets wait at once."""
 CHOICES = 16
+JSON = {"Content-Type": "application/json"}
 
 
 async def too_much(client: Client, known: Known) -> None:
@@ -36,7 +37,7 @@ async def _large_corpus(client: Client, known: Known) -> None:
 
 
 async def _large_body(client: Client, known: Known) -> None:
-    await client.ask("10 x body", "POST", "/v1/corpora", content=b"x" * 10 * LIMITS["BODY_BYTES"])
+    await client.ask("10 x body", "POST", "/v1/corpora", content=b"x" * 10 * LIMITS["BODY_BYTES"], headers=JSON)
 
 
 async def _uncounted_body(client: Client, known: Known) -> None:
@@ -46,7 +47,7 @@ async def _uncounted_body(client: Client, known: Known) -> None:
         for _ in range(10):
             yield b"x" * LIMITS["BODY_BYTES"]
 
-    await client.ask("10 x body, in pieces", "POST", "/v1/corpora", content=pieces())
+    await client.ask("10 x body, in pieces", "POST", "/v1/corpora", content=pieces(), headers=JSON)
 
 
 async def _many_runs(client: Client, known: Known) -> None:

@@ -38,6 +38,7 @@ def run(schema: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [
         *(str(Path(sysconfig.get_path("scripts"), "schemathesis")), "--config-file", str(CONFIG), "run", schema),
         *("--checks", "all", "--mode", "all", "--phases", "coverage,fuzzing,stateful"),
+        *("--exclude-path", "/v1/jobs/changes"),  # a stream without an end
         *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--suppress-health-check", "all"),
         *("--no-color", "--warnings", "off", "--request-timeout", "60"),
     ]
