@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import corpora, demo, gates, generate, jobs, reports, runs, up
+from client.commands import corpora, demo, gates, generate, jobs, recall, reports, runs, up
 from client.commands.options import Commands
 from client.output import print_line
 from gatelab import __version__
@@ -34,6 +34,7 @@ app.command()(reports.report)
 app.command()(reports.compare)
 app.command()(generate.generate)
 app.command()(gates.gates)
+app.command()(recall.recall)
 app.command()(jobs.cancel)
 app.command()(jobs.pause)
 app.command()(jobs.resume)

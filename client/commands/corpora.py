@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
+from client.commands.recall import Lag, Symbols, Width, task
+from client.models import Corpus
 from client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidCorpus
 
@@ -24,24 +26,23 @@ def add(
     text = read_text(file)
     with Gatelab(url) as gatelab:
         corpus = gatelab.add_corpus(name, text)
-    print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
+    print_added(corpus)
 
 
 @app.command()
 def make(
     name: Name,
-    lag: Annotated[int, typer.Option(min=0, help="Noise between what is shown and its recall.")],
-    symbols: Annotated[int, typer.Option(min=2, max=26, help="Different symbols.")] = 8,
-    examples: Annotated[int, typer.Option(min=10, help="Lines, a multiple of 10.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    width: Annotated[int, typer.Option(min=1, help="Symbols to copy; 1 is delayed recall.")] = 1,
+    lag: Lag,
+    symbols: Symbols = 8,
+    width: Width = 1,
+    examples: Annotated[int, typer.Option(min=10, help="Lines, a multiple of 10.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same text.")] = 0,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Make up a text that asks for memory: symbols, noise, a question mark, the symbols again."""
-    task = {"kind": "copy", "width": width} if width > 1 else {"kind": "recall"}
     with Gatelab(url) as gatelab:
-        corpus = gatelab.make_corpus(name, {**task, "lag": lag, "symbols": symbols, "examples": examples, "seed": seed})
-    print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
+        corpus = gatelab.make_corpus(name, task(lag, symbols, width) | {"examples": examples, "seed": seed})
+    print_added(corpus)
 
 
 @app.command("list")
@@ -62,6 +63,10 @@ def delete(name: Name, url: Url = DEFAULT_URL) -> None:
     with Gatelab(url) as gatelab:
         gatelab.delete_corpus(name)
     print_line(f"{name}: deleted")
+
+
+def print_added(corpus: Corpus) -> None:
+    print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
 
 
 def read_text(file: Path) -> str:

@@ -16,7 +16,7 @@ from gatelab.errors import InvalidRequest
 from gatelab.specs import ClampSpec, InfluenceSpec
 
 HOLD = re.compile(
-    r"(?:(?P<layer>\d+)\.)?(?P<gate>[a-z_]+)(?:\[(?P<units>[\d,-]+)\])?=(?P<value>\d*\.?\d+)(?:@(?P<at>[\d,-]+))?"
+    r"(?:(?P<layer>\d+)\.)?(?P<gate>[a-z_][a-z0-9_]*)(?:\[(?P<units>[\d,-]+)\])?=(?P<value>\d*\.?\d+)(?:@(?P<at>[\d,-]+))?"
 )
 LIKELIEST = 5
 

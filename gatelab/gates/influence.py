@@ -101,23 +101,12 @@ class _Network:
         """
         x = self._input(step).requires_grad_()
         leaves = tuple(tuple(t.detach().requires_grad_() for t in state) for state in before)
-        after = _flat(self._step(step, x, leaves))
-        # Where all gates are held, a state may depend on nothing.
-        known = [(t, row) for t, row in zip(after, rows, strict=True) if t.requires_grad]
-        inputs = [x, *_flat(leaves)]
-        count = len(rows[0])
-        if not known:
-            zeros = [t.new_zeros(count, *t.shape) for t in inputs]
-            return zeros[0], zeros[1:]
+        inputs, after = [x, *_flat(leaves)], _flat(self._step(step, x, leaves))
         found = torch.autograd.grad(
-            [t for t, _ in known],
-            inputs,
-            [row for _, row in known],
-            is_grads_batched=True,
-            allow_unused=True,
-            materialize_grads=True,
+            after, inputs, list(rows), is_grads_batched=True, allow_unused=True, materialize_grads=True
         )
-        full = [g.expand(count, *t.shape) for g, t in zip(found, inputs, strict=True)]
+        # What a step does not use has a gradient without rows.
+        full = [g.expand(len(rows[0]), *t.shape) for g, t in zip(found, inputs, strict=True)]
         return full[0], full[1:]
 
     def _input(self, step: int) -> Tensor:

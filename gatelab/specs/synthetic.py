@@ -14,7 +14,7 @@ class _Memory(Spec):
     lag: int = Field(ge=0, le=100_000, description="noise characters between what is shown and the question mark")
     symbols: int = Field(8, ge=2, le=26, description="different symbols: the first so many letters")
     distractors: int = Field(4, ge=1, le=10, description="different noise characters: the first so many digits")
-    examples: int = Field(2000, ge=10, le=10_000_000, multiple_of=10, description="lines of the corpus")
+    examples: int = Field(10_000, ge=10, le=10_000_000, multiple_of=10, description="lines of the corpus")
     seed: int = Field(0, ge=0, lt=2**53)
 
 

@@ -178,6 +178,10 @@ def test_memory_is_made_and_tested(gatelab: Gatelab, fake: FakeService, command:
         "examples": 5,
         "checkpoint": "latest",
     }
+    shown = command("recall", "run-1", "--lag", "7", "--width", "3", "--examples", "9").stdout
+    assert shown == "75.0% of 1000 symbols recalled; guessing gets 12.5%\n"
+    asked = {"kind": "copy", "lag": 7, "width": 3, "symbols": 8}
+    assert fake.asked[-1][2] == {"task": asked, "examples": 9, "checkpoint": "latest"}
     command("corpora", "make", "memory", "--lag", "20", "--symbols", "4")
-    made = {"kind": "recall", "lag": 20, "symbols": 4, "examples": 2000, "seed": 0}
+    made = {"kind": "recall", "lag": 20, "symbols": 4, "examples": 10_000, "seed": 0}
     assert fake.asked[-1][2] == {"name": "memory", "synthetic": made}

@@ -8,9 +8,9 @@ from torch import Tensor
 from gatelab.gates import Clamps, Influence, influence
 from gatelab.gates.traces import cells_of
 from gatelab.model import LanguageModel
-from gatelab.specs import CellSpec, ClampSpec, GruSpec, LstmSpec
+from gatelab.specs import CellSpec, ClampSpec, GruSpec
 from gatelab.text.tokenizers import Ids
-from tests.gates.models import VOCABULARY, held, random_clamps, random_ids, random_model
+from tests.gates.models import GRU, LSTM, VOCABULARY, held, random_clamps, random_ids, random_model
 from tests.randomized import CELLS, cell_name
 
 STEPS, OUTPUT = 9, 6
@@ -67,7 +67,7 @@ def test_influences_are_what_autograd_says(
 
 
 def test_the_last_layer_is_meant_where_none_is_named(random: np.random.Generator) -> None:
-    model, ids = random_model(CELLS[0], random, 2), random_ids(random, STEPS)
+    model, ids = random_model(GRU, random, 2), random_ids(random, STEPS)
     default, first, last = (
         influence(model, ids, OUTPUT, held(model, STEPS), **layer) for layer in ({}, {"layer": 0}, {"layer": 1})
     )
@@ -75,8 +75,16 @@ def test_the_last_layer_is_meant_where_none_is_named(random: np.random.Generator
     assert not np.array_equal(default.norms, first.norms)
 
 
+def test_a_text_of_one_step_has_one_influence(random: np.random.Generator) -> None:
+    model, ids = random_model(GRU, random), random_ids(random, 1)
+    found = influence(model, ids, 0, held(model, 1))
+    assert found.norms.shape == (1,)
+    assert found.norms[0] > 0
+    assert found.initial_state > 0
+
+
 def test_a_model_in_single_precision_is_differentiated_in_double(random: np.random.Generator) -> None:
-    model, ids = random_model(CELLS[0], random), random_ids(random, STEPS)
+    model, ids = random_model(GRU, random), random_ids(random, STEPS)
     single = influence(model.float(), ids, OUTPUT, held(model, STEPS))
     assert model.bias_head.dtype == torch.float32, "the model stays what it is"
     double = influence(model.double(), ids, OUTPUT, held(model, STEPS))
@@ -147,7 +155,7 @@ def test_an_update_gate_alone_can_keep_but_not_forget(spec: CellSpec, random: np
 @pytest.mark.parametrize("layers", [1, 2])
 def test_an_lstm_depends_on_one_input_alone(layers: int, random: np.random.Generator) -> None:
     """An output gate of 0 hides the state from the candidate, f = 0 forgets the cell; then f = 1 and i = 0 keep it."""
-    model, ids = random_model(LstmSpec(kind="lstm"), random, layers), random_ids(random, STEPS)
+    model, ids = random_model(LSTM, random, layers), random_ids(random, STEPS)
     clamps = (
         ClampSpec(gate="output", value=1),
         ClampSpec(gate="output", at=(ONLY - 1,), value=0),

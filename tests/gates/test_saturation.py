@@ -5,10 +5,10 @@ import pytest
 
 from gatelab.gates import across_units, saturation, trace
 from gatelab.gates.saturation import MOST_TOKENS
-from gatelab.specs import CellSpec, RunSpec, parse
+from gatelab.specs import CellSpec, RnnSpec, RunSpec, parse
 from gatelab.text import Corpus, Windows, prepare
-from tests.gates.models import GATED, held, random_model
-from tests.randomized import CELLS, cell_name
+from tests.gates.models import GATED, GRU, held, random_model
+from tests.randomized import cell_name
 
 TEXT = "abcab abcde edcba " * 20
 
@@ -38,13 +38,13 @@ def test_saturation_is_that_of_the_traces_of_all_windows(spec: CellSpec, random:
 
 def test_a_cell_without_gates_has_none(random: np.random.Generator) -> None:
     windows = validation(text="ab" * 100)
-    assert saturation(random_model(CELLS[0], random), windows) == [{}, {}]
+    assert saturation(random_model(RnnSpec(kind="rnn"), random), windows) == [{}, {}]
 
 
 @pytest.mark.parametrize("carry", [False, True])
 def test_a_long_text_is_looked_at_in_part(carry: bool, random: np.random.Generator) -> None:
     """Only the beginning counts: what stands behind it changes nothing."""
-    model = random_model(GATED[0], random, layers=1).float()
+    model = random_model(GRU, random, layers=1).float()
     windows = validation(16, "abcde" * 40_000, carry_state=carry)
     assert len(windows.scored) > 4 * MOST_TOKENS
     ids = windows.ids.copy()

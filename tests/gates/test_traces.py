@@ -14,7 +14,17 @@ from gatelab.specs import CellSpec, ClampSpec
 from gatelab.text.tokenizers import Ids
 from tests.contracts import equations
 from tests.contracts.weights import named
-from tests.gates.models import GATED, VOCABULARY, expected_hold, held, random_clamps, random_ids, random_model
+from tests.gates.models import (
+    GATED,
+    GRU,
+    LSTM,
+    VOCABULARY,
+    expected_hold,
+    held,
+    random_clamps,
+    random_ids,
+    random_model,
+)
 from tests.randomized import CELLS, cell_name
 
 STEPS = 9
@@ -100,7 +110,7 @@ def test_gates_and_states_are_those_of_the_equations(spec: CellSpec, random: np.
 
 
 def test_the_next_token_is_predicted_as_the_model_does(random: np.random.Generator) -> None:
-    model = random_model(GATED[0], random)
+    model = random_model(GRU, random)
     ids = random_ids(random, STEPS)
     logits, _ = model(torch.from_numpy(ids)[:, None], model.initial_state(1))
     found = trace(model, ids, held(model, STEPS)).next
@@ -109,7 +119,7 @@ def test_the_next_token_is_predicted_as_the_model_does(random: np.random.Generat
 
 
 def test_only_what_is_asked_for_is_kept(random: np.random.Generator) -> None:
-    model = single(random_model(GATED[-1], random, layers=3))
+    model = single(random_model(LSTM, random, layers=3))
     ids = random_ids(random, STEPS)
     whole, part = (
         trace(model, ids, held(model, STEPS), **which) for which in ({}, {"layers": [2, 0], "units": [4, 1]})
@@ -129,7 +139,7 @@ def of_update(model: LanguageModel, ids: Ids, *clamps: ClampSpec) -> Trace:
 
 
 def test_an_update_gate_that_is_held_open_keeps_the_state(random: np.random.Generator) -> None:
-    model = single(random_model(GATED[4], random, layers=1))
+    model = single(random_model(GRU, random, layers=1))
     ids = random_ids(random, STEPS)
     found = of_update(model, ids, ClampSpec(gate="update", at=(5, 6, 7, 8), value=1)).layers[0].state["hidden"]
     assert all(np.array_equal(row, found[4]) for row in found[5:])
@@ -139,7 +149,7 @@ def test_an_update_gate_that_is_held_open_keeps_the_state(random: np.random.Gene
 
 
 def test_where_clamps_overlap_the_later_one_holds(random: np.random.Generator) -> None:
-    model = single(random_model(GATED[4], random, layers=1))
+    model = single(random_model(GRU, random, layers=1))
     clamps = (
         ClampSpec(gate="reset", at=(2,), value=0.25),
         ClampSpec(gate="reset", value=0.5),

@@ -76,6 +76,8 @@ def test_the_wire_is_documented(openapi: Any) -> None:
         "GET /v1/runs/{run}/checkpoints",
         "GET /v1/runs/{run}/checkpoints/{step}",
         "POST /v1/runs/{run}/generate",
+        "POST /v1/runs/{run}/gates",
+        "POST /v1/runs/{run}/recall",
         "GET /healthz",
         "GET /readyz",
     }

@@ -65,6 +65,19 @@ def test_the_answer_is_the_library_s_trace(trained: Trained, checkpoint: Checkpo
     assert answer["influence"]["memory_length"] == exact.memory_length
 
 
+def test_an_older_checkpoint_can_be_asked(trained: Trained) -> None:
+    first, latest = ask(trained, checkpoint=1), ask(trained)
+    assert first["checkpoint"] == 1
+    assert first["layers"] != latest["layers"]
+
+
+def test_an_empty_text_is_its_beginning(trained: Trained) -> None:
+    answer = ask(trained, text="", influence={"output": 0})
+    assert answer["tokens"] == ["<bos>"]
+    assert len(answer["layers"][0]["hidden"]) == 1
+    assert answer["influence"]["inputs"][0]["norm"] > 0
+
+
 def test_a_clamp_changes_what_follows(trained: Trained) -> None:
     free, held = ask(trained), ask(trained, clamp=[{"gate": "reset", "at": [5], "value": 0}])
     assert free["layers"][0]["hidden"][:5] == held["layers"][0]["hidden"][:5]

@@ -1,0 +1,59 @@
+"""docs/exercises/gate-values.md says what its script computes, and a trained network does what the page says."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gatelab.gates import recall
+from gatelab.specs import GruSpec
+from gatelab.text.memory import drawn_anew
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "examples" / "gate_values.py"
+PAGE = (ROOT / "docs" / "exercises" / "gate-values.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def script() -> dict[str, Any]:
+    return runpy.run_path(str(SCRIPT))
+
+
+def test_the_page_has_the_script_s_tables() -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=True, cwd=ROOT)
+    tables = done.stdout.strip().split("\n\n")
+    assert len(tables) == 4
+    for table in tables:
+        assert table in PAGE
+
+
+def test_the_answer_and_what_is_published(script: dict[str, Any]) -> None:
+    answer, published = (script["measure"](GruSpec(kind="gru"), script[name]) for name in ("ANSWER", "PUBLISHED"))
+    assert np.flatnonzero(answer.norms).tolist() == [4]
+    assert answer.initial_state == 0
+    assert np.flatnonzero(published.norms).tolist() == [3, 4]
+    assert f"{published.norms[3]:.2f} for x_3, {published.norms[4]:.2f} for x_4" in PAGE
+
+
+def test_the_leak_is_about_epsilon(script: dict[str, Any]) -> None:
+    for epsilon in (1e-6, 1e-4, 1e-2):
+        near = [(gate, at, abs(value - epsilon)) for gate, at, value in script["ANSWER"]]
+        found = script["measure"](GruSpec(kind="gru"), near)
+        assert script["leak"](found) == pytest.approx(epsilon, rel=0.2)
+
+
+def test_a_trained_network_opens_for_the_symbol_and_keeps_it(script: dict[str, Any]) -> None:
+    checkpoint = script["trained"](GruSpec(kind="gru", gates=("update",))).checkpoint()
+    model, tokenizer, task = checkpoint.model(), checkpoint.tokenizer, script["TASK"]
+    assert recall(model, tokenizer, task, 500).accuracy > 0.95
+    lines = [tokenizer.encode("\n" + line).ids for line in drawn_anew(task, 20)]
+    update, norms = script["remembered"](model, lines)
+    noise = update[2 : 2 + task.lag].mean(axis=0)
+    keeper = (noise - update[1]).argmax()
+    assert update[1, keeper] < 0.3
+    assert noise[keeper] > 0.9
+    assert norms[1] > norms[2 : 2 + task.lag].max(), "the symbol counts more than any noise"
