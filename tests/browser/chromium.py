@@ -38,3 +38,18 @@ def find(playwrights: Path) -> str:
 def _installed(playwrights: Path) -> str | None:
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     return found or (str(playwrights) if playwrights.exists() else None)
+
+
+def main() -> None:
+    """Before the tests, which have too little time to install one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            find(Path(playwright.chromium.executable_path))
+        except RuntimeError as reason:
+            print(reason, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
