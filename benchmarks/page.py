@@ -113,7 +113,7 @@ def _chart(playwright: Playwright, url: str) -> tuple[float, float]:
     with _page(playwright) as page:
         page.goto(url, wait_until="commit")
         page.evaluate(READY % ".plot canvas")
-        page.wait_for_function("performance.getEntriesByName('chart').length > 0")
+        page.wait_for_timeout(500)
         drawn: tuple[float, float] = page.evaluate(
             "(({duration, startTime}) => [duration, startTime + duration])(performance.getEntriesByName('chart')[0])"
         )

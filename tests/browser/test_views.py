@@ -1,6 +1,7 @@
 """Every view, light and dark and on a phone: nothing that axe calls serious, nothing wider than the window."""
 
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,8 @@ def test_a_view_is_for_everybody(view: str, look: str, open_page: Open, paths: M
     expect(page.get_by_role("main").get_by_text(READY[view]).first).to_be_visible(timeout=60_000)
     if view == "playground":
         _write(page)
+    _check_width(page)
     window.shoot(f"{view}-{look}")
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{wide} pixels wider than the window"
     _check_accessible(window)
 
 
@@ -90,6 +90,20 @@ def _write(page: Page) -> None:
     expect(page.get_by_role("application")).to_have_count(2, timeout=60_000)
     page.get_by_role("application").first.locator("span").nth(12).hover()
     expect(page.get_by_text(re.compile("Likeliest"))).to_be_visible()
+
+
+WIDER = """() => [...document.querySelectorAll("body *")]
+  .filter((node) => node.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+  .filter((node) => !node.closest(".scroll"))
+  .map((node) => `${node.outerHTML.slice(0, 120)} to ${node.getBoundingClientRect().right}`)"""
+
+
+def _check_width(page: Page) -> None:
+    """Nothing is wider than the window, but for what is scrolled by itself; charts are so a moment after they come."""
+    deadline = time.monotonic() + 5
+    while page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        assert time.monotonic() < deadline, page.evaluate(WIDER)
+        page.wait_for_timeout(100)
 
 
 def _check_accessible(window: Watched) -> None:
