@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from gatelab.specs.base import Spec, Text
+from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
 from gatelab.store.keys import Scope
@@ -54,7 +54,7 @@ class KeyList(View):
 
 
 class Login(Spec):
-    key: Text
+    key: str = Field(pattern=r"^[\x21-\x7e]{1,200}$", description="an API key")
 
 
 class Self(View):
@@ -121,8 +121,9 @@ def signed_in(service: Service, request: Request) -> SignedIn:
 @login_router.post("/login", status_code=204)
 def login(service: Service, request: Request, response: Response, body: Login) -> None:
     """Take a key as a cookie, which scripts cannot read and other sites cannot send."""
-    if service.settings.auth:
-        caller_of(service, body.key)
+    if not service.settings.auth:
+        return
+    caller_of(service, body.key)
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, body.key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
 

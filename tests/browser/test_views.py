@@ -57,11 +57,11 @@ READY: Mapping[str, str] = {
     "heat-map": "best",
     "runs": "Choose two or more",
     "report": "Which hyper-parameter matters",
-    "spec": "num_steps",
-    "run": "num_steps",
+    "spec": "keep_checkpoints",
+    "run": "keep_checkpoints",
     "compare": "What they write",
     "playground": "Model B: checkpoint",
-    "gates": "What may follow",
+    "gates": "The initial state:",
     "corpora": "views",
     "corpus": "recondite",
     "nothing": "There is nothing here",
@@ -94,7 +94,6 @@ def _write(page: Page) -> None:
 
 WIDER = """() => [...document.querySelectorAll("body *")]
   .filter((node) => node.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-  .filter((node) => !node.closest(".scroll"))
   .map((node) => `${node.outerHTML.slice(0, 120)} to ${node.getBoundingClientRect().right}`)"""
 
 
