@@ -40,7 +40,8 @@ def main() -> None:
 async def run(stack: Stack, clients: int, seconds: float, streams: int) -> int:
     """The number of faults."""
     unlimited = httpx2.Limits(max_connections=None, max_keepalive_connections=clients)
-    async with httpx2.AsyncClient(base_url=stack.url, timeout=TIMEOUT, limits=unlimited) as http:
+    key = {"Authorization": f"Bearer {stack.key}"}
+    async with httpx2.AsyncClient(base_url=stack.url, headers=key, timeout=TIMEOUT, limits=unlimited) as http:
         client = Client(http, Timings())
         text = "\n".join(topics[name] for name in sorted(topics))[: LIMITS["CORPUS_BYTES"]]
         known = await prepare(client, text)

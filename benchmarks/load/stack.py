@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 
+from gatelab.settings import KEY_FILE
 from tests import servers
 from tests.faults.installation import children_of
 from tests.processes import free_port, read_log, running, wait_until
@@ -24,6 +25,7 @@ class Stack:
     """A running installation."""
 
     url: str
+    key: str
     service: int
     worker: int
     logs: tuple[Path, Path]
@@ -53,7 +55,7 @@ def running_stack() -> Iterator[Stack]:
             **{f"GATELAB_LIMITS__{name}": str(value) for name, value in LIMITS.items()},
         }
         environment = {**os.environ, **told}
-        subprocess.run([sys.executable, "-m", "gatelab.store.migrate"], env=environment, check=True)
+        subprocess.run([sys.executable, "-m", "gatelab.store.migrate", "--key"], env=environment, check=True)
         port = free_port()
         served = ["uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
         service = enter(_process(folder / "service", [*served, "--timeout-graceful-shutdown=5"], environment))
@@ -61,7 +63,8 @@ def running_stack() -> Iterator[Stack]:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _ready(url), service, folder / "service")
         wait_until(lambda: bool(children_of(worker.pid)), worker, folder / "worker")
-        yield Stack(url, service.pid, worker.pid, (folder / "service", folder / "worker"))
+        key = (folder / KEY_FILE).read_text().strip()
+        yield Stack(url, key, service.pid, worker.pid, (folder / "service", folder / "worker"))
 
 
 @contextmanager

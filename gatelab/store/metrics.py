@@ -69,7 +69,8 @@ class Metrics:
         """Of all evaluations of a run; None where nothing finite was measured."""
         query = select(func.min(metrics.c.validation_loss)).where(metrics.c.run_id == run_id)
         with self._database.read() as connection:
-            return connection.scalar(query)
+            lowest: float | None = connection.scalar(query)
+        return lowest
 
 
 def _thinned(which: ColumnElement[bool], points: int | None) -> Select[Any]:

@@ -39,6 +39,7 @@ def test_a_backup_of_a_running_training_finishes_elsewhere(
 
     _gatelab("restore", str(file), "--data-dir", str(elsewhere))
     with embedded(elsewhere) as url, Gatelab(url) as client:
+        assert state is not None
         assert 0 < state <= client.run(run.id).step < LONG_STEPS, "the backup was to be made in the middle"
         assert client.wait(job.id).state == "succeeded"
         check_results(client, client.run(run.id), time_machine)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.targets import TARGETS, Target
 
-AT_ONCE = 200
+AT_ONCE = 50
 
 
 def fuzz(target: Target, number: int, examples: int) -> None:

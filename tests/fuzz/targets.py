@@ -31,6 +31,7 @@ from gatelab.specs import (
     parse,
 )
 from gatelab.store.backup import archive
+from gatelab.store.backup.manifest import FORMAT, File, Manifest
 from gatelab.store.pages import _decode as read_cursor
 from gatelab.sweeps import expand
 from gatelab.text.tokenizers import SPECIALS, from_json, measure, train_tokenizer
@@ -46,7 +47,7 @@ class Target:
     check: Callable[[Any], None]
 
 
-def values(leaves: int = 12) -> st.SearchStrategy[Any]:
+def values(leaves: int) -> st.SearchStrategy[Any]:
     """Anything that JSON or YAML can hold, NaN and numbers of any size included."""
     scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
     words = st.sampled_from(["gru", "lstm", "rnn", "adam", "sgd", "char", "byte", "letters", "latest", "best", "1e-3"])
@@ -69,6 +70,9 @@ def _names(node: Any) -> set[str]:
 keys = st.sampled_from(sorted(_names(SPEC) | set(GenerateRequest.model_fields) | set(GatesRequest.model_fields)))
 
 
+MANY, FEW = values(12), values(4)
+
+
 # -- Specs
 
 
@@ -77,7 +81,7 @@ def spoilt_specs() -> st.SearchStrategy[Any]:
 
     def spoil(node: Any, choose: Callable[..., Any]) -> Any:
         if choose(st.integers(0, 9)) == 0:
-            return choose(values(4))
+            return choose(FEW)
         if isinstance(node, dict):
             return {key: spoil(value, choose) for key, value in node.items()}
         return [spoil(value, choose) for value in node] if isinstance(node, list) else node
@@ -179,10 +183,10 @@ def check_backup(data: bytes) -> None:
 
 
 def backup() -> bytes:
-    file = archive.File(size=3, sha256=hashlib.sha256(b"abc").hexdigest())
+    file = File(size=3, sha256=hashlib.sha256(b"abc").hexdigest())
     names = {"gatelab.db": file, "session-key": file}
-    manifest = archive.Manifest(
-        format="gatelab-backup-1", version="0", revision="0001", created_at="2026-01-01T00:00:00+00:00", files=names
+    manifest = Manifest(
+        format=FORMAT, version="0", revision="0001", created_at="2026-01-01T00:00:00+00:00", files=names
     )
     document = manifest.to_bytes()
     return archive._header(archive.MANIFEST, len(document)) + document + archive._padding(len(document))
@@ -224,19 +228,19 @@ def check_cursor(text: str) -> None:
 documents = st.fixed_dictionaries(
     {"kind": st.sampled_from(["char", "byte", "bpe"])},
     optional={
-        "characters": st.text(max_size=20) | values(2),
+        "characters": st.text(max_size=20) | FEW,
         "normalize": st.sampled_from(["none", "letters", "x", 3]),
     },
 )
-cursors = st.text(max_size=40) | values(4).map(
+cursors = st.text(max_size=40) | FEW.map(
     lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 )
 
 TARGETS = {
-    "spec": Target(values() | spoilt_specs(), check_spec),
+    "spec": Target(MANY | spoilt_specs(), check_spec),
     "checkpoint": Target(files(WHOLE), check_checkpoint),
     "session": Target(files(SEALED) | files(SEALED[32:]), check_token),
     "backup": Target(files(backup()), check_backup),
-    "tokenizer": Target(st.tuples(unicode_text, unicode_text, documents | values(4)), check_tokenizer),
+    "tokenizer": Target(st.tuples(unicode_text, unicode_text, documents | FEW), check_tokenizer),
     "cursor": Target(cursors, check_cursor),
 }

@@ -72,7 +72,7 @@ def offences(source: str) -> list[str]:
         if isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
             setting = (node.arg, node.value.value)
             if setting in {("shell", True), ("allow_pickle", True), ("weights_only", False), ("autoescape", False)}:
-                found.append(f"{node.arg}={node.value.value}")
+                found.append(f"{node.arg}={node.value.value!r}")
     return found
 
 

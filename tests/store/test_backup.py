@@ -142,7 +142,7 @@ def test_backups_made_while_checkpoints_come_and_go_are_whole(
     worker.start()
     folder = tmp_path_factory.mktemp("backups")
     try:
-        made = []
+        made: list[Path] = []
         while len(made) < 8 or step < 50:
             made.append(make(settings, folder / f"{len(made)}.tar").file)
     finally:
