@@ -69,7 +69,7 @@ class Launcher:
         self.listener = listener
         self.interrupts = interrupts
         self.socket_path = sockets.broker_path(data_dir)
-        self.note = notes.path(sockets.reachable(listener)[1])
+        self.port = sockets.reachable(listener)[1]
         told = programs.environment(data_dir, self.socket_path, workers)
         self.broker = self._child(valkey.program(self.socket_path, data_dir / "broker", told))
         self.migrations = self._child(programs.migrations(data_dir, told))
@@ -86,7 +86,7 @@ class Launcher:
                 self._watch()
         finally:
             self.stop()
-            self.note.unlink(missing_ok=True)
+            notes.remove(self.port)
             sockets.remove(self.socket_path, self.data_dir)
 
     def _start(self) -> bool:
@@ -104,7 +104,7 @@ class Launcher:
             return False
         if self.migrations.exit_code != 0:
             raise did_not_start(self.migrations)
-        notes.write(self.note, self.data_dir)
+        notes.write(self.port, self.data_dir)
         for child in (self.service, *self.workers):
             child.start()
         return self._until(lambda: is_ready(*sockets.reachable(self.listener)), self.service)

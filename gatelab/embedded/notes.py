@@ -1,18 +1,26 @@
-"""Which data directory listens on which port, noted in the user's state folder: by that, clients find the API key."""
+"""Which data directory listens on which port, noted in the user's state folder: by that, clients find the API key.
+
+A user without a home finds the key in the data directory: no failure here is a reason not to start or to stop.
+"""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
 
-def path(port: int) -> Path:
-    """The note of a port. `client/credentials.py` looks at the same place."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "gatelab" / "ports" / str(port)
-
-
-def write(note: Path, data_dir: Path) -> None:
-    """A user without a home finds the key in the data directory: that is no reason not to start."""
-    with suppress(OSError):
+def write(port: int, data_dir: Path) -> None:
+    with suppress(OSError, RuntimeError):
+        note = _path(port)
         note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         note.write_text(f"{data_dir}\n", encoding="utf-8")
+
+
+def remove(port: int) -> None:
+    with suppress(OSError, RuntimeError):
+        _path(port).unlink(missing_ok=True)
+
+
+def _path(port: int) -> Path:
+    """`client/credentials.py` looks at the same place."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "gatelab" / "ports" / str(port)

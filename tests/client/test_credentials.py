@@ -17,7 +17,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = tmp_path / "data"
     data.mkdir()
     (data / "api-key").write_text("gatelab_secret\n")
-    notes.write(notes.path(PORT), data)
+    notes.write(PORT, data)
     return data
 
 
@@ -39,7 +39,16 @@ def test_without_key_or_lock_there_is_none(missing: str, data_dir: Path) -> None
         assert local_key(PORT) is None
 
 
+def test_the_note_goes_when_the_launcher_does(data_dir: Path) -> None:
+    with lock.hold(data_dir):
+        notes.remove(PORT)
+        assert local_key(PORT) is None
+    notes.remove(PORT)
+
+
 def test_a_user_without_a_home_finds_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/dev/null")
+    notes.write(PORT, Path("/tmp"))
+    notes.remove(PORT)
     assert local_key(PORT) is None
