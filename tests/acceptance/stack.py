@@ -60,7 +60,8 @@ class Stack:
             return subprocess.Popen(command, env=self.environment | environment, stdout=log, stderr=log)
 
     def client(self) -> Gatelab:
-        return Gatelab(f"http://127.0.0.1:{self.port}", key=self.key_file.read_text().strip())
+        key = self.key_file.read_text().strip() if self.key_file.exists() else None
+        return Gatelab(f"http://127.0.0.1:{self.port}", key=key)
 
     def stop(self) -> None:
         for process in (self.service, self.worker):

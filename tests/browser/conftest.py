@@ -47,13 +47,14 @@ class Watched:
 Open = Callable[..., Watched]
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: while Playwright lives, its event loop runs in this thread, and no other may.
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     assert (FOLDER / "index.html").is_file(), "the page is not built: make page"
     program = chromium.find(Path(playwright.chromium.executable_path))

@@ -43,13 +43,14 @@ def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_p
     """Two processes serve. They stop in time although pages are open, and all that they missed is there afterwards."""
     stack = Stack(tmp_path, {"GATELAB_BROKER_URL": redis_url})
     try:
-        stack.run("gatelab.store.migrate")
+        stack.run("gatelab.store.migrate", "--key")
         _serve(stack)
         stack.start_worker()
         with stack.client() as client:
             add_text(client)
             job = client.submit(JobSpec.model_validate(LONG | {"training": LONG["training"] | {"epochs": 3000}})).id
-            with watched(browser, f"http://127.0.0.1:{stack.port}") as first, watched(browser, first.url) as second:
+            key, url = stack.key_file.read_text().strip(), f"http://127.0.0.1:{stack.port}"
+            with watched(browser, url, key=key) as first, watched(browser, url, key=key) as second:
                 page = first.go(f"/jobs/{job}?tab=runs")
                 listed = second.go("/")
                 expect(page.get_by_role("progressbar").first).to_be_visible(timeout=30_000)

@@ -62,7 +62,8 @@ def test_changed_and_foreign_states_are_refused(trained: Trained) -> None:
     state = trained.generate(prompt="the ", max_tokens=5, state=True)["state"]
     refused(trained, state=state[:-8] + ("AAAAAAA=" if state[-8:] != "AAAAAAA=" else "BBBBBBB="))
     refused(trained, state="anything")
-    answer = trained.service.client.post("/v1/runs/another/generate", json={"state": state})
+    [other] = trained.service.runs(trained.service.submit()["id"])
+    answer = trained.service.client.post(f"/v1/runs/{other['id']}/generate", json={"state": state})
     assert "another run" in problem(answer, 400, "invalid-state")["detail"]
     trained.generate(state=state, max_tokens=1)
 

@@ -11,12 +11,12 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from gatelab.store.keys import Scope
 from service.app import create_app
 from tests.processes import free_port, read_log, running, wait_until
 from tests.service.installation import installation, settings_in, spec
 
 SECRETS = {
-    "authorization": "secret-of-the-authorization-header",
     "cookie": "secret-of-the-cookie",
     "prompt": "secret of the prompt",
     "corpus": "secret of the corpus",
@@ -97,11 +97,12 @@ def test_the_log_of_a_session_has_none_of_its_secrets(tmp_path: Path) -> None:
         job = made.submit(spec())["id"]
         made.work()
         [run] = made.runs(job)
+        _, key = made.store.keys.create("local", Scope.SUBMIT, "a key")
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
     told = {"GATELAB_DATA_DIR": str(tmp_path), "GATELAB_LOG_JSON": "true", "GATELAB_SESSION_KEY": "k" * 40}
     told |= {"GATELAB_BROKER_URL": "redis://:secret-of-the-broker@127.0.0.1:1/0"}
-    headers = {"Authorization": f"Bearer {SECRETS['authorization']}", "Cookie": f"session={SECRETS['cookie']}"}
+    headers = {"Authorization": f"Bearer {key}", "Cookie": f"session={SECRETS['cookie']}"}
     headers |= {"X-Something": SECRETS["header"]}
     (folder := tmp_path / "logs").mkdir()
     with running(command, folder, environment=os.environ | told) as process:
@@ -112,7 +113,7 @@ def test_the_log_of_a_session_has_none_of_its_secrets(tmp_path: Path) -> None:
     log = read_log(folder)
     lines = [json.loads(line) for line in log.splitlines()]
     assert len([line for line in lines if line["event"] == "request"]) == 9
-    for secret in (*SECRETS.values(), *states, "k" * 40, "secret-of-the-broker"):
+    for secret in (key, *SECRETS.values(), *states, "k" * 40, "secret-of-the-broker"):
         assert secret not in log
         assert secret.replace(" ", "%20") not in log
 

@@ -23,7 +23,7 @@ EVENTS = "/v1/jobs/{job}/events"
 def two_processes(folder: Path) -> Iterator[tuple[str, int]]:
     """The address of a service of two processes on the database in `folder`, and its parent."""
     (numbers := folder / "numbers").mkdir()
-    told = {"GATELAB_DATA_DIR": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(numbers)}
+    told = {"GATELAB_DATA_DIR": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(numbers), "GATELAB_AUTH": "no"}
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}", "--workers=2"]
     with running(command, folder, environment=os.environ | told) as process:

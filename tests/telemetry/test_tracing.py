@@ -70,6 +70,7 @@ def collecting() -> Iterator[Collector]:
 def traced(folder: Path, redis_url: str, collector: Collector) -> Iterator[str]:
     """The address of a service with a worker, told of the collector."""
     told = {"GATELAB_DATA_DIR": str(folder), "GATELAB_BROKER_URL": redis_url, "GATELAB_POLL_SECONDS": "600"}
+    told |= {"GATELAB_AUTH": "no"}
     told |= {"GATELAB_THREADS": "1", "GATELAB_DEVICE": "cpu", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     told |= {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}"}
     upgrade(Settings(data_dir=folder))

@@ -34,7 +34,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest, monkeypatch: py
     monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     inline = 10**6 if request.param == "row" else 0
     changes = {"inline_checkpoint_bytes": inline, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
-    return settings.model_copy(update=changes)
+    return settings.model_copy(update={**changes, "auth": False})
 
 
 @pytest.fixture
