@@ -8,7 +8,7 @@ from torch import Tensor
 from gatelab.gates import Clamps, Influence, influence
 from gatelab.gates.traces import cells_of
 from gatelab.model import LanguageModel
-from gatelab.specs import CellSpec, ClampSpec, GruSpec
+from gatelab.specs import CellSpec, ClampSpec, GruSpec, RnnSpec
 from gatelab.text.tokenizers import Ids
 from tests.gates.models import GRU, LSTM, VOCABULARY, held, random_clamps, random_ids, random_model
 from tests.randomized import CELLS, cell_name
@@ -62,7 +62,7 @@ def test_influences_are_what_autograd_says(
     np.testing.assert_allclose(found.norms, norms, rtol=1e-9, atol=1e-14)
     assert [bool(n) for n in found.norms] == [bool(n) for n in norms], "what is 0 is exactly 0"
     assert found.initial_state == pytest.approx(initial, rel=1e-9)
-    if not clamped:
+    if not clamped and not (isinstance(spec, RnnSpec) and spec.activation == "relu"):  # all of whose units may be off
         assert found.norms[-1] > 0
 
 
