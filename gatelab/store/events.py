@@ -28,18 +28,6 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def latest(self, job_id: str) -> int:
-        """The number of a job's latest event: the cheapest way to see that nothing has happened.
-
-        Raises:
-            NotFound: there is no such job.
-        """
-        with self._database.read() as connection:
-            count: int | None = connection.scalar(select(jobs.c.event_count).where(jobs.c.id == job_id))
-        if count is None:
-            raise NotFound("job", job_id)
-        return count
-
     def after(self, job_id: str, seq: int = 0, *, limit: int = 1000) -> list[Event]:
         """The events of a job with numbers above `seq`, in order. Whoever asks with the last number seen misses none.
 

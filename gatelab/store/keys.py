@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, Update, insert, select, update
 
 from gatelab.errors import NotFound
 from gatelab.secrets import write_secret
@@ -57,11 +57,8 @@ class Keys:
 
     def create(self, account: str, scope: Scope, name: str) -> tuple[Key, str]:
         """A new key, and its secret: nobody can tell it again."""
-        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        values = {"id": new_id("key"), "account": account, "name": name, "scope": scope, "sha256": _digest(secret)}
         with self._database.write() as connection:
-            row = connection.execute(insert(api_keys).values(values | {"created_at": now()}).returning(*_COLUMNS))
-            return _key(*row.one()), secret
+            return _make(connection, account, scope, name)
 
     def find(self, secret: str) -> Key | None:
         """The key of this secret, unless it is revoked.
@@ -87,25 +84,24 @@ class Keys:
             NotFound: there is no such key.
         """
         with self._database.write() as connection:
-            alive = api_keys.c.revoked_at.is_(None)
-            connection.execute(update(api_keys).where(api_keys.c.id == id, alive).values(revoked_at=now()))
+            connection.execute(_revoking(id))
             row = connection.execute(select(*_COLUMNS).where(api_keys.c.id == id)).first()
         if row is None:
             raise NotFound("key", id)
         return _key(*row)
 
     def rotate(self, id: str) -> tuple[Key, str]:
-        """A new key for the same account, scope and name; the old one is revoked.
+        """A new key for the same account, scope and name; the old one is revoked in the same moment.
 
         Raises:
             NotFound: there is no such key, or it was revoked.
         """
-        old = next((key for key in self.list() if key.id == id and key.revoked_at is None), None)
-        if old is None:
-            raise NotFound("key", id)
-        made = self.create(old.account, old.scope, old.name)
-        self.revoke(id)
-        return made
+        with self._database.write() as connection:
+            row = connection.execute(_revoking(id).returning(*_COLUMNS)).first()
+            if row is None:
+                raise NotFound("key", id)
+            old = _key(*row)
+            return _make(connection, old.account, old.scope, old.name)
 
 
 def ensure_file(keys: Keys, file: Path) -> None:
@@ -114,6 +110,18 @@ def ensure_file(keys: Keys, file: Path) -> None:
         return
     _, secret = keys.create(LOCAL, Scope.ADMIN, "first")
     write_secret(file, secret.encode() + b"\n")
+
+
+def _make(connection: Connection, account: str, scope: Scope, name: str) -> tuple[Key, str]:
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    values = {"id": new_id("key"), "account": account, "name": name, "scope": scope, "sha256": _digest(secret)}
+    row = connection.execute(insert(api_keys).values(values | {"created_at": now()}).returning(*_COLUMNS))
+    return _key(*row.one()), secret
+
+
+def _revoking(id: str) -> Update:
+    """Of a key that is good for something."""
+    return update(api_keys).where(api_keys.c.id == id, api_keys.c.revoked_at.is_(None)).values(revoked_at=now())
 
 
 def _digest(secret: str) -> str:
