@@ -21,7 +21,7 @@ class SiteCheck:
 
     def __init__(self, app: ASGIApp, hosts: str, origins: str) -> None:
         self.app = app
-        self.hosts = {"localhost", "testserver", *listed(hosts)}
+        self.hosts = {"localhost", *listed(hosts)}
         self.origins = set(listed(origins))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

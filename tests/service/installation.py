@@ -21,6 +21,7 @@ from worker.slice import Slice
 
 TEXT = "the time machine, by h. g. wells. the time traveller was expounding a recondite matter to us. " * 6
 
+SERVER = "http://localhost"
 LIMITS = Limits(corpus_bytes=5000, body_bytes=20_000, runs_per_job=20, prompt_characters=500, max_tokens=200)
 
 SPEC: dict[str, Any] = {
@@ -109,7 +110,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 
 def client(settings: Settings) -> TestClient:
     """A client of a service with these settings. A fault of the service is an answer, as it is over a network."""
-    return TestClient(create_app(settings), raise_server_exceptions=False)
+    return TestClient(create_app(settings), base_url=SERVER, raise_server_exceptions=False)
 
 
 def problem(answer: Response, status: int, kind: str) -> Any:

@@ -9,9 +9,7 @@ import pytest
 from gatelab.specs import JobSpec
 from service.problems import MEDIA_TYPE, ProblemDetails
 from tests.service.conftest import Trained
-from tests.service.installation import SPEC, Installation
-
-SERVER = "http://testserver"
+from tests.service.installation import SERVER, SPEC, Installation
 
 
 class Assets(HTMLParser):

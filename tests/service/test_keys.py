@@ -16,7 +16,7 @@ from gatelab.store.keys import Scope
 from service.callers import COOKIE
 from service.quotas import Quotas
 from tests.service.conftest import Trained
-from tests.service.installation import LIMITS, SPEC, TEXT, Installation, installation, problem
+from tests.service.installation import LIMITS, SERVER, SPEC, TEXT, Installation, installation, problem
 
 ACCOUNTS = "ada", "bob"
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), *((method, "/v1/login") for method in ("GET", "POST", "DELETE"))}
@@ -199,7 +199,7 @@ def test_keys_are_made_listed_rotated_and_revoked(locked: Locked) -> None:
 
 
 def test_the_page_s_cookie_is_a_key(locked: Locked) -> None:
-    client = TestClient(locked.service.client.app, raise_server_exceptions=False)
+    client = TestClient(locked.service.client.app, base_url=SERVER, raise_server_exceptions=False)
     problem(client.post("/v1/login", json={"key": "gatelab_wrong"}), 401, "not-authenticated")
     assert client.post("/v1/login", json={"key": locked.secrets["ada", Scope.READ]}).status_code == 204
     cookie = client.post("/v1/login", json={"key": locked.secrets["ada", Scope.READ]}).headers["set-cookie"].lower()
@@ -232,7 +232,7 @@ def test_localhost_and_addresses_are_known(host: str, trained: Trained) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://localhost:9999", "https://testserver.evil.example"]
+    "origin", ["http://evil.example", "null", "http://localhost:9999", "https://localhost.evil.example"]
 )
 def test_pages_of_other_sites_change_nothing(origin: str, trained: Trained) -> None:
     client, headers = trained.service.client, {"Origin": origin}
@@ -246,7 +246,7 @@ def test_pages_of_other_sites_change_nothing(origin: str, trained: Trained) -> N
 
 
 def test_its_own_page_may(trained: Trained) -> None:
-    headers = {"Origin": "http://testserver"}
+    headers = {"Origin": SERVER}
     assert trained.service.client.post("/v1/jobs?dry_run=true", json=SPEC, headers=headers).status_code == 200
 
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from gatelab.store.keys import Scope
 from service.app import create_app
 from tests.processes import free_port, read_log, running, wait_until
-from tests.service.installation import installation, settings_in, spec
+from tests.service.installation import SERVER, installation, settings_in, spec
 
 SECRETS = {
     "cookie": "secret-of-the-cookie",
@@ -40,7 +40,7 @@ def logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Logged:
         def broken() -> None:
             raise RuntimeError("a fault of ours")
 
-        return TestClient(app, raise_server_exceptions=False), lambda: list(
+        return TestClient(app, base_url=SERVER, raise_server_exceptions=False), lambda: list(
             map(json.loads, capsys.readouterr().err.splitlines())
         )
 
