@@ -46,8 +46,10 @@ def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> li
     """
     given = request.prompt
     many = [given] if isinstance(given, str) or not given or isinstance(given[0], int) else list(given)
-    if len(many) * (request.n or 1) > MOST:
-        raise InvalidRequest.at("prompt", f"at most {MOST} choices (prompts times n) are allowed in one request")
+    # More texts than an account may have open at once could never be begun.
+    most = min(MOST, limits.generations) if request.length else MOST
+    if len(many) * (request.n or 1) > most:
+        raise InvalidRequest.at("prompt", f"at most {most} choices (prompts times n) are allowed in one request")
     for prompt in many:
         assert isinstance(prompt, Sequence)
         check_prompt(limits, len(prompt))

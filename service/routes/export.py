@@ -17,8 +17,6 @@ Step = Annotated[CheckpointWord | int, Query(description="a step that has a chec
 Format = Literal["safetensors", "onnx", "torch", "numpy"]
 
 ENDINGS = {"safetensors": "-weights.safetensors", "onnx": ".onnx", "torch": ".pt2"}
-PATIENCE = 60
-"""Seconds that a request waits for the models before it to be traced."""
 LONGEST_TRACE = 300
 """Seconds after which tracing a model is given up: one of 4,096 units takes ten."""
 
@@ -47,8 +45,8 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
 
 def _traced(checkpoint: bytes, format: str) -> bytes:
     """By another process, one at a time: seconds of Python that those who are served meanwhile do not feel."""
-    if not _tracing.acquire(timeout=PATIENCE):
-        raise Overloaded("other models are being exported; try again soon")
+    if not _tracing.acquire(blocking=False):  # to wait would hold a thread that other requests need
+        raise Overloaded("another model is being exported; try again soon")
     try:
         command = [sys.executable, "-m", "gatelab.export", format]
         done = subprocess.run(command, input=checkpoint, stdout=subprocess.PIPE, timeout=LONGEST_TRACE, check=True)
