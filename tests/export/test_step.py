@@ -56,7 +56,8 @@ def test_steps_are_the_models(cell: CellSpec, format: GraphFormat, seed: int, ra
         for step, tokens in enumerate(ids):
             logits, state = run(tokens, state)
             np.testing.assert_allclose(logits, expected[step].numpy(), rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(state, torch.stack([torch.stack(layer) for layer in end]).numpy(), atol=1e-5)
+        end = torch.stack([torch.stack(layer) for layer in end]).numpy()
+        np.testing.assert_allclose(state, end, rtol=1e-4, atol=1e-5)
 
 
 def test_an_embedding_is_part_of_it(seed: int) -> None:
@@ -65,7 +66,7 @@ def test_an_embedding_is_part_of_it(seed: int) -> None:
     logits, _ = runtime_of("onnx", step_program(checkpoint, "onnx"))(np.array([1, 5]), state)
     with torch.no_grad():
         expected = model(torch.tensor([[1, 5]]), model.initial_state(2))[0][0].numpy()
-    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_it_says_what_it_belongs_to(seed: int) -> None:
