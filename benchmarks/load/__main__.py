@@ -24,6 +24,8 @@ from benchmarks.load.users import User, endless_jobs, prepare
 from benchmarks.quiet import warn_if_busy
 
 WATCHED_JOBS = 10
+MEMORY_LOOKS = 6
+"""How often the processes' memory is measured under load."""
 TIMEOUT = httpx2.Timeout(60)
 
 
@@ -51,10 +53,10 @@ async def run(stack: Stack, clients: int, seconds: float, streams: int) -> int:
         await open_streams.all_open()
         timings = Timings()
         users = [User(Client(http, timings), known, seed) for seed in range(clients)]
-        for half in ("after half of the load", "after the load"):
-            until = time.monotonic() + seconds / 2
+        for look in range(1, MEMORY_LOOKS + 1):
+            until = time.monotonic() + seconds / MEMORY_LOOKS
             await asyncio.gather(*(user.work(until) for user in users))
-            memory[half] = stack.memory()
+            memory[f"after {look * seconds / MEMORY_LOOKS:.0f} s"] = stack.memory()
         _show_load(timings, seconds, open_streams)
         refused = Timings()
         await too_much(Client(http, refused), known)
