@@ -33,7 +33,7 @@ up: install ## start the service with its page, a worker and a broker, to stay
 
 test: check page ## all checks, then all tests, side by side (ARGS="-k gru" picks some)
 	@python -m tests.browser.chromium
-	@pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	@pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)

@@ -110,6 +110,15 @@ def shakespeare() -> str:
     return corpus_text("tinyshakespeare")
 
 
+# -- Processes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many tests run side by side: one more than there are cores, since many wait for processes of their own."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 # -- Results ------------------------------------------------------------------------------------------------------
 
 

@@ -4,21 +4,33 @@ import json
 import math
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatelab.errors import InvalidInput, InvalidRequest, Unavailable
 from gatelab.store.retry import retrying
 
 BUSY_SECONDS = 15
 _FORGET_MILLISECONDS = 200
-_WRITING = "gatelab_writing"
+_WRITING, _RESTING = "gatelab_writing", "gatelab_resting"
+PING_SECONDS = 1.0
+"""After so long a pause a connection is tried before it is used."""
 
 # A statement never waits for long behind a process that stopped inside its transaction, and such a process loses its
 # connection; a network that swallows packets counts as a lost connection after about as long.
@@ -30,6 +42,32 @@ _POSTGRESQL_CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
     "application_name": "gatelab",
+}
+
+
+def finite(value: Any) -> Any:
+    """`value` with every NaN and infinity in it, at any depth, replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(finite(value), allow_nan=False)
+
+
+_ENGINE: dict[str, Any] = {
+    # None is opened in haste, to be closed at once: that took a sixth of a busy service's time.
+    "pool_size": 20,
+    "max_overflow": 0,
+    "pool_timeout": BUSY_SECONDS,
+    "json_serializer": _to_json,
+    # Errors are logged, and what a statement was given may be somebody's text.
+    "hide_parameters": True,
 }
 
 
@@ -123,21 +161,6 @@ class Database:
             raise Unavailable(f"the connection to the database was lost: {_reason(error)}") from error
 
 
-def finite(value: Any) -> Any:
-    """`value` with every NaN and infinity in it, at any depth, replaced by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(finite(value), allow_nan=False)
-
-
 def _reason(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]
 
@@ -161,26 +184,33 @@ def _engine(url: URL, foreign_keys: bool) -> Engine:
         return _sqlite(url, foreign_keys)
     # What the URL sets comes later, and so wins.
     options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        max_overflow=15,
-        pool_timeout=BUSY_SECONDS,
-        json_serializer=_to_json,
-        # Errors are logged, and what a statement was given may be somebody's text.
-        hide_parameters=True,
-        connect_args={**_POSTGRESQL_CONNECT, "options": options},
-    )
+    engine = create_engine(url, **_ENGINE, connect_args={**_POSTGRESQL_CONNECT, "options": options})
+    _ping_the_idle(engine)
+    return engine
+
+
+def _ping_the_idle(engine: Engine) -> None:
+    """Replace connections that have died in the pool, like `pool_pre_ping`, which asks the server before each
+    transaction: here only of those that have not been used for a while."""
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_RESTING] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wake(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if time.monotonic() - record.info.pop(_RESTING, math.inf) < PING_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     engine = create_engine(
         url,
-        max_overflow=15,
-        pool_timeout=BUSY_SECONDS,
-        json_serializer=_to_json,
-        # Errors are logged, and what a statement was given may be somebody's text.
-        hide_parameters=True,
+        **_ENGINE,
         # None: sqlite3 opens no transactions of its own; the begin event below does.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )

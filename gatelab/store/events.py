@@ -10,7 +10,9 @@ from gatelab.errors import NotFound
 from gatelab.store import pages
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
+from gatelab.store.states import FINISHED, job_state
 from gatelab.store.tables import events, jobs
+from gatelab.store.tally import tally
 
 
 @dataclass(frozen=True)
@@ -36,23 +38,35 @@ class Events:
             InvalidRequest: a limit that is not in 1..1000.
         """
         pages.check_limit(limit)
-        query = (
-            select(*(events.c[name] for name in Event.__dataclass_fields__))
-            .where(events.c.job_id == job_id, events.c.seq > seq)
-            .order_by(events.c.seq)
-            .limit(limit)
-        )
         with self._database.read() as connection:
-            found = [Event(**row) for row in connection.execute(query).mappings()]
+            found = _after(connection, job_id, seq, limit)
             if not found and connection.scalar(select(jobs.c.id).where(jobs.c.id == job_id)) is None:
                 raise NotFound("job", job_id)
         return found
+
+    def news(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
+        """Whether a job has ended or is gone, and its events after `seq`. With what is told of its end come all events
+        before it."""
+        with self._database.read() as connection:
+            tallies = tally(connection, [job_id])
+            ended = job_id not in tallies or job_state(tallies[job_id].counts) in FINISHED
+            return ended, _after(connection, job_id, seq, pages.LARGEST_PAGE)
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs that is there."""
         query = select(jobs.c.id, jobs.c.event_count).where(jobs.c.id.in_(job_ids))
         with self._database.read() as connection:
             return {row.id: row.event_count for row in connection.execute(query)}
+
+
+def _after(connection: Connection, job_id: str, seq: int, limit: int) -> list[Event]:
+    query = (
+        select(*(events.c[name] for name in Event.__dataclass_fields__))
+        .where(events.c.job_id == job_id, events.c.seq > seq)
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+    return [Event(**row) for row in connection.execute(query).mappings()]
 
 
 def append(connection: Connection, job_id: str, new: Sequence[tuple[str, str | None, Mapping[str, Any]]]) -> None:

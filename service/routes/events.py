@@ -8,9 +8,6 @@ from anyio import sleep, to_thread
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from gatelab.errors import NotFound
-from gatelab.store.events import Event
-from gatelab.store.states import FINISHED
 from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.streams import KEEP_ALIVE, event, stream
@@ -111,7 +108,7 @@ async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]
     with service.news.watched(job):
         while not service.stopping:
             if due:
-                ended, news = await to_thread.run_sync(_news, service, job, seen)
+                ended, news = await to_thread.run_sync(service.store.events.news, job, seen)
                 for item in news:
                     seen = item.seq
                     yield event(JobEvent.of(item), item.type, item.seq)
@@ -126,15 +123,6 @@ async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]
             await sleep(LOOK_SECONDS)
             idle += LOOK_SECONDS
             due = await service.news.of(job, seen, LOOK_SECONDS)
-
-
-def _news(service: Context, job: str, seen: int) -> tuple[bool, list[Event]]:
-    """Whether the job had ended, asked before its events were read, and the events after `seen`."""
-    try:
-        ended = service.store.jobs.get(job).state in FINISHED
-    except NotFound:  # it was deleted meanwhile
-        return True, []
-    return ended, service.store.events.after(job, seen)
 
 
 def _changes(service: Context, account: str, limit: int) -> AsyncIterator[bytes]:

@@ -22,6 +22,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
 ]
 
+on_sqlite = pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True)
+"""What no database has a part in: once is enough."""
+
 QUICK_LEASE = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5"}
 SLOW = {"GATELAB_ENGINE": "torch"}
 LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3, "windows": {"train": 400, "validation": 40}}
@@ -63,6 +66,7 @@ def test_a_zombie_writes_nothing(installation: Installation, chance: random.Rand
     assert table[-1].harmless, table[-1]
 
 
+@on_sqlite
 def test_without_fencing_a_zombie_does_damage_that_is_seen(
     installation: Installation, chance: random.Random, table: list[Row]
 ) -> None:
@@ -76,6 +80,7 @@ def test_without_fencing_a_zombie_does_damage_that_is_seen(
     pytest.fail(f"no damage was seen: {row}")
 
 
+@on_sqlite
 def test_a_run_that_kills_its_workers_fails_alone(installation: Installation) -> None:
     with installation.other_workers("tests.faults.poisoned_worker", QUICK_LEASE):
         poison = installation.submit(small(seed=poisoned_worker.SEED))

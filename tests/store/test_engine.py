@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from gatelab.settings import Settings
 from gatelab.store import Store
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
+
+BACKEND = text("SELECT pg_backend_pid()")
 
 
 def test_a_store_answers(store: Store) -> None:
@@ -71,6 +74,20 @@ def test_connections_that_the_server_ended_are_replaced(store: Store) -> None:
     with pytest.raises(Unavailable), store.database.write() as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     store.ping()
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_connections_that_the_server_ended_while_they_rested_are_replaced_unnoticed(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatelab.store.engine.PING_SECONDS", 0.0)
+    with ExitStack() as open_ones:
+        pids = [open_ones.enter_context(store.database.read()).scalar(BACKEND) for _ in range(3)]
+    with Store(settings) as other, other.database.read() as connection:
+        for pid in pids:
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    with store.database.read() as connection:
+        assert connection.scalar(BACKEND) not in pids
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
