@@ -2,7 +2,6 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/cells/*)
 WEB := service/web
 PAGE := $(WEB)/dist/index.html
@@ -33,7 +32,7 @@ up: install ## start the service with its page, a worker and a broker, to stay
 
 test: check page ## all checks, then all tests, side by side (ARGS="-k gru" picks some)
 	@python -m tests.browser.chromium
-	@pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
@@ -70,14 +69,14 @@ $(BIN)/python:
 $(VENV)/installed-server: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab (the first time, PyTorch makes it a minute or more) ..."
-	@$(INSTALL) '.[server,page]'
+	@scripts/install '.[server,page]'
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab and what its tests need ..."
-	@$(INSTALL) '.[server,page,dev]'
+	@scripts/install '.[server,page,dev]'
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@ $(VENV)/installed-server
 

@@ -1,6 +1,7 @@
 """The package's build makes the native engine, and takes the page along. Where one is missing, it says so."""
 
 import importlib.util
+import os
 import sysconfig
 from pathlib import Path
 from types import ModuleType
@@ -8,12 +9,15 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+APART = "GATELAB_NATIVE_APART"
+"""Whoever sets it builds the native engine meanwhile, for an editable installation (`scripts/install`)."""
+
 
 class NativeEngine(BuildHookInterface[Any]):
     """Builds in place, where an editable installation finds the libraries; a wheel takes them along."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if self.target_name != "wheel":
+        if self.target_name != "wheel" or (version == "editable" and os.environ.get(APART)):
             return
         if version != "editable" and not (Path(self.root) / "service/web/dist/index.html").exists():
             self.app.display_warning("The page is not built and stays out of the package: `make page` builds it.")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
+import structlog
 
 from tests import servers
 from tests.faults.printing import FaultsTable
@@ -110,13 +111,14 @@ def shakespeare() -> str:
     return corpus_text("tinyshakespeare")
 
 
-# -- Processes ----------------------------------------------------------------------------------------------------
+# -- Logs ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """How many tests run side by side: one more than there are cores, since many wait for processes of their own."""
-    return min(4, (os.cpu_count() or 1) + 1)
+@pytest.fixture(autouse=True)
+def _no_log_outlives_its_test() -> Iterator[None]:
+    """Whoever configures logs in a test writes to what stands for standard error there, and is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 # -- Results ------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ MODULE = "import pytest\npytest.skip('not today', allow_module_level=True)\n"
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A suite under the project's conftest, in CI, on a machine without RabbitMQ."""
     monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they would take most of the time
     pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\npythonpath = ['{ROOT}']\n")
     pytester.makeconftest(
         "from tests.conftest import *\nfrom tests import servers\nservers.rabbitmq_binary = lambda: None\n"

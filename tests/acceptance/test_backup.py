@@ -13,7 +13,10 @@ from tests import servers
 from tests.acceptance.embedded import embedded, launch
 from tests.acceptance.stack import wait_until
 from tests.acceptance.test_embedded import _processes_of
-from tests.acceptance.test_main_job import LONG, LONG_STEPS, check_results
+from tests.acceptance.test_main_job import LONG, check_results
+
+LONGER = LONG | {"training": LONG["training"] | {"epochs": 160}}
+"""To go on while a model is loaded and a backup is made."""
 
 
 @pytest.mark.timeout(300)
@@ -27,7 +30,7 @@ def test_a_backup_of_a_running_training_finishes_elsewhere(
     launcher, url = launch(data_dir)
     with Gatelab(url) as client:
         client.add_corpus("time-machine", time_machine)
-        job = client.submit(LONG)
+        job = client.submit(LONGER)
         [run] = client.runs(job=job.id)
         wait_until(lambda: client.run(run.id).step > 0, "the run has begun", 60)
         state = client.generate(run.id, "it has", max_tokens=1).checkpoint
@@ -40,7 +43,9 @@ def test_a_backup_of_a_running_training_finishes_elsewhere(
     _gatelab("restore", str(file), "--data-dir", str(elsewhere))
     with embedded(elsewhere) as url, Gatelab(url) as client:
         assert state is not None
-        assert 0 < state <= client.run(run.id).step < LONG_STEPS, "the backup was to be made in the middle"
+        restored = client.run(run.id)
+        assert restored.total_steps is not None
+        assert 0 < state <= restored.step < restored.total_steps, "the backup was to be made in the middle"
         assert client.wait(job.id).state == "succeeded"
         check_results(client, client.run(run.id), time_machine)
 

@@ -20,10 +20,9 @@ from tests.faults.workload import small
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
+    # No database has a part in this: one is enough here, and `make faults` takes both.
+    pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True),
 ]
-
-on_sqlite = pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True)
-"""What no database has a part in: once is enough."""
 
 NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
 
@@ -49,7 +48,6 @@ def emptied(broker: Broker) -> Iterator[None]:
     broker.flush()
 
 
-@on_sqlite
 def test_runs_start_soon_after_the_broker_is_well_again(installation: Installation) -> None:
     with installation.other_workers(options=NO_POLLING):
         # Only a broker brings work to these workers, so this shows that they are up.
@@ -64,7 +62,6 @@ def test_runs_start_soon_after_the_broker_is_well_again(installation: Installati
             assert of_job(installation.store, job) == Damage()
 
 
-@on_sqlite
 def test_runs_start_though_the_broker_is_away(installation: Installation) -> None:
     installation.broker.freeze()
     job = submit(installation)
@@ -76,7 +73,6 @@ def has_started(on: Installation, job: str) -> bool:
     return all(sight.state is not State.QUEUED for sight in on.observer.of_job(job))
 
 
-@on_sqlite
 def test_twenty_wake_ups_for_one_run_make_one_claim(installation: Installation) -> None:
     """Slice and lease are longer than any run here: whoever claims it ends it."""
     with installation.other_workers(options={"GATELAB_SLICE_SECONDS": "600", "GATELAB_LEASE_SECONDS": "60"}):

@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 on_sqlite = pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True)
-"""What no database has a part in: once is enough."""
+"""What no database has a part in: one is enough."""
 
 QUICK_LEASE = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5"}
 SLOW = {"GATELAB_ENGINE": "torch"}

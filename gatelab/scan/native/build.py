@@ -9,8 +9,15 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 HERE = Path(__file__).parent
 SOURCE, LIBRARIES = HERE / "source", HERE / "lib"
@@ -44,7 +51,7 @@ class NotBuilt(Exception):
 
 
 def build() -> list[Path]:
-    """Make what is missing or out of date. Returns the libraries.
+    """Make what is missing or out of date, after any other process that is at it. Returns the libraries.
 
     Raises:
         NotBuilt: no C++ compiler, one that failed, or a processor without a build.
@@ -56,14 +63,24 @@ def build() -> list[Path]:
     digest = _digest([compiler, *FLAGS, str(INSTRUCTIONS[machine])])
     libraries = {name: LIBRARIES / f"gatelab-{name}.so" for name in INSTRUCTIONS[machine]}
     stamp = LIBRARIES / "built-from"
-    if stamp.exists() and stamp.read_text() == digest and all(path.exists() for path in libraries.values()):
-        return list(libraries.values())
     LIBRARIES.mkdir(exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _compile(compiler, INSTRUCTIONS[machine][name], libraries[name]), libraries))
-    stamp.write_text(digest)
-    return list(libraries.values())
+    with _alone():
+        if stamp.exists() and stamp.read_text() == digest and all(path.exists() for path in libraries.values()):
+            return list(libraries.values())
+        stamp.unlink(missing_ok=True)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: _compile(compiler, INSTRUCTIONS[machine][name], libraries[name]), libraries))
+        stamp.write_text(digest)
+        return list(libraries.values())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time, where the system has such locks. They end with the process."""
+    with (LIBRARIES / "lock").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def find_compiler() -> str:
