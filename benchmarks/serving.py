@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,21 +101,27 @@ def peer(name: str, gatelab: Gatelab, run: str) -> Iterator[str]:
         with subprocess.Popen(command, start_new_session=True) as process:
             try:
                 url = f"http://127.0.0.1:{port}"
-                wait_for(f"{url}/health")
+                wait_for(f"{url}/health", process)
                 yield f"{url}/generate"
             finally:
-                os.killpg(process.pid, signal.SIGKILL)  # LitServe's processes outlive their parent
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # LitServe's processes outlive their parent
 
 
-def wait_for(health: str) -> None:
-    """LitServe says 503 until it can answer; who knows no such address is ready when it answers at all."""
-    while True:
+def wait_for(health: str, process: "subprocess.Popen[bytes]") -> None:
+    """LitServe says 503 until it can answer; who knows no such address is ready when it answers at all.
+
+    Raises:
+        RuntimeError: the server has ended, and has said why.
+    """
+    while process.poll() is None:
         try:
             if httpx2.get(health).status_code != 503:
                 return
         except httpx2.TransportError:
             pass
         time.sleep(0.1)
+    raise RuntimeError(f"the server for {health} ended with status {process.returncode}")
 
 
 async def serve(server: Server, arguments: argparse.Namespace) -> Served:
