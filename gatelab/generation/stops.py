@@ -12,6 +12,8 @@ class StopBuffer:
 
     def push(self, piece: str) -> tuple[str, bool]:
         """Add `piece`. Returns the text that can be shown now, and whether a stop string was completed."""
+        if not self.stops:
+            return piece, False
         self._held += piece
         found = [at for at in map(self._held.find, self.stops) if at >= 0]
         if found:
