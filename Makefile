@@ -81,7 +81,7 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@touch $@ $(VENV)/installed-server
 
 # The API does without the page, so what starts it goes on where the page cannot be built.
-BUILD_PAGE = $(MAKE) --no-print-directory page || echo "The page is not built. The API works without it; 'make page' tries again." >&2
+BUILD_PAGE = $(MAKE) --silent page || echo "The page is not built. The API works without it; 'make page' tries again." >&2
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json | $(VENV)/installed-server
 	@echo "Fetching what builds the page ..."
