@@ -108,7 +108,7 @@ def peer(name: str, gatelab: Gatelab, run: str) -> Iterator[str]:
                     os.killpg(process.pid, signal.SIGKILL)  # LitServe's processes outlive their parent
 
 
-def wait_for(health: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(health: str, process: subprocess.Popen[bytes]) -> None:
     """LitServe says 503 until it can answer; who knows no such address is ready when it answers at all.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -12,16 +13,16 @@ from tests import servers
 from tests.processes import free_port, running, temporary_folder, wait_until
 
 
-class Server:
+class Server(ABC):
     """A process that is started again and again with the same data and address."""
 
     def __init__(self) -> None:
         self._running = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def serve(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """The server, answering, and stopped at the end."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start, or thaw, whatever is the matter with it."""
