@@ -87,9 +87,9 @@ class Blobs:
             Unavailable: the file system refuses.
         """
         with _reachable():
-            for path in (self._folder / run_id).glob("*-*-*"):
-                if path.name not in kept and int(path.name.partition("-")[0]) <= token:
-                    path.unlink(missing_ok=True)
+            for file in _files(self._folder / run_id):
+                if file not in kept and int(file.partition("-")[0]) <= token:
+                    (self._folder / run_id / file).unlink(missing_ok=True)
 
     def all(self) -> dict[str, list[str]]:
         """The names of the files of every run that has some, those included that are being written.
@@ -100,8 +100,7 @@ class Blobs:
         with _reachable():
             if not self._folder.is_dir():
                 return {}
-            folders = [folder for folder in self._folder.iterdir() if folder.is_dir()]
-            found = {folder.name: [path.name for path in folder.glob("*-*-*")] for folder in folders}
+            found = {folder.name: _files(folder) for folder in self._folder.iterdir()}
             return {run_id: files for run_id, files in found.items() if files}
 
     def remove(self, run_id: str, file: str) -> None:
@@ -116,6 +115,14 @@ class Blobs:
     def drop(self, run_id: str) -> None:
         """Delete all files of a run that is gone. A file that resists stays, until the next sweep."""
         shutil.rmtree(self._folder / run_id, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[str]:
+    """The names of the files of a run, none where its folder is gone: another process may delete it at any time."""
+    try:
+        return [name for name in os.listdir(folder) if name.count("-") == 2]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 @contextmanager

@@ -39,8 +39,9 @@ def test_killed_workers_lose_nothing(installation: Installation, chance: random.
 def let_a_zombie_wake_up(on: Installation, chance: random.Random, name: str) -> Row:
     """Stop a worker until its run is another's and got on, then let it go on as if nothing had happened."""
     phase = Phase(on)
-    on.submit(small(**LONG))
     for _ in range(5):
+        if not on.observer.unfinished():
+            on.submit(small(**LONG))
         blow, process = somebody_at_work(on, chance)
         send(process, signal.SIGSTOP)
         got_on = on.comes_true(partial(is_trained_by_another, on, blow.hit), LEASE + 4)
