@@ -120,7 +120,7 @@ class Blobs:
 def _files(folder: Path) -> list[str]:
     """The names of the files of a run, none where its folder is gone: another process may delete it at any time."""
     try:
-        return [name for name in os.listdir(folder) if name.count("-") == 2]
+        return [path.name for path in folder.iterdir() if path.name.count("-") == 2]
     except (FileNotFoundError, NotADirectoryError):
         return []
 

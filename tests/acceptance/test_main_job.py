@@ -35,10 +35,10 @@ SPEC: dict[str, Any] = {
 }
 LONG = SPEC | {
     "grid": {},
-    # Much to read: it must last on the fastest engine, to be interrupted in the middle.
-    "training": SPEC["training"] | {"epochs": 40, "windows": {"stride": 1, "train": 10_000, "validation": 500}},
+    # Much to read: it must last seconds on the fastest engine, to be interrupted in the middle.
+    "training": SPEC["training"] | {"epochs": 160, "windows": {"stride": 1, "train": 10_000, "validation": 500}},
 }
-LONG_STEPS = 40 * 40
+LONG_STEPS = 160 * 40
 
 
 @on("sqlite-redis", "postgres-rabbitmq")
