@@ -1,6 +1,6 @@
 """The exercises' grid of 100 runs: the whole service, end to end, beside the notebook's loop.
 
-python -m benchmarks.grid --text timemachine.txt --results grid.jsonl --data-dir grid-data [--threads 2] [--epochs 100]
+python -m benchmarks.grid --text timemachine.txt --results grid.jsonl --data-dir grid-data --threads 2 --workers 2
 
 What is measured is appended to the results as it comes. An interrupted benchmark goes on from there, and from the job
 in the data directory; the time in which it did not run does not count.
@@ -45,12 +45,13 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     text = arguments.text.read_text(encoding="utf-8")
     spec = specfile.load(arguments.spec, [f"training.epochs={arguments.epochs}"])
-    journal = Journal(arguments.results, {"epochs": arguments.epochs, "threads": arguments.threads})
+    settings = {name: getattr(arguments, name) for name in ("epochs", "threads", "workers")}
+    journal = Journal(arguments.results, settings)
     # The peer before and after the service: a machine that changes its speed meanwhile changes it for both.
     if not arguments.only_service:
         measure_peer(journal, "before", spec, text, arguments.peer_epochs)
     if not arguments.only_peer:
-        measure_service(journal, spec, text, arguments.data_dir, arguments.threads)
+        measure_service(journal, spec, text, arguments)
     if not arguments.only_service:
         measure_peer(journal, "after", spec, text, arguments.peer_epochs)
     report(journal, spec)
@@ -96,11 +97,12 @@ def timed(work: Callable[[], object]) -> float:
 # -- The service ------------------------------------------------------------------------------------------------------
 
 
-def measure_service(journal: Journal, spec: JobSpec, text: str, data_dir: Path | None, threads: int) -> None:
+def measure_service(journal: Journal, spec: JobSpec, text: str, arguments: argparse.Namespace) -> None:
     """Submit the grid, or find it again, and wait for its end."""
     if next(journal.of("runs"), None):
         return
-    with installation(threads, data_dir) as gatelab:
+    threads = max(1, arguments.threads // arguments.workers)
+    with installation(threads, arguments.data_dir, arguments.workers) as gatelab:
         gatelab.add_corpus(spec.corpus, text)
         begun = time.perf_counter()
         if (known := next(journal.of("job"), None)) is None:
@@ -189,7 +191,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, help="JSON lines; made where it is missing")
     parser.add_argument("--data-dir", type=Path, help="of the service; needed to go on after an interruption")
     parser.add_argument("--spec", type=Path, default=EXAMPLE, help="the job with the grid")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of the notebook, and of all workers together")
+    parser.add_argument("--workers", type=int, default=1, help="that share the threads and train a run each")
     parser.add_argument("--epochs", type=int, default=100, help="of a run")
     parser.add_argument("--peer-epochs", type=int, default=2, help="that the notebook is timed for, twice a shape")
     only = parser.add_mutually_exclusive_group()

@@ -12,8 +12,8 @@ from client.credentials import local_key
 
 
 @contextmanager
-def installation(threads: int, data_dir: Path | None = None) -> Iterator[Gatelab]:
-    """A running installation whose worker trains on the CPU with so many threads.
+def installation(threads: int, data_dir: Path | None = None, workers: int = 1) -> Iterator[Gatelab]:
+    """A running installation whose workers train on the CPU with so many threads each.
 
     Its data stay in `data_dir`; by default they are deleted in the end.
     """
@@ -21,7 +21,7 @@ def installation(threads: int, data_dir: Path | None = None) -> Iterator[Gatelab
     with ExitStack() as stack:
         if data_dir is None:
             data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatelab-benchmark-")))
-        url = stack.enter_context(embedded.running(data_dir, settings))
+        url = stack.enter_context(embedded.running(data_dir, settings, "--workers", str(workers)))
         yield stack.enter_context(Gatelab(url))
 
 

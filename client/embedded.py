@@ -37,10 +37,11 @@ def module(name: str, *arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(data_dir: Path, settings: Mapping[str, str]) -> Iterator[str]:
+def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Iterator[str]:
     """An embedded Gatelab on a free port of this machine. Gives its address; stops it in the end.
 
-    `settings` are environment variables that hold where the user's environment does not set them.
+    `settings` are environment variables that hold where the user's environment does not set them, `options` more of
+    the launcher's command line.
 
     It ends with this process even where that is killed: then its standard input ends.
 
@@ -51,7 +52,7 @@ def running(data_dir: Path, settings: Mapping[str, str]) -> Iterator[str]:
     data_dir.mkdir(parents=True, exist_ok=True)
     with errors.open("w+") as log:
         launcher = subprocess.Popen(
-            command(data_dir, 0, "--stop-on-eof"),
+            command(data_dir, 0, "--stop-on-eof", *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
