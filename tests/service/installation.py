@@ -113,6 +113,10 @@ def client(settings: Settings) -> TestClient:
     return TestClient(create_app(settings), base_url=SERVER, raise_server_exceptions=False)
 
 
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
 def problem(answer: Response, status: int, kind: str) -> Any:
     """The problem that `answer` reports, which must be of this status and type."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text

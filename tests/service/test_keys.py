@@ -4,28 +4,20 @@ import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from gatelab.specs import Limits
 from gatelab.store.keys import Scope
 from service.callers import COOKIE
-from service.quotas import Quotas
-from tests.service.conftest import Trained
-from tests.service.installation import LIMITS, SERVER, SPEC, TEXT, Installation, installation, problem
+from tests.service.installation import SERVER, SPEC, TEXT, Installation, bearer, installation, problem
 
 ACCOUNTS = "ada", "bob"
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), *((method, "/v1/login") for method in ("GET", "POST", "DELETE"))}
 """Answered to anybody."""
 OPENAI = re.compile(r"/v1/(completions|models)|/openai/")
-
-
-def bearer(secret: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secret}"}
 
 
 @dataclass(frozen=True)
@@ -211,130 +203,6 @@ def test_the_page_s_cookie_is_a_key(locked: Locked) -> None:
     assert client.delete("/v1/login").status_code == 204
     assert client.get("/v1/login").json() == {"auth": True, "account": None}
     problem(client.get("/v1/account"), 401, "not-authenticated")
-
-
-# -- Sites --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "", "[::1", "127.0.0.1.x"]
-)
-def test_a_foreign_name_is_refused(host: str, trained: Trained) -> None:
-    answer = trained.service.client.get("/v1/jobs", headers={"Host": host})
-    assert "GATELAB_ALLOWED_HOSTS" in problem(answer, 403, "not-allowed")["detail"]
-
-
-@pytest.mark.parametrize(
-    "host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "192.168.1.5", "lab.localhost"]
-)
-def test_localhost_and_addresses_are_known(host: str, trained: Trained) -> None:
-    assert trained.service.client.get("/v1/jobs", headers={"Host": host}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://localhost:9999", "https://localhost.evil.example"]
-)
-def test_pages_of_other_sites_change_nothing(origin: str, trained: Trained) -> None:
-    client, headers = trained.service.client, {"Origin": origin}
-    for method, path in (("POST", "/v1/jobs"), ("DELETE", "/v1/corpora/wells"), ("POST", "/v1/login")):
-        answer = client.request(method, path, headers=headers, json={})
-        assert "CORS" in problem(answer, 403, "not-allowed")["detail"]
-    answer = client.get("/v1/jobs", headers=headers)
-    assert "access-control-allow-origin" not in answer.headers
-    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    assert "access-control-allow-origin" not in client.options("/v1/jobs", headers=preflight).headers
-
-
-def test_its_own_page_may(trained: Trained) -> None:
-    headers = {"Origin": SERVER}
-    assert trained.service.client.post("/v1/jobs?dry_run=true", json=SPEC, headers=headers).status_code == 200
-
-
-def test_names_and_origins_can_be_allowed(tmp_path: Path) -> None:
-    with installation(tmp_path, allowed_hosts="lab.example, gatelab", cors_origins="https://notes.example") as service:
-        service.add_corpus()
-        headers = {"Host": "lab.example:8000", "Origin": "https://notes.example"}
-        answer = service.client.post("/v1/jobs?dry_run=true", json=SPEC, headers=headers)
-        assert answer.status_code == 200
-        assert answer.headers["access-control-allow-origin"] == "https://notes.example"
-        headers |= {
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization",
-        }
-        assert service.client.options("/v1/jobs", headers=headers).status_code == 200
-        problem(service.client.get("/v1/jobs", headers={"Host": "other.example"}), 403, "not-allowed")
-
-
-# -- Quotas -------------------------------------------------------------------------------------------------------
-
-
-def limited(**changes: int) -> Limits:
-    return LIMITS.model_copy(update=changes)
-
-
-def test_too_many_requests_in_a_second(tmp_path: Path) -> None:
-    with installation(tmp_path, auth=True, limits=limited(requests_per_second=5)) as service:
-        first, second = (bearer(service.store.keys.create("ada", Scope.READ, "k")[1]) for _ in range(2))
-        statuses = [service.client.get("/v1/account", headers=first).status_code for _ in range(30)]
-        assert set(statuses) == {200, 429}
-        assert statuses[:5] == [200] * 5
-        assert service.client.get("/v1/account", headers=second).status_code == 200
-        for _ in range(30):
-            answer = service.client.get("/v1/account", headers=first)
-            if answer.status_code == 429:
-                assert "requests_per_second" in problem(answer, 429, "overloaded")["detail"]
-                assert answer.headers["retry-after"] == "1"
-
-
-def test_too_many_texts_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = trained.service.client.app.state.context  # type: ignore[attr-defined]
-    quotas = Quotas(limited(generations=2, event_streams=1))
-    monkeypatch.setitem(context.__dict__, "quotas", quotas)
-    ends = [quotas.generations.take("local") for _ in range(2)]
-    answer = trained.service.client.post(trained.path("/generate"), json={"prompt": "a"})
-    assert "generations" in problem(answer, 429, "overloaded")["detail"]
-    quotas.generations.take("another")()
-    ends[0]()
-    ends[0]()
-    for _ in range(5):  # each gives its place back
-        trained.generate(prompt="a", max_tokens=3)
-        streamed = trained.service.client.post(trained.path("/generate"), json={"prompt": "a", "stream": True})
-        assert streamed.status_code == 200
-        problem(
-            trained.service.client.post(trained.path("/generate"), json={"prompt": "a", "state": "x"}),
-            400,
-            "invalid-state",
-        )
-
-
-def test_too_many_event_streams_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = trained.service.client.app.state.context  # type: ignore[attr-defined]
-    quotas = Quotas(limited(event_streams=1))
-    monkeypatch.setitem(context.__dict__, "quotas", quotas)
-    for _ in range(3):
-        assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
-    taken = quotas.event_streams.take("local")
-    answer = trained.service.client.get(f"/v1/jobs/{trained.job}/events")
-    assert "event_streams" in problem(answer, 429, "overloaded")["detail"]
-    taken()
-    assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
-
-
-def test_a_job_may_cost_so_much(tmp_path: Path) -> None:
-    with installation(tmp_path, limits=limited(job_flops=10**6)) as service:
-        service.add_corpus()
-        for path in ("/v1/jobs", "/v1/jobs?dry_run=true"):
-            assert "job_flops" in problem(service.client.post(path, json=SPEC), 413, "too-large")["detail"]
-        assert service.client.get("/v1/jobs").json()["data"] == []
-
-
-def test_an_account_may_queue_so_much(tmp_path: Path) -> None:
-    with installation(tmp_path, limits=limited(queued_runs=3)) as service:
-        service.add_corpus()
-        service.submit(SPEC | {"repeats": 3})
-        answer = service.client.post("/v1/jobs", json=SPEC)
-        assert "queued_runs is 3" in problem(answer, 429, "overloaded")["detail"]
-        assert answer.headers["retry-after"] == "1"
 
 
 def test_a_body_is_not_read_of_whom_nobody_knows(locked: Locked) -> None:

@@ -1,0 +1,80 @@
+"""How much of the service one key or account may take, and what it is told beyond."""
+
+from pathlib import Path
+
+import pytest
+
+from gatelab.specs import Limits
+from gatelab.store.keys import Scope
+from service.quotas import Quotas
+from tests.service.conftest import Trained
+from tests.service.installation import LIMITS, SPEC, bearer, installation, problem
+
+
+def limited(**changes: int) -> Limits:
+    return LIMITS.model_copy(update=changes)
+
+
+def test_too_many_requests_in_a_second(tmp_path: Path) -> None:
+    with installation(tmp_path, auth=True, limits=limited(requests_per_second=5)) as service:
+        first, second = (bearer(service.store.keys.create("ada", Scope.READ, "k")[1]) for _ in range(2))
+        statuses = [service.client.get("/v1/account", headers=first).status_code for _ in range(30)]
+        assert set(statuses) == {200, 429}
+        assert statuses[:5] == [200] * 5
+        assert service.client.get("/v1/account", headers=second).status_code == 200
+        for _ in range(30):
+            answer = service.client.get("/v1/account", headers=first)
+            if answer.status_code == 429:
+                assert "requests_per_second" in problem(answer, 429, "overloaded")["detail"]
+                assert answer.headers["retry-after"] == "1"
+
+
+def test_too_many_texts_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = trained.service.client.app.state.context  # type: ignore[attr-defined]
+    quotas = Quotas(limited(generations=2, event_streams=1))
+    monkeypatch.setitem(context.__dict__, "quotas", quotas)
+    ends = [quotas.generations.take("local") for _ in range(2)]
+    answer = trained.service.client.post(trained.path("/generate"), json={"prompt": "a"})
+    assert "generations" in problem(answer, 429, "overloaded")["detail"]
+    quotas.generations.take("another")()
+    ends[0]()
+    ends[0]()
+    for _ in range(5):  # each gives its place back
+        trained.generate(prompt="a", max_tokens=3)
+        streamed = trained.service.client.post(trained.path("/generate"), json={"prompt": "a", "stream": True})
+        assert streamed.status_code == 200
+        problem(
+            trained.service.client.post(trained.path("/generate"), json={"prompt": "a", "state": "x"}),
+            400,
+            "invalid-state",
+        )
+
+
+def test_too_many_event_streams_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = trained.service.client.app.state.context  # type: ignore[attr-defined]
+    quotas = Quotas(limited(event_streams=1))
+    monkeypatch.setitem(context.__dict__, "quotas", quotas)
+    for _ in range(3):
+        assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
+    taken = quotas.event_streams.take("local")
+    answer = trained.service.client.get(f"/v1/jobs/{trained.job}/events")
+    assert "event_streams" in problem(answer, 429, "overloaded")["detail"]
+    taken()
+    assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
+
+
+def test_a_job_may_cost_so_much(tmp_path: Path) -> None:
+    with installation(tmp_path, limits=limited(job_flops=10**6)) as service:
+        service.add_corpus()
+        for path in ("/v1/jobs", "/v1/jobs?dry_run=true"):
+            assert "job_flops" in problem(service.client.post(path, json=SPEC), 413, "too-large")["detail"]
+        assert service.client.get("/v1/jobs").json()["data"] == []
+
+
+def test_an_account_may_queue_so_much(tmp_path: Path) -> None:
+    with installation(tmp_path, limits=limited(queued_runs=3)) as service:
+        service.add_corpus()
+        service.submit(SPEC | {"repeats": 3})
+        answer = service.client.post("/v1/jobs", json=SPEC)
+        assert "queued_runs is 3" in problem(answer, 429, "overloaded")["detail"]
+        assert answer.headers["retry-after"] == "1"
