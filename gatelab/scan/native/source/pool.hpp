@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,6 +34,12 @@ class FlushDenormals {
 #endif
 };
 
+inline void pause() {
+#if defined(__x86_64__)
+    _mm_pause();
+#endif
+}
+
 // The threads of one call. `wait` ends a phase: nobody goes on before all have come there.
 class Team {
   public:
@@ -50,9 +58,7 @@ class Team {
         // Phases are short: look for a while before giving the core away.
         for (int looked = 0; phase_.load(std::memory_order_acquire) == phase; looked++) {
             if (looked > 4000) std::this_thread::yield();
-#if defined(__x86_64__)
-            else _mm_pause();
-#endif
+            else pause();
         }
     }
 
@@ -84,20 +90,28 @@ class Pool {
     void run(int threads, const std::function<void(Team &, int)> &work) {
         threads = std::min(threads, at_hand(threads));
         Team team(threads);
+        team_ = &team, work_ = &work;
+        busy_.store(threads - 1, std::memory_order_relaxed);
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            team_ = &team, work_ = &work, busy_ = threads - 1, call_++;
+            call_.store(call_.load(std::memory_order_relaxed) / CALL * CALL + CALL + static_cast<uint64_t>(threads),
+                        std::memory_order_release);
         }
         if (threads > 1) wake_.notify_all();
         {
             FlushDenormals flush;
             work(team, 0);
         }
-        std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [this] { return busy_ == 0; });
+        // All have come to the end of the last phase: what the others still have to do is to say so.
+        while (busy_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
     }
 
   private:
+    static constexpr uint64_t CALL = 1 << 16;
+    // How long a thread looks for the next call before it sleeps. Between two steps of a training there is less, and
+    // to be woken takes a good part of a small model's step.
+    static constexpr std::chrono::microseconds PATIENCE{100};
+
     // How many threads there are with the caller, after starting what is missing of so many.
     int at_hand(int wanted) {
         try {
@@ -113,29 +127,41 @@ class Pool {
 
     void serve(int number) {
         FlushDenormals flush;
-        int64_t seen = 0;
-        std::unique_lock<std::mutex> lock(mutex_);
-        for (;;) {
-            wake_.wait(lock, [&] { return ending_ || (call_ != seen && busy_ > 0); });
-            if (ending_) return;
-            seen = call_;
-            if (number >= team_->threads) continue;
-            Team &team = *team_;
-            const auto &work = *work_;
-            lock.unlock();
-            work(team, number);
-            lock.lock();
-            if (--busy_ == 0) done_.notify_one();
+        uint64_t seen = 0;
+        for (bool soon = false;;) {
+            if (!(soon && comes_soon(seen))) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                wake_.wait(lock, [&] { return ending_ || call_.load(std::memory_order_relaxed) != seen; });
+                if (ending_) return;
+            }
+            seen = call_.load(std::memory_order_acquire);
+            // Who takes no part in a call must not touch it: it may be over.
+            soon = static_cast<uint64_t>(number) < seen % CALL;
+            if (!soon) continue;
+            (*work_)(*team_, number);
+            busy_.fetch_sub(1, std::memory_order_release);
         }
     }
 
+    bool comes_soon(uint64_t seen) const {
+        const auto until = std::chrono::steady_clock::now() + PATIENCE;
+        do {
+            for (int looked = 0; looked < 64; looked++) {
+                if (call_.load(std::memory_order_acquire) != seen) return true;
+                pause();
+            }
+        } while (std::chrono::steady_clock::now() < until);
+        return false;
+    }
+
     std::mutex mutex_;
-    std::condition_variable wake_, done_;
+    std::condition_variable wake_;
     std::vector<std::thread> threads_;
+    // Of the present call; written before `call_`, read by those who take part in it.
     Team *team_ = nullptr;
     const std::function<void(Team &, int)> *work_ = nullptr;
-    int busy_ = 0;
-    int64_t call_ = 0;
+    std::atomic<int> busy_{0};
+    std::atomic<uint64_t> call_{0};  // CALL times its number, and how many threads take part
     bool ending_ = false;
 };
 
