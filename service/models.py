@@ -1,10 +1,12 @@
 """Loaded models, ready to generate. The latest used stay in memory."""
 
+import gc
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from gatelab.specs.generation import CheckpointWord
@@ -94,12 +96,23 @@ def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "t
 
 
 def _read(saved: Saved) -> "Checkpoint":
-    import torch
-
     from gatelab.checkpoint import Checkpoint
 
-    torch.set_num_threads(1)
+    _prepare_torch()
     return Checkpoint.from_bytes(saved.data)
+
+
+@cache
+def _prepare_torch() -> None:
+    """Once a process. PyTorch is more than 200,000 objects, which stay: the garbage collector, which would stop every
+    request for a fifth of a second to look through them, need not."""
+    import torch
+
+    import gatelab.generation  # noqa: F401
+
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
 
 
 def _load(saved: Saved) -> Loaded:

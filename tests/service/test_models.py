@@ -1,5 +1,6 @@
 """Loaded models are kept, so many and no more, and are always the right ones."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound
 from gatelab.store import Report, State, Store
-from service.models import Models
+from service.models import Models, _prepare_torch
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
 from tests.store.conftest import claimed
@@ -104,3 +105,14 @@ def test_requests_at_once_get_the_right_texts(service: Installation) -> None:
     assert len({answer["text"] for answer in alone.values()}) == 12
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, numbers)) == [alone[number] for number in numbers]
+
+
+def test_pytorch_is_left_out_of_garbage_collection(store: Store, run: str) -> None:
+    """Looking through it would stop every request for a fifth of a second."""
+    gc.unfreeze()
+    _prepare_torch.cache_clear()
+    try:
+        Models(store).get(run, "latest")
+        assert len(gc.get_objects()) < 100_000 < gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
