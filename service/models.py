@@ -104,8 +104,8 @@ def _read(saved: Saved) -> "Checkpoint":
 
 @cache
 def _prepare_torch() -> None:
-    """Once a process. PyTorch is more than 200,000 objects, which stay: the garbage collector, which would stop every
-    request for a fifth of a second to look through them, need not."""
+    """Import it, once a process, and leave it out of garbage collection: its more than 200,000 objects stay, and to look
+    through them would stop every request for a sixth of a second."""
     import torch
 
     import gatelab.generation  # noqa: F401

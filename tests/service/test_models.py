@@ -108,7 +108,7 @@ def test_requests_at_once_get_the_right_texts(service: Installation) -> None:
 
 
 def test_pytorch_is_left_out_of_garbage_collection(store: Store, run: str) -> None:
-    """Looking through it would stop every request for a fifth of a second."""
+    """Looking through it would stop every request for a sixth of a second."""
     gc.unfreeze()
     _prepare_torch.cache_clear()
     try:
