@@ -104,8 +104,10 @@ def _read(saved: Saved) -> "Checkpoint":
 
 @cache
 def _prepare_torch() -> None:
-    """Import it, once a process, and leave it out of garbage collection: its more than 200,000 objects stay, and to look
-    through them would stop every request for a sixth of a second."""
+    """Import it, once a process, and leave what is there then out of garbage collection.
+
+    Almost 300,000 objects stay anyway, and to look through them would stop every request for a sixth of a second.
+    """
     import torch
 
     import gatelab.generation  # noqa: F401
