@@ -42,6 +42,11 @@ def runtime_of(format: GraphFormat, file: bytes) -> Run:
     return run
 
 
+def check_rounded(found: Floats, expected: Floats) -> None:
+    """Equal to single precision. A relu lets numbers grow large, of which small ones are sums that cancel out."""
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 + 1e-6 * float(np.abs(expected).max()))
+
+
 @pytest.mark.parametrize("format", ["onnx", "torch"])
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_steps_are_the_models(cell: CellSpec, format: GraphFormat, seed: int, random: np.random.Generator) -> None:
@@ -55,9 +60,9 @@ def test_steps_are_the_models(cell: CellSpec, format: GraphFormat, seed: int, ra
             expected, end = model(torch.from_numpy(ids), tuple(tuple(torch.from_numpy(layer)) for layer in state))
         for step, tokens in enumerate(ids):
             logits, state = run(tokens, state)
-            np.testing.assert_allclose(logits, expected[step].numpy(), rtol=1e-4, atol=1e-5)
+            check_rounded(logits, expected[step].numpy())
         end = torch.stack([torch.stack(layer) for layer in end]).numpy()
-        np.testing.assert_allclose(state, end, rtol=1e-4, atol=1e-5)
+        check_rounded(state, end)
 
 
 def test_an_embedding_is_part_of_it(seed: int) -> None:
