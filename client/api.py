@@ -181,7 +181,12 @@ class Gatelab:
 
         Lost connections are opened again without a gap, also when the service is away for up to `patience` seconds.
         """
-        return follow(self._transport, _path("jobs", job, "events"), lambda: self.job(job).finished, after, patience)
+
+        def is_over(seen: int) -> bool:
+            found = self.job(job)
+            return found.finished and found.event <= seen
+
+        return follow(self._transport, _path("jobs", job, "events"), is_over, after, patience)
 
     def wait(self, job: str, patience: float = 60.0) -> Job:
         """Wait for the job's end, whatever it is."""

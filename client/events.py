@@ -15,14 +15,15 @@ AWAY_STATUSES = (502, 503, 504)
 
 
 def follow(
-    transport: Transport, path: str, is_finished: Callable[[], bool], after: int, patience: float
+    transport: Transport, path: str, is_over: Callable[[int], bool], after: int, patience: float
 ) -> Iterator[Event]:
     """The events of `path` with ids over `after`, to the job's end.
 
     A connection that is lost is opened again after the last event seen, so none is missed or seen twice.
 
     Args:
-        is_finished: whether the job has ended. Asked when a stream ends without having brought anything.
+        is_over: whether the job has ended and has no event after this number. Asked when a stream ends without having
+            brought anything: it may have been cut off before the job ended.
         patience: seconds for which the service may be away.
 
     Raises:
@@ -38,7 +39,7 @@ def follow(
                 for event in map(read_event, messages):
                     after, latest = event.id, event
                     yield event
-            if latest.type == "job_finished" if latest else is_finished():
+            if latest.type == "job_finished" if latest else is_over(after):
                 return
         except ClientError as error:
             now = time.monotonic()

@@ -25,6 +25,7 @@ class Corpus(Answer):
     name: str
     sha256: str
     characters: int
+    created_at: datetime | None = None
 
 
 class RunCounts(Answer):
@@ -44,7 +45,7 @@ class RunCounts(Answer):
 
 
 class Job(Answer):
-    """A job. The answer to its submission has the first four fields alone."""
+    """A job as it stood when the service answered. A submission is answered with the whole job, too."""
 
     id: str
     name: str
@@ -52,9 +53,13 @@ class Job(Answer):
     runs: RunCounts
     spec: dict[str, Any] = {}
     created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
     progress: float = 0.0
     """0..1"""
     eta_seconds: float | None = None
+    event: int = 0
+    """The number of its latest event."""
 
     @property
     def finished(self) -> bool:
@@ -101,7 +106,9 @@ class Metrics(Answer):
 
     train_perplexity: float | None = None
     validation_perplexity: float | None = None
+    test_perplexity: float | None = None
     bits_per_character: float | None = None
+    test_bits_per_character: float | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
 
@@ -153,9 +160,11 @@ class MetricPoint(Answer):
     step: int
     train_loss: float | None = None
     validation_loss: float | None = None
-    train_perplexity: float | None = None
-    validation_perplexity: float | None = None
+    test_loss: float | None = None
     bits_per_character: float | None = None
+    test_bits_per_character: float | None = None
+    tokens: int = 0
+    """How many tokens it was trained on until then."""
     seconds: float | None = None
     tokens_per_second: float | None = None
     gates: list[dict[str, GateStatistics]] | None = None
@@ -189,6 +198,8 @@ class Generation(Answer):
     checkpoint: int | None = None
     unknown_characters: int = 0
     """Characters of the prompt that the run's tokenizer does not know; the model saw <unk> for them."""
+    state: str | None = None
+    """What a later request can go on from; None where no state was asked for."""
 
 
 class Score(Answer):

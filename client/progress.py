@@ -38,7 +38,7 @@ class RunProgress:
             step=run.step,
             total_steps=run.total_steps or 0,
             epoch=run.epoch,
-            **run.metrics.model_dump(exclude={"seconds"}),
+            **run.metrics.model_dump(include=_MEASURED),
         )
 
     @property

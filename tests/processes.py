@@ -1,17 +1,20 @@
 """Processes that tests start, and that end with the tests even if those are killed."""
 
 import atexit
+import fcntl
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.waiting import PATIENCE, comes_true
 
 # A process of its own instead of Popen's preexec_fn, which may deadlock where other threads run (torch has some).
 # The order matters: the kernel forgets the death signal when a process changes its user.
@@ -59,7 +62,7 @@ def running(
         if process.poll() is None:
             process.send_signal(stop_signal)
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -72,12 +75,9 @@ def running(
         atexit.unregister(stop)
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the server did not start:\n{read_log(folder)}")
-        time.sleep(0.05)
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path) -> None:
+    if not comes_true(lambda: process.poll() is not None or ready()) or process.poll() is not None:
+        raise RuntimeError(f"the server did not start:\n{read_log(folder)}")
 
 
 def read_log(folder: Path) -> str:
@@ -90,8 +90,21 @@ def temporary_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+_PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections, any of which could take a port before its server does."""
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of this machine that nobody listens on, and that no other test gets while this process lives."""
+    folder = Path(tempfile.gettempdir(), f"gatelab-test-ports-{os.getuid()}")
+    folder.mkdir(exist_ok=True)
+    while True:
+        port = secrets.choice(_PORTS)
+        reservation = os.open(folder / str(port), os.O_WRONLY | os.O_CREAT)  # never closed, so that its lock stays
+        try:
+            fcntl.flock(reservation, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            os.close(reservation)
+        else:
+            return port

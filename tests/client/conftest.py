@@ -1,35 +1,89 @@
-"""The client against a real HTTP server."""
+"""The client against the real service: real HTTP on a real port."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from typer.testing import CliRunner, Result
+import structlog
 
 from client.api import Gatelab
-from client.main import app
-from tests.client.fake import FakeService, serving
+from service.routes import events
+from tests.client import trained as training
+from tests.client.live import Live, live
+from tests.client.trained import Trained
+
+Place = TypeVar("Place", bound=Live)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the client try again, and the service look for news, almost at once."""
+    monkeypatch.setattr("client.events.RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr("client.transport.RETRY_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(events, "LOOK_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def _silent() -> None:
+    """Let the service write no log. It is a thread of this process: its lines would stand among those of a command."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+# No service outlives a module: tests elsewhere may fork, or measure time.
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    training.train(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_once(trained_folder: Path) -> Iterator[Trained]:
+    with training.trained(trained_folder) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def live_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("live")) as place:
+        yield place
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeService]:
-    with serving(FakeService()) as running:
-        yield running
+def trained(trained_once: Trained) -> Iterator[Trained]:
+    """An installation with some jobs, to be read only."""
+    yield from _at_rest(trained_once)
 
 
 @pytest.fixture
-def gatelab(fake: FakeService) -> Iterator[Gatelab]:
-    with Gatelab(fake.url) as client:
+def fresh(live_once: Live) -> Iterator[Live]:
+    """An installation that is this test's alone, with the corpus of `tests.service.installation.SPEC` and no job."""
+    live_once.clear()
+    live_once.service.add_corpus()
+    yield from _at_rest(live_once)
+
+
+def _at_rest(place: Place) -> Iterator[Place]:
+    """`place` over a wire without faults. A test must meet all the faults that it asks for."""
+    place.wire.reset()
+    yield place
+    place.wire.wait_until_idle()
+    assert not place.wire.faults, "the test asked for faults that did not happen"
+
+
+@pytest.fixture
+def gatelab(trained: Trained) -> Iterator[Gatelab]:
+    """A client of the trained installation."""
+    with Gatelab(trained.url) as client:
         yield client
 
 
-Command = Callable[..., Result]
-
-
 @pytest.fixture
-def command(fake: FakeService) -> Command:
-    """Runs `gatelab` with these arguments on the fake service."""
-
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(app, list(arguments), env={"GATELAB_URL": fake.url})
-
-    return invoke
+def writer(fresh: Live) -> Iterator[Gatelab]:
+    """A client of the installation that is the test's alone."""
+    with Gatelab(fresh.url) as client:
+        yield client

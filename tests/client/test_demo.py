@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from client.commands import demo
-from tests.embedded.conftest import alive, descendants, wait_until
+from tests.embedded.conftest import alive, descendants
+from tests.waiting import eventually
 
 QUICK = (
     "import sys; from client.commands import demo; from client.main import main; full = demo.spec; "
@@ -39,7 +40,12 @@ def test_it_trains_writes_and_leaves_nothing(environment: dict[str, str], tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("by", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)]
+    ("by", "code"),
+    [
+        (signal.SIGINT, 0),
+        pytest.param(signal.SIGTERM, 128 + signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.long),
+    ],
 )
 def test_however_it_is_ended_no_process_is_left(
     environment: dict[str, str], tmp_path: Path, by: signal.Signals, code: int
@@ -53,6 +59,6 @@ def test_however_it_is_ended_no_process_is_left(
         process.send_signal(by)
         process.stdout.read()
     assert process.returncode == code
-    wait_until(lambda: not any(alive(pid) for pid in family), 30)
+    eventually(lambda: not any(alive(pid) for pid in family), "no process is left")
     if by is not signal.SIGKILL:
         assert list((tmp_path / "tmp").glob("gatelab-demo*")) == []

@@ -1,187 +1,221 @@
-"""`gatelab gates`: heat maps that can be read, with colours and without; and the gate lab's methods of the client."""
+"""`gatelab gates` and `gatelab recall`, and the client's methods of the gate lab, on a real run."""
 
 import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
-from client import heat
 from client.api import Gatelab
-from client.heat.colours import SHARES, SIGNED, colour, ink
-from client.heat.image import png
-from client.models import Gates
-from gatelab.specs import ClampSpec, CopySpec
-from tests.client import fake as wire
-from tests.client.conftest import Command
-from tests.client.fake import FakeService
+from client.heat.colours import colour
+from gatelab.specs import ClampSpec, CopySpec, RecallSpec
+from tests.client.live import Live
+from tests.client.trained import TASK, Trained
+from tests.client.wire import Asked
 
-MAP = """\
-update: mean 0.38, 50% under 0.1, 25% over 0.9
-          ▸a·b
-mean      2525
-unit 3    0000
-unit 8    5959
-
-hidden: mean 0.38
-          ▸a·b
-mean      2525
-unit 3    909
-unit 8    2075
-
-influence on step 2: greatest 2, initial state 0, memory 2 steps
-          ▸a·b
-share      29
-
-next: 'c' 75%, '\\n' 25%
-"""
+TEXT = "the time é"
+"""Its last letter is unknown to the run."""
+TOP, LEFT, ROW, STEP = 12 + 2 * 20, 12 + 76, 14, 16
+"""Pixels of an image: where its first panel begins, and how large a value is."""
 
 
-def answer() -> Gates:
-    return Gates.model_validate(wire.gates())
+def raw_gates(trained: Trained, text: str = TEXT, **options: Any) -> Any:
+    """The service's own answer."""
+    return trained.raw_post(f"/v1/runs/{trained.run('done')['id']}/gates", {"text": text, **options})
 
 
-def test_the_map_can_be_read_without_colours(command: Command) -> None:
-    result = command("gates", "run-1", "a b", "--influence", "2")
+def command(trained: Trained, *arguments: str) -> str:
+    """What `gatelab gates` prints of the run."""
+    result = trained.command("gates", trained.run("done")["id"], *arguments)
     assert result.exit_code == 0, result.stderr
-    assert [line.rstrip() for line in result.stdout.splitlines()] == MAP.splitlines()
-    assert "does not know: 1" in result.stderr
+    return result.stdout
 
 
-def test_a_terminal_is_coloured() -> None:
-    screen = Console(file=io.StringIO(), force_terminal=True, width=40, color_system="truecolor")
-    for line in heat.render(heat.panels(answer()), answer().tokens, 40):
-        screen.print(line)
-    assert isinstance(screen.file, io.StringIO)
-    shown = screen.file.getvalue()
-    for low, value, scale in ((0.0, 1.0, SHARES[-1]), (0.0, 0.0, SHARES[0]), (-1.0, -1.0, SIGNED[0])):
-        assert colour(value, low) == scale
-        assert "48;2;{};{};{}".format(*scale) in shown
+# -- What is shown ----------------------------------------------------------------------------------------------------
 
 
-def test_a_map_that_is_too_wide_goes_on_below() -> None:
-    lines = [line.plain for line in heat.render(heat.panels(answer(), hidden=False)[:1], ["a"] * 25, 22)]
-    assert [line.split() for line in lines if line.endswith("a")] == [
-        ["0", "a" * 12],
-        ["12", "a" * 12],
-        ["24", "a"],
+def digits(label: str, values: list[float]) -> str:
+    """A line of a map: the first digit after each value's point."""
+    return f"{label:<10}" + "".join(str(min(int(abs(value) * 10), 9)) for value in values)
+
+
+def units_of(layer: Any, values: list[list[float]]) -> list[str]:
+    columns = zip(*values, strict=True)
+    return [digits(f"unit {unit}", list(column)) for unit, column in zip(layer["units"], columns, strict=True)]
+
+
+def expected_map(answer: Any) -> list[str]:
+    """All that is to be printed of an answer of one layer."""
+    [layer], letters = answer["layers"], " " * 10 + "▸the·time·?"
+    lines: list[str] = []
+    for name, values in [*layer["gates"].items(), ("hidden", layer["hidden"])]:
+        found = layer["statistics"][name]
+        title = f"{name}: mean {np.mean(found['mean']):.2f}"
+        if name in layer["gates"]:
+            low, high = np.mean(found["near_zero"]), np.mean(found["near_one"])
+            title += f", {low:.0%} under 0.1, {high:.0%} over 0.9"
+        lines += [title, letters, digits("mean", found["mean"]), *units_of(layer, values), ""]
+    influence = answer["influence"]
+    norms = [entry["norm"] for entry in influence["inputs"]]
+    length = influence["memory_length"]
+    lines += [
+        f"influence on step {influence['output']}: greatest {max(norms):.3g}, initial state "
+        f"{influence['initial_state']:.3g}, memory {'longer than the text' if length is None else f'{length} steps'}",
+        letters,
+        digits("share", [norm / max(norms) for norm in norms]),
+        "",
     ]
+    likeliest = [f"{token['token']!r} {token['probability']:.0%}" for token in answer["next"][:5]]
+    return [*lines, "next: " + ", ".join(likeliest)]
 
 
-def test_the_units_that_vary_most_are_shown(command: Command) -> None:
-    shown = command("gates", "run-1", "a b", "--rows", "1").stdout
-    update, hidden = shown.split("hidden")
-    assert "unit 8" in update
-    assert "unit 3" not in update
-    assert "unit 3" in hidden
-    assert "unit 8" not in hidden
+def test_the_map_can_be_read_without_colours(trained: Trained) -> None:
+    result = trained.command("gates", trained.run("done")["id"], TEXT, "--influence", "6")
+    assert result.exit_code == 0, result.stderr
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert lines == expected_map(raw_gates(trained, influence={"output": 6}))
+    assert result.stderr == "characters that the model does not know: 1\n"
 
 
-@pytest.mark.parametrize(("token", "mark"), [("\n", "⏎"), ("\x1b", "?"), ("<unk>", "?"), ("é", "é"), ("語", "?")])
-def test_what_would_disturb_a_terminal_gets_a_sign(token: str, mark: str) -> None:
-    _, letters, *_ = heat.render(heat.panels(answer()), ["a", token, "a", "a"], 40)
-    assert letters.plain.strip() == f"a{mark}aa"
+def test_the_units_that_vary_most_are_shown(trained: Trained) -> None:
+    shown = command(trained, TEXT, "--rows", "1").splitlines()
+    [layer] = raw_gates(trained)["layers"]
+    panels = [*layer["gates"].values(), layer["hidden"]]
+    most = [layer["units"][np.asarray(values).std(axis=0).argmax()] for values in panels]
+    assert [line.split()[1] for line in shown if line.startswith("unit ")] == [str(unit) for unit in most]
 
 
-def test_letters_can_be_read_on_every_colour() -> None:
-    for low in (0.0, -1.0):
-        for value in range(-10, 11):
-            background = colour(value / 10, low)
-            (letter,) = set(ink(background))
-            luma = sum(weight * part for weight, part in zip((0.299, 0.587, 0.114), background, strict=True))
-            assert abs(luma - letter) > 80
-
-
-def test_the_image_has_the_colours_of_the_values(command: Command, tmp_path: Path) -> None:
+def test_the_image_has_the_colours_of_the_values(trained: Trained, tmp_path: Path) -> None:
     file = tmp_path / "map.png"
-    result = command("gates", "run-1", "a b", "--png", str(file))
+    result = trained.command("gates", trained.run("done")["id"], TEXT, "--png", str(file))
     assert f"written to {file}" in result.stderr
-    with Image.open(file) as image:
+    [layer] = raw_gates(trained)["layers"]
+    name, values = next(iter(layer["gates"].items()))
+    rows = [layer["statistics"][name]["mean"], *zip(*values, strict=True)]
+    with Image.open(io.BytesIO(file.read_bytes())) as image:
         assert image.format == "PNG"
-        rows = [[image.getpixel((12 + 76 + 16 * at + 8, top)) for at in range(4)] for top in (73, 87)]
-    assert rows == [[colour(v, 0.0) for v in (0.0, 0.0, 0.0, 0.0)], [colour(v, 0.0) for v in (0.5, 1.0, 0.5, 1.0)]]
+        shown = [
+            [image.getpixel((LEFT + STEP * at + 8, TOP + ROW * row + 7)) for at in range(len(values))]
+            for row in range(len(rows))
+        ]
+    assert shown == [[colour(value, 0.0) for value in row] for row in rows]
 
 
-def test_a_long_text_makes_an_image_that_can_be_opened() -> None:
-    found = answer()
-    steps = 20_000
-    layer = found.layers[0].model_copy(update={"gates": {"update": [[0.5, 0.5]] * steps}, "hidden": None})
-    long = found.model_copy(update={"tokens": ["a"] * steps, "layers": [layer], "influence": None})
-    with Image.open(io.BytesIO(png(heat.panels(long, hidden=False), long.tokens))) as image:
-        assert image.width > steps
+def test_numbers_come_as_json_and_as_arrays(trained: Trained, tmp_path: Path) -> None:
+    answer = raw_gates(trained)
+    as_json = json.loads(command(trained, TEXT, "--json"))
+    for name in ("layer", "units", "gates", "hidden"):
+        assert as_json["layers"][0][name] == answer["layers"][0][name]
+    for name in ("checkpoint", "tokens", "unknown_characters", "next"):
+        assert as_json[name] == answer[name]
+    file = tmp_path / "gates.npz"
+    assert command(trained, TEXT, "--npz", str(file)) == ""
+    assert trained.wire.asked[-1].body["format"] == "npz"
+    with np.load(file) as arrays:
+        assert arrays["tokens"].tolist() == answer["tokens"]
+        for name, values in answer["layers"][0]["gates"].items():
+            np.testing.assert_allclose(arrays[f"layer0.gates.{name}"], values, rtol=1e-6)
 
 
-def test_gates_are_held_as_the_options_say(command: Command, fake: FakeService) -> None:
-    held = ["update=1@5-7,9", "0.reset[3,4]=0", "update=0.5"]
+def test_a_file_that_cannot_be_written_is_named(trained: Trained, tmp_path: Path) -> None:
+    result = trained.command("gates", trained.run("done")["id"], "ab", "--png", str(tmp_path))
+    assert result.exit_code == 1
+    assert f"{tmp_path}: cannot be written" in result.stderr
+
+
+# -- What is asked for ------------------------------------------------------------------------------------------------
+
+
+def test_gates_are_held_as_the_options_say(trained: Trained) -> None:
+    held = ["update=0.5", "update=1@5-7,9", "0.reset[3,4]=0"]
     options = [part for hold in held for part in ("--hold", hold)]
-    command("gates", "run-1", "ab", *options, "--layer", "0", "--unit", "3", "--unit", "4", "--checkpoint", "50")
-    assert fake.asked[0][2] == {
-        "text": "ab",
-        "checkpoint": 50,
+    options += ["--layer", "0", "--unit", "3", "--unit", "4", "--checkpoint", "3"]
+    answer = json.loads(command(trained, TEXT, *options, "--json"))
+    assert trained.wire.asked[0].body == {
+        "text": TEXT,
+        "checkpoint": 3,
         "layers": [0],
         "units": [3, 4],
         "clamp": [
+            {"gate": "update", "value": 0.5, "layer": None, "units": None, "at": None},
             {"gate": "update", "value": 1.0, "layer": None, "units": None, "at": [5, 6, 7, 9]},
             {"gate": "reset", "value": 0.0, "layer": 0, "units": [3, 4], "at": None},
-            {"gate": "update", "value": 0.5, "layer": None, "units": None, "at": None},
         ],
     }
+    [layer] = answer["layers"]
+    assert (answer["checkpoint"], layer["units"]) == (3, [3, 4])
+    assert layer["gates"]["reset"] == [[0.0, 0.0]] * 11
+    assert layer["gates"]["update"] == [[1.0, 1.0] if at in (5, 6, 7, 9) else [0.5, 0.5] for at in range(11)]
 
 
 @pytest.mark.parametrize(
     "wrong", ["update", "update=2", "update=1@", "update=1@5-3", "update=1@5--7", "=1", "Update=1"]
 )
-def test_a_hold_that_is_none_is_not_sent(wrong: str, command: Command, fake: FakeService) -> None:
-    result = command("gates", "run-1", "ab", "--hold", wrong)
-    assert (result.exit_code, fake.asked) == (1, [])
+def test_a_hold_that_is_none_is_not_sent(wrong: str, trained: Trained) -> None:
+    result = trained.command("gates", "run", "ab", "--hold", wrong)
+    assert (result.exit_code, trained.wire.asked) == (1, [])
     assert result.stderr.startswith("hold: must be ")
 
 
-def test_numbers_come_as_json_and_as_arrays(command: Command, fake: FakeService, tmp_path: Path) -> None:
-    assert json.loads(command("gates", "run-1", "ab", "--json").stdout)["layers"][0]["units"] == [3, 8]
-    file = tmp_path / "gates.npz"
-    assert command("gates", "run-1", "ab", "--npz", str(file)).stdout == ""
-    assert file.read_bytes() == b"PK.."
-    assert fake.asked[-1][2]["format"] == "npz"
-
-
-def test_a_file_that_cannot_be_written_is_named(command: Command, tmp_path: Path) -> None:
-    result = command("gates", "run-1", "ab", "--png", str(tmp_path))
-    assert result.exit_code == 1
-    assert f"{tmp_path}: cannot be written" in result.stderr
-
-
-def test_the_client_asks_for_what_its_arguments_say(gatelab: Gatelab, fake: FakeService) -> None:
+def test_the_client_asks_for_what_its_arguments_say(gatelab: Gatelab, trained: Trained) -> None:
     clamp: list[Any] = [ClampSpec(gate="update", value=1), {"gate": "reset", "value": 0}]
-    found = gatelab.gates("run-1", "ab", clamp=clamp, units=range(2), influence={"output": 1}, values=False)
-    assert found.influence is not None
-    assert found.influence.inputs[1].norm == 2.0
-    assert fake.asked[0][2] == {
-        "text": "ab",
+    influence = {"output": 1}
+    found = gatelab.gates(
+        trained.run("done")["id"], TEXT, clamp=clamp, units=range(2), influence=influence, values=False
+    )
+    body: dict[str, Any] = {
         "clamp": [{"gate": "update", "value": 1.0}, {"gate": "reset", "value": 0}],
         "units": [0, 1],
-        "influence": {"output": 1},
+        "influence": influence,
         "values": False,
     }
+    assert trained.wire.asked[0].body == {"text": TEXT, **body}
+    raw = raw_gates(trained, **body)
+    assert found.influence is not None
+    assert [entry.norm for entry in found.influence.inputs] == [entry["norm"] for entry in raw["influence"]["inputs"]]
+    [layer] = found.layers
+    assert (layer.units, layer.gates, layer.hidden) == ([0, 1], None, None)
+    assert layer.statistics["update"].mean == raw["layers"][0]["statistics"]["update"]["mean"]
 
 
-def test_memory_is_made_and_tested(gatelab: Gatelab, fake: FakeService, command: Command) -> None:
-    task = CopySpec(kind="copy", lag=7, width=3)
-    assert gatelab.make_corpus("memory", task).name == "book"
-    assert fake.asked[-1][2] == {"name": "memory", "synthetic": {"kind": "copy", "lag": 7, "width": 3}}
-    assert gatelab.recall("run-1", task, examples=5).accuracy == 0.75
-    assert fake.asked[-1][2] == {
-        "task": {"kind": "copy", "lag": 7, "width": 3},
-        "examples": 5,
-        "checkpoint": "latest",
-    }
-    shown = command("recall", "run-1", "--lag", "7", "--width", "3", "--examples", "9").stdout
-    assert shown == "75.0% of 1000 symbols recalled; guessing gets 12.5%\n"
-    asked = {"kind": "copy", "lag": 7, "width": 3, "symbols": 8}
-    assert fake.asked[-1][2] == {"task": asked, "examples": 9, "checkpoint": "latest"}
-    command("corpora", "make", "memory", "--lag", "20", "--symbols", "4")
-    made = {"kind": "recall", "lag": 20, "symbols": 4, "examples": 10_000, "seed": 0}
-    assert fake.asked[-1][2] == {"name": "memory", "synthetic": made}
+# -- Memory -----------------------------------------------------------------------------------------------------------
+
+
+def last(live: Live) -> Asked:
+    return live.wire.asked[-1]
+
+
+def test_a_memory_task_is_made(writer: Gatelab, fresh: Live) -> None:
+    task = CopySpec(kind="copy", lag=7, width=3, examples=20)
+    made = writer.make_corpus("copying", task)
+    asked = {"name": "copying", "synthetic": {"kind": "copy", "lag": 7, "width": 3, "examples": 20}}
+    assert last(fresh).body == asked
+    assert made.characters == fresh.raw("/v1/corpora/copying")["characters"] == 20 * len("abc1231231?abc\n")
+
+    result = fresh.command("corpora", "make", "memory", "--lag", "20", "--symbols", "4")
+    defaults = {"examples": 10_000, "seed": 0}
+    assert last(fresh).body == {"name": "memory", "synthetic": {"kind": "recall", "lag": 20, "symbols": 4, **defaults}}
+    assert result.stdout.startswith(f"memory: {fresh.raw('/v1/corpora/memory')['characters']} characters, sha256 ")
+
+
+def test_memory_is_tested(gatelab: Gatelab, trained: Trained) -> None:
+    run = trained.run("memory")["id"]
+    body = {"task": TASK, "examples": 50, "checkpoint": "latest"}
+    raw = trained.raw_post(f"/v1/runs/{run}/recall", body)
+    found = gatelab.recall(run, RecallSpec.model_validate(TASK), examples=50)
+    assert last(trained).body == body
+    assert (found.accuracy, found.loss, found.chance, found.symbols) == (
+        raw["accuracy"],
+        raw["loss"],
+        raw["chance"],
+        50,
+    )
+    options = ("--lag", "3", "--symbols", "3", "--examples", "50")
+    shown = trained.command("recall", run, *options).stdout
+    assert last(trained).body == body
+    assert shown == f"{raw['accuracy']:.1%} of 50 symbols recalled; guessing gets {raw['chance']:.1%}\n"
+    trained.command("recall", run, *options, "--width", "2")
+    assert last(trained).body["task"] == {"kind": "copy", "width": 2, "lag": 3, "symbols": 3}

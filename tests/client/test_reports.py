@@ -1,28 +1,56 @@
 """`gatelab report`, `gatelab compare` and `gatelab submit --dry-run`."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from client.api import Gatelab
-from tests.client import fake as wire
-from tests.client.conftest import Command
-from tests.client.fake import FakeService, problem
+from client.formats import count, duration
+from tests.client.live import Live
+from tests.client.trained import MIXED, Trained
+from tests.client.wire import from_the_future
+from tests.service.installation import SPEC
 
-REPORT = "| a |\n\x1b[31m é\n"
+LONG = SPEC | {
+    "training": SPEC["training"] | {"epochs": 100_000},
+    "grid": {"model.cell.hidden": [6, 30], "training.seed": [1, 2]},
+}
+"""Four runs of two sizes, which would take minutes."""
+
+
+def report(trained: Trained, query: str = "format=md") -> str:
+    """The service's own report."""
+    return past_the_wire(trained, f"/v1/jobs/{trained.jobs['mixed']}/report?{query}")
+
+
+def past_the_wire(trained: Trained, path: str) -> str:
+    answer = trained.service.client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> str:
+    """The file of LONG."""
     file = tmp_path / "spec.yaml"
-    file.write_text("corpus: book\n")
+    file.write_text(yaml.safe_dump(LONG))
     return str(file)
 
 
-def test_a_report_is_printed_as_it_is_for_a_pipe(command: Command, fake: FakeService) -> None:
-    assert command("report", "job-1").stdout == REPORT
-    assert fake.asked[0][:2] == ("GET", "/v1/jobs/job-1/report")
-    assert fake.queries == [[("format", "md")]]
+# -- Reports ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_printed_as_it_is_for_a_pipe(trained: Trained) -> None:
+    odd = "\x1b[31m é\n"
+    trained.wire.change = lambda body: body + odd.encode()
+    shown = trained.command("report", trained.jobs["mixed"]).stdout_bytes
+    assert shown.decode() == report(trained) + odd
+    [asked] = trained.wire.asked
+    assert str(asked) == f"GET /v1/jobs/{trained.jobs['mixed']}/report"
+    assert asked.query == [("format", "md")]
 
 
 @pytest.mark.parametrize(
@@ -30,55 +58,83 @@ def test_a_report_is_printed_as_it_is_for_a_pipe(command: Command, fake: FakeSer
     [((), "r.html", "html"), ((), "r.csv", "csv"), ((), "r.txt", "md"), (("--format", "json"), "r.html", "json")],
 )
 def test_a_file_s_name_says_its_format_unless_an_option_does(
-    options: tuple[str, ...], name: str, format: str, command: Command, fake: FakeService, tmp_path: Path
+    options: tuple[str, ...], name: str, format: str, trained: Trained, tmp_path: Path
 ) -> None:
     file = tmp_path / name
-    result = command("report", "job-1", "--output", str(file), *options)
+    result = trained.command("report", trained.jobs["mixed"], "--output", str(file), *options)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert file.read_bytes() == REPORT.encode()
-    assert fake.queries == [[("format", format)]]
+    assert trained.wire.asked[0].query == [("format", format)]
+    written, expected = file.read_bytes().decode(), report(trained, f"format={format}")
+    if format == "json":
+        assert json.loads(written) == from_the_future(json.loads(expected))
+    else:
+        assert written == expected
 
 
-def test_paths_are_tuned(command: Command, fake: FakeService) -> None:
-    command("report", "job-1", "--tuned", "training.optimizer.lr", "--tuned", "model.layers")
-    assert fake.queries == [[("format", "md"), ("tuned", "training.optimizer.lr"), ("tuned", "model.layers")]]
+def test_paths_are_tuned(trained: Trained) -> None:
+    path = "training.optimizer.lr"
+    shown = trained.command("report", trained.jobs["mixed"], "--tuned", path).stdout
+    assert shown == report(trained, f"format=md&tuned={path}") != report(trained)
+    trained.command("report", trained.jobs["mixed"], "--tuned", path, "--tuned", "model.layers")
+    assert trained.wire.asked[-1].query == [("format", "md"), ("tuned", path), ("tuned", "model.layers")]
 
 
-def test_runs_are_compared(command: Command, fake: FakeService) -> None:
-    assert command("compare", "run-1", "run-2", "--format", "csv").stdout == REPORT
-    assert fake.queries == [[("runs", "run-1,run-2"), ("format", "csv")]]
+def test_runs_are_compared(trained: Trained) -> None:
+    runs = [trained.run("done")["id"], trained.run("mixed")["id"]]
+    shown = trained.command("compare", *runs, "--format", "csv").stdout_bytes
+    assert trained.wire.asked[0].query == [("runs", ",".join(runs)), ("format", "csv")]
+    assert shown.decode() == past_the_wire(trained, f"/v1/compare?runs={','.join(runs)}&format=csv")
 
 
-def test_a_file_that_cannot_be_written_is_named(command: Command, tmp_path: Path) -> None:
-    result = command("report", "job-1", "--output", str(tmp_path / "nowhere" / "r.md"))
+def test_a_file_that_cannot_be_written_is_named(trained: Trained, tmp_path: Path) -> None:
+    result = trained.command("report", trained.jobs["mixed"], "--output", str(tmp_path / "nowhere" / "r.md"))
     assert result.exit_code == 1
     assert "nowhere/r.md: cannot be written" in result.stderr
 
 
-def test_a_refused_report_writes_no_file(command: Command, fake: FakeService, tmp_path: Path) -> None:
-    fake.refusals = [problem(404, "not-found", "Not found", "there is no job")]
-    result = command("report", "job-1", "--output", str(tmp_path / "r.md"))
-    assert (result.exit_code, list(tmp_path.iterdir())) == (1, [])
+def test_a_refused_report_writes_no_file(trained: Trained, tmp_path: Path) -> None:
+    result = trained.command("report", "nothing", "--output", str(tmp_path / "r.md"))
+    assert (result.exit_code, result.stderr) == (1, "there is no job 'nothing'\n")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_shows_what_a_job_would_cost(command: Command, fake: FakeService, spec: str) -> None:
-    result = command("submit", spec, "--dry-run")
+# -- Plans ------------------------------------------------------------------------------------------------------------
+
+
+def plan(live: Live, spec: dict[str, Any]) -> Any:
+    """The service's own answer."""
+    return live.raw_post("/v1/jobs?dry_run=true", spec)
+
+
+def test_a_dry_run_shows_what_a_job_would_cost(trained: Trained, spec: str) -> None:
+    result = trained.command("submit", spec, "--dry-run")
+    expected = plan(trained, LONG)
+    parameters, memory, seconds = expected["parameters"], expected["memory"], expected["seconds"]
+    assert parameters["smallest"] < parameters["largest"]
+    assert seconds["calibrated_from"] > 0
     assert result.stdout.splitlines() == [
         "runs: 4",
-        "parameters: 950 to 12.3k",
-        "memory: about 3.0 MiB for the largest run (all of it)",
-        "time: about 2:10 on one worker, the longest run 42 s (cpu, from 7 past runs)",
+        f"parameters: {count(parameters['smallest'])} to {count(parameters['largest'])}",
+        f"memory: about {memory['bytes'] / 2**20:.1f} MiB for the largest run ({memory['covers']})",
+        f"time: about {duration(seconds['total'])} on one worker, the longest run {duration(seconds['longest_run'])}"
+        f" (cpu, from {seconds['calibrated_from']} past runs)",
     ]
-    assert fake.queries == [[("dry_run", "true")]]
-    assert fake.idempotency_keys == []
+    [asked] = trained.wire.asked
+    assert asked.query == [("dry_run", "true")]
+    assert "idempotency-key" not in asked.headers
 
 
-def test_a_dry_run_says_why_it_knows_no_time(command: Command, fake: FakeService, spec: str) -> None:
-    fake.plan = wire.plan(total=None, longest_run=None, reason="nothing ran yet")
-    assert command("submit", spec, "--dry-run").stdout.splitlines()[-1] == "time: not known (nothing ran yet)"
+def test_a_dry_run_says_why_it_knows_no_time(fresh: Live, spec: str) -> None:
+    reason = plan(fresh, LONG)["seconds"]["reason"]
+    assert fresh.command("submit", spec, "--dry-run").stdout.splitlines()[-1] == f"time: not known ({reason})"
+    assert fresh.raw("/v1/jobs")["data"] == []
 
 
-def test_plans_and_reports_are_methods_too(gatelab: Gatelab) -> None:
-    assert gatelab.plan({"corpus": "book"}).seconds.total == 130
-    assert gatelab.report("job-1", "html") == REPORT
-    assert gatelab.compare(["run-1"]) == REPORT
+# -- Methods ----------------------------------------------------------------------------------------------------------
+
+
+def test_plans_and_reports_are_methods_too(gatelab: Gatelab, trained: Trained) -> None:
+    assert gatelab.plan(MIXED).seconds.total == plan(trained, MIXED)["seconds"]["total"]
+    assert gatelab.report(trained.jobs["mixed"], "html") == report(trained, "format=html")
+    run = trained.run("done")["id"]
+    assert gatelab.compare([run]) == past_the_wire(trained, f"/v1/compare?runs={run}&format=md")

@@ -1,99 +1,124 @@
 """A submission whose answer is lost is sent again, with the key by which the service knows it."""
 
+import select
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
+from client import transport
 from client.api import Gatelab
 from client.errors import ApiError, ConnectionFailed
-from client.transport import RETRY_PAUSES
-from tests.client.fake import FakeService, problem
+from gatelab.errors import Unavailable
+from gatelab.store.jobs import Jobs
+from tests.client.live import Live
+from tests.service.installation import SPEC
 
-SPEC = {"corpus": "book"}
-KEY = b"idempotency-key"
+SOME_BYTES = 2**16
 
 
-class Dropper:
-    """Passes requests on to a service, and drops the connection before so many of its answers reach the client."""
+class Losing(socketserver.ThreadingTCPServer):
+    """Passes bytes on to a service and back, and breaks the connection instead of giving back the first answers."""
 
-    def __init__(self, service: FakeService, answers: int) -> None:
-        self._service, self._left = service, answers
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.keys: list[str] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+    def __init__(self, service: str, answers: int) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        address = urlsplit(service)
+        self.service = address.hostname, address.port
+        self._left = answers
 
-    def close(self) -> None:
-        self._listener.close()
+    def loses(self) -> bool:
+        """Whether the answer that begins now is lost."""
+        self._left -= 1
+        return self._left >= 0
 
-    def _serve(self) -> None:
-        host, port = self._service.url.removeprefix("http://").split(":")
-        with suppress(OSError):
+
+class Connection(socketserver.BaseRequestHandler):
+    server: Losing
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.service) as service:
+            to = {self.request: service, service: self.request}
             while True:
-                client, _ = self._listener.accept()
-                with client, socket.create_connection((host, int(port))) as service:
-                    service.sendall(self._request(client))
-                    answer = _all(service)
-                    if self._left == 0:
-                        client.sendall(answer)
-                    self._left = max(0, self._left - 1)
-
-    def _request(self, client: socket.socket) -> bytes:
-        said = b""
-        while not said.endswith(b"}"):
-            said += client.recv(2**16)
-        headers = dict(line.split(b": ", 1) for line in said.split(b"\r\n\r\n")[0].split(b"\r\n")[1:])
-        self.keys += [value.decode() for name, value in headers.items() if name.lower() == KEY]
-        return said.replace(b"keep-alive", b"close")
+                for source in select.select(list(to), [], [])[0]:
+                    part = source.recv(SOME_BYTES)
+                    if not part or (source is service and self.server.loses()):
+                        return
+                    to[source].sendall(part)
 
 
-def _all(connection: socket.socket) -> bytes:
-    """Everything that is said until the other side closes the connection."""
-    said = b""
-    while more := connection.recv(2**16):
-        said += more
-    return said
+@contextmanager
+def losing(service: str, answers: int) -> Iterator[str]:
+    """The URL where the first answers of a service are lost."""
+    with Losing(service, answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
-@pytest.fixture(params=[1, len(RETRY_PAUSES), len(RETRY_PAUSES) + 1])
-def dropper(request: pytest.FixtureRequest, fake: FakeService) -> Iterator[Dropper]:
-    dropper = Dropper(fake, request.param)
-    yield dropper
-    dropper.close()
+def keys(live: Live) -> list[str]:
+    """The keys of all submissions that reached the service."""
+    assert {str(asked) for asked in live.wire.asked} == {"POST /v1/jobs"}
+    return [asked.headers["idempotency-key"] for asked in live.wire.asked]
 
 
-def test_it_is_sent_again_with_the_same_key_a_few_times(dropper: Dropper, fake: FakeService) -> None:
-    too_often = dropper._left > len(RETRY_PAUSES)
-    with Gatelab(dropper.url) as gatelab:
-        if too_often:
-            with pytest.raises(ConnectionFailed):
-                gatelab.submit(SPEC)
-        else:
-            assert gatelab.submit(SPEC).id == "job-1"
-    assert len(fake.asked) == len(dropper.keys) > 1
-    assert len(set(dropper.keys)) == 1
-    assert all(asked == ("POST", "/v1/jobs", SPEC) for asked in fake.asked)
+@pytest.mark.parametrize("lost", range(1, len(transport.RETRY_PAUSES) + 1))
+def test_it_is_sent_again_with_the_same_key_and_makes_one_job(fresh: Live, lost: int) -> None:
+    with losing(fresh.url, lost) as url, Gatelab(url) as gatelab:
+        job = gatelab.submit(SPEC)
+    assert [made["id"] for made in fresh.raw("/v1/jobs")["data"]] == [job.id]
+    assert len(keys(fresh)) == lost + 1
+    assert len(set(keys(fresh))) == 1
+    assert all(asked.body == SPEC for asked in fresh.wire.asked)
 
 
-def keys(gatelab: Gatelab, fake: FakeService, count: int, key: str | None) -> list[str]:
-    for _ in range(count):
-        gatelab.submit(SPEC, idempotency_key=key)
-    return fake.idempotency_keys
-
-
-def test_every_call_has_a_key_of_its_own(gatelab: Gatelab, fake: FakeService) -> None:
-    assert len(set(keys(gatelab, fake, 3, None))) == 3
-
-
-def test_a_key_may_be_chosen(gatelab: Gatelab, fake: FakeService) -> None:
-    assert keys(gatelab, fake, 2, "mine") == ["mine", "mine"]
-
-
-def test_a_refusal_is_final(gatelab: Gatelab, fake: FakeService) -> None:
-    fake.refusals = [problem(503, "unavailable", "Unavailable", "no database")]
-    with pytest.raises(ApiError):
+def test_it_is_given_up_after_a_few_times(fresh: Live) -> None:
+    attempts = len(transport.RETRY_PAUSES) + 1
+    with losing(fresh.url, attempts) as url, Gatelab(url) as gatelab, pytest.raises(ConnectionFailed):
         gatelab.submit(SPEC)
-    assert len(fake.asked) == 1
+    assert len(keys(fresh)) == attempts
+    assert len(set(keys(fresh))) == 1
+    assert len(fresh.raw("/v1/jobs")["data"]) == 1
+
+
+def test_what_only_reads_is_asked_again_without_a_key(fresh: Live) -> None:
+    job = fresh.service.submit()["id"]
+    with losing(fresh.url, 1) as url, Gatelab(url) as gatelab:
+        assert gatelab.job(job).id == job
+    assert [str(asked) for asked in fresh.wire.asked] == [f"GET /v1/jobs/{job}"] * 2
+
+
+def test_any_other_request_is_sent_once(fresh: Live) -> None:
+    job = fresh.service.submit()["id"]
+    with losing(fresh.url, 1) as url, Gatelab(url) as gatelab, pytest.raises(ConnectionFailed):
+        gatelab.pause(job)
+    assert [str(asked) for asked in fresh.wire.asked] == [f"POST /v1/jobs/{job}/pause"]
+
+
+def test_every_call_has_a_key_of_its_own(writer: Gatelab, fresh: Live) -> None:
+    jobs = {writer.submit(SPEC).id for _ in range(3)}
+    assert len(jobs) == len(set(keys(fresh))) == 3
+
+
+def test_a_key_may_be_chosen(writer: Gatelab, fresh: Live) -> None:
+    jobs = {writer.submit(SPEC, idempotency_key="mine").id for _ in range(2)}
+    assert len(jobs) == 1
+    assert keys(fresh) == ["mine", "mine"]
+
+
+def test_a_refusal_is_final(writer: Gatelab, fresh: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("no database")
+
+    monkeypatch.setattr(Jobs, "create", away)
+    with pytest.raises(ApiError, match="no database") as caught:
+        writer.submit(SPEC)
+    assert caught.value.status == 503
+    assert len(fresh.wire.asked) == 1

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
 from tests.processes import temporary_folder
+from tests.waiting import PATIENCE
 
 
 class Launcher:
@@ -33,16 +34,17 @@ class Launcher:
         for line in self.process.stdout:
             self._lines.put(line)
 
+    @cached_property
     def url(self) -> str:
-        """The address that it prints once it is ready."""
-        line = self._lines.get(timeout=60)
+        """The address that it prints once it is ready, for which this waits."""
+        line = self._lines.get(timeout=PATIENCE)
         assert line.startswith("Gatelab is ready: http://"), line
         return line.removeprefix("Gatelab is ready: ").strip()
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(by)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> str:
         """What it wrote to standard error. It is ended if it still runs."""
@@ -78,29 +80,8 @@ def alive(pid: int) -> bool:
     return not state.startswith("Z") and state != ""
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A data directory whose path is short enough for a socket."""
     with temporary_folder() as path:
         yield path
-
-
-@pytest.fixture
-def launch(folder: Path) -> Iterator[Callable[..., Launcher]]:
-    """Starts launchers, and sees to it that they end."""
-    started: list[Launcher] = []
-
-    def start(*options: str) -> Launcher:
-        started.append(Launcher(folder, *options))
-        return started[-1]
-
-    yield start
-    for launcher in started:
-        launcher.close()

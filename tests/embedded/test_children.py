@@ -7,7 +7,8 @@ import pytest
 
 from gatelab.embedded import children
 from gatelab.embedded.children import Child, Program
-from tests.embedded.conftest import alive, descendants, wait_until
+from tests.embedded.conftest import alive, descendants
+from tests.waiting import eventually
 
 IGNORES_SIGTERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)"
 
@@ -19,13 +20,13 @@ def child(folder: Path, code: str, **fields: object) -> Child:
 
 def stop(running: Child) -> None:
     running.begin_stop()
-    wait_until(running.stopped)
+    eventually(running.stopped, "it has stopped")
 
 
 def test_a_child_runs_in_its_folder_and_logs(folder: Path) -> None:
     writer = child(folder, "import os; print(os.getcwd(), sorted(os.environ)); raise SystemExit(3)")
     writer.start()
-    wait_until(lambda: not writer.alive())
+    eventually(lambda: not writer.alive(), "it has ended")
     assert writer.exit_code == 3
     assert str(folder.resolve()) in writer.log_tail()
     assert "'PATH'" in writer.log_tail()
@@ -44,7 +45,7 @@ def test_a_dead_child_is_started_again_after_growing_pauses(
         return dying.log.read_text().count("alive") >= 4
 
     with caplog.at_level(logging.WARNING):
-        wait_until(tended)
+        eventually(tended, "it was started four times")
     stop(dying)
     pauses = [message.rpartition(" in ")[2] for message in caplog.messages[:3]]
     assert pauses == ["0.01 s", "0.02 s", "0.03 s"]
@@ -55,7 +56,7 @@ def test_a_child_that_lived_long_starts_with_a_short_pause(folder: Path, monkeyp
     dying = child(folder, "pass")
     dying.deaths = 7
     dying.start()
-    wait_until(lambda: not dying.alive())
+    eventually(lambda: not dying.alive(), "it has ended")
     dying.tend()
     assert dying.deaths == 1
 
@@ -74,7 +75,7 @@ def test_a_child_that_keeps_giving_up_is_hopeless(
         dying.tend()
         return dying.deaths == children.HOPELESS_DEATHS
 
-    wait_until(died_often)
+    eventually(died_often, "it died often")
     assert dying.hopeless is hopeless
     stop(dying)
 
@@ -83,13 +84,13 @@ def test_a_child_that_ignores_its_signal_is_killed_with_all_it_started(folder: P
     code = f"import subprocess, sys; subprocess.Popen(['sleep', '600']); {IGNORES_SIGTERM}; time.sleep(600)"
     stubborn = child(folder, code, farewell=((0.0, signal.SIGTERM), (0.2, signal.SIGKILL)))
     stubborn.start()
-    wait_until(lambda: "up" in stubborn.log_tail())
+    eventually(lambda: "up" in stubborn.log_tail(), "it ignores the signal")
     assert stubborn.pid
     family = descendants(stubborn.pid)
     assert list(family.values()) == ["sleep 600"]
     stop(stubborn)
     assert stubborn.exit_code == -signal.SIGKILL
-    wait_until(lambda: not any(alive(pid) for pid in family))
+    eventually(lambda: not any(alive(pid) for pid in family), "all it started is gone")
 
 
 def test_a_hurry_skips_the_farewell(folder: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_hurry_skips_the_farewell(folder: Path) -> None:
     stubborn.begin_stop()
     assert not stubborn.stopped()
     stubborn.hurry()
-    wait_until(stubborn.stopped)
+    eventually(stubborn.stopped, "it has stopped")
 
 
 def test_a_child_that_never_started_has_stopped(folder: Path) -> None:

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from tests import servers
-from tests.embedded.conftest import alive, wait_until
+from tests.embedded.conftest import alive
+from tests.waiting import eventually
 
 PARENT = """
 import subprocess, time
@@ -24,7 +25,7 @@ def test_a_child_dies_with_its_killed_parent() -> None:
         child = int(parent.stdout.readline())
         assert alive(child)
         parent.kill()
-    wait_until(lambda: not alive(child))
+    eventually(lambda: not alive(child), "the child has died")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)

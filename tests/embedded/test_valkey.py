@@ -8,7 +8,7 @@ import pytest
 from gatelab.embedded import valkey
 from gatelab.embedded.children import Child
 from gatelab.embedded.errors import CannotStart
-from tests.embedded.conftest import wait_until
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def server(folder: Path) -> Iterator[Child]:
 
 def start(child: Child, folder: Path) -> None:
     child.start()
-    wait_until(lambda: valkey.answers(folder / "broker.sock"))
+    eventually(lambda: valkey.answers(folder / "broker.sock"), "the broker answers")
 
 
 def stop(child: Child) -> None:
     child.begin_stop()
-    wait_until(child.stopped)
+    eventually(child.stopped, "it has stopped")
 
 
 @pytest.mark.usefixtures("server")
@@ -48,7 +48,7 @@ def test_what_was_written_survives_a_stop(server: Child, folder: Path) -> None:
 
 def test_a_leftover_is_stopped(server: Child, folder: Path) -> None:
     valkey.stop_leftover(folder / "broker.sock")
-    wait_until(lambda: not server.alive())
+    eventually(lambda: not server.alive(), "it has ended")
     assert server.exit_code == 0
 
 
