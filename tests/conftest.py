@@ -13,9 +13,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import structlog
+from xdist.scheduler import LoadFileScheduling
 
 from tests import servers
 from tests.faults.printing import FaultsTable
@@ -119,6 +121,24 @@ def _no_log_outlives_its_test() -> Iterator[None]:
     """Whoever configures logs in a test writes to what stands for standard error there, and is closed after it."""
     yield
     structlog.reset_defaults()
+
+
+# -- Side by side -------------------------------------------------------------------------------------------------
+
+TOGETHER = ("tests/browser/", "tests/faults/test_")
+"""Tests whose files share an installation, which takes many seconds to start: one process runs them all."""
+
+
+class BySharedInstallation(LoadFileScheduling):  # type: ignore[misc]
+    """Gives each process whole files, or all files that share an installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = next((start for start in TOGETHER if nodeid.startswith(start)), None)
+        return shared or str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharedInstallation:
+    return BySharedInstallation(config, log)
 
 
 # -- Results ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ import psycopg
 import redis
 
 from tests.processes import free_port, read_log, running, temporary_folder, wait_until
+from tests.waiting import PATIENCE
 
 START = "start"
 NO_RABBITMQ = "no RabbitMQ answers and no rabbitmq-server is on PATH"
@@ -84,7 +85,7 @@ class PostgresCluster:
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
         command = [str(self._binaries / "initdb"), *options, f"--pgdata={folder / 'data'}"]
         with running(command, folder, user=self._owner) as initdb:
-            if initdb.wait(timeout=60) != 0:
+            if initdb.wait(timeout=PATIENCE) != 0:
                 raise RuntimeError(f"initdb failed:\n{read_log(folder)}")
 
     @contextmanager

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from tests import servers
+from tests.waiting import eventually
 
 
 def test_postgres_gives_an_empty_database(postgres_server: str) -> None:
@@ -115,7 +115,4 @@ def test_servers_end_with_a_killed_session(start: str, answers: Callable[[str], 
             assert url
             assert answers(url)
             os.kill(process.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while answers(url) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not answers(url)
+        eventually(lambda: not answers(url), "the server has ended")

@@ -1,7 +1,6 @@
-"""Installations on each supported pair of database and broker."""
+"""Installations on pairs of database and broker, and one `gatelab up`."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import kombu
 import pytest
@@ -14,22 +13,18 @@ from tests.acceptance.stack import Stack
 NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
 
 
-def on(*stacks: str) -> pytest.MarkDecorator:
-    """Run a test on these installations, named by database and broker."""
-    return pytest.mark.parametrize("stack", stacks, indirect=True)
-
-
-@pytest.fixture
-def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
-    """A running installation with a database of its own."""
+@pytest.fixture(scope="module", params=["sqlite-redis", "postgres-rabbitmq"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running installation, named by its database and broker, which the tests of a module share."""
     database, broker = request.param.split("-")
+    folder = tmp_path_factory.mktemp(request.param)
     url: str = request.getfixturevalue(f"{broker}_url")
     settings = NO_POLLING | {"GATELAB_BROKER_URL": url}
     if database == "sqlite":
-        yield from _running(Stack(tmp_path, settings), url)
+        yield from _running(Stack(folder, settings), url)
         return
     with servers.postgres_database(request.getfixturevalue("postgres_server")) as database_url:
-        yield from _running(Stack(tmp_path, settings | {"GATELAB_DATABASE_URL": database_url}), url)
+        yield from _running(Stack(folder, settings | {"GATELAB_DATABASE_URL": database_url}), url)
 
 
 def _running(stack: Stack, broker_url: str) -> Iterator[Stack]:

@@ -4,30 +4,45 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.acceptance.stack import HASTE
+from tests.waiting import PATIENCE
 
 
-def launch(data_dir: Path) -> tuple[subprocess.Popen[str], str]:
-    """A `gatelab up` on a port of its choice, and its address."""
-    command = [sys.executable, "-m", "client.main", "up", f"--data-dir={data_dir}", "--port=0"]
-    launcher = subprocess.Popen(command, env={**os.environ, **HASTE}, stdout=subprocess.PIPE, text=True)
-    assert launcher.stdout
-    line = launcher.stdout.readline()
-    assert "http://" in line, f"gatelab up said {line!r}"
-    return launcher, "http://" + line.split("http://")[1].strip()
+class Up:
+    """A `gatelab up` on a port of its choice, running, and the address where it answers."""
 
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] = {}) -> None:
+        self.data_dir = data_dir
+        command = [sys.executable, "-m", "client.main", "up", f"--data-dir={data_dir}", "--port=0"]
+        environment = {**os.environ, **HASTE, **settings}
+        self._launcher = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self._launcher.stdout
+        line = self._launcher.stdout.readline()
+        assert "http://" in line, f"gatelab up said {line!r}"
+        self.url = "http://" + line.split("http://")[1].strip()
 
-@contextmanager
-def embedded(data_dir: Path) -> Iterator[str]:
-    """The address of a running `gatelab up`, which is stopped in order in the end."""
-    launcher, url = launch(data_dir)
-    try:
-        yield url
-    finally:
-        launcher.send_signal(signal.SIGTERM)
-        launcher.communicate(timeout=40)
-    assert launcher.returncode == 0
+    def stop(self) -> None:
+        """Stop it in order."""
+        if self._launcher.poll() is None:
+            assert self.end(signal.SIGTERM) == 0
+
+    def end(self, by: signal.Signals) -> int:
+        """Send it a signal and wait for its end. Returns the exit status."""
+        self._launcher.send_signal(by)
+        self._launcher.communicate(timeout=PATIENCE)
+        return self._launcher.returncode
+
+    def processes(self) -> list[str]:
+        """The command lines of living processes that were given its data directory."""
+        given = f"GATELAB_DATA_DIR={self.data_dir}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if given in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_text().replace("\0", " "))
+            except (OSError, UnicodeDecodeError):
+                continue
+        return found

@@ -2,16 +2,16 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
 from client.api import Gatelab
 from client.errors import ApiError, ConnectionFailed
+from tests.processes import free_port
+from tests.waiting import PATIENCE, eventually
 
 HASTE = {
     "GATELAB_LEASE_SECONDS": "3",
@@ -43,15 +43,15 @@ class Stack:
 
     def run(self, *command: str) -> None:
         """Run a module with its arguments to its end."""
-        subprocess.run([sys.executable, "-m", *command], env=self.environment, check=True, timeout=60)
+        subprocess.run([sys.executable, "-m", *command], env=self.environment, check=True)
 
     def start_service(self) -> None:
         arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={self.port}"]
         self.service = self.launch(*arguments, "--timeout-graceful-shutdown=10")
-        wait_until(self._is_ready, "the service is ready", 60)
+        eventually(self._is_ready, "the service is ready")
 
-    def start_worker(self) -> None:
-        self.worker = self.launch("worker")
+    def start_worker(self, **environment: str) -> None:
+        self.worker = self.launch("worker", **environment)
 
     def launch(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start `python -m` with these arguments, and with more environment than the stack has."""
@@ -85,19 +85,4 @@ class Stack:
 def end(process: subprocess.Popen[bytes], by: signal.Signals) -> int:
     """Send a signal and wait for the end. Returns the exit status."""
     process.send_signal(by)
-    return process.wait(timeout=40)
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
-    """Fail unless `condition` becomes true within the time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain until {what}"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return process.wait(timeout=PATIENCE)

@@ -7,17 +7,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
 
 from client.api import Gatelab
 from client.credentials import local_key
 from service.callers import COOKIE
 from service.pages import FOLDER
-from tests.acceptance.embedded import embedded
+from tests.acceptance.embedded import Up
 from tests.browser import chromium
+from tests.waiting import PATIENCE
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
@@ -72,7 +75,7 @@ def watched(
     context = browser.new_context(
         viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme="dark" if dark else "light"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE * 1000)
     if key:
         context.add_cookies([{"name": COOKIE, "value": key, "url": url}])
     opened = Watched(context.new_page(), url)
@@ -114,5 +117,9 @@ def open_page(browser: Browser, installation: Gatelab) -> Iterator[Open]:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatelab]:
     """A whole Gatelab for all tests of the page, which leave each other's jobs alone."""
-    with embedded(tmp_path_factory.mktemp("page")) as url, Gatelab(url) as client:
-        yield client
+    up = Up(tmp_path_factory.mktemp("page"))
+    try:
+        with Gatelab(up.url) as client:
+            yield client
+    finally:
+        up.stop()

@@ -34,11 +34,9 @@ def chart(open_page: Open, job: str) -> Locator:
 
 def check_told(page: Page, epoch: int, line: str, loss: float | None) -> None:
     """The chart tells this point of this line."""
-    text = page.locator(".readout").inner_text()
-    match = re.fullmatch(r"epoch (\d+) · (.+): ([\d.]+)", text)
-    assert match, text
-    assert (int(match[1]), match[2]) == (epoch, line)
-    assert float(match[3]) == pytest.approx(loss, rel=1e-3)
+    readout, place = page.locator(".readout"), f"epoch {epoch} · {line}: "
+    expect(readout).to_have_text(re.compile(re.escape(place) + r"[\d.]+"))
+    assert float(readout.inner_text().removeprefix(place)) == pytest.approx(loss, rel=1e-3)
 
 
 def test_arrow_keys_read_every_point_of_every_line(chart: Locator, installation: Gatelab, job: str) -> None:

@@ -5,13 +5,15 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from client.api import Gatelab
 from gatelab.specs import JobSpec
-from tests.acceptance.stack import Stack, end, wait_until
+from tests.acceptance.stack import Stack, end
 from tests.browser.conftest import Open, watched
 from tests.service.installation import SPEC, TEXT
+from tests.waiting import eventually
 
 LONG = SPEC | {"name": "long", "corpus": "live", "training": SPEC["training"] | {"epochs": 100_000}}
 """Trains until it is told not to."""
@@ -27,11 +29,11 @@ def test_a_job_is_steered_from_the_list_and_followed_there(open_page: Open, inst
     add_text(installation)
     job = installation.submit(JobSpec.model_validate(LONG | {"name": "steered"})).id
     row = page.get_by_role("listitem").filter(has_text="steered")
-    expect(row.get_by_text("running")).to_be_visible(timeout=30_000)
+    expect(row.get_by_text("running")).to_be_visible()
     expect(row.get_by_role("progressbar")).to_be_visible()
     for button, state in (("Pause", "paused"), ("Resume", "running"), ("Cancel", "cancelled")):
         row.get_by_role("button", name=button).click()
-        expect(row.get_by_text(state, exact=True)).to_be_visible(timeout=30_000)
+        expect(row.get_by_text(state, exact=True)).to_be_visible()
         assert installation.job(job).state == state
     window.shoot("steered")
     row.get_by_role("button", name="Delete steered").click()
@@ -39,6 +41,7 @@ def test_a_job_is_steered_from_the_list_and_followed_there(open_page: Open, inst
     expect(row).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_path: Path, redis_url: str) -> None:
     """Two processes serve. They stop in time although pages are open, and all that they missed is there afterwards."""
     stack = Stack(tmp_path, {"GATELAB_BROKER_URL": redis_url})
@@ -53,18 +56,18 @@ def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_p
             with watched(browser, url, key=key) as first, watched(browser, url, key=key) as second:
                 page = first.go(f"/jobs/{job}?tab=runs")
                 listed = second.go("/")
-                expect(page.get_by_role("progressbar").first).to_be_visible(timeout=30_000)
+                expect(page.get_by_role("progressbar").first).to_be_visible()
                 expect(listed.get_by_role("status")).to_have_text("live")
                 before = _epoch(page)
                 assert stack.service
                 assert end(stack.service, signal.SIGTERM) in (0, -signal.SIGTERM), stack.log()
                 expect(page.get_by_role("status")).to_contain_text("reconnecting")
                 _serve(stack)
-                expect(page.get_by_role("status")).to_have_text("live", timeout=40_000)
-                wait_until(lambda: _epoch(page) > before, "the page goes on", 30)
+                expect(page.get_by_role("status")).to_have_text("live")
+                eventually(lambda: _epoch(page) > before, "the page shows a later epoch")
                 client.wait(job)
-                expect(page.get_by_role("main").get_by_text("succeeded").first).to_be_visible(timeout=20_000)
-                expect(listed.get_by_role("listitem").get_by_text("succeeded")).to_be_visible(timeout=20_000)
+                expect(page.get_by_role("main").get_by_text("succeeded").first).to_be_visible()
+                expect(listed.get_by_role("listitem").get_by_text("succeeded")).to_be_visible()
                 _check_curve(page, client, job)
                 unexpected = [told for told in first.errors + second.errors if "ERR_" not in told]
                 assert unexpected == []
@@ -76,7 +79,7 @@ def _serve(stack: Stack) -> None:
     """With two processes, each of which may get any request."""
     arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={stack.port}", "--workers=2"]
     stack.service = stack.launch(*arguments, "--timeout-graceful-shutdown=10")
-    wait_until(stack._is_ready, "the service is ready", 60)
+    eventually(stack._is_ready, "the service is ready")
 
 
 def _epoch(page: Page) -> int:

@@ -8,10 +8,10 @@ from sqlalchemy import insert, update
 
 from gatelab.store import State, Store
 from gatelab.store.clock import now
-from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metrics, runs
 from service.app import create_app
 from tests.browser.conftest import watched
+from tests.databases import migrate
 from tests.service.installation import LIMITS, SPEC, TEXT, client, settings_in
 from tests.service.live import serving
 
@@ -39,7 +39,7 @@ def _measure(store: Store, job: str) -> None:
 
 def test_a_thousand_runs_are_listed_page_by_page_and_all_in_the_heat_map(browser: Browser, tmp_path: Path) -> None:
     settings = settings_in(tmp_path, limits=LIMITS.model_copy(update={"runs_per_job": 1000}))
-    upgrade(settings)
+    migrate(settings)
     with client(settings) as http, Store(settings) as store, serving(create_app(settings)) as url:
         http.post("/v1/corpora", json={"name": "wells", "text": TEXT}).raise_for_status()
         job = http.post("/v1/jobs", json=SPEC | {"name": "thousand", "grid": GRID}).raise_for_status().json()["id"]

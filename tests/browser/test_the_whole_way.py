@@ -25,7 +25,7 @@ def test_from_a_corpus_to_generated_text_without_a_mouse(
     page = window.go("/")
     _upload(page)
     _submit(page)
-    expect(page.get_by_text("succeeded").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("succeeded").first).to_be_visible()
     job = page.url.partition("/jobs/")[2].partition("?")[0]
     _read_heat_map(page, installation, job)
     window.shoot("way-heat-map")
@@ -90,7 +90,7 @@ def _read_text(page: Page) -> None:
     write(page, page.get_by_label("Seed"), "1")
     press(page, page.get_by_role("button", name="Write"))
     text = page.get_by_role("application", name="The text, character by character")
-    expect(text).to_be_visible(timeout=60_000)
+    expect(text).to_be_visible()
     written = text.text_content() or ""
     assert written.startswith("the time ")
     assert 150 < len(written) <= len("the time ") + 200, "spaces that follow each other are one to the model"

@@ -13,6 +13,7 @@ from client.api import Gatelab
 from gatelab.specs import JobSpec
 from tests.browser.conftest import Open, Watched
 from tests.service.installation import SPEC, TEXT
+from tests.waiting import PATIENCE
 
 AXE = Path(__file__).parents[2] / "service/web/node_modules/axe-core/axe.min.js"
 SERIOUS = {"serious", "critical"}
@@ -71,14 +72,17 @@ READY: Mapping[str, str] = {
 
 OFTEN = ("jobs", "curves", "playground", "gates")
 """Views with all that there is of colours and widths: these also dark and on a phone."""
-LOOKS = [(view, look) for view in READY for look in ("light", "dark", "phone") if look == "light" or view in OFTEN]
+LOOKS = [
+    *(pytest.param(view, "light") for view in READY),
+    *(pytest.param(view, look, marks=pytest.mark.long) for view in OFTEN for look in ("dark", "phone")),
+]
 
 
 @pytest.mark.parametrize(("view", "look"), LOOKS)
 def test_a_view_is_for_everybody(view: str, look: str, open_page: Open, paths: Mapping[str, str]) -> None:
     window = open_page(dark=look == "dark", phone=look == "phone")
     page = window.go(paths[view])
-    expect(page.get_by_role("main").get_by_text(READY[view]).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("main").get_by_text(READY[view]).first).to_be_visible()
     if view == "playground":
         _write(page)
     _check_width(page)
@@ -91,7 +95,7 @@ def _write(page: Page) -> None:
         expect(page.get_by_label(name)).not_to_have_value("")
     page.get_by_label("Prompt").fill("the time ")
     page.get_by_role("button", name="Write").click()
-    expect(page.get_by_role("application")).to_have_count(2, timeout=60_000)
+    expect(page.get_by_role("application")).to_have_count(2)
     page.get_by_role("application").first.locator("span").nth(12).hover()
     expect(page.get_by_text(re.compile("Likeliest"))).to_be_visible()
 
@@ -103,7 +107,7 @@ WIDER = """() => [...document.querySelectorAll("body *")]
 
 def _check_width(page: Page) -> None:
     """Nothing is wider than the window, but for what is scrolled by itself; charts are so a moment after they come."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         assert time.monotonic() < deadline, page.evaluate(WIDER)
         page.wait_for_timeout(100)

@@ -38,11 +38,11 @@ def test_two_models_write_what_the_api_writes_and_go_on(
     for pane, run in zip(("Model A", "Model B"), runs, strict=True):
         expected = installation.generate(run.id, PROMPT, max_tokens=LENGTH, seed=SEED, temperature=0.8).text
         text = page.get_by_role("region", name=pane).get_by_role("application")
-        expect(text).to_have_text(PROMPT + expected, timeout=30_000)
+        expect(text).to_have_text(PROMPT + expected)
     first = page.get_by_role("region", name="Model A")
     first.get_by_role("button", name="Continue").click()
     text = first.get_by_role("application")
-    expect(text.locator("span")).to_have_count(len(PROMPT) + 2 * LENGTH, timeout=30_000)
+    expect(text.locator("span")).to_have_count(len(PROMPT) + 2 * LENGTH)
     _check_probabilities(installation, runs[0], first)
 
 
@@ -65,7 +65,7 @@ def test_a_gate_that_is_held_cuts_what_the_state_depends_on(
     """The exercise, by clicks: z = r = 0 at one step, z = 1 after it."""
     page = open_page().go(f"/gates?run={runs[0].id}&text=the+tim")
     grid = page.get_by_role("grid")
-    expect(grid.get_by_role("row")).to_have_count(1 + 6, timeout=60_000)
+    expect(grid.get_by_role("row")).to_have_count(1 + 6)
     expect(page.get_by_text("Every input counts.")).to_be_visible()
     value = page.get_by_label("Hold at")
     for step in range(5, 8):

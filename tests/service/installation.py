@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from gatelab.settings import Settings
 from gatelab.specs import Limits
 from gatelab.store import Store
-from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metadata
 from service.app import create_app
+from tests.databases import migrate
 from worker.slice import Slice
 
 TEXT = "the time machine, by h. g. wells. the time traveller was expounding a recondite matter to us. " * 6
@@ -90,7 +90,7 @@ class Installation:
 def installation(folder: Path, **changes: Any) -> Iterator[Installation]:
     """An installation with its data in `folder` and some settings changed. Its broker forgets every message."""
     settings = settings_in(folder, **changes)
-    upgrade(settings)
+    migrate(settings)
     with Store(settings) as store, client(settings) as http:
         yield Installation(settings, store, http)
 

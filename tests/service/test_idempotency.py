@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from client.api import Gatelab
 from gatelab.specs import JobSpec
 from gatelab.store import Store
-from gatelab.store.migrate import upgrade
 from tests import servers
+from tests.databases import migrate
 from tests.processes import free_port, running, wait_until
 from tests.service.installation import SPEC, TEXT, Installation, problem, settings_in
 
@@ -54,7 +54,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
 
 def _serve(folder: Path, database: str) -> Iterator[tuple[str, Store]]:
     settings = settings_in(folder, database_url=SecretStr(database))
-    upgrade(settings)
+    migrate(settings)
     url = f"http://127.0.0.1:{(port := free_port())}"
     options = {"DATA_DIR": str(folder), "BROKER_URL": "memory://", "DATABASE_URL": database, "AUTH": "no"}
     environment = os.environ | {f"GATELAB_{name}": value for name, value in options.items()}

@@ -11,6 +11,7 @@ from gatelab.generation.decoders import NativeDecoder
 from service.app import create_app
 from tests.service.conftest import Trained
 from tests.service.live import serving
+from tests.waiting import eventually
 
 STEP_SECONDS = 0.05
 TOKENS = 200
@@ -38,8 +39,5 @@ def test_who_leaves_is_no_longer_written_for(stream: bool, trained: Trained, mon
             with pytest.raises(httpx2.ReadTimeout):
                 client.post(trained.path("/generate"), json=body)
         batcher = app.state.context.models.batcher
-        deadline = time.monotonic() + 5
-        while batcher._running and time.monotonic() < deadline:
-            time.sleep(STEP_SECONDS)
-        assert not batcher._running
+        eventually(lambda: not batcher._running, "nothing is written any more")
     assert 0 < len(steps) < TOKENS

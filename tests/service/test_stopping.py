@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gatelab.store.migrate import upgrade
+from tests.databases import migrate
 from tests.processes import free_port, read_log, running, wait_until
 from tests.service.installation import SPEC, TEXT, settings_in
 from tests.service.sse import parse
@@ -26,7 +26,7 @@ def answers(url: str) -> bool:
 
 @pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_service_with_an_open_stream(asked_by: signal.Signals, tmp_path: Path) -> None:
-    upgrade(settings_in(tmp_path))
+    migrate(settings_in(tmp_path))
     url = f"http://127.0.0.1:{(port := free_port())}"
     environment = os.environ | {
         "GATELAB_DATA_DIR": str(tmp_path),

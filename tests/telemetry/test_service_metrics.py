@@ -12,7 +12,7 @@ from tests.service.installation import Installation, client, installation, setti
 from tests.service.live import serving
 from tests.store.conftest import expire
 from tests.telemetry.exposed import Exposed
-from tests.worker.conftest import eventually
+from tests.waiting import eventually
 
 EVENTS = "/v1/jobs/{job}/events"
 

@@ -14,7 +14,7 @@ from tests.faults.installation import children_of
 from tests.processes import free_port, running, wait_until
 from tests.service.installation import installation
 from tests.telemetry.exposed import Exposed
-from tests.worker.conftest import eventually
+from tests.waiting import eventually
 
 EVENTS = "/v1/jobs/{job}/events"
 

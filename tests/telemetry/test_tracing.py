@@ -16,10 +16,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from client.api import Gatelab
 from gatelab.settings import Settings
-from gatelab.store.migrate import upgrade
+from tests.databases import migrate
 from tests.processes import free_port, running, wait_until
 from tests.service.installation import SPEC, TEXT
-from tests.worker.conftest import eventually
+from tests.waiting import eventually
 
 
 class Collector(ThreadingHTTPServer):
@@ -73,7 +73,7 @@ def traced(folder: Path, redis_url: str, collector: Collector) -> Iterator[str]:
     told |= {"GATELAB_AUTH": "no"}
     told |= {"GATELAB_THREADS": "1", "GATELAB_DEVICE": "cpu", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     told |= {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}"}
-    upgrade(Settings(data_dir=folder))
+    migrate(Settings(data_dir=folder))
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
     for name in ("service", "worker"):

@@ -13,17 +13,17 @@ import pytest
 
 from gatelab.settings import Settings
 from gatelab.store import Store
-from gatelab.store.migrate import upgrade
+from tests.databases import migrate
 from tests.faults.installation import children_of
 from tests.processes import free_port, read_log, running
 from tests.store.conftest import claimed
 from tests.telemetry.exposed import Exposed
+from tests.waiting import eventually
 from tests.worker.conftest import (
     SPEC,
     STEPS,
     TEXT,
     at_call,
-    eventually,
     only_run,
     queue,
     settings,
@@ -148,7 +148,7 @@ def test_a_worker_answers_prometheus_and_outlives_its_child(tmp_path: Path, redi
             return Exposed("")
 
     here = Settings(data_dir=tmp_path)
-    upgrade(here)
+    migrate(here)
     with Store(here) as store, worker(tmp_path, redis_url, port) as parent:
         store.corpora.add("wells", TEXT)
         queue(store)

@@ -1,6 +1,5 @@
 """A store with a run to train, and what training it yields without any worker."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec, RunSpec, parse
 from gatelab.store import Claim, Store
-from gatelab.store.migrate import upgrade
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
 from tests import servers
+from tests.databases import migrate
 from tests.store.conftest import claimed, expire
 from worker.slice import Slice
 
@@ -69,7 +68,7 @@ def worker_settings(database_url: str, folder: Path, **changes: Any) -> Settings
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    upgrade(settings)
+    migrate(settings)
     with Store(settings) as store:
         store.corpora.add("wells", TEXT)
         yield store
@@ -150,11 +149,3 @@ def assert_same_weights(found: Checkpoint, expected: Checkpoint) -> None:
     for ours, theirs in ((found.weights, expected.weights), (found.optimizer, expected.optimizer)):
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-
-
-def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Fail unless `condition` becomes true within a time that is generous on any machine."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.02)

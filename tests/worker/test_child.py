@@ -17,7 +17,8 @@ from gatelab.store.tables import runs
 from gatelab.training import Pack
 from gatelab.training.pack import News
 from tests.store.conftest import claimed, expire
-from tests.worker.conftest import SPEC, eventually, only_run, queue, worker_settings
+from tests.waiting import PATIENCE, eventually
+from tests.worker.conftest import SPEC, only_run, queue, worker_settings
 from worker import child as children
 from worker import slice as slices
 from worker.child import Child
@@ -200,7 +201,7 @@ def test_a_child_that_has_stopped_has_stopped_its_duties(store: Store, new_child
     assert {thread.name for thread in mine} == {"_reap", "_rewake", "_sweep", "work"}
     child.stop()
     for thread in mine:
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE)
         assert not thread.is_alive()
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from gatelab.checkpoint import Checkpoint
 from gatelab.settings import Settings
 from gatelab.store import Report, State, Store
-from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metadata
 from gatelab.training import Pack
 from gatelab.training.pack import News
+from tests.databases import migrate
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import (
     SPEC,
@@ -159,7 +159,7 @@ def test_a_run_survives_a_database_that_goes_away(tmp_path: Path) -> None:
         folder.rename(away)
         return True
 
-    upgrade(settings)
+    migrate(settings)
     with Store(settings) as store:
         store.corpora.add("wells", TEXT)
         queue(store)

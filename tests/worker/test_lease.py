@@ -13,7 +13,8 @@ from gatelab.errors import LeaseLost, Unavailable
 from gatelab.store import Claim, Flags, Store
 from gatelab.store.tables import runs
 from tests.store.conftest import claimed, expire
-from tests.worker.conftest import SPEC, eventually, queue, worker_settings
+from tests.waiting import eventually
+from tests.worker.conftest import SPEC, queue, worker_settings
 from worker.lease import Leases
 
 

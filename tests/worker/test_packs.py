@@ -11,10 +11,10 @@ from sqlalchemy import insert, update
 
 from gatelab.settings import Settings
 from gatelab.store import Claim, Report, Run, State, Store
-from gatelab.store.migrate import upgrade
 from gatelab.store.tables import checkpoints, metrics
 from gatelab.training import Pack
 from gatelab.training.pack import News
+from tests.databases import migrate
 from tests.store.conftest import claimed, expire
 from tests.worker.conftest import (
     SPEC,
@@ -288,7 +288,7 @@ def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path) -> None:
         folder.rename(away)
         return True
 
-    upgrade(settings())
+    migrate(settings())
     with Store(settings(lease_seconds=0.4, heartbeat_seconds=0.2)) as store:
         store.corpora.add("wells", TEXT)
         queue(store, GRID)

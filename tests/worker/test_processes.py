@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,11 +16,12 @@ from redis import Redis
 
 from gatelab.settings import Settings
 from gatelab.store import Run, State, Store
-from gatelab.store.migrate import upgrade
 from service.wakeups import Wakeups
 from tests import servers
+from tests.databases import migrate
 from tests.processes import free_port, read_log, running
-from tests.worker.conftest import SPEC, TEXT, assert_as_trained_in_one_go, eventually, only_run, queue, train_all
+from tests.waiting import PATIENCE, eventually
+from tests.worker.conftest import SPEC, TEXT, assert_as_trained_in_one_go, only_run, queue, train_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
 
@@ -28,7 +30,6 @@ NEVER = 3600
 LONG: dict[str, Any] = {"epochs": 600}
 """2400 steps: it takes more than a second with the fastest engine, and can be interrupted midway."""
 ENDLESS: dict[str, Any] = {"epochs": 100_000}
-PATIENCE = 60
 
 
 class Workers:
@@ -73,7 +74,7 @@ def store(workers: Workers) -> Iterator[Store]:
 
 
 def a_store(workers: Workers) -> Iterator[Store]:
-    upgrade(workers.settings)
+    migrate(workers.settings)
     with Store(workers.settings) as store:
         store.corpora.add("wells", TEXT)
         yield store
@@ -82,15 +83,17 @@ def a_store(workers: Workers) -> Iterator[Store]:
 def wait_for(store: Store, run_id: str, workers: Workers, *states: State, step: int = 0) -> Run:
     """The run, once it is in one of these states and has a checkpoint at or after `step`."""
 
+    seen: list[Run] = []
+
     def there() -> bool:
-        run = store.runs.get(run_id)
-        return run.state in states and run.step >= step
+        seen[:] = [store.runs.get(run_id)]
+        return seen[0].state in states and seen[0].step >= step
 
     try:
-        eventually(there, f"the run was {' or '.join(states)}", PATIENCE)
+        eventually(there, f"the run was {' or '.join(states)}")
     except AssertionError as error:
-        raise AssertionError(f"{error}; the run is {store.runs.get(run_id)}\n{read_log(workers.folder)}") from None
-    return store.runs.get(run_id)
+        raise AssertionError(f"{error}; the run is {seen[0]}\n{read_log(workers.folder)}") from None
+    return seen[0]
 
 
 def child_of(run: Run) -> int:
@@ -99,12 +102,12 @@ def child_of(run: Run) -> int:
     return int(run.owner.rpartition(":")[2])
 
 
-def is_alive(process: int) -> bool:
-    """Whether a process is there and no zombie."""
+def has_died(process: int) -> bool:
+    """Whether a process is gone, or a zombie."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
-        return False
+        return True
 
 
 def uses_torch(process: int) -> bool:
@@ -112,44 +115,44 @@ def uses_torch(process: int) -> bool:
 
 
 def test_a_wake_up_starts_training_in_a_child_that_alone_has_torch(store: Store, workers: Workers) -> None:
-    job = queue(store, **ENDLESS)
+    """Nobody polls. The worker is stopped in the end, and leaves its run to others."""
+    queue(store, **LONG)
     run_id = only_run(store)
-    with workers.start() as parent:
+    with workers.start(SLICE_SECONDS=0.000001) as parent:
         workers.wake()
         run = wait_for(store, run_id, workers, State.RUNNING, step=1)
         assert child_of(run) != parent.pid
         assert (uses_torch(child_of(run)), uses_torch(parent.pid)) == (True, False)
-        store.jobs.cancel(job)
-        wait_for(store, run_id, workers, State.CANCELLED)
-    assert parent.returncode == 0, read_log(workers.folder)
+        parent.terminate()
+        assert parent.wait(PATIENCE) == 0, read_log(workers.folder)
+    left = store.runs.get(run_id)
+    assert (left.state, left.owner) == (State.QUEUED, None), read_log(workers.folder)
+    assert store.checkpoints.find(run_id).step == left.step
+    train_all(store, workers.settings)
+    assert_as_trained_in_one_go(store, run_id)
 
 
-def test_a_worker_without_a_broker_finds_its_work(tmp_path: Path) -> None:
+def test_a_worker_without_a_broker_finds_its_work_and_takes_its_child_along(tmp_path: Path) -> None:
     workers = Workers(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     for store in a_store(workers):
         queue(store)
         with workers.start(poll=0.2) as parent:
             wait_for(store, only_run(store), workers, State.SUCCEEDED)
-        assert parent.returncode == 0, read_log(tmp_path)
-        assert_as_trained_in_one_go(store, only_run(store))
-
-
-def test_a_run_is_finished_though_its_child_is_killed(store: Store, workers: Workers) -> None:
-    """Nobody polls: the next child's reaper takes the run back and announces it."""
-    queue(store, **LONG)
-    with workers.start() as parent:
-        workers.wake()
-        run = wait_for(store, only_run(store), workers, State.RUNNING, step=1)
-        os.kill(child_of(run), signal.SIGKILL)
-        done = wait_for(store, run.id, workers, State.SUCCEEDED)
-        assert parent.poll() is None
-    assert done.attempt == 2
-    assert_as_trained_in_one_go(store, run.id)
+            assert_as_trained_in_one_go(store, only_run(store))
+            job = queue(store, **ENDLESS)
+            [run] = store.runs.list(job_id=job).items
+            child = child_of(wait_for(store, run.id, workers, State.RUNNING, step=1))
+            assert not has_died(child)
+            parent.kill()
+            eventually(partial(has_died, child), "the child has died")
 
 
 def test_a_pack_is_finished_though_its_child_is_killed(store: Store, workers: Workers) -> None:
-    """Each member goes on from its own checkpoint, alone at first, and comes out as if nothing had been."""
-    queue(store, SPEC | {"repeats": 4}, **LONG)
+    """Nobody polls: the next child's reaper takes the runs back and announces them.
+
+    Each continues from its own checkpoint, alone at first, and ends as if nothing had been.
+    """
+    queue(store, SPEC | {"repeats": 2}, **LONG)
     runs = store.runs.list().items
     with workers.start(program="tests.worker.packing_worker") as parent:
         workers.wake()
@@ -161,30 +164,3 @@ def test_a_pack_is_finished_though_its_child_is_killed(store: Store, workers: Wo
         assert parent.poll() is None
     for run in runs:
         assert_as_trained_in_one_go(store, run.id)
-
-
-def test_a_child_dies_with_its_parent(store: Store, workers: Workers) -> None:
-    queue(store, **ENDLESS)
-    with workers.start(poll=0.2) as parent:
-        child = child_of(wait_for(store, only_run(store), workers, State.RUNNING, step=1))
-        assert is_alive(child)
-        parent.kill()
-        eventually(lambda: not is_alive(child), "the child has died", PATIENCE)
-
-
-@pytest.mark.parametrize("found_by", ["wake-up", "polling"])
-def test_a_worker_that_is_stopped_leaves_its_run_to_another(found_by: str, store: Store, workers: Workers) -> None:
-    queue(store, **LONG)
-    run_id = only_run(store)
-    poll = 0.2 if found_by == "polling" else NEVER
-    with workers.start(poll=poll) as first:
-        if found_by == "wake-up":
-            workers.wake()
-        wait_for(store, run_id, workers, State.RUNNING, step=1)
-        first.terminate()
-        assert first.wait(PATIENCE) == 0, read_log(workers.folder)
-    left = store.runs.get(run_id)
-    assert (left.state, left.owner) == (State.QUEUED, None), read_log(workers.folder)
-    assert store.checkpoints.find(run_id).step == left.step
-    train_all(store, workers.settings)
-    assert_as_trained_in_one_go(store, run_id)
