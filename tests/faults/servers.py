@@ -11,6 +11,7 @@ import redis
 
 from tests import servers
 from tests.processes import free_port, running, temporary_folder, wait_until
+from tests.waiting import PATIENCE
 
 
 class Server(ABC):
@@ -39,7 +40,7 @@ class Server(ABC):
         """End it at once by a signal that it cannot, or does not, refuse."""
         assert self._process is not None
         self._process.send_signal(by)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=PATIENCE)
         self._end()
 
     def _end(self) -> None:

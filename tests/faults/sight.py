@@ -14,13 +14,19 @@ from gatelab.store.tables import runs
 
 @dataclass(frozen=True)
 class Sight:
-    """A run at one moment, as the database has it. `owner` and `token` are those of its lease."""
+    """A run at one moment, as the database has it.
+
+    Attributes:
+        owner, token: those of its lease.
+        crash_count: the leases that it has lost since it last saved progress.
+    """
 
     id: str
     job_id: str
     state: State
     step: int
     token: int
+    crash_count: int
     owner: str | None
 
     @property

@@ -12,13 +12,13 @@ from gatelab.store import State
 from tests import servers
 from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
-from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates, submit
-from tests.faults.installation import REWAKE, Installation
+from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates
+from tests.faults.installation import Installation
 from tests.faults.servers import Broker
 from tests.faults.workload import small
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
     # No database has a part in this: one is enough here, and `make faults` takes both.
     pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True),
@@ -55,16 +55,16 @@ def test_runs_start_soon_after_the_broker_is_well_again(installation: Installati
         installation.finish()
         for trouble in (killed, emptied):
             with trouble(installation.broker):
-                job = submit(installation)
+                job = installation.submit(small())
             started = partial(has_started, installation, job)
-            installation.wait_until(started, f"a run has started after the broker was {trouble.__name__}", REWAKE + 5)
+            installation.wait_until(started, f"a run has started after the broker was {trouble.__name__}")
             installation.finish()
             assert of_job(installation.store, job) == Damage()
 
 
 def test_runs_start_though_the_broker_is_away(installation: Installation) -> None:
     installation.broker.freeze()
-    job = submit(installation)
+    job = installation.submit(small())
     installation.finish()
     assert of_job(installation.store, job) == Damage()
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Executable, delete, insert, select, update
 
 from gatelab.specs import JobSpec, parse
 from gatelab.store import Store, events
-from gatelab.store.migrate import upgrade
 from gatelab.store.tables import checkpoints, metrics, runs, samples
 from gatelab.sweeps import expand
+from tests.databases import migrate
 from tests.faults.damage import Damage, of_job
 from tests.faults.workload import CORPUS, TEXT, small
 from tests.worker.conftest import train_all, worker_settings
@@ -25,7 +25,7 @@ Harm = Callable[[Connection], object]
 def store(tmp_path: Path) -> Iterator[Store]:
     """A store with one run, which has been trained without faults."""
     settings = worker_settings(f"sqlite:///{tmp_path}/gatelab.db", tmp_path)
-    upgrade(settings)
+    migrate(settings)
     with Store(settings) as store:
         corpus, _ = store.corpora.add(CORPUS, TEXT)
         job = parse(JobSpec, small(epochs=EPOCHS))

@@ -15,7 +15,7 @@ from tests.faults.installation import Installation
 from tests.faults.workload import small
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
     pytest.mark.parametrize("shared_installation", ["postgresql"], indirect=True),
 ]
@@ -46,7 +46,7 @@ def stop_while_somebody_writes_to(table: str, on: Installation) -> None:
                 row = watcher.execute(WAITING, [f"%{table}%"]).fetchone()
                 return row is not None and row[0] > 0
 
-            on.wait_until(somebody_waits, f"somebody writes to {table}", 30)
+            on.wait_until(somebody_waits, f"somebody writes to {table}")
         on.postgres.stop_immediately()
     on.postgres.start()
 

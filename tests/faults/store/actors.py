@@ -13,9 +13,7 @@ from typing import Any
 from gatelab.embedded.orphans import die_with_parent
 from gatelab.settings import Settings
 from gatelab.store import Store
-
-PATIENCE = 60
-"""Seconds: generous on any machine."""
+from tests.waiting import PATIENCE
 
 # Forked from a process that has threads, a child may hang; a new interpreter for each would import all anew.
 _CONTEXT = multiprocessing.get_context("forkserver")

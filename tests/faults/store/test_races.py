@@ -21,8 +21,8 @@ def claim_all(store: Store, pipe: Pipe) -> list[str]:
     return claimed
 
 
-def test_six_processes_claim_each_of_300_runs_once(store: Store, settings: Settings) -> None:
-    jobs = queue(store, jobs=10, each=30)
+def test_six_processes_claim_each_run_once(store: Store, settings: Settings) -> None:
+    jobs = queue(store, jobs=6, each=20)
     claimed = results(settings, *[(claim_all,)] * 6)
     runs = [run for job in jobs for run in store.runs.list(job_id=job.id).items]
     assert sorted(run_id for each in claimed for run_id in each) == sorted(run.id for run in runs)
