@@ -6,12 +6,14 @@ NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native
 WEB := service/web
 PAGE := $(WEB)/dist/index.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Where this is set, each of many processes compiles PyTorch, SQLAlchemy and the rest from their sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install page openapi demo up test faults fuzz load check lint types imports web format lock clean
+.PHONY: help venv install page openapi demo up test test-all long faults fuzz load check coverage format lock clean
 
 help: ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 venv: $(BIN)/python ## make the virtual environment
 
@@ -30,9 +32,17 @@ up: install ## start the service with its page, a worker and a broker, to stay
 	@$(BUILD_PAGE)
 	@gatelab up $(ARGS)
 
-test: check page ## all checks, then all tests, side by side (ARGS="-k gru" picks some)
+test: check page ## all checks and all tests that guard correctness (ARGS="-k gru" picks some)
 	@python -m tests.browser.chromium
-	@pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@scripts/test $(ARGS)
+
+test-all: test long ## `make test`, then the long campaigns
+
+long: $(VENV)/installed-dev page ## the long campaigns alone: faults, sanitizers, browser, fuzz, load, benchmarks
+	@python -m tests.browser.chromium
+	@scripts/test -m long $(ARGS)
+	@python -m tests.fuzz --seconds 30
+	@python -m benchmarks.load --seconds 20
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
@@ -43,13 +53,11 @@ load: $(VENV)/installed-dev ## many clients at once on PostgreSQL and Redis (ARG
 fuzz: $(VENV)/installed-dev ## feed the readers of specs, checkpoints, states, texts with anything (ARGS="--seconds 600")
 	@python -m tests.fuzz $(ARGS)
 
-check: lint types imports web ## style, types and the direction of imports
+check: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## style, types and the direction of imports
+	@scripts/check
 
-lint types imports: $(VENV)/installed-dev
-	@scripts/check $@
-
-web: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json
-	@scripts/check $@
+coverage: $(VENV)/installed-dev page ## which lines and branches `make test` runs, in all its processes
+	@scripts/coverage $(ARGS)
 
 format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## let ruff and prettier put the code in order
 	@ruff check --fix-only --quiet .

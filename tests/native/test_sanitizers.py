@@ -8,6 +8,7 @@ import pytest
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "sanitize"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
 def test_the_native_tests_are_clean(sanitizer: str) -> None:
     done = subprocess.run([SCRIPT, sanitizer], capture_output=True, text=True, check=False)

@@ -86,7 +86,7 @@ def scores(trained: Trained, texts: list[str]) -> list[Any]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.long
 def test_rolling_perplexity_is_ours(evaluation: Any, trained: Trained) -> None:
     results, samples = evaluation
     ours = [sum(scored["log_probabilities"]) for scored in scores(trained, DOCUMENTS)]
@@ -96,7 +96,7 @@ def test_rolling_perplexity_is_ours(evaluation: Any, trained: Trained) -> None:
     assert results["gatelab_rolling"]["byte_perplexity,none"] == pytest.approx(perplexity, rel=1e-5)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.long
 def test_likelihoods_of_endings_are_ours(evaluation: Any, trained: Trained) -> None:
     results, samples = evaluation
     expected = []

@@ -17,7 +17,7 @@ EXAMPLES = 6
 """Of each operation in the fuzzing phase. The coverage phase alone makes some 3,000 requests."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.long
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """All checks, requests that are right and that are wrong, single ones and sequences; the same every time."""
     with installation(tmp_path, slice_seconds=1e-9, checkpoint_seconds=600) as made:
