@@ -14,7 +14,7 @@ from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.idempotency import IdempotencyKey, find_job, take
-from gatelab.store.ids import new_id, new_ids
+from gatelab.store.ids import new_id
 from gatelab.store.pages import Page
 from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
 from gatelab.store.tables import LOCAL, deleted_runs, jobs, runs
@@ -258,7 +258,7 @@ def _insert_runs(
         insert(runs).values(created_at=now(), queued_at=now(), woken_at=now()),
         [
             {
-                "id": id,
+                "id": new_id("run"),
                 **owned,
                 "index": index,
                 "state": State.QUEUED,
@@ -267,7 +267,7 @@ def _insert_runs(
                 "work": asdict(cost.work) if cost else None,
                 "predicted_seconds": cost.seconds if cost else None,
             }
-            for index, (id, spec, cost) in enumerate(zip(new_ids("run", len(specs)), specs, expected, strict=True))
+            for index, (spec, cost) in enumerate(zip(specs, expected, strict=True))
         ],
     )
 

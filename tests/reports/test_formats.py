@@ -206,5 +206,9 @@ def test_bars_are_as_long_as_their_shares() -> None:
 
 
 def test_curves_of_runs_that_stopped_early_end_where_they_stopped() -> None:
-    text = written(report_of(job_of(), [1.0], evaluations=[evaluation(1, 2.0), evaluation(2, None)]), "html")
-    assert "<svg" in text
+    job, stopped = job_of(grid={"model.layers": [1, 2]}), [evaluation(1, 2.0), evaluation(2, 1.5), evaluation(3, None)]
+    runs = records(job, [1.0, 1.0])
+    runs[1] = record(runs[1].spec, 1, evaluations=stopped)
+    text = written(job_report("job-1", job, runs), "html")
+    curves = ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])
+    assert [len(line.attrib["points"].split()) for line in curves.iter("polyline")] == [2, 2]
