@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,11 @@ def main() -> None:
         servers = {
             "Gatelab": Server(f"{gatelab.url}/v1/runs/{run}/generate", body | {"stream": True}, key_of(gatelab)),
             "plain FastAPI and torch": Server(stack.enter_context(peer("plain_server", gatelab, run)), body),
-            "LitServe": Server(stack.enter_context(peer("litserve_server", gatelab, run)), body),
         }
+        if find_spec("litserve"):
+            servers["LitServe"] = Server(stack.enter_context(peer("litserve_server", gatelab, run)), body)
+        else:
+            print("LitServe is not installed and left out; pip install '.[peers]' brings it", file=sys.stderr)
         rounds = [
             {name: asyncio.run(serve(s, arguments)) for name, s in servers.items()} for _ in range(arguments.rounds)
         ]
