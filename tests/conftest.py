@@ -137,6 +137,7 @@ class BySharedInstallation(LoadFileScheduling):  # type: ignore[misc]
         return shared or str(super()._split_scope(nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharedInstallation:
     return BySharedInstallation(config, log)
 
