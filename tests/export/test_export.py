@@ -11,11 +11,13 @@ from safetensors import safe_open
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.export import script, weights
-from gatelab.generation import TorchDecoder, continuation
+from gatelab.generation import TorchDecoder
 from gatelab.specs import CellSpec, GruSpec, Sampling
 from gatelab.text.tokenizers import ByteTokenizer, Tokenizer
 from tests.export.checkpoints import LETTERS, PLAIN, checkpoint_of
+from tests.generation.clear import clear_tokens
 from tests.randomized import CELLS, cell_name, random, seed
+from tests.rounding import terms_of
 
 __all__ = ["random", "seed"]
 
@@ -30,19 +32,26 @@ def written(folder: Path, checkpoint: Checkpoint, prompt: str, characters: int) 
     return done.stdout.decode().removesuffix("\n")
 
 
+def beginning(checkpoint: Checkpoint, tokenizer: Tokenizer, prompt: str, characters: int) -> str:
+    """The text that the model writes, up to a token that the rounding of the logits might change."""
+    model, how = checkpoint.model(), Sampling(max_tokens=characters, temperature=0)
+    ids = tokenizer.encode(prompt).ids
+    clear = clear_tokens(TorchDecoder(model), ids, how, terms_of(model, len(ids) + characters))
+    return tokenizer.decode(clear.tolist())
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_the_program_writes_what_the_model_writes(cell: CellSpec, tmp_path: Path, seed: int) -> None:
     checkpoint = checkpoint_of(cell, LETTERS, seed, layers=2)
-    prompt, how = "It has, ", Sampling(max_tokens=30, temperature=0)
-    expected = continuation(TorchDecoder(checkpoint.model()), LETTERS, prompt, how)
-    assert written(tmp_path, checkpoint, prompt, 30) == expected
+    found = written(tmp_path, checkpoint, "It has, ", 30)
+    assert len(found) == 30
+    assert found.startswith(beginning(checkpoint, LETTERS, "It has, ", 30))
 
 
 @pytest.mark.parametrize("tokenizer", [PLAIN, ByteTokenizer()], ids=["char", "byte"])
 def test_any_tokenizer_and_embedding(tokenizer: Tokenizer, tmp_path: Path, seed: int) -> None:
     checkpoint = checkpoint_of(GruSpec(kind="gru"), tokenizer, seed, input={"embedding": 4})
-    how = Sampling(max_tokens=25, temperature=0)
-    expected = continuation(TorchDecoder(checkpoint.model()), tokenizer, "a bé☃", how)
+    expected = beginning(checkpoint, tokenizer, "a bé☃", 25)
     found = written(tmp_path, checkpoint, "a bé☃", 25)
     # The stream of bytes may break off within a character, which only the end of the program completes.
     assert found.startswith(expected.rstrip("\N{REPLACEMENT CHARACTER}"))

@@ -11,7 +11,7 @@ from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, ClampSpec, GruSpec, RnnSpec
 from gatelab.text.tokenizers import Ids
 from tests.gates.models import GRU, LSTM, VOCABULARY, held, random_clamps, random_ids, random_model
-from tests.randomized import CELLS, cell_name
+from tests.randomized import CELLS, assert_close, cell_name
 
 STEPS, OUTPUT = 9, 6
 
@@ -59,9 +59,8 @@ def test_influences_are_what_autograd_says(
     layer = int(random.integers(layers))
     found = influence(model, ids, OUTPUT, clamps, layer=layer)
     norms, initial = by_autograd(model, ids, OUTPUT, layer, clamps)
-    np.testing.assert_allclose(found.norms, norms, rtol=1e-9, atol=1e-14)
+    assert_close((found.norms, found.initial_state), (np.array(norms), initial))
     assert [bool(n) for n in found.norms] == [bool(n) for n in norms], "what is 0 is exactly 0"
-    assert found.initial_state == pytest.approx(initial, rel=1e-9)
     if not clamped and not (isinstance(spec, RnnSpec) and spec.activation == "relu"):  # all of whose units may be off
         assert found.norms[-1] > 0
 

@@ -17,7 +17,8 @@ from gatelab.specs import CellSpec, GruSpec, Sampling
 from gatelab.text import Tokenizer
 from gatelab.text.tokenizers import BEGIN, SPECIALS, UNKNOWN, ByteTokenizer, CharTokenizer
 from tests.generation.models import random_model, text_of, tokens
-from tests.randomized import CELLS, assert_close, cell_name, examples
+from tests.randomized import CELLS, cell_name, examples
+from tests.rounding import assert_rounded, terms_of
 
 LETTERS = CharTokenizer(" " + string.ascii_lowercase, "letters")
 GRU = GruSpec(kind="gru")
@@ -64,9 +65,10 @@ def test_without_a_seed_every_text_is_another(model: LanguageModel) -> None:
     assert len({text_of(tokens(model, LETTERS, "it", max_tokens=60, temperature=3)) for _ in range(3)}) == 3
 
 
-def test_special_tokens_are_never_generated(random: np.random.Generator, model: LanguageModel) -> None:
+def test_special_tokens_are_never_generated(model: LanguageModel, seed: int) -> None:
     model.bias_head.data[:SPECIALS] = 1e6
-    found = [token.id for how in (0, 1, 100) for token in tokens(model, LETTERS, "", temperature=how, max_tokens=50)]
+    texts = [tokens(model, LETTERS, "", temperature=how, max_tokens=50, seed=seed) for how in (0, 1, 100)]
+    found = [token.id for text in texts for token in text]
     assert {BEGIN, UNKNOWN}.isdisjoint(found)
 
 
@@ -82,8 +84,8 @@ def test_a_prompt_with_unknown_characters_is_read_as_unk(random: np.random.Gener
 
 
 @pytest.mark.parametrize("max_tokens", [1, 2, 17])
-def test_it_ends_after_so_many_tokens(model: LanguageModel, max_tokens: int) -> None:
-    found = tokens(model, LETTERS, "it", max_tokens=max_tokens)
+def test_it_ends_after_so_many_tokens(model: LanguageModel, max_tokens: int, seed: int) -> None:
+    found = tokens(model, LETTERS, "it", max_tokens=max_tokens, seed=seed)
     assert [token.finish_reason for token in found] == [None] * (max_tokens - 1) + ["length"]
     assert text_of(found) == LETTERS.decode([token.id for token in found])
 
@@ -156,8 +158,9 @@ def test_a_long_prompt_is_read_as_step_by_step(cell: CellSpec, random: np.random
     with torch.no_grad():
         for i in [BEGIN, *ids.tolist()]:
             expected, one = model(torch.tensor([[i]]), one)
-    np.testing.assert_allclose(logits, expected[0, 0].numpy(), rtol=1e-9, atol=1e-9)
-    assert_close(state, one)
+    # More steps than this it does not remember.
+    terms = terms_of(model, 100)
+    assert_rounded((logits, state), (expected[0, 0], one), terms=terms)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)
@@ -173,7 +176,7 @@ def test_a_token_holds_the_state_to_go_on_from(cell: CellSpec, random: np.random
 
 
 def test_a_state_can_be_forked(model: LanguageModel) -> None:
-    token, *_ = tokens(model, LETTERS, "it")
+    token, *_ = tokens(model, LETTERS, "it", temperature=0)
     before = [t.clone() for of_layer in token.state for t in of_layer]
     first, second = (tokens(model, LETTERS, "as", state=token.state, seed=7, max_tokens=9) for _ in range(2))
     assert text_of(first) == text_of(second)
@@ -191,5 +194,5 @@ def test_a_state_needs_a_prompt(model: LanguageModel) -> None:
 
 
 def test_tokens_come_one_by_one(model: LanguageModel) -> None:
-    endless = generate(model, LETTERS, "it", Sampling(max_tokens=10_000_000))
+    endless = generate(model, LETTERS, "it", Sampling(max_tokens=10_000_000, temperature=0))
     assert next(endless).finish_reason is None

@@ -11,6 +11,7 @@ from gatelab.generation.sampling import choose, distribution
 from gatelab.specs import Sampling
 from gatelab.text.tokenizers import SPECIALS
 from tests.randomized import examples
+from tests.rounding import assert_rounded
 
 # Equal logits are frequent, so that ties are tried; unequal ones differ by more than rounding.
 logits_lists = st.lists(
@@ -41,9 +42,10 @@ def plain_distribution(logits: list[float], top_k: int | None, top_p: float | No
 def test_the_distribution_is_the_plain_one(logits: list[float], top_k: int | None, top_p: float | None) -> None:
     expected, border = plain_distribution(logits, top_k, top_p)
     found = distribution(np.array(logits), top_k, top_p)
-    assert found.sum() == pytest.approx(1, abs=1e-12)
+    assert_rounded(found.sum(), 1.0, terms=len(logits))
     if not border:
-        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-15)
+        # All that is added up is positive: each number is as exact as it is large. An exp and a quotient are two terms.
+        assert_rounded(found, np.array(expected), terms=len(logits) + 2, scale=np.array(expected))
 
 
 @examples(200)

@@ -28,9 +28,24 @@ void check_close(const char *what, double found, double expected, double toleran
     check(std::fabs(found - expected) <= tolerance, what, found, expected);
 }
 
-// To single precision; a relu lets numbers grow large.
-void check_rounded(const char *what, double found, double expected) {
-    check_close(what, found, expected, 2e-5 * (1 + std::fabs(expected)));
+// The unit roundoffs of single and double precision.
+constexpr double SINGLE = 0x1p-24, DOUBLE = 0x1p-53;
+
+// How far apart two sums of `terms` numbers may be, the largest of which has the size `scale`. tests/rounding.py has the same
+// rule and the same factor, and explains them.
+double rounding(int64_t terms, double scale = 1, double roundoff = SINGLE) { return 4 * terms * roundoff * scale; }
+
+// How many numbers are added up on the longest path through a model that reads `steps` tokens.
+int64_t terms_of(const GatelabShape &s, int64_t steps) {
+    const int64_t below = s.embedding_at < 0 ? 1 : s.embedding;
+    return steps * (below + (s.layers - 1) * s.hidden + s.layers * (s.hidden + 1)) + s.hidden + 1;
+}
+
+// The terms have a size of 1 at least; a relu lets them grow large.
+void check_rounded(const char *what, const std::vector<float> &found, const std::vector<double> &expected, int64_t terms) {
+    double scale = 1;
+    for (double x : expected) scale = std::fmax(scale, std::fabs(x));
+    for (size_t i = 0; i < expected.size(); i++) check_close(what, found[i], expected[i], rounding(terms, scale));
 }
 
 void check_same(const char *what, const std::vector<float> &found, const std::vector<float> &expected) {

@@ -22,8 +22,10 @@ void check_gradient(const Model &model, Case &c, const GatelabMember &m, Random 
             size += std::fabs(direction * c.gradient()[i]);
         }
         const auto loss = [&](const reference::Numbers &q) { return reference::read(model.shape, m, q).loss / m.tokens; };
-        // A probability is rounded by 6e-8, which reaches an element of the gradient by weights of several units.
-        const double tolerance = 2e-5 * size + 5e-7 * (1 + std::sqrt(square));
+        // There and back, and over all rows and steps. Besides, a probability is rounded, and the head's weights carry that
+        // to every element of the gradient.
+        const int64_t terms = 2 * terms_of(model.shape, m.steps) + m.rows * m.steps;
+        const double tolerance = rounding(terms, size) + rounding(2, 1 + std::sqrt(square));
         check_close("slope", slope, (loss(ahead) - loss(behind)) / (2 * step), tolerance);
     }
 }
@@ -36,13 +38,14 @@ void check_against_reference(const Sizes &sizes, const Reading &how, Random &ran
     read(model, &m, 1, 2);
     const reference::Result expected = reference::read(model.shape, m, c.parameters());
     check(m.tokens == expected.tokens, "tokens", m.tokens, expected.tokens);
-    const double tolerance = 1e-5 * expected.loss + 2e-7 * m.tokens;
+    const int64_t terms = terms_of(model.shape, m.steps);
+    const double tolerance = rounding(terms + m.tokens, std::fmax(expected.loss, m.tokens));
     check_close("loss", m.loss, expected.loss, tolerance);
-    for (size_t i = 0; i < expected.state.size(); i++) check_rounded("state", c.state()[i], expected.state[i]);
-    for (size_t i = 0; i < expected.outputs.size(); i++) check_rounded("output", c.outputs()[i], expected.outputs[i]);
+    check_rounded("state", c.state(), expected.state, terms);
+    check_rounded("output", c.outputs(), expected.outputs, terms);
     double square_norm = 0;
     for (float g : c.gradient()) square_norm += static_cast<double>(g) * g;
-    check_close("square norm", m.square_norm, square_norm, 1e-9 * square_norm);
+    check_close("square norm", m.square_norm, square_norm, rounding(model.shape.parameters, square_norm, DOUBLE));
     check_gradient(model, c, m, random);
 
     GatelabMember only_read = c.member(false);

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from gatelab.reports.statistics import holm, mean_interval, paired_tests
+from tests.rounding import assert_rounded
 
 SLEEP = ([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
 """Hours of sleep gained with two drugs by ten patients: the example of Student's own paper (1908)."""
@@ -33,15 +34,21 @@ def test_an_interval_by_hand() -> None:
 @pytest.mark.parametrize("samples", [2, 3, 5, 20])
 def test_they_are_scipys(samples: int, random: np.random.Generator) -> None:
     first, second = random.normal(size=(2, 50, samples)) * 10 ** random.uniform(-6, 6)
-    width, p = paired_tests(first - second)
+    differences, terms = first - second, 3 * samples  # for a mean, a deviation around it, and their quotient
+    width, p = paired_tests(differences)
     expected = stats.ttest_rel(first, second, axis=1)
-    np.testing.assert_allclose(p, expected.pvalue, rtol=1e-9)
+    # Samples that lie near each other cancel out in their deviation.
+    condition = np.abs(differences).max(axis=1) / differences.std(axis=1)
+    # The distribution is computed from 1 - t * t, in which a small t is rounded away.
+    assert_rounded(p, expected.pvalue, terms=terms, scale=condition * np.maximum(1, 1 / np.abs(expected.statistic)))
     interval = expected.confidence_interval(0.95)
-    np.testing.assert_allclose(width, (interval.high - interval.low) / 2, rtol=1e-9)
+    half = (interval.high - interval.low) / 2
+    assert_rounded(width, half, terms=terms, scale=condition * half)
     found = mean_interval(first[0].tolist())
     assert found is not None
     low, high = stats.t.interval(0.95, samples - 1, loc=first[0].mean(), scale=stats.sem(first[0]))
-    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9)
+    scale = float(np.abs(first[0]).max() / first[0].std() * (high - low))
+    assert_rounded((found.low, found.high), (low, high), terms=terms, scale=scale)
 
 
 def test_equal_samples_do_not_differ_and_constant_differences_are_certain() -> None:

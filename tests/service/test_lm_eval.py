@@ -11,13 +11,17 @@ from typing import Any
 
 import httpx2
 import pytest
+import torch
 
 from service.app import create_app
+from tests.rounding import assert_rounded
 from tests.service.conftest import Trained
 from tests.service.live import serving
 
 DOCUMENTS = ["the cat sat on the mat", "a mat, and the cat on it.", "qqq"]
 CHOICES = [("the cat sat on", [" the mat", "zqxv"]), ("the cat", [" sat", "jjjj"])]
+TERMS = 25 * (1 + 6)
+"""How many numbers a likelihood adds up: for every character those of 6 hidden units."""
 
 ROLLING = """
 task: gatelab_rolling
@@ -91,9 +95,10 @@ def test_rolling_perplexity_is_ours(evaluation: Any, trained: Trained) -> None:
     results, samples = evaluation
     ours = [sum(scored["log_probabilities"]) for scored in scores(trained, DOCUMENTS)]
     theirs = {s["doc"]["text"]: float(s["filtered_resps"][0]) for s in samples["gatelab_rolling"]}
-    assert [theirs[text] for text in DOCUMENTS] == pytest.approx(ours, rel=1e-5)
+    assert_rounded([theirs[text] for text in DOCUMENTS], ours, terms=TERMS, dtype=torch.float32)
     perplexity = math.exp(-sum(ours) / sum(len(text.encode()) for text in DOCUMENTS))
-    assert results["gatelab_rolling"]["byte_perplexity,none"] == pytest.approx(perplexity, rel=1e-5)
+    found = results["gatelab_rolling"]["byte_perplexity,none"]
+    assert_rounded(math.log(found), math.log(perplexity), terms=TERMS, dtype=torch.float32)
 
 
 @pytest.mark.long
@@ -106,7 +111,8 @@ def test_likelihoods_of_endings_are_ours(evaluation: Any, trained: Trained) -> N
     order = [context for context, _ in CHOICES]
     found = sorted(samples["gatelab_choosing"], key=lambda sample: order.index(sample["doc"]["context"]))
     for sample, ours in zip(found, expected, strict=True):
-        assert [float(response[0]) for response in sample["filtered_resps"]] == pytest.approx(ours, rel=1e-5)
+        theirs = [float(response[0]) for response in sample["filtered_resps"]]
+        assert_rounded(theirs, ours, terms=TERMS, dtype=torch.float32)
     accuracy = sum(ours[0] > ours[1] for ours in expected) / len(expected)
     assert results["gatelab_choosing"]["acc,none"] == pytest.approx(accuracy)
 

@@ -17,6 +17,7 @@ from gatelab.text.windows import IGNORED, batch_order
 from gatelab.training import Evaluated, Event, Started, Stepped, train
 from gatelab.training.evaluation import tensors, total_loss
 from tests.randomized import CELLS, cell_name
+from tests.rounding import assert_rounded, terms_of
 from tests.training.runs import corpus, evaluations, spec_of
 
 TRAINING = {"num_steps": 16, "batch_size": 20, "sample": None}
@@ -79,7 +80,9 @@ def test_steps_read_the_batches_of_their_epoch(carry_state: bool, time_machine: 
                 state = model.initial_state(inputs.shape[1])
             logits, state = model(inputs, state)
             expected.append(total_loss(logits, targets).item() / int((targets != IGNORED).sum()))
-    assert [e.loss for e in events if isinstance(e, Stepped)] == pytest.approx(expected, rel=1e-6)
+    losses = [e.loss for e in events if isinstance(e, Stepped)]
+    # The model is an untrained one, which remembers no more than the window.
+    assert_rounded(losses, expected, terms=terms_of(model, windows.num_steps) + model.vocabulary, dtype=torch.float32)
     assert len(set(expected)) > 2, "batches differ in their loss, or this test shows nothing"
 
 
@@ -99,7 +102,7 @@ def test_the_train_loss_is_the_mean_over_tokens(time_machine: str) -> None:
     assert len(set(sizes)) == 2, "the last batch is smaller, so that the mean over batches is another number"
     losses = [step.loss for step in steps if isinstance(step, Stepped)]
     assert isinstance(evaluated, Evaluated)
-    assert evaluated.train_loss == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
+    assert_rounded(evaluated.train_loss, np.average(losses, weights=sizes), terms=len(losses))
 
 
 def test_the_test_text_is_looked_at_once_at_the_end(time_machine: str) -> None:
@@ -154,8 +157,9 @@ def test_clip_norm_bounds_the_step(time_machine: str) -> None:
         for c in (None, 0.01)
     )
     assert free.norm() > 0.02, "without a bound the step is longer, or this test shows nothing"
-    # Weights are single precision: what is read off them as a difference has their rounding.
-    assert bound.norm().item() == pytest.approx(0.01, rel=1e-3)
+    # Weights are single precision, and some larger than 1: each number that is read off them as a difference is off by
+    # their rounding.
+    assert_rounded(bound.norm().item(), 0.01, terms=1, scale=2 * len(bound) ** 0.5, dtype=torch.float32)
     assert torch.dot(free, bound) / (free.norm() * bound.norm()) > 0.999
 
 

@@ -13,6 +13,7 @@ from gatelab.specs import CellSpec, ModelSpec
 from gatelab.specs.training import TrainingSpec
 from gatelab.text.windows import Windows
 from gatelab.training.engines import Engine, Member, Read, Reading, TorchEngine
+from tests.rounding import FLOOR, Kinks, assert_as_near
 
 CPU = torch.device("cpu")
 VOCABULARY = 13
@@ -39,6 +40,19 @@ def random_windows(
     ends = starts + random.integers(0 if carried else 1, steps + 1, size=rows)
     ends[0] = starts[0] + steps
     return Windows(ids, starts, ends, steps, rows, carried)
+
+
+def random_reading(
+    random: np.random.Generator, model: LanguageModel, rows: int, steps: int, dropout: Dropout | None = None
+) -> Reading:
+    """Any windows from any state, of which no relu's argument is so near to 0 that rounding could turn it."""
+    while True:
+        windows = random_windows(random, rows, steps, carried=True, vocabulary=model.vocabulary)
+        reading = Reading(windows, np.arange(rows), random_state(random, model, rows), dropout)
+        with Kinks() as kinks:
+            TorchEngine([Member(copy.deepcopy(model), PLAIN)], CPU).read({0: reading})
+        if kinks.nearest > FLOOR:
+            return reading
 
 
 def random_state(random: np.random.Generator, model: LanguageModel, rows: int) -> ModelState:
@@ -70,18 +84,31 @@ def reference(model: LanguageModel, reading: Reading, dtype: torch.dtype = torch
     return differentiated(engine, {0: Reading(reading.windows, reading.which, state, reading.dropout)})[0]
 
 
-def distance(found: Tensor, expected: Tensor) -> float:
-    """Relative to the norm of what is expected."""
-    return float((found.double() - expected.double()).norm() / expected.double().norm().clamp_min(1e-12))
+def distance(found: Tensor, expected: Tensor, size: float = 0.0) -> float:
+    """Relative to the norm of what is expected, or of as many numbers of this size, where that is larger."""
+    norm = max(float(expected.double().norm()), size * expected.numel() ** 0.5)
+    return float((found.double() - expected.double()).norm()) / norm if norm else float(found.double().norm())
 
 
 def distances(found: Found, expected: Found) -> dict[str, float]:
-    """Of the loss, the states and every gradient."""
+    """Of the loss, the states and every gradient.
+
+    A single number may be nearly 0 where large terms cancel out, and has their rounding. The terms of a state have a
+    size of 1, those of a gradient that of all gradients.
+    """
     apart = {"loss": abs(found.read.loss - expected.read.loss) / expected.read.loss}
     for layer, (mine, theirs) in enumerate(zip(found.read.state, expected.read.state, strict=True)):
         for tensor, (a, b) in enumerate(zip(mine, theirs, strict=True)):
-            apart[f"state {layer}.{tensor}"] = distance(a, b)
-    return apart | {name: distance(found.gradient[name], g) for name, g in expected.gradient.items()}
+            apart[f"state {layer}.{tensor}"] = distance(a, b, 1.0)
+    whole = torch.cat([g.double().flatten() for g in expected.gradient.values()])
+    size = float(whole.norm()) / len(whole) ** 0.5
+    return apart | {name: distance(found.gradient[name], g, size) for name, g in expected.gradient.items()}
+
+
+def check_as_near(found: Found, model: LanguageModel, reading: Reading) -> None:
+    """Check that results are as near to the truth as PyTorch's in single precision."""
+    truth = reference(model, reading)
+    assert_as_near(distances(found, truth), distances(reference(model, reading, torch.float32), truth))
 
 
 def dropout(model: LanguageModel, seed: int) -> Dropout | None:
