@@ -123,8 +123,8 @@ def test_normal_weights_have_their_deviation_and_biases_are_zero(seed: int) -> N
         if "bias" in name:
             assert not value.any()
         else:
-            # Six standard errors of a sample deviation: a chance of about 1e-8.
-            assert abs(value.std().item() / sigma - 1) < 6 / (2 * value.numel()) ** 0.5, name
+            # Seven standard errors of a sample deviation: passed by chance once in 1e11.
+            assert abs(value.std().item() / sigma - 1) < 7 / (2 * value.numel()) ** 0.5, name
 
 
 def test_default_weights_fill_pytorchs_bounds(seed: int) -> None:
