@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 PATIENCE = 120.0
 """Seconds. Generous on a machine that does much else; pytest's own limit for a test is longer still."""
 
@@ -24,3 +26,21 @@ def eventually(condition: Callable[[], object], what: str) -> None:
         what: completes the sentence "waited in vain until …".
     """
     assert comes_true(condition), f"waited {PATIENCE:.0f} s in vain until {what}"
+
+
+class Clock:
+    """Stands in for the module `time`: only sleeping lets time pass, and takes none."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store wait for an absent database as often as ever, but in no time."""
+    monkeypatch.setattr("gatelab.store.retry.time", Clock())

@@ -11,6 +11,7 @@ import pytest
 from gatelab.errors import Conflict, LeaseLost, Unavailable
 from gatelab.store import Claim, Job, MetricRow, Report, SampleRow, State, Store
 from tests.store.conftest import at_once, claimed, event_types, expire
+from tests.waiting import retry_at_once
 
 FULL = Report(
     step=10,
@@ -181,7 +182,7 @@ def test_a_report_is_written_once_though_the_commit_s_answer_was_lost(
 
 
 def test_a_database_that_stays_away_is_given_up(store: Store, claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.claims, "_lease", 0.1)
+    retry_at_once(monkeypatch)
     with commits(store, lost=1000, landing=False) as left, pytest.raises(Unavailable):
         store.claims.record(claim, FULL)
     assert left[0] < 999, "it was tried again"

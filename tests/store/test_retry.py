@@ -4,6 +4,7 @@ import pytest
 
 from gatelab.errors import LeaseLost, Unavailable
 from gatelab.store import retrying
+from tests.waiting import retry_at_once
 
 
 def failing(times: int, error: Exception) -> Callable[[], int]:
@@ -24,9 +25,17 @@ def test_an_action_is_repeated_until_the_database_is_back() -> None:
     assert retrying(failing(2, Unavailable()), seconds=10) == 3
 
 
-def test_the_last_error_is_raised_when_time_is_over() -> None:
+def test_the_last_error_is_raised_when_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    retry_at_once(monkeypatch)
+    calls: list[None] = []
+
+    def act() -> None:
+        calls.append(None)
+        raise Unavailable
+
     with pytest.raises(Unavailable):
-        retrying(failing(10**9, Unavailable()), seconds=0.1)
+        retrying(act, seconds=100)
+    assert 100 <= len(calls) <= 210, "pauses are of a half to one second, but for the first few"
 
 
 def test_other_errors_are_not_waited_out() -> None:

@@ -14,6 +14,7 @@ from gatelab.training import Pack
 from gatelab.training.pack import News
 from tests.databases import migrate
 from tests.store.conftest import claimed, expire
+from tests.waiting import retry_at_once
 from tests.worker.conftest import (
     SPEC,
     TEXT,
@@ -149,9 +150,10 @@ def test_a_zombie_s_fault_is_not_the_run_s(store: Store, settings: Settings, mon
     assert_as_trained_in_one_go(store, mine.run_id)
 
 
-def test_a_run_survives_a_database_that_goes_away(tmp_path: Path) -> None:
+def test_a_run_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    retry_at_once(monkeypatch)
     folder = tmp_path / "data"
-    settings = worker_settings(f"sqlite:///{folder}/gatelab.db", folder, lease_seconds=0.4, heartbeat_seconds=0.2)
+    settings = worker_settings(f"sqlite:///{folder}/gatelab.db", folder)
     away = folder.with_name("away")
 
     def pull_the_plug() -> bool:
@@ -168,7 +170,7 @@ def test_a_run_survives_a_database_that_goes_away(tmp_path: Path) -> None:
         assert store.runs.get(mine.run_id).state == State.RUNNING, "nobody could be told"
         expire(store, mine.run_id)
         assert store.reaper.reap() == [mine.run_id]
-        train_all(store, worker_settings(f"sqlite:///{folder}/gatelab.db", folder))
+        train_all(store, settings)
         assert_as_trained_in_one_go(store, mine.run_id)
 
 

@@ -16,6 +16,7 @@ from gatelab.training import Pack
 from gatelab.training.pack import News
 from tests.databases import migrate
 from tests.store.conftest import claimed, expire
+from tests.waiting import retry_at_once
 from tests.worker.conftest import (
     SPEC,
     STEPS,
@@ -278,9 +279,10 @@ def test_a_fault_of_nobody_in_particular_is_found_when_each_is_alone(
     assert run.error == {"type": "error", "message": "ZeroDivisionError: of what?"}
 
 
-def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path) -> None:
+def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    retry_at_once(monkeypatch)
     folder = tmp_path / "data"
-    settings = partial(worker_settings, f"sqlite:///{folder}/gatelab.db", folder)
+    settings = worker_settings(f"sqlite:///{folder}/gatelab.db", folder)
     away = folder.with_name("away")
 
     def pull_the_plug() -> bool:
@@ -288,17 +290,17 @@ def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path) -> None:
         folder.rename(away)
         return True
 
-    migrate(settings())
-    with Store(settings(lease_seconds=0.4, heartbeat_seconds=0.2)) as store:
+    migrate(settings)
+    with Store(settings) as store:
         store.corpora.add("wells", TEXT)
         queue(store, GRID)
-        train_pack(store, settings(lease_seconds=0.4, heartbeat_seconds=0.2), at_call(3, pull_the_plug))
+        train_pack(store, settings, at_call(3, pull_the_plug))
         away.rename(folder)
         assert {run.state for run in runs(store)} == {State.RUNNING}, "nobody could be told"
         for run in runs(store):
             expire(store, run.id)
         assert len(store.reaper.reap()) == len(OWN)
-        assert train_all(store, settings()) == len(OWN), "each alone: one of them may have done it"
+        assert train_all(store, settings) == len(OWN), "each alone: one of them may have done it"
         for run in runs(store):
             assert_as_trained_in_one_go(store, run.id)
 

@@ -16,6 +16,7 @@ from gatelab.settings import Settings
 from gatelab.store import FINISHED, Claim, MetricRow, Report, State, Store
 from tests.faults.store.checks import check_history
 from tests.store.conftest import claimed, expire
+from tests.waiting import retry_at_once
 from tests.worker.conftest import TEXT, assert_as_trained_in_one_go, at_call, queue, train_all, train_slice
 from worker import cadence
 
@@ -55,8 +56,9 @@ def test_a_file_that_does_not_fit_leaves_no_trace(store: Store, settings: Settin
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
-def test_a_row_that_does_not_fit_leaves_no_trace(settings: Settings) -> None:
-    inline = settings.model_copy(update={"inline_checkpoint_bytes": 2 * len(LARGE), "lease_seconds": 0.2})
+def test_a_row_that_does_not_fit_leaves_no_trace(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    retry_at_once(monkeypatch)
+    inline = settings.model_copy(update={"inline_checkpoint_bytes": 2 * len(LARGE)})
     with Store(inline) as store:
         store.corpora.add("wells", TEXT)
         queue(store)
@@ -74,6 +76,7 @@ def test_a_row_that_does_not_fit_leaves_no_trace(settings: Settings) -> None:
 def test_a_run_survives_a_disk_that_is_full_for_a_while(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    retry_at_once(monkeypatch)
     monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     # Where SQLite is on that disk too, no write of the worker succeeds; with PostgreSQL, all but the checkpoints do.
     changes = {"inline_checkpoint_bytes": 0, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
@@ -83,9 +86,8 @@ def test_a_run_survives_a_disk_that_is_full_for_a_while(
     claim = train_slice(store, settings, at_call(5, lambda: True))
     before, kept = store.runs.get(claim.run_id), files(settings)
     second = claimed(store)
-    soon_tired = settings.model_copy(update={"lease_seconds": 0.2})
-    with Store(soon_tired) as worker, no_file_larger_than(1024):
-        train_slice(worker, soon_tired, claim=second)
+    with no_file_larger_than(1024):
+        train_slice(store, settings, claim=second)
     after = store.runs.get(claim.run_id)
     assert (after.state, after.step, after.error) == (State.RUNNING, before.step, None), "nobody could be told"
     assert files(settings) == kept
