@@ -133,7 +133,7 @@ def test_the_stack_starts_answers_and_stops(tmp_path: Path, environment: dict[st
     ):
         wait_until(lambda: healthy(port), service, service_folder)
         wait_until(lambda: " ready" in read_log(worker_folder), worker, worker_folder)
-        assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE).status_code == 200
         for process, folder in ((service, service_folder), (worker, worker_folder)):
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=PATIENCE) in (0, -signal.SIGTERM), read_log(folder)

@@ -17,6 +17,7 @@ from service.app import create_app
 from tests.rounding import assert_rounded
 from tests.service.conftest import Trained
 from tests.service.live import serving
+from tests.waiting import PATIENCE
 
 DOCUMENTS = ["the cat sat on the mat", "a mat, and the cat on it.", "qqq"]
 CHOICES = [("the cat sat on", [" the mat", "zqxv"]), ("the cat", [" sat", "jjjj"])]
@@ -51,6 +52,12 @@ metric_list: [{{metric: acc}}]
 def url(trained: Trained) -> Iterator[str]:
     with serving(create_app(trained.service.settings)) as url:
         yield url
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with httpx2.Client(timeout=PATIENCE) as client:
+        yield client
 
 
 def lines_of(file: Path) -> list[str]:
@@ -117,19 +124,19 @@ def test_likelihoods_of_endings_are_ours(evaluation: Any, trained: Trained) -> N
     assert results["gatelab_choosing"]["acc,none"] == pytest.approx(accuracy)
 
 
-def test_tokens_there_and_back(url: str, trained: Trained) -> None:
+def test_tokens_there_and_back(url: str, trained: Trained, http: httpx2.Client) -> None:
     server = f"{url}/v1/runs/{trained.run['id']}/openai"
-    info = httpx2.get(f"{server}/tokenizer_info").json()
+    info = http.get(f"{server}/tokenizer_info").json()
     assert (info["bos_token"], info["eos_token"]) == ("<bos>", None)
     body = {"prompt": "the cat", "add_special_tokens": False}
-    plain = httpx2.post(f"{server}/tokenize", json=body).json()
+    plain = http.post(f"{server}/tokenize", json=body).json()
     assert (plain["count"], len(plain["tokens"])) == (7, 7)
-    assert httpx2.post(f"{server}/tokenize", json=body | {"add_special_tokens": True}).json()["tokens"][0] == 1
-    assert httpx2.post(f"{server}/tokenize", json=body | {"prompt": "<bos>"}).json()["tokens"] == [1]
-    assert httpx2.post(f"{server}/detokenize", json={"tokens": plain["tokens"]}).json() == {"prompt": "the cat"}
+    assert http.post(f"{server}/tokenize", json=body | {"add_special_tokens": True}).json()["tokens"][0] == 1
+    assert http.post(f"{server}/tokenize", json=body | {"prompt": "<bos>"}).json()["tokens"] == [1]
+    assert http.post(f"{server}/detokenize", json={"tokens": plain["tokens"]}).json() == {"prompt": "the cat"}
 
 
-def test_what_is_wrong_is_told_as_openai_does(url: str, trained: Trained) -> None:
+def test_what_is_wrong_is_told_as_openai_does(url: str, trained: Trained, http: httpx2.Client) -> None:
     server = f"{url}/v1/runs/{trained.run['id']}/openai"
     for path, body in (
         ("tokenize", {"prompt": 1}),
@@ -138,12 +145,12 @@ def test_what_is_wrong_is_told_as_openai_does(url: str, trained: Trained) -> Non
         ("detokenize", {"tokens": [-1]}),
         ("v1/completions", {"model": trained.run["id"], "max_tokens": 10**9}),
     ):
-        answer = httpx2.post(f"{server}/{path}", json=body)
+        answer = http.post(f"{server}/{path}", json=body)
         assert answer.status_code == 400, answer.text
         assert answer.json()["error"]["type"] == "invalid_request_error"
     for path, body in (("v1/completions", {"model": "other"}), ("tokenize", {"model": "other", "prompt": "a"})):
-        assert httpx2.post(f"{server}/{path}", json=body).status_code == 404
-    assert httpx2.get(f"{url}/v1/runs/nobody/openai/tokenizer_info").status_code == 404
-    assert [m["id"] for m in httpx2.get(f"{server}/v1/models").json()["data"]] == [trained.run["id"]]
-    assert httpx2.get(f"{server}/v1/models/{trained.run['id']}@3").json()["id"] == f"{trained.run['id']}@3"
-    assert httpx2.get(f"{server}/v1/models/other").status_code == 404
+        assert http.post(f"{server}/{path}", json=body).status_code == 404
+    assert http.get(f"{url}/v1/runs/nobody/openai/tokenizer_info").status_code == 404
+    assert [m["id"] for m in http.get(f"{server}/v1/models").json()["data"]] == [trained.run["id"]]
+    assert http.get(f"{server}/v1/models/{trained.run['id']}@3").json()["id"] == f"{trained.run['id']}@3"
+    assert http.get(f"{server}/v1/models/other").status_code == 404

@@ -12,7 +12,7 @@ from tests.service.installation import Installation, client, installation, setti
 from tests.service.live import serving
 from tests.store.conftest import expire
 from tests.telemetry.exposed import Exposed
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 EVENTS = "/v1/jobs/{job}/events"
 
@@ -118,7 +118,7 @@ def test_written_tokens_and_the_time_to_the_first_are_counted(stream: bool, trai
 def test_open_event_streams_are_counted_until_they_end(service: Installation) -> None:
     service.add_corpus()
     job = service.submit()["id"]
-    with serving(create_app(service.settings)) as url, httpx2.Client(base_url=url) as http:
+    with serving(create_app(service.settings)) as url, httpx2.Client(base_url=url, timeout=PATIENCE) as http:
 
         def streams() -> float:
             return Exposed(http.get("/metrics").text).value("gatelab_event_streams", route=EVENTS)

@@ -14,7 +14,7 @@ from tests.faults.installation import children_of
 from tests.processes import free_port, running, wait_until
 from tests.service.installation import installation
 from tests.telemetry.exposed import Exposed
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 EVENTS = "/v1/jobs/{job}/events"
 
@@ -40,7 +40,7 @@ def _answers(url: str) -> bool:
 
 
 def scrape(url: str) -> Exposed:
-    return Exposed(httpx2.get(url + "/metrics").text)
+    return Exposed(httpx2.get(url + "/metrics", timeout=PATIENCE).text)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def job(tmp_path: Path) -> str:
 def test_a_scrape_of_any_sees_what_all_have_counted(tmp_path: Path, job: str) -> None:
     with two_processes(tmp_path) as (url, _):
         for _ in range(40):  # each on a connection of its own: whichever process accepts it
-            assert httpx2.get(url + "/v1/runs/none").status_code == 404
+            assert httpx2.get(url + "/v1/runs/none", timeout=PATIENCE).status_code == 404
         seen = [scrape(url) for _ in range(10)]
     for found in seen:
         assert found.value("gatelab_http_requests_total", method="GET", route="/v1/runs/{run}", status="404") == 40
@@ -61,7 +61,7 @@ def test_a_scrape_of_any_sees_what_all_have_counted(tmp_path: Path, job: str) ->
 
 
 def test_the_streams_of_a_process_that_was_killed_are_no_longer_open(tmp_path: Path, job: str) -> None:
-    with two_processes(tmp_path) as (url, parent), httpx2.Client(base_url=url) as http:
+    with two_processes(tmp_path) as (url, parent), httpx2.Client(base_url=url, timeout=PATIENCE) as http:
         with http.stream("GET", f"/v1/jobs/{job}/events") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "event: job_created"
