@@ -21,7 +21,7 @@ def find(playwrights: Path) -> str:
     Raises:
         RuntimeError: there is none, and none can be installed.
     """
-    with Path(tempfile.gettempdir(), "gatelab-test-chromium.lock").open("w") as lock:
+    with Path(tempfile.gettempdir(), f"gatelab-test-chromium-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if found := _installed(playwrights):
             return found

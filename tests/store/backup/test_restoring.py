@@ -96,7 +96,11 @@ def test_what_is_put_together_wrongly_is_refused(case: str, backup: Path, target
     with backup.open("rb") as file:
         manifest = archive.read_manifest(file)
     with tarfile.open(backup) as tar:
-        tar.extractall(tmp_path / "parts", filter="data")
+        for member in tar:
+            content = tar.extractfile(member)
+            assert content is not None, "an archive holds files alone"
+            (place := tmp_path / "parts" / member.name).parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content.read())
     manifest, sources = change(manifest, {name: tmp_path / "parts" / name for name in manifest.files})
     with backup.open("wb") as file:
         archive.write(file, manifest, sources)
