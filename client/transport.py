@@ -31,7 +31,7 @@ class Transport:
             base = httpx2.URL(self.url)
             # A proxy of the environment cannot know what runs on this machine.
             local = _is_loopback(base.host)
-            key = key or os.environ.get("GATELAB_API_KEY") or (local_key(base.port or 80) if local else None)
+            key = _key(key or os.environ.get("GATELAB_API_KEY")) or (local_key(base.port or 80) if local else None)
             headers = {"Authorization": f"Bearer {key}"} if key else None
             self._client = httpx2.Client(base_url=base, timeout=timeout, trust_env=not local, headers=headers)
 
@@ -129,6 +129,18 @@ class Transport:
                 f"cannot reach Gatelab at {self.url} ({error or type(error).__name__}); "
                 "start it with `gatelab up`, or name its address with --url or GATELAB_URL"
             ) from error
+
+
+def _key(given: str | None) -> str | None:
+    """The key without what a file or a shell puts around it.
+
+    Raises:
+        InvalidRequest: no HTTP header can hold it. The message does not show it.
+    """
+    key = (given or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidRequest.at("", "the API key (GATELAB_API_KEY) must be printable ASCII characters in one line")
+    return key or None
 
 
 def _json(body: object) -> dict[str, Any]:

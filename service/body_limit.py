@@ -4,6 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatelab.errors import TooLarge
+from gatelab.specs.integers import read_count
 from service.problems import details, response
 
 
@@ -18,8 +19,9 @@ class DeclaredLengthLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            declared = Headers(scope=scope).get("content-length", "")
-            if declared.isdigit() and int(declared) > self.max_bytes:
+            # One that is no number, or too large for one, is not believed: what arrives is counted, too.
+            declared = read_count(Headers(scope=scope).get("content-length", "")) or 0
+            if declared > self.max_bytes:
                 error = TooLarge(f"the body has {declared} bytes; this installation takes at most {self.max_bytes}")
                 await response(details(error))(scope, receive, send)
                 return

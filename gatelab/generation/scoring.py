@@ -41,7 +41,7 @@ class Score:
 
     @property
     def bits_per_character(self) -> float:
-        return -float(self.log_probabilities.sum()) / math.log(2) / max(1, self.characters)
+        return float((-self.log_probabilities).sum()) / math.log(2) / max(1, self.characters)
 
 
 def score(decoder: Decoder, text: Encoded) -> Score:

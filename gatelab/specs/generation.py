@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
 
 from gatelab.specs.base import Spec, Text
+from gatelab.specs.integers import Count
 
 StopString = Annotated[Text, Field(min_length=1, max_length=1000)]
 
@@ -13,7 +14,7 @@ CheckpointWord = Literal["latest", "best"]
 """A checkpoint by what it is: the one with the most steps, or of those kept that with the lowest validation loss."""
 
 CheckpointName = Annotated[
-    Annotated[int, Tag("step")] | Annotated[CheckpointWord, Tag("word")],
+    Annotated[Count, Tag("step")] | Annotated[CheckpointWord, Tag("word")],
     Discriminator(lambda value: "word" if isinstance(value, str) else "step"),
 ]
 

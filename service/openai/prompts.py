@@ -8,6 +8,7 @@ import numpy as np
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs import Limits
 from gatelab.specs.generation import CheckpointWord
+from gatelab.specs.integers import read_count
 from gatelab.text.tokenizers import BEGIN, Ids
 from service.models import Loaded
 from service.openai.shapes import CompletionRequest
@@ -33,9 +34,10 @@ def named(model: str) -> tuple[str, int | CheckpointWord]:
         return run, "latest"
     if step == "best":
         return run, "best"
-    if not step.isdecimal():
+    number = read_count(step)
+    if number is None:
         raise NotFound("model", model)
-    return run, int(step)
+    return run, number
 
 
 def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> list[Ids]:

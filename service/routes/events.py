@@ -8,6 +8,7 @@ from anyio import sleep, to_thread
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
+from gatelab.specs.integers import Count
 from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.streams import KEEP_ALIVE, event, stream
@@ -52,15 +53,15 @@ def job_events(
     service: Service,
     asking: Asking,
     job: str,
-    after: Annotated[int, Query(ge=0, description="number of the last event that is known already")] = 0,
+    after: Annotated[Count, Query(description="number of the last event that is known already")] = 0,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$")] = None,
 ) -> StreamingResponse:
     """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
 
     The stream ends when the job has ended.
     """
-    seen = after if last_event_id is None else int(last_event_id)
-    return _counted(service, asking, _events(service, job, seen))
+    known = after if last_event_id is None else int(last_event_id)
+    return _counted(service, asking, _events(service, job, known))
 
 
 def _counted(service: Context, asking: Caller, events: AsyncIterator[bytes]) -> StreamingResponse:
@@ -102,9 +103,12 @@ async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> 
         idle += LOOK_SECONDS
 
 
-async def _events(service: Context, job: str, seen: int) -> AsyncIterator[bytes]:
+async def _events(service: Context, job: str, known: int) -> AsyncIterator[bytes]:
     """Of one job. Whether there is news, all streams of this process ask together: `News`."""
     idle, due = 0.0, True
+    # Nobody can know more events than there are. A larger number would never be followed by news, nor by the end.
+    last = await to_thread.run_sync(service.store.events.counts, [job])
+    seen = min(known, last.get(job, 0))
     with service.news.watched(job):
         while not service.stopping:
             if due:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Response
 
 from gatelab.errors import Overloaded
 from gatelab.specs.generation import CheckpointWord
+from gatelab.specs.integers import Count
 from service.context import Service
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
-Step = Annotated[CheckpointWord | int, Query(description="a step that has a checkpoint, latest, or best")]
+Step = Annotated[CheckpointWord | Count, Query(description="a step that has a checkpoint, latest, or best")]
 Format = Literal["safetensors", "onnx", "torch", "numpy"]
 
 ENDINGS = {"safetensors": "-weights.safetensors", "onnx": ".onnx", "torch": ".pt2"}

@@ -4,6 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 
+from gatelab.specs.integers import Count
 from gatelab.store.states import State
 from service.callers import Asking
 from service.context import Cursor, Limit, Points, Service
@@ -66,7 +67,7 @@ def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
     response_class=Response,
     responses={200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}},
 )
-def download_checkpoint(service: Service, run: str, step: int) -> Response:
+def download_checkpoint(service: Service, run: str, step: Count) -> Response:
     """A checkpoint as a safetensors file: weights, optimizer state, and spec and vocabulary in its metadata."""
     found = service.store.checkpoints.get(run, step)
     headers = {"Content-Disposition": f'attachment; filename="{found.run_id}-{found.step}.safetensors"'}

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from client.api import Gatelab
 from client.credentials import local_key
+from client.main import app
 from gatelab.embedded import lock, notes
 
 PORT = 8123
@@ -52,3 +55,22 @@ def test_a_user_without_a_home_finds_none(monkeypatch: pytest.MonkeyPatch) -> No
     notes.write(PORT, Path("/tmp"))
     notes.remove(PORT)
     assert local_key(PORT) is None
+
+
+@pytest.mark.parametrize("around", ["{}", "{}\n", "  {}\r\n"])
+def test_a_key_is_taken_without_what_a_file_puts_around_it(
+    around: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATELAB_API_KEY", around.format("gatelab_mine"))
+    with Gatelab("http://127.0.0.1:1") as client:
+        assert client._transport._client.headers["authorization"] == "Bearer gatelab_mine"
+
+
+@pytest.mark.parametrize("key", ["gatelab_a\nb", "gatelab_schlüssel", "gatelab_\x1b"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATELAB_API_KEY", key)
+    result = CliRunner().invoke(app, ["jobs"], env={"GATELAB_URL": "http://127.0.0.1:1"})
+    assert result.exit_code == 1
+    assert "the API key (GATELAB_API_KEY) must be printable ASCII" in result.stderr
+    assert "gatelab_" not in result.output
+    assert "Traceback" not in result.output

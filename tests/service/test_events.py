@@ -15,6 +15,7 @@ from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
 from tests.service.live import serving
 from tests.service.sse import ServerSent, events, parse
+from tests.waiting import PATIENCE
 
 
 def read(service: Installation, job: str, query: str = "", **headers: str) -> list[ServerSent]:
@@ -65,6 +66,18 @@ def test_a_stream_resumes_after_the_last_event_that_is_known(
 
 def test_who_knows_everything_of_a_finished_job_gets_an_empty_stream(trained: Trained, whole: list[Any]) -> None:
     assert read(trained.service, trained.job, f"?after={len(whole)}") == []
+
+
+def test_who_knows_events_that_are_not_there_yet_gets_what_comes_and_the_end(
+    service: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.01)
+    service.add_corpus()
+    job = service.submit()["id"]
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(read, service, job, "", **{"Last-Event-ID": "100000"})
+        service.work()
+        assert following.result(timeout=PATIENCE)[-1].name == "job_finished"
 
 
 def test_a_stream_follows_a_job_until_it_has_ended(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,11 @@ def test_texts_are_judged_as_the_library_judges_them(trained: Trained) -> None:
     assert [scored["unknown_characters"] for scored in answer["data"]] == [0, 0, 4, 0]
 
 
+def test_a_text_without_characters_takes_no_bits(trained: Trained) -> None:
+    answer = trained.service.client.post(trained.path("/score"), json={"texts": [""]})
+    assert '"bits_per_character":0.0' in answer.text, "not -0.0"
+
+
 def test_what_the_model_was_trained_on_is_likelier_than_noise(trained: Trained) -> None:
     body = {"texts": ["the time traveller was", "xqj vzk wpy hgf bnm dl"], "tokens": False}
     known, noise = trained.service.client.post(trained.path("/score"), json=body).json()["data"]

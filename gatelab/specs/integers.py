@@ -1,0 +1,19 @@
+"""Whole numbers that come from outside, which have bounds."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+LARGEST = 2**53 - 1
+"""The largest that JSON's numbers hold exactly. Python, SQLite and PostgreSQL take it as well."""
+
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+"""A step, or the number of an event."""
+
+
+def read_count(digits: str) -> int | None:
+    """The number that is written in decimal digits of ASCII; None if it is written otherwise or over LARGEST."""
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > len(str(LARGEST)):
+        return None
+    number = int(digits)
+    return number if number <= LARGEST else None
