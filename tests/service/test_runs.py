@@ -92,7 +92,7 @@ def test_a_checkpoint_is_downloaded_as_it_was_saved(trained: Trained, evaluation
 def test_a_checkpoint_of_a_step_that_has_none_is_not_found(trained: Trained) -> None:
     client = trained.service.client
     problem(client.get(trained.path("/checkpoints/9999")), 404, "not-found")
-    problem(client.get(trained.path("/checkpoints/-1")), 404, "not-found")
+    problem(client.get(trained.path("/checkpoints/-1")), 422, "invalid-request")
 
 
 def test_runs_are_listed_in_the_order_they_were_asked_for_in_pages(service: Installation) -> None:
