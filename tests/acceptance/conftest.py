@@ -1,4 +1,4 @@
-"""Installations on pairs of database and broker, and one `gatelab up`."""
+"""Installations on pairs of database and broker."""
 
 from collections.abc import Iterator
 

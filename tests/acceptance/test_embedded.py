@@ -50,11 +50,11 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory, time_machine: str) -> 
         make(Settings(data_dir=up.data_dir), folder / "backup.tar")
     up.end(signal.SIGKILL)
     eventually(lambda: not up.processes(), "all its processes are gone")
-    check_it_was_interrupted(up.data_dir, run)
+    check_the_database_is_midway(up.data_dir, run)
     return Interrupted(up.data_dir, job, run, folder / "backup.tar")
 
 
-def check_it_was_interrupted(data_dir: Path, run: str) -> None:
+def check_the_database_is_midway(data_dir: Path, run: str) -> None:
     with Store(Settings(data_dir=data_dir)) as store:
         assert 0 < store.runs.get(run).step < INTERRUPTED_STEPS, "the end was to come in the middle"
 
@@ -81,7 +81,7 @@ def test_a_backup_of_a_running_training_is_finished_elsewhere(up: Up, interrupte
     restore(interrupted.backup, tmp_path / "elsewhere")
     here = worker_settings(f"sqlite:///{tmp_path}/elsewhere/gatelab.db", tmp_path / "elsewhere")
     with Store(here) as store, Gatelab(up.url) as client:
-        check_it_was_interrupted(here.data_dir, interrupted.run)
+        check_the_database_is_midway(here.data_dir, interrupted.run)
         with store.database.write() as connection:
             connection.execute(update(runs).where(runs.c.state == State.RUNNING).values(lease_until=0.0))
         store.reaper.reap()

@@ -89,7 +89,7 @@ def name_of(run: Any) -> str:
 
 
 def lines_of(run: Any, stream: list[ServerSent]) -> Iterator[str]:
-    """What is told of a run that succeeds, from its events. The time that is left stands for whatever it is."""
+    """The lines that `watch` prints of a run that succeeds, from its events. LEFT stands for the time that is left."""
     speed: float | None = None
     for event in stream:
         data = event.data
