@@ -1,5 +1,6 @@
 """Which jobs have new events: one look at the database for all open streams, however many there are."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,8 @@ class News:
         self._store = store
         self._watched: Counter[str] = Counter()
         self._last: Mapping[str, int | None] = {}
-        self._looked = 0.0
+        # The monotonic clock may begin at 0 when the machine boots: 0 would be a look in the last few minutes.
+        self._looked = -math.inf
 
     @contextmanager
     def watched(self, job: str) -> Iterator[None]:

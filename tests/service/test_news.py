@@ -1,6 +1,7 @@
 """Which jobs have new events, asked once for all streams."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -36,6 +37,18 @@ def test_many_streams_cost_one_look(service: Installation, looks: list[list[str]
         found = asyncio.run(ask())
     assert looks == [jobs]
     assert found == ([True] * 50 + [False] * 50) * 3, "each job has one event"
+
+
+def test_the_first_look_does_not_wait_on_a_machine_that_has_just_booted(
+    service: Installation, looks: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.add_corpus()
+    job = service.submit()["id"]
+    monkeypatch.setattr(time, "monotonic", lambda: 1.0)
+    news = News(service.store)
+    with news.watched(job):
+        assert asyncio.run(news.of(job, 0, seconds=600))
+    assert looks == [[job]]
 
 
 def test_a_job_that_is_gone_is_news_and_one_that_nobody_watches_is_not_asked_for(
