@@ -60,6 +60,10 @@ class Job(Answer):
     eta_seconds: float | None = None
     event: int = 0
     """The number of its latest event."""
+    left_out: int = 0
+    """Runs of the grid that would be the same as earlier ones and are not trained."""
+    trained: str | None = None
+    """An earlier job that had trained exactly these runs when this one was asked for."""
 
     @property
     def finished(self) -> bool:
@@ -99,6 +103,10 @@ class Plan(Answer):
     parameters: ParameterRange
     memory: Memory
     seconds: PredictedSeconds
+    left_out: int = 0
+    """Runs of the grid that would be the same as earlier ones and are not trained."""
+    trained: str | None = None
+    """An earlier job that has trained exactly these runs."""
 
 
 class Metrics(Answer):
@@ -111,6 +119,8 @@ class Metrics(Answer):
     test_bits_per_character: float | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
+    trained_together: int | None = None
+    """The most runs that shared the time of a step, this one included: their seconds are not independent."""
 
 
 class RunError(Answer):

@@ -1,45 +1,91 @@
-"""From one job to its runs: the product of the grid, times the repeats."""
+"""From one job to its runs: the product of the grid, times the repeats, each run once."""
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs.base import parse
+from gatelab.specs.integers import LARGEST
 from gatelab.specs.job import JobSpec, RunSpec
+from gatelab.specs.resolved import resolved, without_seed
+from gatelab.specs.training import SEEDS
+
+MOST_PATHS = 100
+"""Of a grid: more than a spec has fields."""
 
 
 def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
-    """The runs of `job`, in a stable order: the grid's last path changes fastest, repeats faster still.
-
-    Repeat r of every point has seed `training.seed + r`, so that points can be compared seed by seed.
+    """The runs of `job`, in the order of their indexes (`numbered`).
 
     Raises:
-        InvalidSpec: a path that does not exist, a value that is not allowed there, or too many runs.
+        InvalidSpec: as `numbered`.
     """
-    total = math.prod(map(len, job.grid.values())) * job.repeats
-    if total > max_runs:
-        raise InvalidSpec.at("grid", f"{total} runs are over this installation's limit of {max_runs} a job")
+    return list(numbered(job, max_runs).values())
+
+
+def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
+    """The runs of `job` by their indexes, each run once.
+
+    The grid's last path changes fastest, repeats faster still: index i belongs to grid point i // repeats. Repeat r of
+    every point has seed `training.seed + r`, so that points can be compared seed by seed. A run that comes to the same
+    as an earlier one (`resolved`) would be no second sample: its index is left out.
+
+    Raises:
+        InvalidSpec: a path that does not exist, two paths of which one is inside the other, a value that is not
+            allowed there, or too many runs.
+    """
+    _check_size(job, max_runs)
+    _check_overlaps(job.grid)
+    runs: dict[int, RunSpec] = {}
+    variants: dict[RunSpec, set[int]] = {}
+    faults: dict[Problem, None] = {}
     # A job has one corpus: a grid varies the rest.
     base = job.base().model_dump(mode="json", exclude={"corpus"})
-    runs: list[RunSpec] = []
-    faults: dict[Problem, None] = {}
-    for changes in points(job):
+    for point, changes in enumerate(_points(job.grid)):
         try:
-            point = _point(job.corpus, base, changes)
+            repeated = _repeated(_point(job.corpus, base, changes), job)
         except InvalidSpec as error:
             faults |= dict.fromkeys(error.problems)
-        else:
-            runs += [_with_seed(point, repeat) for repeat in range(job.repeats)]
+            continue
+        seeds = variants.setdefault(without_seed(resolved(repeated[0])), set())
+        for repeat, run in enumerate(repeated):
+            if run.training.seed not in seeds:
+                seeds.add(run.training.seed)
+                runs[point * job.repeats + repeat] = run
     if faults:
         raise InvalidSpec(faults)
     return runs
 
 
-def points(job: JobSpec) -> Iterator[dict[str, Any]]:
-    """The points of the grid as path -> value, in the order of their runs: run i belongs to point i // repeats."""
-    return (dict(zip(job.grid, values, strict=True)) for values in itertools.product(*job.grid.values()))
+def asked_runs(job: JobSpec) -> int:
+    """How many runs the grid and the repeats come to, before those that equal another one are left out."""
+    return math.prod(map(len, job.grid.values())) * job.repeats
+
+
+def _check_size(job: JobSpec, max_runs: int) -> None:
+    if len(job.grid) > MOST_PATHS:
+        raise InvalidSpec.at("grid", f"has {len(job.grid)} paths; at most {MOST_PATHS} are allowed")
+    total = asked_runs(job)
+    if total > max_runs:
+        # Python refuses to write numbers of over 4,300 digits, which the product of a long grid may have.
+        shown = total if total <= LARGEST else f"more than {LARGEST}"
+        raise InvalidSpec.at("grid", f"{shown} runs are over this installation's limit of {max_runs} a job")
+
+
+def _check_overlaps(grid: Collection[str]) -> None:
+    inside = [(outer, inner) for outer in grid for inner in grid if inner.startswith(outer + ".")]
+    if inside:
+        raise InvalidSpec(
+            Problem(f"grid.{inner}", f"is inside {outer}, also in the grid; put its values into those of {outer}")
+            for outer, inner in inside
+        )
+
+
+def _points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """The points of the grid as path -> value."""
+    return (dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values()))
 
 
 def in_grid(faults: Iterable[Problem], grid: Collection[str]) -> list[Problem]:
@@ -73,6 +119,11 @@ def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
     return data | {keys[0]: inner}
 
 
-def _with_seed(run: RunSpec, repeat: int) -> RunSpec:
-    seed = run.training.seed + repeat
-    return run.model_copy(update={"training": run.training.model_copy(update={"seed": seed})})
+def _repeated(run: RunSpec, job: JobSpec) -> list[RunSpec]:
+    """The run with its seed and with those that follow it."""
+    first = run.training.seed
+    if first + job.repeats > SEEDS:
+        message = f"must be at most {SEEDS - job.repeats} with {job.repeats} repeats (got {first})"
+        raise InvalidSpec(in_grid([Problem("training.seed", message)], job.grid))
+    seeds = range(first, first + job.repeats)
+    return [run.model_copy(update={"training": run.training.model_copy(update={"seed": seed})}) for seed in seeds]

@@ -1,5 +1,7 @@
 """What the API answers to a dry run."""
 
+from gatelab.specs import JobSpec
+from gatelab.sweeps import asked_runs
 from service.submit import Plan as Planned
 from service.views import View
 
@@ -36,20 +38,28 @@ class PredictedSeconds(View):
 
 
 class Plan(View):
-    """What a job would cost."""
+    """What a job would cost.
+
+    `left_out` runs would be the same as earlier ones of the grid and are not trained. `trained` is an earlier job that
+    has trained exactly these runs: its results are there already.
+    """
 
     runs: int
+    left_out: int
     parameters: Range
     memory: Memory
     seconds: PredictedSeconds
+    trained: str | None
 
     @classmethod
-    def of(cls, plan: Planned) -> "Plan":
+    def of(cls, plan: Planned, spec: JobSpec, trained: str | None) -> "Plan":
         works = [each.work for each in plan.expected]
         counts = [work.parameters for work in works]
         seconds = [each.seconds for each in plan.expected if each.seconds is not None]
         return cls(
             runs=len(works),
+            left_out=asked_runs(spec) - len(works),
+            trained=trained,
             parameters=Range(smallest=min(counts), largest=max(counts)),
             memory=Memory(bytes=max(work.memory_bytes for work in works)),
             seconds=PredictedSeconds(

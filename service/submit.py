@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatelab.costs import Expected, predict, work
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.specs import JobSpec, Limits, RunSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
-from gatelab.sweeps import expand, in_grid
+from gatelab.sweeps import in_grid, numbered
 from gatelab.text.tokenizers import measure
 from gatelab.text.windows import check_length
 
@@ -19,13 +19,14 @@ class Plan:
     """What a job would be.
 
     Attributes:
+        runs: by their indexes.
         expected: what each of `runs` will cost.
         device: on which the seconds are predicted, and `calibrated_from` how many runs; None and 0 where no run with
             a known cost has succeeded yet, and then the seconds are None.
     """
 
     corpus: Corpus
-    runs: Sequence[RunSpec]
+    runs: Mapping[int, RunSpec]
     expected: Sequence[Expected]
     device: str | None
     calibrated_from: int
@@ -39,7 +40,8 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
         NotFound: the account has no such corpus.
         TooLarge: the runs together are more than a job may cost.
     """
-    runs = expand(spec, limits.runs_per_job)
+    indexed = numbered(spec, limits.runs_per_job)
+    runs = list(indexed.values())
     _check_each(spec, runs, limits.check)
     corpus = store.corpora.get(spec.corpus, account)
     text = store.corpora.text(corpus.id)
@@ -53,7 +55,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     cells = [run.model.cell.kind for run in runs]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
     expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
-    return Plan(corpus, runs, expected, history.device, len(history.runs))
+    return Plan(corpus, indexed, expected, history.device, len(history.runs))
 
 
 def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None) -> Job:
@@ -69,13 +71,13 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
         idempotency = IdempotencyKey(account, key, _digest(spec))
         if earlier := store.jobs.made_by(idempotency):
             return earlier
-    job = plan(store, limits, spec, account)
+    planned = plan(store, limits, spec, account)
     return store.jobs.create(
         spec,
-        job.corpus.id,
-        job.runs,
+        planned.corpus.id,
+        planned.runs,
         idempotency,
-        job.expected,
+        planned.expected,
         account=account,
         most_unfinished=limits.queued_runs,
     )

@@ -14,6 +14,7 @@ from gatelab.store import Run as StoredRun
 from gatelab.store.events import Event as StoredEvent
 from gatelab.store.pages import Page as StoredPage
 from gatelab.store.states import FINISHED
+from gatelab.sweeps import asked_runs
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -73,6 +74,9 @@ State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled
 class Job(View):
     """`progress` goes from 0 to 1. `eta_seconds` is null before the first step is recorded.
 
+    `left_out` runs of the grid would be the same as earlier ones and are not trained. `trained` is an earlier job that
+    had trained exactly these runs when this one was asked for: its results were there already.
+
     `event` is the number of the job's latest event: a stream of events after it misses nothing of what comes.
     """
 
@@ -84,6 +88,8 @@ class Job(View):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    left_out: int
+    trained: str | None
     progress: float
     eta_seconds: float | None
     event: int
@@ -99,6 +105,8 @@ class Job(View):
             created_at=moment(job.created_at),
             started_at=moment_if(job.started_at),
             finished_at=moment_if(job.finished_at),
+            left_out=asked_runs(job.spec) - job.total,
+            trained=job.trained,
             progress=job.progress,
             eta_seconds=_eta(job),
             event=job.event_count,
@@ -106,7 +114,11 @@ class Job(View):
 
 
 class RunMetrics(View):
-    """The latest evaluation. `bits_per_character` is on the validation text; `seconds` are spent on the run."""
+    """The latest evaluation. `bits_per_character` is on the validation text; `seconds` are spent on the run.
+
+    `trained_together` is the most runs that were trained in lock-step with this one, itself included: the time of each
+    step was shared out equally among them, so their seconds are no independent measurements.
+    """
 
     train_perplexity: float | None = None
     validation_perplexity: float | None = None
@@ -115,6 +127,7 @@ class RunMetrics(View):
     test_bits_per_character: float | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
+    trained_together: int | None = None
 
 
 class RunError(View):

@@ -24,6 +24,7 @@ class Recorder:
     def __init__(self, store: Store, claim: Claim, device: str, meter: Meter = METER) -> None:
         self.store, self.claim, self.device, self.meter = store, claim, device, meter
         self._summary = dict(store.runs.get(claim.run_id).metrics or {})
+        self._together = 1
         self._pending = Pending()
         self._started: Started | None = None
         self._latest: Event | None = None
@@ -43,6 +44,10 @@ class Recorder:
                 self._started = event
             case Evaluated():
                 self._add_evaluation(event)
+
+    def trained_with(self, runs: int) -> None:
+        """Note that so many runs share the time of each step from now on, this one included."""
+        self._together = runs
 
     def record(self, next_state: State | None) -> Flags:
         """Write everything since the last record, with a checkpoint, and make the run's next move.
@@ -69,7 +74,9 @@ class Recorder:
     def _write(self, **report: Any) -> Flags:
         at = self._latest.position if self._latest else None
         if at:
-            self._summary |= {"seconds": at.seconds, "tokens_per_second": _speed(self._latest)}
+            together = max(self._together, self._summary.get("trained_together", 1))
+            measured = {"seconds": at.seconds, "tokens_per_second": _speed(self._latest), "trained_together": together}
+            self._summary |= measured
         whole = Report(
             step=at.step if at else self.claim.step,
             epoch=at.epoch if at else self.claim.epoch,

@@ -89,6 +89,8 @@ class Slice:
             self._add(claim)
         trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}
         ready = {run_id: trainer for run_id, trainer in trainers.items() if trainer is not None}
+        for run_id in ready:
+            self._members[run_id].trained_with(len(ready))
         return Pack(ready, self.device, self.settings.engine) if ready else None
 
     def _room(self, data: Data) -> int:

@@ -30,10 +30,13 @@ def submit(
     spec = specfile.load(file, settings or ())
     with Gatelab(url) as gatelab:
         if dry_run:
-            print_plan(gatelab.plan(spec))
+            plan = gatelab.plan(spec)
+            print_plan(plan)
+            _note_repeats(plan)
             return
         job = gatelab.submit(spec)
         print_line(f"job {job.id}: {job.runs.total} runs queued")
+        _note_repeats(job)
         if follow:
             watch_to_end(gatelab, job.id)
 
@@ -95,6 +98,14 @@ def watch_to_end(gatelab: Gatelab, job_id: str) -> None:
     print_table(RUN_COLUMNS, map(run_row, gatelab.runs(job_id)))
     if job.runs.succeeded < job.runs.total:
         raise typer.Exit(1)
+
+
+def _note_repeats(asked: Job | Plan) -> None:
+    """Which of the runs are no news."""
+    if asked.left_out:
+        print_note(f"Left out of the grid: {asked.left_out}, each the same as an earlier run.")
+    if asked.trained:
+        print_note(f"Job {asked.trained} has trained exactly these runs: gatelab report {asked.trained}")
 
 
 def print_plan(plan: Plan) -> None:

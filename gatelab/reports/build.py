@@ -2,8 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatelab.errors import InvalidRequest
@@ -13,18 +12,18 @@ from gatelab.reports.influence import influence
 from gatelab.reports.labels import identity, short_names
 from gatelab.reports.model import Report, Timing
 from gatelab.reports.records import RunRecord
-from gatelab.reports.variants import SEED, Entry, Group, curve, group, run_row, variant
+from gatelab.reports.values import SEED, Values, of_grid, that_differ
+from gatelab.reports.variants import Entry, Group, curve, group, run_row, variant
 from gatelab.specs.job import JobSpec
-from gatelab.sweeps import points
 
 METHODS = (
-    "Numbers are of the last epoch, not of the best one. A row with several runs shows the mean over those that"
-    " succeeded and its 95 % confidence interval by Student's t distribution over the seeds.",
+    "Numbers are of the last epoch, not of the best one. A row with several seeds shows the mean over those that"
+    " succeeded and its 95 % confidence interval by Student's t distribution over the seeds. A seed counts once.",
     "Perplexity is exp(mean cross entropy per token). Train perplexity is over the last epoch's batches, each before"
     " its step; validation and test perplexity are of the model after the epoch. Bits per character are of the"
     " validation text.",
     "Seconds are of training and evaluation, without waiting, preparing and saving; tokens/s are training tokens per"
-    " second of training alone.",
+    " second of training alone. Runs that were trained in lock-step share the time equally: it has no interval.",
 )
 
 
@@ -42,26 +41,19 @@ def job_report(job_id: str, job: JobSpec, runs: Sequence[RunRecord], tuned: Sequ
         if path not in paths:
             allowed = f"use one of {', '.join(paths)}" if paths else "it has none"
             raise InvalidRequest.at("tuned", f"{path!r} is no path of this job's grid; {allowed}")
-    entries = [
-        Entry(run, {path: point[path] for path in paths}) for run, point in zip(runs, _points(job, runs), strict=True)
-    ]
+    entries = _entries(runs, of_grid(paths, runs))
     entries = _best_of_each(entries, tuned) if tuned else entries
     return _report(f"Report: {job.name}", entries, paths, tuned, job_id, job.model_dump(mode="json"))
 
 
 def comparison_report(runs: Sequence[RunRecord]) -> Report:
     """The report of any runs, one row for those that differ by their seeds alone."""
-    # The corpus is compared by its text: two names may stand for the same.
-    flat = [dict(_flat(run.spec.model_dump(mode="json"))) | {"corpus": run.corpus_sha256[:12]} for run in runs]
-    paths = [
-        path
-        for path in dict.fromkeys(path for each in flat for path in each)
-        if path != SEED and len({identity(each.get(path)) for each in flat}) > 1
-    ]
-    entries = [
-        Entry(run, {path: each[path] for path in paths if path in each}) for run, each in zip(runs, flat, strict=True)
-    ]
-    return _report("Comparison", entries, paths, (), None, None)
+    paths, values = that_differ(runs)
+    return _report("Comparison", _entries(runs, values), paths, (), None, None)
+
+
+def _entries(runs: Sequence[RunRecord], values: Sequence[Values]) -> list[Entry]:
+    return [Entry(run, each) for run, each in zip(runs, values, strict=True)]
 
 
 def _report(
@@ -90,7 +82,7 @@ def _report(
         warnings=warnings(runs),
         variants=[variant(number, each, names) for number, each in enumerate(groups)],
         runs=[run_row(entry) for entry in entries],
-        comparison=compare(groups),
+        comparison=compare(groups, tuned),
         influence=influence(groups, varied),
         curves=[curve(number, each) for number, each in enumerate(groups)],
         timing=_timing(runs),
@@ -111,21 +103,7 @@ def _best_of_each(entries: Sequence[Entry], tuned: Sequence[str]) -> list[Entry]
 def _rank(group: Group) -> tuple[float, float]:
     """The better, the less: where fewer runs failed, then where the mean validation loss is lower."""
     losses = [run.last.validation_loss for run in group.succeeded if run.last and run.last.validation_loss is not None]
-    return len(group.runs) - len(losses), sum(losses) / len(losses) if losses else math.inf
-
-
-def _points(job: JobSpec, runs: Sequence[RunRecord]) -> Iterator[dict[str, Any]]:
-    """The grid point of each run. Runs are ordered by their index, of which a job has all."""
-    return islice((point for point in points(job) for _ in range(job.repeats)), len(runs))
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The fields of nested objects, each by its dotted path."""
-    if not isinstance(value, Mapping):
-        yield path, value
-        return
-    for name, inner in value.items():
-        yield from _flat(inner, f"{path}.{name}" if path else name)
+    return len(group.distinct) - len(losses), sum(losses) / len(losses) if losses else math.inf
 
 
 def _timing(runs: Sequence[RunRecord]) -> Timing | None:

@@ -8,7 +8,7 @@ from gatelab.specs.model import CharTokenizerSpec
 
 def warnings(runs: Sequence[RunRecord]) -> list[str]:
     """Everything that keeps these runs from being compared, in sentences."""
-    checks = (_corpora, _tokenizers, _preprocessing, _splits, _windows, _devices)
+    checks = (_repeats, _corpora, _tokenizers, _preprocessing, _splits, _windows, _devices)
     return [warning for check in checks if (warning := check(runs))]
 
 
@@ -20,6 +20,16 @@ def text_scored(run: RunRecord) -> Hashable:
 def same_tokens(runs: Iterable[RunRecord]) -> bool:
     """Whether a loss per token is of the same tokens in all runs."""
     return len({run.spec.tokenizer for run in runs}) <= 1
+
+
+def _repeats(runs: Sequence[RunRecord]) -> str | None:
+    distinct = {(run.corpus_sha256, run.resolved.model_copy(update={"corpus": "-"})) for run in runs}
+    if len(distinct) == len(runs):
+        return None
+    return (
+        f"{len(runs) - len(distinct)} of these runs repeat another one of the same spec and seed, whose result is the"
+        " same. Each seed counts once in means, intervals and tests."
+    )
 
 
 def _corpora(runs: Sequence[RunRecord]) -> str | None:

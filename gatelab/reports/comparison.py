@@ -1,6 +1,8 @@
 """Which variants differ by more than their seeds explain."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
@@ -9,31 +11,43 @@ import numpy as np
 from gatelab.reports.comparability import same_tokens, text_scored
 from gatelab.reports.model import Comparison, Pair
 from gatelab.reports.records import RunRecord
-from gatelab.reports.statistics import CONFIDENCE, holm, paired_tests
+from gatelab.reports.statistics import paired_tests
 from gatelab.reports.variants import Group
 
 MOST_VARIANTS = 30
-"""Of more variants, each is compared with the best alone: there would be too many pairs to tell anything apart."""
+"""Of more variants, each is compared with the best alone: the table of all pairs would be too long to read."""
+
+FEW_SEEDS = 5
+"""Below this, the t-test leans on its assumption that differences are normally distributed."""
 
 METHOD = (
     "Variants are compared seed by seed by Student's paired t-test (two-sided) on the {measure} of their last epoch"
-    " (nats), over the seeds with which both succeeded. p values are adjusted for the number of pairs by Holm's method;"
-    " a difference is called significant where the adjusted p is below 0.05. Loss, the logarithm of perplexity, is"
-    " tested since its differences are closer to normally distributed."
+    " (nats), over the seeds with which both succeeded. Intervals and p values are corrected for {comparisons}"
+    " comparisons by Bonferroni's method: all intervals hold together with 95 % confidence, and a difference is called"
+    " significant where its interval excludes 0, which is where the adjusted p is below 0.05. Loss, the logarithm of"
+    " perplexity, is tested since its differences are closer to normally distributed."
 )
 
 Name = Literal["test loss", "validation loss", "test bits per character", "validation bits per character"]
 
+Scores = dict[int, float]
+"""Seed -> score."""
 
-def compare(groups: Sequence[Group]) -> Comparison:
-    """All pairs of variants that have two seeds in common and are scored on the same text."""
+
+def compare(groups: Sequence[Group], tuned: Sequence[str] = ()) -> Comparison:
+    """All pairs of variants that have two seeds in common and are scored on the same text.
+
+    `tuned` are the paths whose value was chosen for each variant by its validation loss.
+    """
     measure = _measure([run for group in groups for run in group.succeeded])
     scores = [_scores(group, measure) for group in groups]
-    chosen, note = _chosen(groups, scores)
-    found = _tested(groups, scores, chosen)
-    if not found and note is None and len(groups) > 1:
-        note = "No two variants that are scored on the same text have two seeds in common that succeeded with both."
-    return Comparison(measure=measure, pairs=found, method=METHOD.format(measure=measure), note=note)
+    wanted = _wanted(groups, scores)
+    # Whoever looks for the best first and compares with it then has looked at all pairs.
+    comparisons = math.comb(len(groups), 2) if wanted.best_alone else 0
+    pairs, comparisons = _tested(_testable(groups, scores, wanted.pairs), scores, comparisons)
+    notes = [*wanted.notes, *_notes(groups, pairs, measure, tuned, few=not wanted.notes)]
+    method = METHOD.format(measure=measure, comparisons=comparisons)
+    return Comparison(measure=measure, pairs=pairs, method=method, note=" ".join(notes) or None)
 
 
 def _measure(runs: Sequence[RunRecord]) -> Name:
@@ -44,57 +58,104 @@ def _measure(runs: Sequence[RunRecord]) -> Name:
     return "test bits per character" if tested else "validation bits per character"
 
 
-def _scores(group: Group, measure: Name) -> dict[int, float]:
-    """Seed -> what the run with it measured in the end."""
+def _scores(group: Group, measure: Name) -> Scores:
+    """What each run of the variant measured in the end."""
     field = measure.replace(" ", "_")
     scored = ((run.seed, getattr(run.last, field, None)) for run in group.succeeded)
     return {seed: score for seed, score in scored if score is not None}
 
 
-def _chosen(groups: Sequence[Group], scores: Sequence[dict[int, float]]) -> tuple[list[tuple[int, int]], str | None]:
-    """The pairs to test, and why they are not all."""
+@dataclass(frozen=True)
+class _Wanted:
+    """The pairs to test, and why they are not all; `best_alone` where they are those with the best variant."""
+
+    pairs: Sequence[tuple[int, int]]
+    notes: Sequence[str] = ()
+    best_alone: bool = False
+
+
+def _wanted(groups: Sequence[Group], scores: Sequence[Scores]) -> _Wanted:
     if all(len(each) < 2 for each in scores):
-        return [], "Differences between single runs cannot be told from chance: ask for repeats."
+        return _Wanted([], ["Differences between single runs cannot be told from chance: ask for repeats."])
     if len(groups) <= MOST_VARIANTS:
-        return list(combinations(range(len(groups)), 2)), None
+        return _Wanted(list(combinations(range(len(groups)), 2)))
     best = min((i for i, each in enumerate(scores) if each), key=lambda i: float(np.mean(list(scores[i].values()))))
-    note = f"Of {len(groups)} variants, each is compared with the one of the lowest mean alone."
-    return [(best, other) for other in range(len(groups)) if other != best], note
+    note = f"Each of the {len(groups)} variants is compared with the one of the lowest mean alone."
+    return _Wanted([(best, other) for other in range(len(groups)) if other != best], [note], best_alone=True)
+
+
+def _testable(
+    groups: Sequence[Group], scores: Sequence[Scores], pairs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, ...], list[tuple[int, int]]]:
+    """Seeds -> the pairs that have these in common, at least two, and are scored on the same text."""
+    found: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    texts = [text_scored(group.runs[0]) for group in groups]
+    for first, second in pairs:
+        seeds = tuple(sorted(scores[first].keys() & scores[second].keys()))
+        if len(seeds) >= 2 and texts[first] == texts[second]:
+            found.setdefault(seeds, []).append((first, second))
+    return found
 
 
 def _tested(
-    groups: Sequence[Group], scores: Sequence[dict[int, float]], chosen: Sequence[tuple[int, int]]
-) -> list[Pair]:
-    by_seeds: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-    texts = [text_scored(group.runs[0]) for group in groups]
-    for first, second in chosen:
-        seeds = tuple(sorted(scores[first].keys() & scores[second].keys()))
-        if len(seeds) >= 2 and texts[first] == texts[second]:
-            by_seeds.setdefault(seeds, []).append((first, second))
-    pairs: list[tuple[int, int]] = []
-    means, widths, ps, counts = [], [], [], []
-    for seeds, some in by_seeds.items():
-        differences = np.array([[scores[a][seed] - scores[b][seed] for seed in seeds] for a, b in some])
-        width, p = paired_tests(differences)
-        pairs += some
-        means += differences.mean(axis=1).tolist()
-        widths += width.tolist()
-        ps += p.tolist()
-        counts += [len(seeds)] * len(some)
-    adjusted = holm(np.array(ps)).tolist()
-    rows = zip(pairs, counts, means, widths, ps, adjusted, strict=True)
-    return sorted((_pair(*row) for row in rows), key=lambda pair: (pair.first, pair.second))
+    testable: Mapping[tuple[int, ...], Sequence[tuple[int, int]]], scores: Sequence[Scores], comparisons: int
+) -> tuple[list[Pair], int]:
+    """The pairs in order, corrected for `comparisons` if that is more than their own number, and for how many."""
+    comparisons = max(comparisons, sum(map(len, testable.values())))
+    found: list[Pair] = []
+    for seeds, pairs in testable.items():
+        differences = np.array([[scores[a][seed] - scores[b][seed] for seed in seeds] for a, b in pairs])
+        means, tests = differences.mean(axis=1).tolist(), paired_tests(differences, comparisons)
+        rows = zip(pairs, means, *(column.tolist() for column in tests), strict=True)
+        found += [_pair(pair, len(seeds), *row) for pair, *row in rows]
+    return sorted(found, key=lambda pair: (pair.first, pair.second)), comparisons
 
 
-def _pair(variants: tuple[int, int], seeds: int, mean: float, width: float, p: float, adjusted: float) -> Pair:
+def _notes(
+    groups: Sequence[Group], pairs: Sequence[Pair], measure: Name, tuned: Sequence[str], *, few: bool
+) -> Iterator[str]:
+    """What a reader of these pairs must know."""
+    if not pairs:
+        if few and len(groups) > 1:
+            yield "No two variants that are scored on the same text have two seeds in common that succeeded with both."
+        return
+    fewest = min(pair.seeds for pair in pairs)
+    if fewest < FEW_SEEDS:
+        yield (
+            f"Some pairs have only {fewest} seeds in common. With under {FEW_SEEDS}, intervals are wide and rest on the"
+            " assumption that differences are normally distributed."
+        )
+    if tuned and measure.startswith("validation"):
+        yield (
+            f"{' and '.join(tuned)} was chosen by the validation loss that is compared here, which flatters variants"
+            " with more choices: a test part (windows.test, or the split of the whole text) decides fairly."
+        )
+    if not tuned and (picked := _picked(groups)):
+        yield picked
+
+
+def _picked(groups: Sequence[Group]) -> str | None:
+    """What to say where the runs are some of larger jobs."""
+    runs = [run for group in groups for run in group.runs]
+    jobs = {run.job_id: run.job_runs for run in runs}
+    in_jobs, here = sum(jobs.values()), len(runs)
+    if in_jobs <= here:
+        return None
+    return (
+        f"These {here} runs were picked out of {in_jobs} of their jobs. The correction counts the pairs that are shown"
+        " here. If they were picked for their results, only the report of the whole job corrects for the choice."
+    )
+
+
+def _pair(variants: tuple[int, int], seeds: int, mean: float, half_width: float, p: float, p_adjusted: float) -> Pair:
     return Pair(
         first=variants[0],
         second=variants[1],
         seeds=seeds,
         difference=mean,
-        low=mean - width,
-        high=mean + width,
+        low=mean - half_width,
+        high=mean + half_width,
         p=p,
-        p_adjusted=adjusted,
-        significant=adjusted < 1 - CONFIDENCE,
+        p_adjusted=p_adjusted,
+        significant=abs(mean) > half_width,
     )

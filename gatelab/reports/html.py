@@ -113,7 +113,8 @@ def _shares(influence: Influence) -> str:
     names = short_names([effect.path for effect in influence.effects])
     bars = [(names[e.path], e.loss_share) for e in influence.effects if e.loss_share is not None]
     if influence.loss_rest:
-        bars.append(("interactions", influence.loss_rest.interactions))
-        if influence.loss_rest.seeds is not None:
-            bars.append(("seeds", influence.loss_rest.seeds))
+        rest = influence.loss_rest
+        bars.append(("interactions" if rest.seeds is not None else "interactions and chance", rest.interactions))
+        if rest.seeds is not None:
+            bars.append(("seeds", rest.seeds))
     return bar_chart("Share of the variance of validation loss", bars) if bars else ""

@@ -23,8 +23,8 @@ METHOD = (
     "Main effects are means over all runs with a value that succeeded, whatever the others: of validation loss (shown"
     " as perplexity, so a geometric mean) and of seconds. A share is eta squared: the part of the variance between all"
     " these runs that the hyper-parameter explains by itself (analysis of variance with main effects, type II sums of"
-    " squares). Interactions are what the hyper-parameters explain only together; hyper-parameters that vary only"
-    " together have no share of their own."
+    " squares). Interactions are what the hyper-parameters explain only together, and without repeats also what chance"
+    " does; hyper-parameters that vary only together have no share of their own."
 )
 
 
@@ -34,12 +34,13 @@ class _Sample:
     variant: int
     loss: float
     seconds: float | None
+    shares_time: bool
 
 
 def influence(groups: Sequence[Group], paths: Sequence[str]) -> Influence | None:
     """The influence of `paths` on validation loss and seconds; None where nothing varies or less than two runs tell."""
     samples = [
-        _Sample(group.values, number, run.last.validation_loss, run.seconds)
+        _Sample(group.values, number, run.last.validation_loss, run.seconds, run.trained_together > 1)
         for number, group in enumerate(groups)
         for run in group.succeeded
         if run.last is not None and run.last.validation_loss is not None
@@ -49,6 +50,9 @@ def influence(groups: Sequence[Group], paths: Sequence[str]) -> Influence | None
     timed = [sample for sample in samples if sample.seconds is not None]
     loss, loss_rest = _shares(samples, paths, [sample.loss for sample in samples])
     seconds, seconds_rest = _shares(timed, paths, [sample.seconds or 0.0 for sample in timed])
+    if seconds_rest and any(sample.shares_time for sample in timed):
+        # Repeats in lock-step have equal seconds whatever chance does.
+        seconds_rest = Rest(interactions=seconds_rest.interactions + (seconds_rest.seeds or 0.0), seeds=None)
     return Influence(
         effects=[
             Effect(path=path, levels=_levels(samples, path), loss_share=loss[path], seconds_share=seconds[path])
@@ -57,7 +61,7 @@ def influence(groups: Sequence[Group], paths: Sequence[str]) -> Influence | None
         loss_rest=loss_rest,
         seconds_rest=seconds_rest,
         runs=len(samples),
-        excluded=sum(len(group.runs) for group in groups) - len(samples),
+        excluded=sum(len(group.distinct) for group in groups) - len(samples),
         method=METHOD,
     )
 

@@ -14,7 +14,10 @@ class Part(BaseModel):
 
 
 class Interval(Part):
-    """The mean of `n` runs and its 95 % confidence interval, which a single run does not have."""
+    """The mean of `n` runs and its 95 % confidence interval.
+
+    A single run has no interval, nor have the seconds of runs that were trained in lock-step and share their time.
+    """
 
     mean: float
     low: float | None
@@ -65,13 +68,16 @@ class Averages(Part):
 class Variant(Part):
     """A grid point: all runs that differ by their seeds alone.
 
-    `troubles` say what became of the runs that have not succeeded. `sample` is of the run with the lowest seed.
+    `runs` are all of them; `seeds` is how many seeds they have, and a seed counts once however often it was trained.
+    `succeeded` counts the seeds that succeeded, `troubles` say what became of the others. `sample` is of the run with
+    the lowest seed.
     """
 
     number: int
     label: str
     values: Mapping[str, Any]
     runs: Sequence[str]
+    seeds: int
     succeeded: int
     troubles: Sequence[str]
     parameters: int | None
@@ -82,7 +88,9 @@ class Variant(Part):
 class Pair(Part):
     """Two variants, compared seed by seed on their loss: `difference` is the first's less the second's, in nats.
 
-    `p` is of Student's paired t-test, `p_adjusted` by Holm's method over all pairs of the report.
+    `low` and `high` bound its confidence interval; those of all pairs of the report hold together with 95 %
+    confidence. `significant` says that it excludes 0. `p` is of Student's paired t-test; `p_adjusted` is corrected for
+    the number of comparisons by Bonferroni's method, as the interval is.
     """
 
     first: int
@@ -125,7 +133,12 @@ class Effect(Part):
 
 
 class Rest(Part):
-    """The variance that no hyper-parameter explains alone: their interactions, and the seeds (None: no repeats)."""
+    """The variance that no hyper-parameter explains alone.
+
+    `interactions` is what they explain only together, `seeds` what differs between repeats. Without repeats, or for the
+    seconds of runs that were trained in lock-step, `seeds` is None and `interactions` has all that is left, chance
+    included.
+    """
 
     interactions: float
     seeds: float | None

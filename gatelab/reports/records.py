@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from gatelab.specs.job import RunSpec
+from gatelab.specs.resolved import resolved
 
 
 class Evaluation(NamedTuple):
@@ -22,11 +24,16 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run. `sample` is its latest text with the prefix; `evaluations` are in the order of their steps."""
+    """One run. `sample` is its latest text with the prefix; `evaluations` are in the order of their steps.
+
+    `job_runs` is how many runs its job has. `trained_together` is the most runs that were trained in lock-step with it,
+    itself included; the time of each step was shared out equally among them.
+    """
 
     id: str
     job_id: str
     index: int
+    job_runs: int
     state: str
     spec: RunSpec
     corpus_id: str
@@ -40,9 +47,15 @@ class RunRecord:
     predicted_seconds: float | None
     seconds: float | None
     tokens_per_second: float | None
+    trained_together: int
     error: Mapping[str, str] | None
     sample: str | None
     evaluations: Sequence[Evaluation]
+
+    @cached_property
+    def resolved(self) -> RunSpec:
+        """What ran: `gatelab.specs.resolved`."""
+        return resolved(self.spec)
 
     @property
     def seed(self) -> int:

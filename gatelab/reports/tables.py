@@ -43,12 +43,12 @@ def results(report: Report, only: Sequence[int] | None = None) -> Table:
     """One row a variant, of all or of those with these numbers."""
     variants = report.variants if only is None else [report.variants[number] for number in only]
     names, shown = short_names(report.paths), _shown(report)
-    repeated = any(len(variant.runs) > 1 for variant in report.variants)
+    repeated = any(variant.seeds > 1 for variant in report.variants)
     columns = [
         "#",
         *names.values(),
         "parameters",
-        *(["runs"] if repeated else []),
+        *(["seeds"] if repeated else []),
         *(COLUMNS[name][0] for name in shown),
     ]
     text = any(variant.sample is not None for variant in report.variants)
@@ -58,7 +58,7 @@ def results(report: Report, only: Sequence[int] | None = None) -> Table:
             str(variant.number),
             *(label(variant.values[path]) if path in variant.values else DASH for path in report.paths),
             _number(variant.parameters, "{:,}".format),
-            *([f"{variant.succeeded} of {len(variant.runs)}"] if repeated else []),
+            *([f"{variant.succeeded} of {variant.seeds}"] if repeated else []),
             *(_interval(getattr(variant.averages, name), COLUMNS[name][1]) for name in shown),
             *([_troubles(variant, repeated)] if troubled else []),
             *([variant.sample or DASH] if text else []),
@@ -84,7 +84,8 @@ def runs(report: Report) -> Table:
 def pairs(report: Report) -> Table:
     """One row a pair of variants."""
     comparison, unit = report.comparison, _unit(report.comparison)
-    columns = ["first", "second", "seeds", f"difference ({unit})", "95 % interval", "p", "p adjusted", "significant"]
+    measured = [f"difference ({unit})", "95 % interval", "p", "p adjusted"]
+    columns = ["first", "second", "seeds", *measured, "significant"]
     labels = [f"{variant.number}: {variant.label}" for variant in report.variants]
     note = " ".join([*([comparison.note] if comparison.note else []), comparison.method])
     rows = [_pair(pair, labels) for pair in comparison.pairs]
@@ -96,8 +97,10 @@ def importance(influence: Influence) -> Table:
     names = short_names([effect.path for effect in influence.effects])
     rows = [[names[e.path], _share(e.loss_share), _share(e.seconds_share)] for e in influence.effects]
     rest, timed = influence.loss_rest, influence.seconds_rest
-    rows.append(["interactions", _share(_interactions(rest)), _share(_interactions(timed))])
-    if _seeds(rest) is not None or _seeds(timed) is not None:
+    repeated = _seeds(rest) is not None or _seeds(timed) is not None
+    left = "interactions" if repeated else "interactions and chance"
+    rows.append([left, _share(_interactions(rest)), _share(_interactions(timed))])
+    if repeated:
         rows.append(["seeds", _share(_seeds(rest)), _share(_seeds(timed))])
     note = (
         influence.method

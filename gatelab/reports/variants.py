@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gatelab.reports.labels import identity, variant_label
@@ -10,8 +11,8 @@ from gatelab.reports.model import Averages, Curve, Interval, Measures, RunRow, V
 from gatelab.reports.records import RunRecord
 from gatelab.reports.statistics import mean_interval
 
-SEED = "training.seed"
-"""Runs that differ here alone are repeats of one variant."""
+TIMES = frozenset({"seconds", "tokens_per_second"})
+"""Measures of time."""
 
 LONGEST_CURVE = 200
 """Epochs of a curve, evenly spread over all where there are more."""
@@ -32,9 +33,19 @@ class Group:
     values: Mapping[str, Any]
     runs: Sequence[RunRecord]
 
+    @cached_property
+    def distinct(self) -> Sequence[RunRecord]:
+        """One run of each seed, which is one sample however often it was trained: one that succeeded if any did."""
+        chosen: dict[int, RunRecord] = {}
+        for run in self.runs:
+            if run.seed not in chosen or (run.succeeded and not chosen[run.seed].succeeded):
+                chosen[run.seed] = run
+        return list(chosen.values())
+
     @property
     def succeeded(self) -> list[RunRecord]:
-        return [run for run in self.runs if run.succeeded]
+        """Of the distinct runs."""
+        return [run for run in self.distinct if run.succeeded]
 
 
 def group(entries: Sequence[Entry]) -> list[Group]:
@@ -64,23 +75,31 @@ def run_row(entry: Entry) -> RunRow:
 
 def variant(number: int, group: Group, names: Mapping[str, str]) -> Variant:
     """The row of a variant. Its averages are over the runs that succeeded."""
-    best = group.succeeded or list(group.runs)
+    best = group.succeeded or group.distinct
     measured = [measures(run) for run in group.succeeded]
     averages: dict[str, Interval | None] = {}
     for name in Measures.model_fields:
         values = [getattr(each, name) for each in measured]
         averages[name] = mean_interval([value for value in values if value is not None])
+        if name in TIMES and any(run.trained_together > 1 for run in group.succeeded):
+            averages[name] = _without_bounds(averages[name])
     return Variant(
         number=number,
         label=variant_label(group.values, names),
         values=group.values,
         runs=[run.id for run in group.runs],
+        seeds=len(group.distinct),
         succeeded=len(group.succeeded),
-        troubles=[f"seed {run.seed}: {state_in_words(run)}" for run in group.runs if not run.succeeded],
+        troubles=[f"seed {run.seed}: {state_in_words(run)}" for run in group.distinct if not run.succeeded],
         parameters=next((run.parameters for run in group.runs if run.parameters is not None), None),
         averages=Averages(**averages),
         sample=next((run.sample for run in best if run.sample is not None), None),
     )
+
+
+def _without_bounds(interval: Interval | None) -> Interval | None:
+    """Runs that were trained in lock-step share their time out equally: how it varies was not measured."""
+    return None if interval is None else interval.model_copy(update={"low": None, "high": None})
 
 
 def measures(run: RunRecord) -> Measures:
@@ -123,7 +142,7 @@ def state_in_words(run: RunRecord) -> str:
 
 def curve(number: int, group: Group) -> Curve:
     """Mean losses by epoch, over the runs that have not failed, or over all where each of them did."""
-    runs = [run for run in group.runs if run.state != "failed"] or group.runs
+    runs = [run for run in group.distinct if run.state != "failed"] or group.distinct
     by_epoch: dict[int, list[tuple[float | None, float | None]]] = {}
     for run in runs:
         for at in run.evaluations:

@@ -7,6 +7,7 @@ from gatelab.specs.generation import GenerateRequest, Sampling
 from gatelab.specs.job import JobSpec, RunSpec
 from gatelab.specs.limits import Limits
 from gatelab.specs.model import ByteTokenizerSpec, CharTokenizerSpec, EmbeddingSpec, ModelSpec, TokenizerSpec
+from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.shape import shape_key
 from gatelab.specs.synthetic import CopySpec, RecallRequest, RecallSpec, SyntheticSpec
 from gatelab.specs.training import (
@@ -50,5 +51,7 @@ __all__ = [
     "TrainingSpec",
     "WindowsSpec",
     "parse",
+    "resolved",
     "shape_key",
+    "without_seed",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_before_validator_function
+from pydantic_core.core_schema import no_info_after_validator_function, no_info_before_validator_function
 
 from gatelab.errors import InvalidSpec, Problem
 
@@ -28,7 +28,9 @@ def _exact(schema: Any) -> Any:
         case "int":
             return no_info_before_validator_function(_whole, cast(CoreSchema, exact))
         case "float":
-            return no_info_before_validator_function(_number, cast(CoreSchema, exact))
+            # -0.0 + 0.0 is 0.0: two spellings of a value are one value.
+            positive = no_info_after_validator_function(lambda value: value + 0.0, cast(CoreSchema, exact))
+            return no_info_before_validator_function(_number, positive)
     return exact
 
 

@@ -10,6 +10,9 @@ LearningRate = Annotated[float, Field(gt=0, le=1000)]
 Precision = Literal["fp32", "bf16"]
 """Of the operands of matrix products. State, sums, gradients and weights are single precision (fp32) in either."""
 
+SEEDS = 2**53
+"""Seeds are below this, so that every reader of JSON gets them exactly."""
+
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 
 
@@ -91,7 +94,7 @@ class TrainingSpec(Spec):
     optimizer: OptimizerSpec = AdamSpec(kind="adam")
     clip_norm: float | None = Field(1.0, gt=0, le=1e9, description="bound of the gradient's norm; null for none")
     epochs: int = Field(10, ge=1, le=1_000_000)
-    seed: int = Field(0, ge=0, lt=2**53)
+    seed: int = Field(0, ge=0, lt=SEEDS)
     precision: Precision = Field(
         "fp32",
         description="of the operands of matrix products; bf16 is faster where the processor has it, and less exact",

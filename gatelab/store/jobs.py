@@ -1,14 +1,15 @@
 """Jobs: making, reading and steering them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, func, insert, select
+from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.costs import Expected
 from gatelab.errors import InvalidRequest, NotFound, Overloaded, WrongState
 from gatelab.specs import JobSpec, RunSpec, shape_key
+from gatelab.specs.resolved import runs_digest
 from gatelab.store import events, pages, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
@@ -28,6 +29,7 @@ class Job:
     `counts` has every state. `progress` (0..1) is the mean over the runs of step / total steps, where a finished run
     counts as 1. `event_count` is the number of its latest event.
     `started_at` is when the first run began, `finished_at` when the last one ended.
+    `trained` is an earlier job that had trained exactly these runs when this one was asked for.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    trained: str | None
 
     @property
     def total(self) -> int:
@@ -48,7 +51,7 @@ class Job:
         return sum(self.counts.values())
 
 
-_COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "event_count", "created_at")]
+_COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "event_count", "created_at", "trained")]
 
 
 class _KeyTakenError(Exception):
@@ -74,7 +77,7 @@ class Jobs:
         self,
         spec: JobSpec,
         corpus_id: str,
-        specs: Sequence[RunSpec],
+        specs: Sequence[RunSpec] | Mapping[int, RunSpec],
         key: IdempotencyKey | None = None,
         expected: Sequence[Expected | None] | None = None,
         *,
@@ -83,7 +86,8 @@ class Jobs:
     ) -> Job:
         """A new job of an account with one queued run for each of `specs`, which are claimed in this order.
 
-        `expected` is what each of them is expected to cost; it is kept for reports and later predictions.
+        The runs have the indexes that a mapping gives them, else 0, 1, and so on. `expected` is what each of them is
+        expected to cost; it is kept for reports and later predictions.
 
         Of any number of requests with the same `key`, at once or one after the other, the first makes the job and
         all get it.
@@ -100,12 +104,15 @@ class Jobs:
         if not specs:
             raise InvalidRequest.at("", "a job needs at least one run")
         job_id = new_id("job")
+        indexed = specs if isinstance(specs, Mapping) else dict(enumerate(specs))
+        owned = {"corpus_id": corpus_id, "account": account}
+        digest = runs_digest(corpus_id, indexed.values())
         try:
             with self._database.write() as connection:
                 _check_unfinished(connection, account, len(specs), most_unfinished)
-                owned = {"job_id": job_id, "corpus_id": corpus_id, "account": account}
-                _insert_job(connection, job_id, corpus_id, spec, account)
-                _insert_runs(connection, owned, specs, expected or [None] * len(specs))
+                same = {"runs_sha256": digest, "trained": _trained(connection, account, digest)}
+                _insert_job(connection, spec, owned | {"id": job_id} | same)
+                _insert_runs(connection, owned | {"job_id": job_id}, indexed, expected or [None] * len(specs))
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
                 if key is not None and not take(connection, key, job_id):
@@ -119,6 +126,11 @@ class Jobs:
             )
         except IntegrityError:
             raise NotFound("corpus", corpus_id) from None
+
+    def trained(self, account: str, corpus_id: str, specs: Iterable[RunSpec]) -> str | None:
+        """The id of the account's newest job that has trained exactly these runs, each with success."""
+        with self._database.read() as connection:
+            return _trained(connection, account, runs_digest(corpus_id, specs))
 
     def get(self, id: str) -> Job:
         """
@@ -225,6 +237,7 @@ class Jobs:
             rows = steering.lock(connection, id)
             if any(row["state"] == State.RUNNING for row in rows):
                 raise WrongState(f"job {id} has running runs; cancel it and wait for them to end")
+            connection.execute(update(jobs).where(jobs.c.trained == id).values(trained=None))
             connection.execute(delete(jobs).where(jobs.c.id == id))
             # Should this process die now, or a file resist: the sweeper finds them by this.
             values = [{"run_id": row["id"]} for row in rows]
@@ -243,15 +256,22 @@ def _check_unfinished(connection: Connection, account: str, more: int, most: int
         raise Overloaded(f"{have} runs are unfinished and this job has {more}; the limit queued_runs is {most}")
 
 
-def _insert_job(connection: Connection, job_id: str, corpus_id: str, spec: JobSpec, account: str) -> None:
-    values = {"id": job_id, "name": spec.name, "spec": spec.model_dump(mode="json"), "corpus_id": corpus_id}
-    connection.execute(insert(jobs).values(values | {"account": account, "created_at": now()}))
+def _trained(connection: Connection, account: str, digest: str) -> str | None:
+    same = select(jobs.c.id).where(jobs.c.account == account, jobs.c.runs_sha256 == digest)
+    unsuccessful = exists().where(runs.c.job_id == jobs.c.id, runs.c.state != State.SUCCEEDED)
+    found: str | None = connection.scalar(same.where(~unsuccessful).order_by(jobs.c.created_at.desc()).limit(1))
+    return found
+
+
+def _insert_job(connection: Connection, spec: JobSpec, values: Mapping[str, str | None]) -> None:
+    asked = {"name": spec.name, "spec": spec.model_dump(mode="json"), "created_at": now()}
+    connection.execute(insert(jobs).values(asked | dict(values)))
 
 
 def _insert_runs(
     connection: Connection,
     owned: Mapping[str, str],
-    specs: Sequence[RunSpec],
+    specs: Mapping[int, RunSpec],
     expected: Sequence[Expected | None],
 ) -> None:
     connection.execute(
@@ -267,7 +287,7 @@ def _insert_runs(
                 "work": asdict(cost.work) if cost else None,
                 "predicted_seconds": cost.seconds if cost else None,
             }
-            for index, (spec, cost) in enumerate(zip(specs, expected, strict=True))
+            for (index, spec), cost in zip(specs.items(), expected, strict=True)
         ],
     )
 
@@ -304,6 +324,7 @@ def _jobs(connection: Connection, rows: Sequence[RowMapping]) -> list[Job]:
             created_at=row["created_at"],
             started_at=tallies[row["id"]].started_at,
             finished_at=tallies[row["id"]].finished_at,
+            trained=row["trained"],
         )
         for row in rows
     ]

@@ -34,6 +34,15 @@ class MetricRow:
     gates: Sequence[Mapping[str, Mapping[str, float | None]]] | None = None
 
 
+@dataclass(frozen=True)
+class RunMetrics:
+    """The evaluations of one run of a job; `index` is the run's place in it."""
+
+    run_id: str
+    index: int
+    rows: list[MetricRow]
+
+
 class Metrics:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,21 +58,21 @@ class Metrics:
             rows = connection.execute(_thinned(metrics.c.run_id == run_id, points)).mappings()
             return [_metric(row) for row in rows]
 
-    def of_job(self, job_id: str, *, points: int | None = None) -> Mapping[str, Sequence[MetricRow]]:
-        """Run id -> its evaluations, thinned as by `list`, for every run of a job, in the order of the runs.
+    def of_job(self, job_id: str, *, points: int | None = None) -> Sequence[RunMetrics]:
+        """The evaluations of every run of a job, thinned as by `list`, in the order of the runs.
 
         Raises:
             NotFound: there is no such job.
         """
         of_job = select(runs.c.id).where(runs.c.job_id == job_id)
+        indexes = select(runs.c.id, runs.c.index).where(runs.c.job_id == job_id).order_by(runs.c.index)
         with self._database.read() as connection:
-            ids = connection.scalars(of_job.order_by(runs.c.index)).all()
-            if not ids:
+            found = {id: RunMetrics(id, index, []) for id, index in connection.execute(indexes)}
+            if not found:
                 raise NotFound("job", job_id)
-            found: dict[str, list[MetricRow]] = {id: [] for id in ids}
             for row in connection.execute(_thinned(metrics.c.run_id.in_(of_job), points)).mappings():
-                found[row["run_id"]].append(_metric(row))
-        return found
+                found[row["run_id"]].rows.append(_metric(row))
+        return list(found.values())
 
     def lowest_validation_loss(self, run_id: str) -> float | None:
         """Of all evaluations of a run; None where nothing finite was measured."""

@@ -93,7 +93,9 @@ def _records(connection: Connection, which: ColumnElement[bool]) -> list[RunReco
     )
     rows = connection.execute(query).mappings().all()
     evaluations = _evaluations(connection, which)
-    return [_record(row, evaluations.get(row["id"], ())) for row in rows]
+    of_job = select(runs.c.job_id, func.count()).where(runs.c.job_id.in_(select(runs.c.job_id).where(which)))
+    job_runs = {job: count for job, count in connection.execute(of_job.group_by(runs.c.job_id))}  # noqa: C416
+    return [_record(row, job_runs[row["job_id"]], evaluations.get(row["id"], ())) for row in rows]
 
 
 def _evaluations(connection: Connection, which: ColumnElement[bool]) -> Mapping[str, Sequence[Evaluation]]:
@@ -109,15 +111,17 @@ def _evaluations(connection: Connection, which: ColumnElement[bool]) -> Mapping[
     return found
 
 
-def _record(row: RowMapping, evaluations: Sequence[Evaluation]) -> RunRecord:
+def _record(row: RowMapping, job_runs: int, evaluations: Sequence[Evaluation]) -> RunRecord:
     measured = row["metrics"] or {}
     return RunRecord(
         **{name: row[name] for name in _NAMES},
         spec=RunSpec.model_validate(row["spec"]),
         corpus=row["corpus"],
         corpus_sha256=row["sha256"],
+        job_runs=job_runs,
         seconds=measured.get("seconds"),
         tokens_per_second=measured.get("tokens_per_second"),
+        trained_together=measured.get("trained_together", 1),
         error=row["error"],
         sample=row["sample"]["prefix"] + row["sample"]["text"] if row["sample"] else None,
         evaluations=evaluations,

@@ -99,8 +99,13 @@ jobs = Table(
     _time("created_at", nullable=False),
     Column("event_count", Integer, nullable=False, server_default="0"),
     _account(),
+    # Jobs with the same runs share it (`gatelab.specs.resolved.runs_digest`). NULL: asked for before it was kept.
+    Column("runs_sha256", String(64)),
+    # An earlier job that had trained exactly these runs when this one was asked for.
+    _id("trained"),
     Index(None, "created_at", "id"),
     Index(None, "account", "created_at", "id"),
+    Index(None, "account", "runs_sha256", "created_at"),
 )
 
 runs = Table(

@@ -22,7 +22,10 @@ WAKEUPS_PER_JOB = 16
 
 
 @router.post(
-    "", status_code=202, response_model=Job, responses={200: {"model": Plan, "description": "The answer to a dry run"}}
+    "",
+    status_code=202,
+    response_model=Job,
+    responses={200: {"model": Plan, "description": "The answer to a dry run"}},
 )
 def create_job(
     spec: JobSpec,
@@ -38,11 +41,14 @@ def create_job(
     With an `Idempotency-Key`, a request that is sent again within 24 hours is answered with the job that the first
     one made. The same key with another spec is refused.
 
+    A run that comes to the same as an earlier one of the grid is left out: it would be no second sample.
+
     A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
     """
     if dry_run:
         planned = plan(service.store, service.settings.limits, spec, asking.account)
-        return JSONResponse(Plan.of(planned).model_dump(mode="json"))
+        trained = service.store.jobs.trained(asking.account, planned.corpus.id, planned.runs.values())
+        return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
     job = submit(service.store, service.settings.limits, spec, asking.account, idempotency_key)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
@@ -60,8 +66,8 @@ def list_jobs(
 @router.get("/{job}/metrics")
 def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
     """The learning curves of all its runs, in their order."""
-    curves = service.store.metrics.of_job(job, points=points).items()
-    return Page(data=[RunCurve.of(run, index, rows) for index, (run, rows) in enumerate(curves)])
+    curves = service.store.metrics.of_job(job, points=points)
+    return Page(data=[RunCurve.of(each.run_id, each.index, each.rows) for each in curves])
 
 
 @router.get("/{job}")

@@ -45,6 +45,18 @@ def test_a_spec_is_submitted_with_changes(fresh: Live, spec: str) -> None:
     assert [run["spec"]["model"]["cell"]["hidden"] for run in fresh.service.runs(job["id"])] == [8, 16]
 
 
+def test_runs_that_are_no_news_are_pointed_out(fresh: Live, spec: str) -> None:
+    twice = ("submit", spec, "--set", "grid.training.seed=[0, 1]", "--set", "repeats=2")
+    asked = fresh.command(*twice)
+    job = only_job(fresh)
+    assert asked.stdout == f"job {job['id']}: 3 runs queued\n"
+    assert asked.stderr == "Left out of the grid: 1, each the same as an earlier run.\n"
+    fresh.service.work()
+    note = f"Job {job['id']} has trained exactly these runs: gatelab report {job['id']}\n"
+    assert fresh.command(*twice, "--dry-run").stderr.endswith(note)
+    assert fresh.command(*twice).stderr.endswith(note)
+
+
 def test_a_spec_with_faults_is_not_sent(fresh: Live, spec: str) -> None:
     result = fresh.command("submit", spec, "--set", "training.epochs=0", "--set", "training.lr=1")
     assert result.exit_code == 1

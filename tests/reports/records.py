@@ -6,7 +6,7 @@ from typing import Any
 
 from gatelab.reports import Evaluation, Report, RunRecord, job_report
 from gatelab.specs import JobSpec, RunSpec, parse
-from gatelab.sweeps import expand
+from gatelab.sweeps import numbered
 
 SHA256 = "ab" * 32
 
@@ -22,6 +22,7 @@ def record(spec: RunSpec, index: int = 0, loss: float | None = 2.0, **changes: A
         "id": f"run-{index}",
         "job_id": "job-1",
         "index": index,
+        "job_runs": 0,
         "state": "succeeded",
         "spec": spec,
         "corpus_id": "corpus-1",
@@ -35,6 +36,7 @@ def record(spec: RunSpec, index: int = 0, loss: float | None = 2.0, **changes: A
         "predicted_seconds": 1.5,
         "seconds": 2.0,
         "tokens_per_second": 5000.0,
+        "trained_together": 1,
         "error": None,
         "sample": "it has been",
         "evaluations": [evaluation(1, None if loss is None else loss + 1), evaluation(2, loss)],
@@ -48,8 +50,9 @@ def job_of(**fields: Any) -> JobSpec:
 
 def records(job: JobSpec, losses: Sequence[float | None], **changes: Any) -> list[RunRecord]:
     """The runs of a job with these final losses, in their order."""
-    specs = expand(job, 10_000)
-    return [record(spec, index, loss, **changes) for index, (spec, loss) in enumerate(zip(specs, losses, strict=True))]
+    specs = numbered(job, 10_000)
+    runs = zip(specs.items(), losses, strict=True)
+    return [record(spec, index, loss, **{"job_runs": len(specs)} | changes) for (index, spec), loss in runs]
 
 
 def report_of(job: JobSpec, losses: Sequence[float | None], tuned: Sequence[str] = (), **changes: Any) -> Report:

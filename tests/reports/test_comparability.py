@@ -12,7 +12,8 @@ OTHER = {"corpus": "other", "corpus_sha256": "cd" * 32}
 
 
 def warnings_of(first: dict[str, Any], second: dict[str, Any], **changes: Any) -> list[str]:
-    """The warnings for two runs with these differences; `changes` are of the second's record."""
+    """The warnings for two runs of unequal seeds with these differences; `changes` are of the second's record."""
+    second = second | {"training": second.get("training", {}) | {"seed": 1}}
     runs = [parse(RunSpec, {"corpus": "book"} | fields) for fields in (first, second)]
     return list(comparison_report([record(runs[0], 0), record(runs[1], 1, **changes)]).warnings)
 
@@ -68,3 +69,12 @@ def test_seconds_of_other_devices_do_not_compare() -> None:
 def test_every_difference_gets_its_warning() -> None:
     second = {"tokenizer": {"kind": "byte"}, "training": {"num_steps": 8}}
     assert len(warnings_of({}, second, **OTHER, device="cuda")) == 4
+
+
+def test_runs_that_repeat_others_are_counted() -> None:
+    spec = parse(RunSpec, {"corpus": "book"})
+    same = parse(RunSpec, {"corpus": "other-name", "training": {"windows": {"stride": 32}}})
+    runs = [record(spec, 0), record(same, 1), record(same, 2, state="failed"), record(spec, 3, corpus_sha256="cd" * 32)]
+    [warning] = list(comparison_report(runs[:3]).warnings)
+    assert warning.startswith("2 of these runs repeat another one of the same spec and seed")
+    assert not any("repeat" in warning for warning in comparison_report([runs[0], runs[3]]).warnings)

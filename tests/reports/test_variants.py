@@ -1,6 +1,7 @@
 """Rows: runs that differ by their seeds alone are one, and what did not succeed is named."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from gatelab.errors import InvalidRequest
 from gatelab.reports import comparison_report, job_report
 from gatelab.reports.labels import label, short_names
 from gatelab.reports.variants import state_in_words
-from gatelab.specs import RunSpec
+from gatelab.specs import RunSpec, parse
 from tests.reports.records import evaluation, job_of, record, records, report_of
 
 LAYERS, HIDDEN, LR = "model.layers", "model.cell.hidden", "training.optimizer.lr"
@@ -30,11 +31,92 @@ def test_a_row_for_every_grid_point_over_its_repeats() -> None:
     assert report.best == 0
 
 
-def test_values_of_the_grid_are_those_that_were_written() -> None:
-    cells = [{"kind": "gru", "gates": ["update", "reset"]}, {"kind": "rnn"}]
-    report = report_of(job_of(grid={"model.cell": cells}), [1, 2])
-    assert [variant.values["model.cell"] for variant in report.variants] == cells
-    assert [variant.label for variant in report.variants] == ["gru gates=update+reset", "rnn"]
+@pytest.mark.parametrize(
+    ("path", "written", "values", "labels"),
+    [
+        ("training.optimizer.lr", [0.5, "1e-1", 2], [0.5, 0.1, 2.0], ["0.5", "0.1", "2"]),
+        (
+            "model.cell",
+            [{"kind": "gru", "gates": ["update", "reset"]}, {"kind": "rnn", "hidden": 32}],
+            [{"kind": "gru"}, {"kind": "rnn"}],
+            ["gru", "rnn"],
+        ),
+        (
+            "model.cell",
+            [{"kind": "gru", "gates": ["reset"]}, {"kind": "gru", "hidden": 32}, {"kind": "lstm", "hidden": 8}],
+            [{"kind": "gru", "gates": ["reset"]}, {"kind": "gru", "gates": ["reset", "update"]},
+             {"kind": "lstm", "hidden": 8}],
+            ["gru gates=reset", "gru gates=reset+update", "lstm hidden=8"],
+        ),
+        ("model.input", ["one_hot", {"embedding": 8}], ["one_hot", {"embedding": 8}], ["one_hot", "embedding=8"]),
+        ("training.windows.stride", [None, 8], [32, 8], ["32", "8"]),
+        ("training.windows", [{}, {"stride": 8}], [{"stride": 32}, {"stride": 8}], ["stride=32", "stride=8"]),
+        ("training.clip_norm", [None, 1], [None, 1.0], ["off", "1"]),
+        ("training.sample", [None, {}], [None, {"prefix": "", "characters": 50, "temperature": 0.0}],
+         ["off", "prefix= characters=50 temperature=0"]),
+    ],
+)  # fmt: skip
+def test_values_are_those_that_ran(path: str, written: list[Any], values: list[Any], labels: list[str]) -> None:
+    report = report_of(job_of(grid={path: written}), [2.0 + n for n in range(len(written))])
+    assert [variant.values[path] for variant in report.variants] == values
+    assert [variant.label for variant in report.variants] == labels
+
+
+def test_a_job_that_was_asked_for_with_overlapping_paths_shows_what_ran() -> None:
+    """The version before took such grids; what a path set was lost where another one replaced its parent."""
+    cells = [{"kind": "gru"}, {"kind": "lstm"}]
+    job = job_of(grid={HIDDEN: [32, 64], "model.cell": cells})
+    specs = [parse(RunSpec, {"corpus": "book", "model": {"cell": cell}}) for _ in range(2) for cell in cells]
+    runs = [record(spec, index, 2.0 + index % 2) for index, spec in enumerate(specs)]
+    report = job_report("job-1", job, runs)
+    assert [variant.values for variant in report.variants] == [
+        {HIDDEN: 32, "model.cell": {"kind": "gru"}}, {HIDDEN: 32, "model.cell": {"kind": "lstm"}}
+    ]  # fmt: skip
+    assert [(variant.seeds, len(variant.runs)) for variant in report.variants] == [(1, 2), (1, 2)]
+
+
+def test_a_seed_counts_once_however_often_it_was_trained() -> None:
+    """Means, intervals, tests and shares are as if each seed had been trained once."""
+    job = job_of(grid={LAYERS: [1, 2]}, repeats=3)
+    once = records(job, [2.0, 2.1, 1.9, 2.4, 2.6, 2.3])
+    again = [record(run.spec, 6 + run.index, run.last and run.last.validation_loss, job_id="job-2") for run in once]
+    alone, both = comparison_report(once), comparison_report(once + again)
+    assert [variant.averages for variant in both.variants] == [variant.averages for variant in alone.variants]
+    assert both.comparison == alone.comparison
+    assert both.influence == alone.influence
+    assert both.curves == alone.curves
+    assert [(len(variant.runs), variant.seeds, variant.succeeded) for variant in both.variants] == [(6, 3, 3)] * 2
+    assert [interval.n for variant in both.variants if (interval := variant.averages.validation_perplexity)] == [3, 3]
+
+
+def test_of_a_seed_that_was_trained_twice_the_run_that_succeeded_counts() -> None:
+    runs = records(job_of(repeats=2), [2.0, 2.2])
+    failed = record(runs[0].spec, 2, 9.0, state="failed", error={"type": "crashed", "message": "died"})
+    [variant] = comparison_report([failed, *runs]).variants
+    assert (variant.succeeded, variant.seeds, variant.troubles) == (2, 2, [])
+
+
+def test_runs_that_share_their_time_have_no_interval_of_it() -> None:
+    job = job_of(grid={LAYERS: [1, 2]}, repeats=3)
+    losses = [2.0, 2.1, 1.9, 2.4, 2.6, 2.3]
+    runs = records(job, losses)
+    runs[1] = replace(runs[1], trained_together=3, seconds=2.5)
+    report = job_report("job-1", job, runs)
+    seconds = report.variants[0].averages.seconds
+    assert seconds is not None
+    assert seconds.mean == pytest.approx(6.5 / 3)
+    assert (seconds.low, seconds.high, seconds.n) == (None, None, 3)
+    assert report.variants[0].averages.tokens_per_second is not None
+    assert report.variants[0].averages.tokens_per_second.low is None
+    assert report.variants[0].averages.validation_perplexity is not None
+    assert report.variants[0].averages.validation_perplexity.low is not None
+    assert report.variants[1].averages.seconds is not None
+    assert report.variants[1].averages.seconds.low is not None
+    assert report.influence is not None
+    assert report.influence.seconds_rest is not None
+    assert report.influence.seconds_rest.seeds is None
+    assert report.influence.loss_rest is not None
+    assert report.influence.loss_rest.seeds is not None
 
 
 def test_seeds_in_the_grid_are_repeats() -> None:

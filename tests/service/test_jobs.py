@@ -32,6 +32,46 @@ def test_a_job_is_accepted(service: Installation) -> None:
     assert body == service.get(answer.headers["location"])
 
 
+def test_runs_that_would_be_the_same_are_trained_once_and_count_once(service: Installation) -> None:
+    """A learning rate written twice, and seeds that meet: three runs each, not six and four."""
+    service.add_corpus()
+    twice = SPEC | {"grid": {"training.optimizer.lr": [0.1, "1e-1"]}, "repeats": 3}
+    meeting = SPEC | {"grid": {"training.seed": [0, 1]}, "repeats": 2}
+    for spec, left_out, indexes in ((twice, 3, [0, 1, 2]), (meeting, 1, [0, 1, 3])):
+        job = service.submit(spec)
+        assert (job["runs"]["total"], job["left_out"]) == (3, left_out)
+        assert [run["index"] for run in service.runs(job["id"])] == indexes
+        service.work()
+        assert [curve["index"] for curve in service.get(f"/v1/jobs/{job['id']}/metrics")["data"]] == indexes
+        [variant] = service.get(f"/v1/jobs/{job['id']}/report")["variants"]
+        assert (variant["seeds"], variant["averages"]["validation_perplexity"]["n"]) == (3, 3)
+
+
+def test_overlapping_paths_are_refused(service: Installation) -> None:
+    service.add_corpus()
+    grid = {"model.cell.hidden": [4, 8], "model.cell": [{"kind": "gru"}, {"kind": "lstm"}]}
+    found = problem(service.client.post("/v1/jobs", json=SPEC | {"grid": grid}), 422, "invalid-spec")
+    assert [(each["path"], "model.cell, also" in each["message"]) for each in found["problems"]] == [
+        ("grid.model.cell.hidden", True)
+    ]
+
+
+def test_whoever_asks_for_the_same_runs_again_is_shown_the_earlier_job(service: Installation) -> None:
+    service.add_corpus()
+    first = service.submit(SPEC | {"grid": {"training.seed": [0, 1]}})
+    assert first["trained"] is None
+    same = SPEC | {"name": "again", "repeats": 2, "training": SPEC["training"] | {"windows": {}}}
+    assert service.submit(same)["trained"] is None, "the first has not ended"
+    service.work()
+    dry = service.client.post("/v1/jobs?dry_run=true", json=same).json()
+    again = service.submit(same)
+    assert dry["trained"] in {job["id"] for job in service.get("/v1/jobs")["data"][1:]}
+    assert again["trained"] == dry["trained"] == service.get(f"/v1/jobs/{again['id']}")["trained"]
+    assert service.submit(SPEC | {"repeats": 3})["trained"] is None
+    assert service.client.delete(f"/v1/jobs/{again['trained']}").status_code == 204
+    assert service.get(f"/v1/jobs/{again['id']}")["trained"] is None
+
+
 def test_a_job_answers_its_spec_with_all_defaults(job: Any) -> None:
     assert job["spec"] == JobSpec.model_validate(SPEC | {"repeats": 2}).model_dump(mode="json")
     assert JobSpec.model_validate(job["spec"]).model_dump(mode="json") == job["spec"]

@@ -1,0 +1,70 @@
+"""What a spec comes to: equal for specs that train the same model in the same way, however they are written."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from gatelab.specs.cells import GruSpec
+from gatelab.specs.job import RunSpec
+
+
+def resolved(spec: RunSpec) -> RunSpec:
+    """The spec with every field that another one decides at its actual value.
+
+    Windows without a stride begin every `num_steps` tokens. A GRU without a reset gate resets neither before nor after
+    the product. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order, defaults that are left
+    out) are equal since the spec was parsed.
+    """
+    training, cell = spec.training, spec.model.cell
+    if training.windows.stride is None:
+        windows = training.windows.model_copy(update={"stride": training.num_steps})
+        training = training.model_copy(update={"windows": windows})
+    if isinstance(cell, GruSpec) and "reset" not in cell.gates:
+        cell = cell.model_copy(update={"reset": GruSpec.model_fields["reset"].default})
+    model = spec.model.model_copy(update={"cell": cell})
+    return spec.model_copy(update={"training": training, "model": model})
+
+
+def without_seed(spec: RunSpec) -> RunSpec:
+    """What repeats of one variant share."""
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"seed": 0})})
+
+
+def runs_digest(corpus_id: str, runs: Iterable[RunSpec]) -> str:
+    """A digest of what is trained: equal for any two jobs on one corpus with the same runs, in any order."""
+    seeds: dict[RunSpec, set[int]] = {}
+    for run in runs:
+        # The corpus may be told by its name or its id.
+        variant = without_seed(resolved(run)).model_copy(update={"corpus": corpus_id})
+        seeds.setdefault(variant, set()).add(run.training.seed)
+    found = sorted(json.dumps([v.model_dump(mode="json"), sorted(each)], sort_keys=True) for v, each in seeds.items())
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def field_at(spec: RunSpec, path: str) -> Any:
+    """The field at a dotted path, as it was parsed.
+
+    Raises:
+        KeyError: the spec has no such field. Another kind of cell or optimizer may have it.
+    """
+    found: Any = spec
+    for name in path.split("."):
+        if not isinstance(found, BaseModel) or name not in type(found).model_fields:
+            raise KeyError(path)
+        found = getattr(found, name)
+    return found
+
+
+def as_json(field: Any) -> Any:
+    """A field of a spec as its JSON value."""
+    match field:
+        case BaseModel():
+            return field.model_dump(mode="json")
+        case tuple():
+            return [as_json(each) for each in field]
+        case Mapping():
+            return {name: as_json(each) for name, each in field.items()}
+    return field
