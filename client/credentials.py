@@ -22,6 +22,16 @@ def local_key(port: int) -> str | None:
     return None
 
 
+def running_port(data_dir: Path) -> int | None:
+    """The port of the `gatelab up` that holds this data directory; None where none runs."""
+    with suppress(ImportError, OSError, RuntimeError, UnicodeDecodeError):
+        if _is_held(data_dir / "lock"):
+            for note in _notes().iterdir():
+                if note.name.isdecimal() and Path(note.read_text(encoding="utf-8").strip()) == data_dir.resolve():
+                    return int(note.name)
+    return None
+
+
 def _notes() -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "gatelab" / "ports"

@@ -2,9 +2,8 @@
 
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,13 @@ import typer
 
 from client import demo_corpus, embedded
 from client.api import Gatelab
+from client.credentials import running_port
 from client.errors import CannotRun
 from client.formats import count
 from client.models import Run
 from client.output import print_line, print_note
 from client.watch import watch
+from gatelab.errors import GatelabError
 from gatelab.specs import JobSpec, parse
 
 PREFIXES = ("the time traveller ", "it was ")
@@ -29,33 +30,52 @@ PATIENCE_SECONDS = 5.0
 
 def demo(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Keep everything here; by default it is deleted in the end.")
-    ] = None,
+        Path, typer.Option(envvar="GATELAB_DATA_DIR", help="Where everything is kept, as by `gatelab up`.")
+    ] = Path("data"),
 ) -> None:
-    """Train a GRU on a book and let it write, all on this machine, in about a minute."""
+    """Train a GRU on a book and let it write, all on this machine, in about a minute.
+
+    The corpus and the model are kept: `gatelab up` shows them on its page.
+    """
     try:
-        with ended_in_order(), folder(data_dir) as path:
-            play(path)
+        with ended_in_order(), installation(data_dir.expanduser()) as url:
+            play(url)
     except KeyboardInterrupt:
-        print_note("stopped; nothing is left running")
+        print_note("stopped; the demo's job is cancelled")
+        return
+    print_line(f"\nThe model is kept in {data_dir}: `gatelab up` shows it on a page.")
 
 
-def play(data_dir: Path) -> None:
-    """The demo in `data_dir`.
+def play(url: str) -> None:
+    """The demo on the Gatelab at `url`. A model that it has trained before is not trained again.
 
     Raises:
-        CannotRun: Gatelab does not start here, or the run fails.
+        CannotRun: the run fails.
     """
     corpus = demo_corpus.find()
     print_line(f"Corpus: {corpus.origin}")
-    with embedded.running(data_dir, SETTINGS) as url, Gatelab(url) as gatelab:
-        print_line(f"Gatelab is ready: {url}")
+    with Gatelab(url) as gatelab:
         gatelab.add_corpus(corpus.name, corpus.text)
-        job = watch(gatelab, gatelab.submit(spec(corpus.name)).id, PATIENCE_SECONDS)
-        run = next(gatelab.runs(job.id))
+        wanted = spec(corpus.name)
+        if job := gatelab.plan(wanted).trained:
+            print_line(f"Job {job} has trained this model before. `gatelab delete {job}` lets the demo train it again.")
+        else:
+            job = train(gatelab, wanted)
+        run = next(gatelab.runs(job))
         if run.state != "succeeded":
             raise CannotRun(f"the run {run.state}" + (f": {run.error.message}" if run.error else ""))
         report(gatelab, run)
+
+
+def train(gatelab: Gatelab, wanted: JobSpec) -> str:
+    """Train the demo's job to its end. Returns its id. If the demo is stopped, the job is cancelled."""
+    job = gatelab.submit(wanted).id
+    try:
+        return watch(gatelab, job, PATIENCE_SECONDS).id
+    except BaseException:
+        with suppress(GatelabError):
+            gatelab.cancel(job)
+        raise
 
 
 def spec(corpus: str) -> JobSpec:
@@ -89,13 +109,20 @@ def report(gatelab: Gatelab, run: Run) -> None:
 
 
 @contextmanager
-def folder(data_dir: Path | None) -> Iterator[Path]:
-    """`data_dir`, or a directory that is deleted afterwards."""
-    if data_dir:
-        yield data_dir
+def installation(data_dir: Path) -> Iterator[str]:
+    """The address of the Gatelab of `data_dir`: of one that runs already, else of one that runs as long as this.
+
+    Raises:
+        CannotRun: Gatelab does not start here.
+    """
+    if port := running_port(data_dir):
+        url = f"http://127.0.0.1:{port}"
+        print_line(f"Gatelab runs already: {url}")
+        yield url
         return
-    with tempfile.TemporaryDirectory(prefix="gatelab-demo-") as path:
-        yield Path(path)
+    with embedded.running(data_dir, SETTINGS) as url:
+        print_line(f"Gatelab is ready: {url}")
+        yield url
 
 
 @contextmanager

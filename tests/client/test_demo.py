@@ -1,4 +1,4 @@
-"""The demo for real: corpus, embedded stack, training, text, and nothing left behind."""
+"""The demo for real: corpus, embedded stack, training, text, and a model that is kept."""
 
 import os
 import signal
@@ -25,18 +25,43 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "timemachine.txt").write_text("the time traveller was here. it was late. " * 500)
     (tmp_path / "tmp").mkdir()
-    own = {"GATELAB_CORPORA": str(tmp_path / "corpora"), "TMPDIR": str(tmp_path / "tmp")}
+    own = {
+        "GATELAB_CORPORA": str(tmp_path / "corpora"),
+        "GATELAB_DATA_DIR": str(tmp_path / "data"),
+        "TMPDIR": str(tmp_path / "tmp"),
+    }
     return {**os.environ, **own}
 
 
-def test_it_trains_writes_and_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
-    result = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, env=environment, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "Validation perplexity " in result.stdout
+def play(environment: dict[str, str]) -> str:
+    command = [sys.executable, "-c", QUICK]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
+    return result.stdout
+
+
+def test_it_trains_writes_and_keeps_its_model(environment: dict[str, str], tmp_path: Path) -> None:
+    first = play(environment)
+    assert "Validation perplexity " in first
     for prefix in demo.PREFIXES:
-        assert f"\n> {prefix}" in result.stdout
-    assert result.stderr == ""
-    assert list((tmp_path / "tmp").glob("gatelab-demo*")) == []
+        assert f"\n> {prefix}" in first
+    assert f"The model is kept in {tmp_path / 'data'}: `gatelab up`" in first.replace("\n", " ")
+    again = play(environment)
+    assert "has trained this model before" in again
+    assert again[again.index("Validation perplexity ") :] == first[first.index("Validation perplexity ") :]
+
+
+def test_it_uses_the_gatelab_that_runs_on_its_data(environment: dict[str, str], tmp_path: Path) -> None:
+    settings = environment | demo.SETTINGS
+    command = [sys.executable, "-m", "client.main", "up", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings) as up:
+        assert up.stdout
+        url = next(line for line in up.stdout if "http" in line).strip()
+        try:
+            assert f"Gatelab runs already: {url[url.index('http') :].partition('/#')[0]}" in play(environment)
+        finally:
+            up.send_signal(signal.SIGINT)
+            up.stdout.read()
 
 
 @pytest.mark.parametrize(
@@ -60,5 +85,3 @@ def test_however_it_is_ended_no_process_is_left(
         process.stdout.read()
     assert process.returncode == code
     eventually(lambda: not any(alive(pid) for pid in family), "no process is left")
-    if by is not signal.SIGKILL:
-        assert list((tmp_path / "tmp").glob("gatelab-demo*")) == []
