@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,39 +15,41 @@ GateOverride = Mapping[str, Callable[[Tensor], Tensor]]
 
 
 class Cell(nn.Module, ABC):
-    """A recurrent cell is its equations.
+    """A recurrent cell is its equations: `update` defines it, and every faster engine is checked against a scan of it.
 
-    `update` defines it; every faster engine is checked against a scan of `update`. Weights are stored as in
-    the equations, input before output: x W has W of shape (inputs, blocks * hidden).
+    Weights are stored as rows need them, input before output: x W has W of shape (inputs, hidden).
 
-    A bias that the equations could merge with another is merged, so that no parameter is redundant.
+    Attributes:
+        states: the names of the tensors of the state; the first is the output.
+        gates: the names of the gates.
     """
 
-    tensors_in_state: ClassVar[int] = 1
+    states: tuple[str, ...] = ("h",)
     gates: tuple[str, ...] = ()
 
-    def __init__(self, inputs: int, hidden: int, blocks: int) -> None:
+    def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.inputs, self.hidden = inputs, hidden
-        self.weight_input = nn.Parameter(torch.zeros(inputs, blocks * hidden))
-        self.bias = nn.Parameter(torch.zeros(blocks * hidden))
+
+    @property
+    def tensors_in_state(self) -> int:
+        return len(self.states)
 
     def initial_state(self, batch: int) -> State:
         """Zeros of shape (batch, hidden), one for each tensor of the state."""
-        return tuple(self.bias.new_zeros(batch, self.hidden) for _ in range(self.tensors_in_state))
+        like = next(self.parameters())
+        return tuple(like.new_zeros(batch, self.hidden) for _ in self.states)
 
+    @abstractmethod
     def project(self, x: Tensor) -> Tensor:
-        """The input's side of the equations, for all steps at once: x W + b.
+        """The input's side of the equations, for all steps at once.
 
         Args:
             x: (steps, batch, inputs), or (steps, batch) of integer ids that stand for one-hot rows.
 
         Returns:
-            (steps, batch, blocks * hidden)
+            (steps, batch, blocks * hidden): a block for each product with the input.
         """
-        if x.is_floating_point():
-            return x @ self.weight_input + self.bias
-        return functional.embedding(x, self.weight_input + self.bias)
 
     @abstractmethod
     def update(self, u: Tensor, state: State, gates: GateOverride | None = None) -> State:
@@ -62,6 +63,24 @@ class Cell(nn.Module, ABC):
         Returns:
             The state after the step.
         """
+
+
+class BlockCell(Cell):
+    """A cell whose input matrices and biases are blocks of one matrix and one bias.
+
+    A bias that the equations could merge with another is merged, so that no parameter is redundant.
+    """
+
+    def __init__(self, inputs: int, hidden: int, blocks: int) -> None:
+        super().__init__(inputs, hidden)
+        self.weight_input = nn.Parameter(torch.zeros(inputs, blocks * hidden))
+        self.bias = nn.Parameter(torch.zeros(blocks * hidden))
+
+    def project(self, x: Tensor) -> Tensor:
+        """x W + b."""
+        if x.is_floating_point():
+            return x @ self.weight_input + self.bias
+        return functional.embedding(x, self.weight_input + self.bias)
 
 
 def overridden(gates: GateOverride | None, name: str, activation: Tensor) -> Tensor:

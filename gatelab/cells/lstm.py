@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from gatelab.cells.base import Cell, GateOverride, State, overridden
+from gatelab.cells.base import BlockCell, GateOverride, State, overridden
 from gatelab.specs.cells import LstmSpec
 
 
-class Lstm(Cell):
+class Lstm(BlockCell):
     """With state (h, c) and * the elementwise product:
 
     i, f, o = sigmoid(x W + h U + b), each with its own weights
@@ -18,7 +18,7 @@ class Lstm(Cell):
     The blocks of the weights are in the order i, f, g, o.
     """
 
-    tensors_in_state = 2
+    states = ("h", "c")
     gates = ("input", "forget", "output")
 
     def __init__(self, spec: LstmSpec, inputs: int) -> None:

@@ -1,0 +1,28 @@
+"""The language in which a cell is written: its equations, and nothing else.
+
+    reset     = sigmoid(W_r @ x + U_r @ h + b_r)
+    update    = sigmoid(W_z @ x + U_z @ h + b_z)
+    candidate = tanh(W_c @ x + U_c @ (reset * h) + b_c)
+    h'        = update * h + (1 - update) * candidate
+
+`x` is the input. A name with a prime is a state after the step, and later lines may read it. Names with a capital
+letter are matrices, inferred from what they multiply; `b` and `b_...` are biases; other parameters are declared
+(`vector p_i`, `scalar zeta = 1`). A line that ends in a sigmoid is a gate, and `gate` before a line marks one that does
+not. No user's text is run: it is read, checked and turned into a graph (`Representation`).
+"""
+
+from gatelab.equations.build import Builder
+from gatelab.equations.mistakes import InvalidEquations, Place
+from gatelab.equations.parser import parse
+from gatelab.equations.representation import Node, Parameter, Representation
+
+__all__ = ["InvalidEquations", "Node", "Parameter", "Place", "Representation", "read"]
+
+
+def read(text: str) -> Representation:
+    """The cell that these equations describe.
+
+    Raises:
+        InvalidEquations: naming the first mistake, its place, and what is allowed.
+    """
+    return Builder(parse(text), text).build()

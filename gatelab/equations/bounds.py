@@ -1,0 +1,20 @@
+"""How large a cell may be. No text within these bounds can hurt the parser, a compiler or an engine."""
+
+CHARACTERS = 10_000
+LINES = 200
+NAME_LENGTH = 40
+NUMBER_LENGTH = 30
+DEPTH = 40
+"""Of parentheses, calls and products inside one another."""
+
+NODES = 400
+"""Operations and leaves of all equations, those that are written twice counted once."""
+
+PRODUCTS = 32
+"""Products of a matrix with the input, with a state, or with what was computed from them."""
+
+STAGES = 6
+"""Recurrent products that need one another's results, one behind the other."""
+
+STATES = 8
+PARAMETERS = 64

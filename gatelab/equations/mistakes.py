@@ -1,0 +1,54 @@
+"""What is wrong with the equations of a cell, and where."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gatelab.errors import InvalidInput, Problem
+
+WIDEST = 100
+"""Characters of a line that are shown around a mistake."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: `line` and `column` count from 1, `length` in characters."""
+
+    line: int
+    column: int
+    length: int = 1
+
+
+class InvalidEquations(InvalidInput):
+    """The equations of a cell have a mistake.
+
+    Attributes:
+        place: where it is; None where it is nowhere in particular, such as a line that is missing.
+    """
+
+    code = "invalid-equations"
+    title = "Invalid equations"
+
+    def __init__(self, message: str, place: Place | None = None, text: str = "") -> None:
+        self.place, self.message = place, message
+        super().__init__([Problem("equations", _told(message, place, text))])
+
+
+def _told(message: str, place: Place | None, text: str) -> str:
+    """The message, with the line it is about and a caret under its place."""
+    if place is None:
+        return message
+    where = f"line {place.line}, column {place.column}: {message}"
+    lines = text.split("\n")
+    if not 1 <= place.line <= len(lines):
+        return where
+    begin = max(0, place.column - 1 - WIDEST // 2)
+    shown = lines[place.line - 1].replace("\t", " ")[begin : begin + WIDEST]
+    at = place.column - 1 - begin
+    carets = "^" * max(1, min(place.length, len(shown) - at))
+    return f"{where}\n    {shown}\n    {' ' * at}{carets}"
+
+
+def near(name: str, known: "set[str] | frozenset[str] | list[str]") -> str:
+    """`; did you mean update?` where a known name is close to this one, else nothing."""
+    found = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
