@@ -39,7 +39,10 @@ def step(w, token, states):
         u = own["bias"] + (own["weight_input"][token] if x is None else x @ own["weight_input"])
         states[layer] = cell(own, u, state)
         x = states[layer][0]
-    return x @ w["weight_head"] + w["bias_head"]
+    logits = x @ w["weight_head"] + w["bias_head"]
+    if not np.isfinite(logits).all():
+        sys.exit("what the model predicts is not finite: its numbers are too large, it has diverged")
+    return logits
 
 
 def main(path, text, characters=100):

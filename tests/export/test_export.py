@@ -12,7 +12,7 @@ from safetensors import safe_open
 from gatelab.checkpoint import Checkpoint
 from gatelab.export import script, weights
 from gatelab.generation import TorchDecoder
-from gatelab.specs import CellSpec, GruSpec, Sampling
+from gatelab.specs import CellSpec, GruSpec, RnnSpec, Sampling
 from gatelab.text.tokenizers import ByteTokenizer, Tokenizer
 from tests.export.checkpoints import LETTERS, PLAIN, checkpoint_of
 from tests.generation.clear import clear_tokens
@@ -46,6 +46,17 @@ def test_the_program_writes_what_the_model_writes(cell: CellSpec, tmp_path: Path
     found = written(tmp_path, checkpoint, "It has, ", 30)
     assert len(found) == 30
     assert found.startswith(beginning(checkpoint, LETTERS, "It has, ", 30))
+
+
+def test_the_program_writes_nothing_when_its_numbers_overflow(tmp_path: Path, seed: int) -> None:
+    checkpoint = checkpoint_of(RnnSpec(kind="rnn", activation="relu"), LETTERS, seed)
+    checkpoint.weights["cells.0.weight_hidden"].mul_(1e30)
+    (tmp_path / "generate.py").write_text(script(checkpoint.spec.model))
+    (tmp_path / "model.safetensors").write_bytes(weights(checkpoint))
+    command = [sys.executable, "-P", "-W", "ignore", "generate.py", "model.safetensors", "it has", "5"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"what the model predicts is not finite" in done.stderr
 
 
 @pytest.mark.parametrize("tokenizer", [PLAIN, ByteTokenizer()], ids=["char", "byte"])

@@ -52,7 +52,7 @@ struct Head {
                      const Packed *transposed) {
         std::memset(to.weights.data, 0, Packed::size(size.hidden, to.weights.vectors) * sizeof(float));
         // Lanes behind the vocabulary never win, and their exponentials are nothing.
-        for (int64_t v = 0; v < size.columns; v++) to.bias[v] = v < size.vocabulary ? bias[v] : -1e30f;
+        for (int64_t v = 0; v < size.columns; v++) to.bias[v] = v < size.vocabulary ? bias[v] : -INFINITY;
         for_rows(size, to.weights, [&](int64_t k, int64_t from, float *panel, int64_t count) {
             std::memcpy(panel, weights + k * size.vocabulary + from, count * sizeof(float));
         });
@@ -157,6 +157,7 @@ struct Head {
         return loss + std::log(product);
     }
 
+    // NaN may be lost here: their exponentials are NaN, and so is the loss.
     GATELAB_INLINE static float maximum(const HeadSize &size, const float *x) {
         Vector most = load(x);
         for (int64_t v = LANES; v < size.columns; v += LANES) most = larger(load(x + v), most);

@@ -11,7 +11,8 @@ struct Update {
     // What the gradient is multiplied with.
     static float clip(const GatelabUpdate &u) {
         if (u.clip_norm <= 0) return 1;
-        return static_cast<float>(std::fmin(1.0, u.clip_norm / (std::sqrt(u.square_norm) + 1e-6)));
+        const double factor = u.clip_norm / (std::sqrt(u.square_norm) + 1e-6);
+        return factor >= 1 ? 1 : static_cast<float>(factor);  // NaN stays NaN, which fmin would make 1
     }
 
     static void sgd(const GatelabUpdate &u) {

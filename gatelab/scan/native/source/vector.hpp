@@ -57,7 +57,11 @@ GATELAB_INLINE Vector clamp(Vector x, float low, float high) {
 #endif
 }
 
+// Where one is NaN, the result is b: a NaN in a is lost, so that whoever compares must show it in another way.
 GATELAB_INLINE Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+
+// NaN passes through.
+GATELAB_INLINE Vector relu(Vector x) { return larger(Vector{}, x); }
 
 GATELAB_INLINE float sum(Vector x) {
 #if defined(__AVX512F__)
@@ -101,8 +105,8 @@ struct Exponent {
         n_bits = (Integers)shifted << 23;
     }
 
-    // 2^n * x, for x in [0.5, 2] and n from -125 to 126
-    GATELAB_INLINE Vector scaled(Vector x) const { return (Vector)((Integers)x + n_bits); }
+    // 2^n, for n from -126 to 127. Added to the bits of 1 and not to those of what is scaled, which may be those of NaN.
+    GATELAB_INLINE Vector scale() const { return (Vector)((Integers)broadcast(1.0f) + n_bits); }
 
     // (e^r - 1) / r: the polynomial of the Cephes library (expf, S. Moshier)
     GATELAB_INLINE Vector slope() const {
@@ -119,20 +123,21 @@ struct Exponent {
 GATELAB_INLINE Vector exp(Vector x) {
     x = clamp(x, -87.0f, 87.0f);
     Exponent e(x, x * 1.44269504f);
-    return e.scaled(e.slope() * e.r + 1.0f);
+    return e.scale() * (e.slope() * e.r + 1.0f);
 }
 
+// From -88 on, where it is so small that it is flushed to 0: a gate that is shut by infinity is shut.
 GATELAB_INLINE Vector sigmoid(Vector x) {
-    x = clamp(x, -87.0f, 87.0f);
+    x = clamp(x, -88.0f, 87.0f);
     Exponent e(-x, x * -1.44269504f);
-    return reciprocal(e.scaled(e.slope() * e.r + 1.0f) + 1.0f);
+    return reciprocal(e.scale() * (e.slope() * e.r + 1.0f) + 1.0f);
 }
 
 // (e^2x - 1) / (e^2x + 1), with e^2x - 1 = 2^n * (e^r - 1) + (2^n - 1): near 0 nothing cancels. Beyond 10 it is 1.
 GATELAB_INLINE Vector tanh(Vector x) {
     x = clamp(x, -10.0f, 10.0f);
     Exponent e(x + x, x * 2.88539008f);
-    Vector scale = e.scaled(broadcast(1.0f));
+    Vector scale = e.scale();
     Vector minus_1 = scale * (e.slope() * e.r) + (scale - 1.0f);
     return minus_1 * reciprocal(minus_1 + 2.0f);
 }

@@ -64,7 +64,9 @@ def add_dot(total, a, b, precision: tl.constexpr):
 def to_bfloat16(x):
     """float32 rounded to the nearest that bfloat16 has, ties to even."""
     bits = x.to(tl.int32, bitcast=True)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & -65536).to(tl.float32, bitcast=True)
+    rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) & -65536).to(tl.float32, bitcast=True)
+    # What is added to the bits of NaN may make a number of it.
+    return tl.where(x == x, rounded, x)
 
 
 @triton.jit

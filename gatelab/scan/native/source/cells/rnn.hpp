@@ -14,13 +14,13 @@ struct Rnn {
     static constexpr Source source(int, int) { return {true, 0}; }
 
     GATELAB_INLINE static void forward(const Vector *sums, const Vector *, Vector *after, Vector *) {
-        after[0] = RELU ? larger(sums[0], Vector{}) : tanh(sums[0]);
+        after[0] = RELU ? relu(sums[0]) : tanh(sums[0]);
     }
 
     GATELAB_INLINE static void backward(const Vector *, const Vector *, const Vector *after, const Vector *d,
                                         Vector *d_sums, Vector *d_before) {
         Vector h = after[0];
-        d_sums[0] = RELU ? (h > 0.0f ? d[0] : Vector{}) : d[0] * (1.0f - h * h);
+        d_sums[0] = RELU ? (h <= 0.0f ? Vector{} : d[0]) : d[0] * (1.0f - h * h);
         d_before[0] = Vector{};
     }
 };
