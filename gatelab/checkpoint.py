@@ -4,8 +4,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gatelab.cells import State
-from gatelab.errors import CorruptCheckpoint
+from gatelab.errors import CorruptCheckpoint, DivergedCheckpoint
 from gatelab.model import LanguageModel, ModelState
 from gatelab.specs.job import RunSpec
 from gatelab.text.tokenizers import Tokenizer, from_json
@@ -23,6 +24,8 @@ FORMAT = "gatelab-checkpoint-1"
 
 _CARRIED = re.compile(r"[0-9]{1,2}\.[0-9]")
 """Layer and number of a carried tensor. Without a bound, one name could ask for a list of a billion layers."""
+
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 METADATA = "gatelab"
 """The metadata entry that holds spec, tokenizer and position as one JSON document."""
@@ -74,9 +77,7 @@ class Checkpoint:
 
     def to_bytes(self) -> bytes:
         """As a safetensors file, with spec, tokenizer and position as JSON in its metadata."""
-        carried = {f"{layer}.{i}": t for layer, state in enumerate(self.carried) for i, t in enumerate(state)}
-        groups = {"weights": self.weights, "optimizer": self.optimizer, "carried": carried}
-        tensors = {f"{group}.{name}": t.contiguous() for group, named in groups.items() for name, t in named.items()}
+        tensors = {name: t.contiguous() for name, t in named_tensors(self.weights, self.optimizer, self.carried)}
         document = {
             "format": FORMAT,
             "spec": self.spec.model_dump(mode="json"),
@@ -115,11 +116,27 @@ class Checkpoint:
         except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CorruptCheckpoint(f"not a checkpoint: {error}") from error
 
+    def not_finite(self) -> str | None:
+        """The first tensor that has a number that is not finite, such as `weights.bias_head`, if there is one."""
+        return first_not_finite(named_tensors(self.weights, self.optimizer, self.carried))
+
+    def check_weights(self) -> None:
+        """
+        Raises:
+            DivergedCheckpoint: a weight is not finite. Since training checks it, only older checkpoints are so.
+        """
+        if (name := first_not_finite(named_tensors(self.weights))) is not None:
+            raise DivergedCheckpoint(
+                f"{name} of the checkpoint of step {self.position.step} is not finite: the run had diverged, and"
+                " nothing can be computed with it; use an earlier checkpoint, if the run has one"
+            )
+
     def model(self, device: torch.device | str = "cpu") -> LanguageModel:
         """The model with these weights.
 
         Raises:
             CorruptCheckpoint: the weights are not those of the spec.
+            DivergedCheckpoint: they are not finite.
         """
         model = LanguageModel(self.spec.model, self.tokenizer.vocabulary)
         if strange := [name for name, value in self.weights.items() if value.dtype is not torch.float32]:
@@ -129,7 +146,22 @@ class Checkpoint:
             model.load_state_dict(dict(self.weights))
         except RuntimeError as error:
             raise CorruptCheckpoint(str(error)) from error
+        self.check_weights()
         return model.to(device)
+
+
+def named_tensors(
+    weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor] = NOTHING, carried: ModelState = ()
+) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a run by the names that they have in a checkpoint's file."""
+    states = {f"{layer}.{i}": t for layer, state in enumerate(carried) for i, t in enumerate(state)}
+    for group, named in (("weights", weights), ("optimizer", optimizer), ("carried", states)):
+        yield from ((f"{group}.{name}", tensor) for name, tensor in named.items())
+
+
+def first_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
+    """The name of the first tensor that has a number that is not finite, if there is one."""
+    return next((name for name, tensor in tensors if not bool(tensor.isfinite().all())), None)
 
 
 def read_metadata(data: bytes) -> dict[str, Any]:

@@ -13,10 +13,11 @@ GatelabError
 │   ├── CorpusNameTaken     the name belongs to another text
 │   ├── CorpusInUse         jobs still refer to it
 │   ├── NoCheckpoint        the run has nothing to generate from yet
+│   ├── DivergedCheckpoint  its weights are not finite: there is nothing to generate from
 │   └── WrongState          the run or job is not in a state that allows this
 ├── NotAuthenticated        no key, or none that is good for anything
 ├── NotAllowed              a key that may not do this, or a request that another site let a browser send
-├── Diverged                the loss stopped being a number
+├── Diverged                the loss, a weight or what goes with it stopped being a number
 ├── LeaseLost               another worker owns this run now: stop, write nothing
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
 ├── DamagedBackup           a backup, or what is to be backed up, is not what was saved
@@ -124,6 +125,11 @@ class NoCheckpoint(Conflict):
     title = "No checkpoint yet"
 
 
+class DivergedCheckpoint(Conflict):
+    code = "diverged-checkpoint"
+    title = "The checkpoint's weights are not finite"
+
+
 class WrongState(Conflict):
     code = "wrong-state"
     title = "Wrong state"
@@ -141,7 +147,7 @@ class NotAllowed(GatelabError):
 
 class Diverged(GatelabError):
     code = "diverged"
-    title = "The loss is not finite"
+    title = "The run is not finite"
 
 
 class LeaseLost(GatelabError):

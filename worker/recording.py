@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite, isnan, nan
 from typing import Any
 
+from gatelab.errors import Diverged
 from gatelab.store import Best, Claim, Flags, MetricRow, Report, SampleRow, State, Store
 from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
 from worker.telemetry import METER, Meter
@@ -56,11 +57,12 @@ class Recorder:
             LeaseLost: the run belongs to somebody else now; nothing was written.
             Conflict: somebody else has recorded one of these steps; nothing was written.
             Unavailable: the database cannot be reached.
+            Diverged: a number of the run is not finite: there is no checkpoint to be recorded; nothing was written.
         """
         event = self._latest
         assert event is not None, "training reports its start before anything is recorded"
-        self._pending.events.append(("progress", self._progress(event)))
         checkpoint = event.checkpoint()
+        self._pending.events.append(("progress", self._progress(event)))
         return self._write(
             checkpoint=checkpoint.to_bytes(), weights_sha256=checkpoint.weights_sha256(), next_state=next_state
         )
@@ -140,8 +142,11 @@ class Recorder:
         loss = event.validation_loss
         if not isfinite(loss) or (self._lowest is not None and loss >= self._lowest):
             return
+        try:
+            checkpoint = event.checkpoint()
+        except Diverged:
+            return  # training says so next; this evaluation is no best one
         self._lowest = loss
-        checkpoint = event.checkpoint()
         self._best = Best(event.position.step, event.position.epoch, checkpoint.to_bytes())
         self._best_weights = checkpoint.weights_sha256()
 

@@ -12,7 +12,7 @@ import structlog
 import torch
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.errors import Conflict, CorruptCheckpoint, GatelabError, InvalidInput, LeaseLost, Unavailable
+from gatelab.errors import Conflict, CorruptCheckpoint, Diverged, GatelabError, InvalidInput, LeaseLost, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, prepare
@@ -173,16 +173,20 @@ class Slice:
                 asked[run_id] = member.record(None) if record else flags
             except (LeaseLost, Conflict) as error:
                 self._lose(run_id, error)
+            except Diverged as error:
+                self._fail(run_id, error)
         return asked
 
     # -- The end of a member ------------------------------------------------------------------------------------------
 
     def _end(self, run_id: str, write: Callable[[Recorder], object]) -> None:
-        """Write the last of a run in this slice, and go on without it."""
+        """Write the last of a run in this slice, and go on without it. What has diverged has failed."""
         try:
             write(self._members[run_id])
         except (LeaseLost, Conflict) as error:
             self._lose(run_id, error)
+        except Diverged as error:
+            self._fail(run_id, error)
         else:
             self._leave(run_id)
 

@@ -8,7 +8,12 @@ from gatelab.checkpoint import METADATA, Checkpoint
 
 
 def weights(checkpoint: Checkpoint) -> bytes:
-    """The parameters by their names in `LanguageModel`; what `description` tells in the metadata."""
+    """The parameters by their names in `LanguageModel`; what `description` tells in the metadata.
+
+    Raises:
+        DivergedCheckpoint: they are not finite.
+    """
+    checkpoint.check_weights()
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
     return save(tensors, {METADATA: description(checkpoint)})
 

@@ -34,7 +34,7 @@ def train(
     Raises:
         InvalidInput: the engine that is asked for cannot be used here.
         InvalidSpec: the corpus is too short for the spec's windows.
-        Diverged: a loss is not finite.
+        Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """
     trainer = Trainer(spec, prepare(spec, corpus), resume)
     for news in Pack({"": trainer}, torch.device(device), engine):

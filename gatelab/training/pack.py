@@ -57,7 +57,7 @@ class Pack:
     def round(self) -> News:
         """Take every member one event further.
 
-        The checkpoints of these events are valid until the next round. A `Diverged` of an evaluation comes after it.
+        The checkpoints of these events are valid until the next round. What is wrong with an evaluation comes after it.
         """
         stepping: dict[str, Trainer] = {}
         evaluating: dict[str, Trainer] = {}
@@ -90,7 +90,7 @@ class Pack:
             try:
                 evaluated = trainer.evaluated(losses[trainer.index], share)
                 news.append((name, evaluated))
-                trainer.check_evaluation(evaluated)
+                trainer.check_evaluation()
             except Exception as error:  # a sample is generated for each alone: whatever goes wrong is its own fault
                 news.append((name, error))
                 self.leave(name)

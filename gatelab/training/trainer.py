@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gatelab.checkpoint import Checkpoint, Position
-from gatelab.errors import Diverged
+from gatelab.checkpoint import Checkpoint, Position, first_not_finite, named_tensors
+from gatelab.errors import Diverged, GatelabError
 from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
 from gatelab.model import Dropout, LanguageModel, ModelState
@@ -31,6 +31,7 @@ class Trainer:
 
     Raises:
         CorruptCheckpoint: the checkpoint's weights are not those of the spec.
+        Diverged: a number of the checkpoint is not finite.
     """
 
     def __init__(self, spec: RunSpec, data: Data, resume: Checkpoint | None = None) -> None:
@@ -39,12 +40,15 @@ class Trainer:
             self.model = LanguageModel(spec.model, data.tokenizer.vocabulary)
             self.model.initialize(spec.training.seed)
         else:
+            if (name := resume.not_finite()) is not None:
+                raise Diverged(_not_finite(name, resume.position))
             self.model = resume.model()
         self.member = Member(self.model, spec.training)
         self.position = resume.position if resume else Position()
         self.carried: ModelState = ()
         self._resume = resume
         self._order: tuple[int, Ids] | None = None
+        self._fault: GatelabError | None = None
 
     def join(self, engine: Engine, index: int) -> None:
         """Be member `index` of `engine`, from now on."""
@@ -68,8 +72,12 @@ class Trainer:
         return self.position.batch == self.data.train.batches
 
     def checkpoint(self) -> Checkpoint:
-        """The run as it is now, in tensors of its own."""
-        return Checkpoint(
+        """The run as it is now, in tensors of its own.
+
+        Raises:
+            Diverged: a weight, or a number of the optimizer or of the carried state, is not finite.
+        """
+        captured = Checkpoint(
             self.spec,
             self.data.tokenizer,
             self.position,
@@ -77,6 +85,9 @@ class Trainer:
             self.engine.optimizer_state(self.index),
             tuple(tuple(t.cpu().clone() for t in state) for state in self.carried),
         )
+        if (name := captured.not_finite()) is not None:
+            raise Diverged(_not_finite(name, self.position))
+        return captured
 
     def started(self) -> Started:
         return Started(
@@ -145,6 +156,7 @@ class Trainer:
         self.position = replace(
             at, epoch=at.epoch + 1, batch=0, epoch_loss=0.0, epoch_tokens=0, seconds=at.seconds + seconds
         )
+        self._fault = self._divergence(losses)
         return Evaluated(
             self.position,
             self.checkpoint,
@@ -153,18 +165,37 @@ class Trainer:
             bits_per_character=self._bits(validation, self.data.validation),
             test_loss=test,
             test_bits_per_character=self._bits(test, self.data.test) if test is not None and self.data.test else None,
-            sample=self.sample(),
+            sample=self._sample_or_fault(),
             gates=self.gates(),
         )
 
-    def check_evaluation(self, evaluated: Evaluated) -> None:
+    def check_evaluation(self) -> None:
         """
         Raises:
-            Diverged: the evaluation's loss is not finite.
+            Diverged: at the evaluation, a loss or a number of the run was not finite.
+            GatelabError: the model could write no sample.
         """
-        if not math.isfinite(evaluated.validation_loss):
-            at = self.position
-            raise Diverged(f"the validation loss is {evaluated.validation_loss} at step {at.step} (epoch {at.epoch})")
+        if self._fault is not None:
+            raise self._fault
+
+    def _divergence(self, losses: Sequence[float]) -> Diverged | None:
+        """What is not finite at an evaluation with these losses, if anything is."""
+        at = self.position
+        for text, loss in zip(("validation", "test"), losses, strict=False):
+            if not math.isfinite(loss):
+                return Diverged(f"the {text} loss is {loss} at step {at.step} (epoch {at.epoch})")
+        name = first_not_finite(named_tensors(self.model.state_dict(), self.engine.optimizer_state(self.index)))
+        return None if name is None else Diverged(_not_finite(name, at))
+
+    def _sample_or_fault(self) -> str | None:
+        """The sample; of a model that has diverged or cannot write there is none, and the evaluation is told first."""
+        if self._fault is not None:
+            return None
+        try:
+            return self.sample()
+        except GatelabError as error:
+            self._fault = error
+            return None
 
     def sample(self) -> str | None:
         """What the model makes of the spec's prefix now."""
@@ -180,3 +211,8 @@ class Trainer:
 
     def _bits(self, loss: float, windows: Windows) -> float:
         return bits_per_character(loss, windows, self.data.tokenizer)
+
+
+def _not_finite(name: str, at: Position) -> str:
+    """That a tensor of a run is not finite where it has come to."""
+    return f"{name} is not finite at step {at.step} (epoch {at.epoch + (at.batch > 0)})"

@@ -33,13 +33,11 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
     from gatelab.export import script, weights
 
     saved = service.store.checkpoints.get(run, checkpoint)
-    if format in ("onnx", "torch"):
-        made = _traced(saved.data, format)
-    else:
-        found = Checkpoint.from_bytes(saved.data)
-        if format == "numpy":
-            return Response(script(found.spec.model), media_type="text/x-python", headers=_named("generate.py"))
-        made = weights(found)
+    found = Checkpoint.from_bytes(saved.data)
+    found.check_weights()
+    if format == "numpy":
+        return Response(script(found.spec.model), media_type="text/x-python", headers=_named("generate.py"))
+    made = weights(found) if format == "safetensors" else _traced(saved.data, format)
     name = f"{run}-{saved.step}{ENDINGS[format]}"
     return Response(made, media_type="application/octet-stream", headers=_named(name))
 

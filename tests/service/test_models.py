@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import torch
 
+from gatelab.checkpoint import Checkpoint
 from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound
 from gatelab.store import Report, State, Store
 from service.models import Models, _prepare_torch
@@ -88,6 +90,26 @@ def test_bytes_that_are_no_checkpoint_are_a_fault_of_ours(service: Installation)
         Models(service.store).get(claim.run_id, "latest")
     answer = service.client.post(f"/v1/runs/{claim.run_id}/generate", json={})
     problem(answer, 500, "corrupt-checkpoint")
+
+
+def test_a_checkpoint_that_is_not_finite_is_refused_but_can_be_downloaded(
+    service: Installation, copies: list[bytes]
+) -> None:
+    sound = Checkpoint.from_bytes(copies[0])
+    sound.weights["bias_head"][-1] = torch.inf
+    claim, made = claimed(service.store), sound.to_bytes()
+    service.store.claims.record(claim, Report(step=1, epoch=0, checkpoint=made, next_state=State.SUCCEEDED))
+    path = f"/v1/runs/{claim.run_id}"
+    bodies: dict[str, Any] = {"generate": {}, "score": {"texts": ["the "]}, "gates": {"text": "the "}}
+    for of in bodies:
+        answer = service.client.post(f"{path}/{of}", json=bodies[of])
+        found = problem(answer, 409, "diverged-checkpoint")
+        assert "weights.bias_head of the checkpoint of step 1 is not finite" in found["detail"]
+    answer = service.client.post("/v1/completions", json={"model": claim.run_id})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "diverged-checkpoint")
+    for format in ("safetensors", "onnx", "torch", "numpy"):
+        problem(service.client.get(f"{path}/export?format={format}"), 409, "diverged-checkpoint")
+    assert service.client.get(f"{path}/checkpoints/1").content == made
 
 
 def test_requests_at_once_get_the_right_texts(service: Installation) -> None:
