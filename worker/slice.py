@@ -95,10 +95,11 @@ class Slice:
 
     def _room(self, data: Data) -> int:
         """How many runs to train together."""
-        engine = choose_engine(self.device, self.settings.engine, self.claim.spec.training.precision)
+        spec = self.claim.spec
+        engine = choose_engine(self.device, self.settings.engine, spec.training.precision, spec.model.cell)
         memory = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else 0
         vocabulary = data.tokenizer.vocabulary
-        pays = self._pack_size(self.claim.spec, vocabulary, engine, threads=self.threads, memory=memory)
+        pays = self._pack_size(spec, vocabulary, engine, threads=self.threads, memory=memory)
         return min(pays, self.settings.max_pack)
 
     def _add(self, claim: Claim) -> None:

@@ -1,6 +1,7 @@
 """A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
 
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.errors import InvalidRequest
+from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec, in_words
 from gatelab.specs.model import ModelSpec
 
 _HEAD = '''"""Continues a text with the model in a file: python generate.py model.safetensors "it has" [characters]
@@ -72,7 +73,11 @@ if __name__ == "__main__":
 
 
 def script(model: ModelSpec) -> str:
-    """The program for models of this architecture, any weights."""
+    """The program for models of this architecture, any weights.
+
+    Raises:
+        InvalidRequest: nobody has written its cell in numpy.
+    """
     tensors = 2 if isinstance(model.cell, LstmSpec) else 1
     return _HEAD + _cell(model.cell) + _TAIL.replace("TENSORS", str(tensors))
 
@@ -80,7 +85,7 @@ def script(model: ModelSpec) -> str:
 def _cell(spec: CellSpec) -> str:
     lines = ["def cell(w, u, state):"]
     match spec:
-        case RnnSpec(activation=activation):
+        case RnnSpec(activation=activation) if activation in _ACTIVATIONS:
             lines += ["    (h,) = state", f"    return ({_ACTIVATIONS[activation]}(u + h @ w['weight_hidden']),)"]
         case LstmSpec():
             lines += [
@@ -91,6 +96,11 @@ def _cell(spec: CellSpec) -> str:
             ]
         case GruSpec():
             lines += _gru(spec)
+        case _:
+            raise InvalidRequest.at(
+                "format",
+                f"is numpy, but there is no program for the cell {in_words(spec)}; use safetensors or onnx",
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -44,3 +44,9 @@ class LstmSpec(Spec):
 
 
 CellSpec = Annotated[RnnSpec | GruSpec | LstmSpec, Field(discriminator="kind")]
+
+
+def in_words(cell: Spec) -> str:
+    """A cell without its size, such as: kind gru, gates reset and update, reset before."""
+    fields = cell.model_dump(mode="json", exclude={"hidden"})
+    return ", ".join(f"{name} {' and '.join(v) if isinstance(v, list) else v}" for name, v in fields.items())

@@ -20,8 +20,9 @@ from gatelab.scan.native.interface import (
     floats,
     numbers,
 )
-from gatelab.scan.native.library import Library
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.scan.native.library import Library, Unavailable
+from gatelab.specs.base import Spec
+from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec, in_words
 from gatelab.specs.training import Precision
 
 Floats = NDArray[np.float32]
@@ -59,18 +60,31 @@ def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:
 
 
 def kind_of(cell: CellSpec) -> int:
-    """The native engine's number of a cell."""
+    """The native engine's number of a cell.
+
+    Raises:
+        Unavailable: it has no code for this cell.
+    """
+    number = CELLS.get(name_of(cell))
+    if number is None:
+        raise Unavailable(f"it has no code for the cell {in_words(cell)}")
+    return number
+
+
+def name_of(cell: Spec) -> str:
+    """The cell's key in CELLS; nothing where the native engine does not know it."""
     match cell:
         case RnnSpec(activation=activation):
-            return CELLS[f"rnn {activation}"]
+            return f"rnn {activation}"
         case GruSpec(gates=()):
-            return CELLS["rnn tanh"]
+            return "rnn tanh"
         case GruSpec(gates=("update",)):
-            return CELLS["gru update"]
+            return "gru update"
         case GruSpec(gates=gates, reset=reset):
-            return CELLS[" ".join(("gru", *gates, reset))]
+            return " ".join(("gru", *gates, reset))
         case LstmSpec():
-            return CELLS["lstm"]
+            return "lstm"
+    return ""
 
 
 STATES = {"lstm": 2}
@@ -85,6 +99,9 @@ class Program:
         embedding: its size, or 0 for one-hot input.
         layout: of the parameters, by their names in `LanguageModel`.
         precision: of the operands of products; one of the library's.
+
+    Raises:
+        Unavailable: the native engine has no code for the cell.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ import structlog
 import torch
 
 from gatelab.errors import InvalidInput
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
 from gatelab.training.engines.base import Engine, EngineName, Member, Read, Reading
 from gatelab.training.engines.native import NativeEngine
@@ -39,14 +40,16 @@ _told: set[str] = set()
 """Why the fastest engine was not taken: each reason is logged once a process."""
 
 
-def choose_engine(device: torch.device, wanted: Wanted = "auto", precision: Precision = "fp32") -> EngineName:
-    """The engine that is wanted, or with `auto` the fastest that there is for `device` and `precision`.
+def choose_engine(
+    device: torch.device, wanted: Wanted = "auto", precision: Precision = "fp32", cell: CellSpec | None = None
+) -> EngineName:
+    """The engine that is wanted, or with `auto` the fastest that there is for `device`, `precision` and `cell`.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here; the message says why.
     """
     name = FASTEST.get(device.type, "torch") if wanted == "auto" else wanted
-    obstacle = ENGINES[name].obstacle(device, precision)
+    obstacle = ENGINES[name].obstacle(device, precision, cell)
     if obstacle is None:
         return name
     if wanted != "auto":
@@ -58,9 +61,10 @@ def choose_engine(device: torch.device, wanted: Wanted = "auto", precision: Prec
 
 
 def build_engine(members: Sequence[Member], device: torch.device, wanted: Wanted = "auto") -> Engine:
-    """The engine of `choose_engine`, with these members, all of one precision.
+    """The engine of `choose_engine`, with these members, all of one precision and cell.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here.
     """
-    return ENGINES[choose_engine(device, wanted, members[0].training.precision)](members, device)
+    first = members[0]
+    return ENGINES[choose_engine(device, wanted, first.training.precision, first.model.spec.cell)](members, device)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision, TrainingSpec
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
@@ -70,8 +71,8 @@ class Engine(ABC):
 
     @classmethod
     @abstractmethod
-    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:
-        """Why this engine cannot train on `device` in `precision`, or None if it can."""
+    def obstacle(cls, device: torch.device, precision: Precision, cell: CellSpec | None = None) -> str | None:
+        """Why this engine cannot train on `device` in `precision`, or this cell, or None if it can."""
 
     @abstractmethod
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

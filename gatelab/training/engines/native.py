@@ -10,7 +10,8 @@ from gatelab.model import LanguageModel, ModelState
 from gatelab.scan.native import Layout, Library, Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
-from gatelab.scan.native.program import Floats, number_pointer, pointer
+from gatelab.scan.native.program import Floats, kind_of, number_pointer, pointer
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
 from gatelab.text.windows import Windows
@@ -47,13 +48,18 @@ class NativeEngine(Engine):
         ]
 
     @classmethod
-    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:
+    def obstacle(cls, device: torch.device, precision: Precision, cell: CellSpec | None = None) -> str | None:
         if device.type != "cpu":
             return f"the native engine trains on the CPU, the device is {device.type}"
         try:
             library = load()
         except Unavailable as reason:
             return f"the native engine is not there: {reason}"
+        try:
+            if cell is not None:
+                kind_of(cell)
+        except Unavailable as reason:
+            return f"the native engine cannot train this: {reason}"
         if precision not in library.precisions:
             return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
         return None

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
 from gatelab.training.engines.base import Engine, Member, Read, Reading
 from gatelab.training.engines.rounding import RoundedProducts
@@ -25,7 +26,12 @@ class TorchEngine(Engine):
         self._optimizers = [build_optimizer(m.training.optimizer, m.model.parameters()) for m in members]
 
     @classmethod
-    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:  # noqa: ARG003
+    def obstacle(
+        cls,
+        device: torch.device,  # noqa: ARG003
+        precision: Precision,  # noqa: ARG003
+        cell: CellSpec | None = None,  # noqa: ARG003
+    ) -> str | None:
         return None
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

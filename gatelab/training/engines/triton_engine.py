@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gatelab.model import ModelState
+from gatelab.specs.cells import CellSpec, in_words
 from gatelab.specs.training import Precision
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
@@ -41,7 +42,12 @@ class TritonEngine(Engine):
         self._read_all, self._differentiate_all = Replayed(model.read), Replayed(model.differentiate)
 
     @classmethod
-    def obstacle(cls, device: torch.device, precision: Precision) -> str | None:  # noqa: ARG003
+    def obstacle(
+        cls,
+        device: torch.device,
+        precision: Precision,  # noqa: ARG003
+        cell: CellSpec | None = None,
+    ) -> str | None:
         if device.type != "cuda":
             return f"the Triton engine needs an NVIDIA GPU, the device is {device.type}"
         if torch.version.cuda is None:
@@ -50,6 +56,10 @@ class TritonEngine(Engine):
             return "PyTorch finds no NVIDIA GPU"
         if find_spec("triton") is None:
             return "the package triton is not installed"
+        from gatelab.scan.triton import knows
+
+        if cell is not None and not knows(cell):
+            return f"the Triton engine has no code for the cell {in_words(cell)}"
         return None
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
