@@ -48,18 +48,18 @@ def work(spec: RunSpec, extent: Extent) -> Work:
     generated = 0 if training.sample is None else training.sample.characters + len(training.sample.prefix)
     tokens = training.epochs * (TRAINING * read.train.tokens + read.validation.tokens + generated)
     steps = training.epochs * (
-        training.num_steps * (TRAINING * read.train.batches + read.validation.batches) + generated
+        TRAINING * read.train.batches * read.train.steps + read.validation.batches * read.validation.steps + generated
     )
     if read.test is not None:
         tokens += read.test.tokens
-        steps += read.test.batches * training.num_steps
+        steps += read.test.batches * read.test.steps
     count = parameters(model, extent.vocabulary)
     return Work(
         parameters=count,
         memory_bytes=FLOAT_BYTES
         * (
             count * (2 + _optimizer_tensors(training.optimizer))
-            + _activations(model, extent.vocabulary, training.num_steps, read.train, read.validation)
+            + _activations(model, extent.vocabulary, read.train, read.validation)
         ),
         scan_steps=steps * model.layers,
         elements=tokens * (model.layers * blocks(model.cell) * model.cell.hidden + extent.vocabulary),
@@ -106,7 +106,7 @@ def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
     return 2
 
 
-def _activations(model: ModelSpec, vocabulary: int, num_steps: int, train: Part, held_out: Part) -> int:
+def _activations(model: ModelSpec, vocabulary: int, train: Part, held_out: Part) -> int:
     """Numbers kept of the larger of a training batch, all of them for its backward pass, and of an evaluation's.
 
     A layer keeps the input's side of every block, every activation and the state; the head keeps logits and their
@@ -116,6 +116,6 @@ def _activations(model: ModelSpec, vocabulary: int, num_steps: int, train: Part,
     states = 2 if isinstance(model.cell, LstmSpec) else 1
     layer = (2 * blocks(model.cell) + states) * hidden
     embedding = 0 if model.input == "one_hot" else model.input.embedding
-    training = num_steps * train.widest * (model.layers * layer + embedding + 2 * vocabulary)
-    evaluating = num_steps * held_out.widest * ((blocks(model.cell) + 2) * hidden + embedding + 2 * vocabulary)
+    training = train.steps * train.widest * (model.layers * layer + embedding + 2 * vocabulary)
+    evaluating = held_out.steps * held_out.widest * ((blocks(model.cell) + 2) * hidden + embedding + 2 * vocabulary)
     return max(training, evaluating)

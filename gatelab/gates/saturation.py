@@ -34,7 +34,7 @@ def saturation(model: LanguageModel, windows: Windows) -> list[dict[str, Saturat
     At most `MOST_TOKENS` tokens are read, of each window at most `MOST_STEPS`.
     """
     steps = min(windows.num_steps, MOST_STEPS)
-    count = min(len(windows.starts), windows.per_batch, max(1, MOST_TOKENS // steps))
+    count = min(len(windows.starts), max(1, MOST_TOKENS // steps))
     batch = windows.pick(np.arange(count))
     read = torch.from_numpy(batch.targets[:steps] != IGNORED).to(model.device)
     cells = cells_of(model)

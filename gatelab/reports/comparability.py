@@ -75,12 +75,13 @@ def _splits(runs: Sequence[RunRecord]) -> str | None:
 
 
 def _windows(runs: Sequence[RunRecord]) -> str | None:
-    ways = {(run.spec.training.num_steps, run.spec.training.carry_state) for run in runs}
+    # With a carried state the windows only bound the memory.
+    ways = {0 if run.spec.training.carry_state else run.spec.training.num_steps for run in runs}
     if len(ways) == 1:
         return None
-    named = ", ".join(f"{steps}{' carried' if carried else ''}" for steps, carried in sorted(ways))
+    named = ", ".join(f"num_steps {steps}" if steps else "carried" for steps in sorted(ways))
     return (
-        f"Held-out text was read in different windows (num_steps {named}). A window begins from a zero state unless the"
+        f"Held-out text was read in different windows ({named}). A window begins from a zero state unless the"
         " state is carried, so longer windows give more context: a part of any difference is how the model was read,"
         " not how it was trained."
     )

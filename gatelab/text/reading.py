@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gatelab.specs.job import RunSpec
-from gatelab.text.windows import borders, side_by_side
+from gatelab.text.windows import borders, held_out_streams, side_by_side
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,13 @@ class Part:
         tokens: how many are scored.
         batches: how many times windows are read side by side.
         widest: the most windows that are read side by side.
+        steps: the most tokens of a window.
     """
 
     tokens: int
     batches: int
     widest: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -37,37 +39,36 @@ def reading(spec: RunSpec, tokens: int) -> Reading:
         train, validation, test = counts
         held_out = side_by_side(steps)
         return Reading(
-            _part(train, train * steps, training.batch_size),
-            _part(validation, validation * steps, held_out),
-            _part(test, test * steps, held_out) if test else None,
+            _part(train, train * steps, training.batch_size, steps),
+            _part(validation, validation * steps, held_out, steps),
+            _part(test, test * steps, held_out, steps) if test else None,
         )
     first, second = borders(tokens)
     if training.carry_state:
-        held_out = min(side_by_side(steps), training.batch_size)
         return Reading(
-            _streams(first, steps, training.batch_size),
-            _streams(second - first, steps, held_out),
-            _streams(tokens - second, steps, held_out),
+            _streams(first, training.batch_size, steps),
+            _streams(second - first, *held_out_streams(second - first, steps)),
+            _streams(tokens - second, *held_out_streams(tokens - second, steps)),
         )
     windows = -(-(first + 1 - steps) // (training.windows.stride or steps))
     return Reading(
-        _part(windows, windows * steps, training.batch_size),
+        _part(windows, windows * steps, training.batch_size, steps),
         _whole(second - first, steps),
         _whole(tokens - second, steps),
     )
 
 
-def _part(windows: int, tokens: int, per_batch: int) -> Part:
-    return Part(tokens, -(-windows // per_batch), min(windows, per_batch))
+def _part(windows: int, tokens: int, per_batch: int, steps: int) -> Part:
+    return Part(tokens, -(-windows // per_batch), min(windows, per_batch), steps)
 
 
 def _whole(tokens: int, steps: int) -> Part:
     """A text read in windows that adjoin."""
-    return _part(-(-tokens // steps), tokens, side_by_side(steps))
+    return _part(-(-tokens // steps), tokens, side_by_side(steps), steps)
 
 
-def _streams(tokens: int, steps: int, streams: int) -> Part:
+def _streams(tokens: int, streams: int, steps: int) -> Part:
     """A text read as so many streams at most, each in windows that adjoin."""
     streams = max(1, min(streams, tokens // steps))
     longest = -(-tokens // streams)
-    return Part(tokens, -(-longest // steps), streams)
+    return Part(tokens, -(-longest // steps), streams, steps)

@@ -18,6 +18,12 @@ IGNORED = -100
 EVALUATION_TOKENS = 65_536
 """How many tokens an evaluation reads at once: bounds its memory, whatever num_steps is."""
 
+MOST_SIDE_BY_SIDE = 1024
+
+STREAM_TOKENS = 4096
+"""With `carry_state`, held-out text begins from a zero state once in so many tokens, whatever the batch size and num_steps.
+That costs a few ten-thousandths of a nat, and bounds how many steps go one after the other (docs/decisions/0023)."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -160,10 +166,11 @@ def _training(spec: RunSpec, ids: Ids) -> Windows:
 
 
 def _whole(spec: RunSpec, ids: Ids) -> Windows:
-    """Windows that score every token of a held-out text exactly once, read as in training."""
+    """Windows that score every token of a held-out text exactly once. How they are read hangs on no batch_size."""
     num_steps = spec.training.num_steps
     if spec.training.carry_state:
-        return _streams(ids, num_steps, min(side_by_side(num_steps), spec.training.batch_size))
+        streams, steps = held_out_streams(len(ids) - 1, num_steps)
+        return _streams(ids, steps, streams)
     return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, side_by_side(num_steps))
 
 
@@ -186,7 +193,16 @@ def _numbered(
 
 def side_by_side(num_steps: int) -> int:
     """How many windows an evaluation reads at once."""
-    return max(1, min(1024, EVALUATION_TOKENS // num_steps))
+    return max(1, min(MOST_SIDE_BY_SIDE, EVALUATION_TOKENS // num_steps))
+
+
+def held_out_streams(tokens: int, num_steps: int) -> tuple[int, int]:
+    """As how many streams a held-out text of so many tokens is read where the state is carried, and in what windows.
+
+    The windows only bound the memory: what they predict does not depend on their length.
+    """
+    streams = max(1, min(MOST_SIDE_BY_SIDE, tokens // STREAM_TOKENS))
+    return streams, min(num_steps, STREAM_TOKENS, EVALUATION_TOKENS // streams)
 
 
 def _spans(ids: Ids, starts: NDArray[np.int_], num_steps: int, per_batch: int) -> Windows:

@@ -29,6 +29,7 @@ def windows(**fields: int) -> dict[str, Any]:
         ({}, {"model": {"layers": 2}}),
         ({}, {"training": {"epochs": 3, "batch_size": 7, "windows": {"stride": 3}}}),
         (windows(stride=32), windows()),
+        ({"training": {"carry_state": True}}, {"training": {"carry_state": True, "num_steps": 8, "batch_size": 9}}),
     ],
 )
 def test_the_same_measure_gets_no_warning(first: dict[str, Any], second: dict[str, Any]) -> None:
@@ -47,8 +48,8 @@ def test_the_same_text_under_another_name_is_the_same() -> None:
         (windows(), windows(validation=6), ("different parts of the text", "5 + 5 + 0", "5 + 6 + 0")),
         (windows(), windows(stride=1), ("different parts of the text", "stride 1", "stride 32")),
         (windows(), {}, ("different parts of the text", "80/10/10")),
-        ({}, {"training": {"num_steps": 8}}, ("num_steps 8, 32", "more context")),
-        ({}, {"training": {"carry_state": True}}, ("32, 32 carried", "more context")),
+        ({}, {"training": {"num_steps": 8}}, ("(num_steps 8, num_steps 32)", "more context")),
+        ({}, {"training": {"carry_state": True}}, ("(carried, num_steps 32)", "more context")),
     ],
 )
 def test_what_differs_is_named(first: dict[str, Any], second: dict[str, Any], words: tuple[str, ...]) -> None:

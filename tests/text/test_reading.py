@@ -11,7 +11,8 @@ from tests.text.test_windows import numbers, runs
 
 def part(windows: Windows) -> Part:
     batches = list(windows)
-    return Part(sum(b.tokens for b in batches), len(batches), max(b.inputs.shape[1] for b in batches))
+    widest = max(b.inputs.shape[1] for b in batches)
+    return Part(sum(b.tokens for b in batches), len(batches), widest, windows.num_steps)
 
 
 @examples(400)

@@ -16,7 +16,7 @@ from gatelab.randomness import numpy_generator
 from gatelab.specs import RunSpec, parse
 from gatelab.text import Batch, Corpus, Data, Windows, prepare
 from gatelab.text.tokenizers import BEGIN, SPECIALS
-from gatelab.text.windows import EVALUATION_TOKENS, IGNORED, batch_order, check_length
+from gatelab.text.windows import EVALUATION_TOKENS, IGNORED, _streams, batch_order, check_length, held_out_streams
 from tests.randomized import examples
 
 SIZES = st.integers(1, 20)
@@ -236,3 +236,34 @@ def test_shuffled_batches_hold_every_window_once(seed: int) -> None:
     found = [pair for i in range(data.train.batches) for pair in scored(data.train.batch(i, shuffled))]
     assert found != all_scored(data.train)
     assert sorted(found) == sorted(all_scored(data.train))
+
+
+# -- Held-out text -------------------------------------------------------------------------------------------------
+
+
+@examples(200)
+@given(run=runs("default", "carried", "numbered"), batch_size=st.integers(1, 300))
+def test_the_batch_size_is_no_matter_of_how_held_out_text_is_read(run: tuple[RunSpec, int], batch_size: int) -> None:
+    spec, tokens = run
+    other = spec.model_copy(update={"training": spec.training.model_copy(update={"batch_size": batch_size})})
+    for mine, theirs in zip(held_out(spec, tokens), held_out(other, tokens), strict=True):
+        for name in ("ids", "starts", "ends"):
+            assert np.array_equal(getattr(mine, name), getattr(theirs, name))
+        assert (mine.per_batch, mine.num_steps, mine.carried) == (theirs.per_batch, theirs.num_steps, theirs.carried)
+
+
+def held_out(spec: RunSpec, tokens: int) -> list[Windows]:
+    data = prepare(spec, numbers(tokens))
+    return [data.validation, *([data.test] if data.test else [])]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "streams"), [(1, 1), (4096, 1), (8191, 1), (8192, 2), (17_343, 4), (5_000_000, 1024)]
+)
+@pytest.mark.parametrize("num_steps", [1, 32, 5000, 1_000_000])
+def test_a_carried_text_begins_from_zero_once_in_4096_tokens(tokens: int, streams: int, num_steps: int) -> None:
+    found, steps = held_out_streams(tokens, num_steps)
+    windows = _streams(np.ones(tokens + 1, dtype=np.int64), steps, found)
+    assert windows.per_batch == streams
+    assert windows.per_batch * windows.num_steps <= EVALUATION_TOKENS
+    assert len(windows.scored) == tokens
