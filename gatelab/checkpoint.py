@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gatelab.cells import State
-from gatelab.errors import CorruptCheckpoint, DivergedCheckpoint
+from gatelab.errors import CorruptCheckpoint, NotFinite
 from gatelab.model import LanguageModel, ModelState
 from gatelab.specs.job import RunSpec
 from gatelab.text.tokenizers import Tokenizer, from_json
@@ -123,10 +123,10 @@ class Checkpoint:
     def check_weights(self) -> None:
         """
         Raises:
-            DivergedCheckpoint: a weight is not finite. Since training checks it, only older checkpoints are so.
+            NotFinite: a weight is not finite. Since training checks it, only older checkpoints are so.
         """
         if (name := first_not_finite(named_tensors(self.weights))) is not None:
-            raise DivergedCheckpoint(
+            raise NotFinite(
                 f"{name} of the checkpoint of step {self.position.step} is not finite: the run had diverged, and"
                 " nothing can be computed with it; use an earlier checkpoint, if the run has one"
             )
@@ -136,7 +136,7 @@ class Checkpoint:
 
         Raises:
             CorruptCheckpoint: the weights are not those of the spec.
-            DivergedCheckpoint: they are not finite.
+            NotFinite: they are not finite.
         """
         model = LanguageModel(self.spec.model, self.tokenizer.vocabulary)
         if strange := [name for name, value in self.weights.items() if value.dtype is not torch.float32]:

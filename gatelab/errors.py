@@ -13,7 +13,7 @@ GatelabError
 │   ├── CorpusNameTaken     the name belongs to another text
 │   ├── CorpusInUse         jobs still refer to it
 │   ├── NoCheckpoint        the run has nothing to generate from yet
-│   ├── DivergedCheckpoint  its weights are not finite: there is nothing to generate from
+│   ├── NotFinite           the model computes infinities or NaN: nothing of it is served
 │   └── WrongState          the run or job is not in a state that allows this
 ├── NotAuthenticated        no key, or none that is good for anything
 ├── NotAllowed              a key that may not do this, or a request that another site let a browser send
@@ -125,9 +125,9 @@ class NoCheckpoint(Conflict):
     title = "No checkpoint yet"
 
 
-class DivergedCheckpoint(Conflict):
-    code = "diverged-checkpoint"
-    title = "The checkpoint's weights are not finite"
+class NotFinite(Conflict):
+    code = "not-finite"
+    title = "The model's numbers are not finite"
 
 
 class WrongState(Conflict):

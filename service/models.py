@@ -65,7 +65,7 @@ class Models:
             NotFound: no such run, or no checkpoint at that step.
             NoCheckpoint: the run has none yet.
             CorruptCheckpoint: the stored bytes were changed.
-            DivergedCheckpoint: its weights are not finite.
+            NotFinite: its weights are not finite.
         """
         info = self._store.checkpoints.find(run_id, step)
         if found := self._find((run_id, info.step, info.sha256)):

@@ -11,7 +11,7 @@ def weights(checkpoint: Checkpoint) -> bytes:
     """The parameters by their names in `LanguageModel`; what `description` tells in the metadata.
 
     Raises:
-        DivergedCheckpoint: they are not finite.
+        NotFinite: they are not finite.
     """
     checkpoint.check_weights()
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}

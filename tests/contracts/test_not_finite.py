@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatelab.generation.decoders import NativeDecoder, TorchDecoder
 from gatelab.model import LanguageModel
 from gatelab.scan.native.library import FOLDER, Library, load, runnable
 from gatelab.specs import CellSpec, GruSpec, RnnSpec
@@ -197,25 +196,6 @@ def test_a_gradient_that_is_not_a_number_leaves_no_weight_a_number(
         trained.update([0])
         # Clipped by a norm that is NaN, every number of the gradient is.
         assert all(p.isnan().all() for p in member.model.parameters()), engine.name
-
-
-# -- Decoders -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bad", BITS)
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
-def test_decoders_predict_nothing_finite_from_a_state_that_is_not(
-    cell: CellSpec, bad: str, random: np.random.Generator, seed: int
-) -> None:
-    model = model_of(cell, seed, hidden=7)
-    native, torchs = NativeDecoder(model), TorchDecoder(model)
-    state = native.initial_state()
-    state[0, int(random.integers(state.shape[1])), int(random.integers(7))] = number(bad).item()
-    ids = random.integers(2, model.vocabulary, size=1)
-    with np.errstate(all="ignore"):
-        (found, after), (expected, theirs) = native.predict(ids, state), torchs.predict(ids, state)
-    assert not (np.isfinite(found) & ~np.isfinite(expected)).any()
-    assert not (np.isfinite(after) & ~np.isfinite(theirs)).any()
 
 
 # -- Triton, and the equations ------------------------------------------------------------------------------------

@@ -103,12 +103,12 @@ def test_a_checkpoint_that_is_not_finite_is_refused_but_can_be_downloaded(
     bodies: dict[str, Any] = {"generate": {}, "score": {"texts": ["the "]}, "gates": {"text": "the "}}
     for of in bodies:
         answer = service.client.post(f"{path}/{of}", json=bodies[of])
-        found = problem(answer, 409, "diverged-checkpoint")
+        found = problem(answer, 409, "not-finite")
         assert "weights.bias_head of the checkpoint of step 1 is not finite" in found["detail"]
     answer = service.client.post("/v1/completions", json={"model": claim.run_id})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "diverged-checkpoint")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not-finite")
     for format in ("safetensors", "onnx", "torch", "numpy"):
-        problem(service.client.get(f"{path}/export?format={format}"), 409, "diverged-checkpoint")
+        problem(service.client.get(f"{path}/export?format={format}"), 409, "not-finite")
     assert service.client.get(f"{path}/checkpoints/1").content == made
 
 
