@@ -110,7 +110,10 @@ class Plan(Answer):
 
 
 class Metrics(Answer):
-    """The latest evaluation of a run. Perplexities are per token, times in seconds."""
+    """The latest evaluation of a run. Perplexities are per token, times in seconds.
+
+    `warnings` say what keeps the numbers from being believed.
+    """
 
     train_perplexity: float | None = None
     validation_perplexity: float | None = None
@@ -121,6 +124,10 @@ class Metrics(Answer):
     tokens_per_second: float | None = None
     trained_together: int | None = None
     """The most runs that shared the time of a step, this one included: their seconds are not independent."""
+    vocabulary: int | None = None
+    validation_tokens: int | None = None
+    test_tokens: int | None = None
+    warnings: list[str] = []
 
 
 class RunError(Answer):

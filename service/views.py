@@ -118,6 +118,8 @@ class RunMetrics(View):
 
     `trained_together` is the most runs that were trained in lock-step with this one, itself included: the time of each
     step was shared out equally among them, so their seconds are no independent measurements.
+    `vocabulary` is how many tokens the model predicts, `validation_tokens` and `test_tokens` are how many different
+    tokens these parts score. `warnings` say what keeps the numbers from being believed.
     """
 
     train_perplexity: float | None = None
@@ -128,6 +130,10 @@ class RunMetrics(View):
     seconds: float | None = None
     tokens_per_second: float | None = None
     trained_together: int | None = None
+    vocabulary: int | None = None
+    validation_tokens: int | None = None
+    test_tokens: int | None = None
+    warnings: list[str] = []
 
 
 class RunError(View):

@@ -5,6 +5,7 @@ from math import isfinite, isnan, nan
 from typing import Any
 
 from gatelab.errors import Diverged
+from gatelab.reports.cautions import cautions
 from gatelab.store import Best, Claim, Flags, MetricRow, Report, SampleRow, State, Store
 from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
 from worker.telemetry import METER, Meter
@@ -112,7 +113,7 @@ class Recorder:
         if event.test_loss is not None:
             measured["test_perplexity"] = perplexity(event.test_loss)
             measured["test_bits_per_character"] = event.test_bits_per_character
-        self._summary |= measured
+        self._summary |= measured | self._cautions(event)
         gates = _gates(event)
         self._pending.metrics.append(
             MetricRow(
@@ -133,6 +134,19 @@ class Recorder:
         self._pending.events.append(("evaluation", self._position(event) | told))
         if event.sample is not None:
             self._add_sample(event, event.sample)
+
+    def _cautions(self, event: Evaluated) -> dict[str, Any]:
+        """What a reader needs to judge these losses, and what there is to be said against them."""
+        started = self._started
+        assert started is not None, "training reports its start before an evaluation"
+        words = cautions("validation", event.validation_loss, started.validation_tokens, started.vocabulary)
+        words += cautions("test", event.test_loss, started.test_tokens, started.vocabulary)
+        return {
+            "vocabulary": started.vocabulary,
+            "validation_tokens": started.validation_tokens,
+            "test_tokens": started.test_tokens,
+            "warnings": words,
+        }
 
     def _note_best(self, event: Evaluated) -> None:
         """Keep the bytes of a checkpoint if this evaluation is the best so far. They are written with the next record,

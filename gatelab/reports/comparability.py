@@ -2,13 +2,20 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from gatelab.reports.cautions import few_words, too_few, uniform_loss, worse_than_guessing
 from gatelab.reports.records import RunRecord
 from gatelab.specs.model import CharTokenizerSpec
 
+NAMED = 5
+"""How many runs a warning names."""
+
 
 def warnings(runs: Sequence[RunRecord]) -> list[str]:
-    """Everything that keeps these runs from being compared, in sentences."""
-    checks = (_repeats, _corpora, _tokenizers, _preprocessing, _splits, _windows, _devices)
+    """Everything that keeps these runs from being compared, or their numbers from being believed, in sentences."""
+    checks = (
+        *(_repeats, _corpora, _tokenizers, _preprocessing, _splits, _windows, _devices),
+        *(_validation_guesses, _test_guesses, _few_validation_tokens, _few_test_tokens),
+    )
     return [warning for check in checks if (warning := check(runs))]
 
 
@@ -92,6 +99,40 @@ def _devices(runs: Sequence[RunRecord]) -> str | None:
     if len(devices) <= 1:
         return None
     return f"The runs were trained on different devices ({', '.join(sorted(devices))}): their seconds do not compare."
+
+
+def _validation_guesses(runs: Sequence[RunRecord]) -> str | None:
+    return _guesses("validation", [(run, run.last.validation_loss) for run in runs if run.last])
+
+
+def _test_guesses(runs: Sequence[RunRecord]) -> str | None:
+    return _guesses("test", [(run, run.last.test_loss) for run in runs if run.last])
+
+
+def _guesses(part: str, measured: Sequence[tuple[RunRecord, float | None]]) -> str | None:
+    worse = [(loss, run) for run, loss in measured if loss is not None and worse_than_guessing(loss, run.vocabulary)]
+    if not worse:
+        return None
+    loss, run = max(worse, key=lambda pair: pair[0])
+    guess = f"a uniform guess over {run.vocabulary} tokens has {uniform_loss(run.vocabulary or 1):.2f}"
+    named = ", ".join(run.id for _, run in worse[:NAMED]) + (", …" if len(worse) > NAMED else "")
+    return (
+        f"{len(worse)} of {len(measured)} runs predict worse than no model at all ({named}): their {part} loss is above"
+        f" that of a uniform guess. The highest is {loss:.2f} nats, where {guess}."
+    )
+
+
+def _few_validation_tokens(runs: Sequence[RunRecord]) -> str | None:
+    return _few("validation", [run.validation_tokens for run in runs if run.last])
+
+
+def _few_test_tokens(runs: Sequence[RunRecord]) -> str | None:
+    return _few("test", [run.test_tokens for run in runs if run.last and run.last.test_loss is not None])
+
+
+def _few(part: str, tokens: Iterable[int | None]) -> str | None:
+    few = sorted({count for count in tokens if count is not None and too_few(count)})
+    return few_words(part, " or ".join(map(str, few[:NAMED]))) if few else None
 
 
 def _normalize(run: RunRecord) -> str:

@@ -28,6 +28,8 @@ class RunRecord:
 
     `job_runs` is how many runs its job has. `trained_together` is the most runs that were trained in lock-step with it,
     itself included; the time of each step was shared out equally among them.
+    `vocabulary` is how many tokens its model predicts, `validation_tokens` and `test_tokens` are how many different
+    tokens of the text these parts score; None for runs of earlier versions.
     """
 
     id: str
@@ -51,6 +53,9 @@ class RunRecord:
     error: Mapping[str, str] | None
     sample: str | None
     evaluations: Sequence[Evaluation]
+    vocabulary: int | None = None
+    validation_tokens: int | None = None
+    test_tokens: int | None = None
 
     @cached_property
     def resolved(self) -> RunSpec:

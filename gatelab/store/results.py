@@ -125,4 +125,7 @@ def _record(row: RowMapping, job_runs: int, evaluations: Sequence[Evaluation]) -
         error=row["error"],
         sample=row["sample"]["prefix"] + row["sample"]["text"] if row["sample"] else None,
         evaluations=evaluations,
+        vocabulary=measured.get("vocabulary"),
+        validation_tokens=measured.get("validation_tokens"),
+        test_tokens=measured.get("test_tokens"),
     )

@@ -21,7 +21,7 @@ EVALUATION_TOKENS = 65_536
 MOST_SIDE_BY_SIDE = 1024
 
 STREAM_TOKENS = 4096
-"""With `carry_state`, held-out text begins from a zero state once in so many tokens, whatever the batch size and num_steps.
+"""With `carry_state`, held-out text begins from a zero state once in so many tokens, whatever batch_size and num_steps.
 That costs a few ten-thousandths of a nat, and bounds how many steps go one after the other (docs/decisions/0023)."""
 
 
@@ -70,6 +70,13 @@ class Windows:
     def scored(self) -> Ids:
         """All targets, window by window."""
         return np.concatenate([self.ids[a + 1 : b + 1] for a, b in zip(self.starts, self.ends, strict=True)])
+
+    @property
+    def different_tokens(self) -> int:
+        """How many tokens of the text are scored, those of windows that overlap once."""
+        order = np.argsort(self.starts, kind="stable")
+        starts, ends = self.starts[order], np.maximum.accumulate(self.ends[order])
+        return int((ends - np.maximum(starts, np.append(starts[:1], ends[:-1]))).clip(0).sum())
 
     def pick(self, which: Ids) -> Batch:
         """The windows numbered `which`, in this order, side by side."""

@@ -31,11 +31,16 @@ class Started(Event):
         parameters: number of trained parameters.
         total_steps: optimizer steps of the whole run.
         engine: what computes it: native, torch or triton.
+        vocabulary: number of token ids that it predicts.
+        validation_tokens, test_tokens: how many different tokens of the text these parts score; None: no test part.
     """
 
     parameters: int
     total_steps: int
     engine: str
+    vocabulary: int
+    validation_tokens: int
+    test_tokens: int | None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,14 @@ class Trainer:
 
     def started(self) -> Started:
         return Started(
-            self.position, self.checkpoint, self.model.parameter_count(), self.total_steps, engine=self.engine.name
+            self.position,
+            self.checkpoint,
+            parameters=self.model.parameter_count(),
+            total_steps=self.total_steps,
+            engine=self.engine.name,
+            vocabulary=self.model.vocabulary,
+            validation_tokens=self.data.validation.different_tokens,
+            test_tokens=self.data.test.different_tokens if self.data.test else None,
         )
 
     # -- A step -------------------------------------------------------------------------------------------------------

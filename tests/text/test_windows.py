@@ -105,6 +105,15 @@ def test_the_books_windows_overlap_and_cover_few_characters() -> None:
     assert found == [(0, 10_030), (10_000, 15_030), (15_000, 20_030)]
 
 
+@examples(200)
+@given(run=runs("default", "carried", "numbered"))
+def test_tokens_that_overlapping_windows_score_count_once(run: tuple[RunSpec, int]) -> None:
+    spec, tokens = run
+    for windows in parts(prepare(spec, numbers(tokens))):
+        scored = {at for a, b in zip(windows.starts, windows.ends, strict=True) for at in range(a, b)}
+        assert windows.different_tokens == len(scored)
+
+
 # -- The default --------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.errors import InvalidInput
 from gatelab.settings import Settings
 from gatelab.store import Report, State, Store
+from gatelab.text.tokenizers import SPECIALS
 from gatelab.training import Pack
 from gatelab.training.pack import News
 from tests.conftest import NO_GPU
@@ -17,6 +18,7 @@ from tests.store.conftest import claimed, event_types
 from tests.worker.conftest import (
     SPEC,
     STEPS,
+    TEXT,
     assert_as_trained_in_one_go,
     both_databases,
     evaluations,
@@ -53,12 +55,17 @@ def test_a_run_is_stored_as_training_reports_it(store: Store, settings: Settings
     assert (run.step, run.total_steps, run.epoch, run.device) == (STEPS, STEPS, 3, "cpu")
     assert run.parameters == last.checkpoint().model().parameter_count()
     assert run.metrics is not None
+    few = "has only {} tokens: its loss and perplexity are a matter of chance.".format
     assert {name: value for name, value in run.metrics.items() if "second" not in name} == {
         "train_perplexity": math.exp(last.train_loss),
         "validation_perplexity": math.exp(last.validation_loss),
         "bits_per_character": last.bits_per_character,
         "test_perplexity": math.exp(last.test_loss),
         "test_bits_per_character": last.test_bits_per_character,
+        "vocabulary": SPECIALS + len(set(TEXT)),
+        "validation_tokens": len(TEXT) * 9 // 10 - len(TEXT) * 8 // 10,
+        "test_tokens": len(TEXT) - len(TEXT) * 9 // 10,
+        "warnings": [f"The validation part {few(38)}", f"The test part {few(38)}"],
     }
     assert run.sample == {"step": STEPS, "epoch": 3, "prefix": "the ", "text": last.sample}
     evaluated = ["evaluation", "sample"] * 3
@@ -78,6 +85,17 @@ def test_slices_of_one_step_change_nothing(
     assert run.total_steps is not None
     assert done == run.attempt == run.total_steps + 3, "one for each step, and for each evaluation"
     assert_as_trained_in_one_go(store, run.id)
+
+
+def test_a_run_that_learned_nothing_succeeds_with_a_warning(store: Store, settings: Settings) -> None:
+    queue(store, optimizer={"kind": "sgd", "lr": 1000}, clip_norm=None, epochs=1)
+    train_all(store, settings)
+    run = store.runs.get(only_run(store))
+    assert run.state == State.SUCCEEDED
+    assert run.metrics is not None
+    loss, vocabulary = store.metrics.list(run.id)[-1].validation_loss, SPECIALS + len(set(TEXT))
+    words = f"The validation loss, {loss:.2f} nats, is above that of a uniform guess over {vocabulary} tokens"
+    assert run.metrics["warnings"][0].startswith(f"{words} ({math.log(vocabulary):.2f}): ")
 
 
 def test_a_slice_makes_a_step_however_short_it_is(store: Store, database_url: str, settings: Settings) -> None:

@@ -1,0 +1,49 @@
+"""Whether the numbers of an evaluation say anything, and what to say where they do not."""
+
+import math
+
+FEW_TOKENS = 1000
+"""The loss of single tokens has a standard deviation of about 2 nats: that of the mean over so many is 0.06, or 6 % of
+the perplexity."""
+
+
+def uniform_loss(vocabulary: int) -> float:
+    """The loss in nats per token of a guess that takes every token for equally likely."""
+    return math.log(vocabulary)
+
+
+def worse_than_guessing(loss: float | None, vocabulary: int | None) -> bool:
+    """Whether a loss is above that of a uniform guess; not where either is unknown."""
+    return loss is not None and vocabulary is not None and loss > uniform_loss(vocabulary)
+
+
+def too_few(tokens: int | None) -> bool:
+    """Whether a mean over so many tokens is a matter of chance; not where their number is unknown."""
+    return tokens is not None and tokens < FEW_TOKENS
+
+
+def cautions(part: str, loss: float | None, tokens: int | None, vocabulary: int | None) -> list[str]:
+    """What a reader must know of the loss of one run on a part of its text, in sentences.
+
+    Args:
+        part: validation or test.
+        loss: in nats per token.
+        tokens: how many different ones it is the mean over.
+        vocabulary: how many tokens the model knows.
+    """
+    found = []
+    if worse_than_guessing(loss, vocabulary):
+        assert loss is not None
+        assert vocabulary is not None
+        found.append(
+            f"The {part} loss, {loss:.2f} nats, is above that of a uniform guess over {vocabulary} tokens"
+            f" ({uniform_loss(vocabulary):.2f}): the model predicts worse than none."
+        )
+    if loss is not None and too_few(tokens):
+        found.append(few_words(part, str(tokens)))
+    return found
+
+
+def few_words(part: str, tokens: str) -> str:
+    """That a part has so few tokens."""
+    return f"The {part} part has only {tokens} tokens: its loss and perplexity are a matter of chance."
