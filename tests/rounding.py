@@ -44,6 +44,13 @@ FLIPS = 3 / 8 * 2.0**-8
 """How far a few numbers that are rounded to the other neighbour in bfloat16 bring a result, relative. Its unit roundoff
 is 2**-8: rounding all numbers brings a result three times as far."""
 
+LOST = 5 * 2.0**-8
+"""How far rounding all operands to bfloat16 brings any result of a network of these tests, relative: in trials at most
+2**-7. Two engines differ in a few of those operands, by twice the unit roundoff, and may not be farther apart either."""
+
+TURNED = 0.5
+"""The same where a relu may turn, which lets a whole gradient pass or none: one in 300 does. In trials at most 0.1."""
+
 Floats = NDArray[np.float64]
 
 
