@@ -127,7 +127,7 @@ class Metrics(Answer):
     vocabulary: int | None = None
     validation_tokens: int | None = None
     test_tokens: int | None = None
-    warnings: list[str] = []
+    warnings: list[str] | None = None
 
 
 class RunError(Answer):

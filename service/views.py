@@ -120,6 +120,7 @@ class RunMetrics(View):
     step was shared out equally among them, so their seconds are no independent measurements.
     `vocabulary` is how many tokens the model predicts, `validation_tokens` and `test_tokens` are how many different
     tokens these parts score. `warnings` say what keeps the numbers from being believed.
+    All four are null for runs that an earlier version evaluated.
     """
 
     train_perplexity: float | None = None
@@ -133,7 +134,7 @@ class RunMetrics(View):
     vocabulary: int | None = None
     validation_tokens: int | None = None
     test_tokens: int | None = None
-    warnings: list[str] = []
+    warnings: list[str] | None = None
 
 
 class RunError(View):

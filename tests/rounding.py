@@ -46,7 +46,7 @@ is 2**-8: rounding all numbers brings a result three times as far."""
 
 LOST = 5 * 2.0**-8
 """How far rounding all operands to bfloat16 brings any result of a network of these tests, relative: in trials at most
-2**-7. Two engines differ in a few of those operands, by twice the unit roundoff, and may not be farther apart either."""
+2**-7. Two engines differ in a few of those operands, by twice the unit roundoff, and may be no farther apart."""
 
 TURNED = 0.5
 """The same where a relu may turn, which lets a whole gradient pass or none: one in 300 does. In trials at most 0.1."""

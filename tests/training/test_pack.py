@@ -107,7 +107,8 @@ def test_who_diverges_fails_alone(time_machine: str) -> None:
     found: dict[str, Story] = {}
     for news in pack_of(of, text):
         failures |= {name: event for name, event in news if isinstance(event, Exception)}
-        for name, story in told(news).items():
+        # Of the one that diverges, there may be no checkpoint to be taken.
+        for name, story in told([(name, event) for name, event in news if name != "plain"]).items():
             found.setdefault(name, []).extend(story)
     assert {name: type(error) for name, error in failures.items()} == {"plain": Diverged}
     with pytest.raises(Diverged) as alone:

@@ -123,7 +123,7 @@ export class LiveJob {
       const { train_perplexity, validation_perplexity, bits_per_character, tokens_per_second } = told;
       patch.metrics = {
         ...{ test_perplexity: null, test_bits_per_character: null, seconds: null },
-        ...{ vocabulary: null, validation_tokens: null, test_tokens: null, warnings: [] },
+        ...{ vocabulary: null, validation_tokens: null, test_tokens: null, warnings: null },
         ...{ train_perplexity, validation_perplexity, bits_per_character, tokens_per_second },
       };
       const curve = this.#byRun.get(told.run);
