@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatelab.errors import InvalidInput, Problem
-from gatelab.specs.base import describe
+from gatelab.specs.faults import describe
 from gatelab.specs.limits import Limits
 
 WAKE_TASK = "gatelab.wake"

@@ -7,8 +7,10 @@ from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs.base import parse
+from gatelab.specs.faults import MOST_HINTS, paths
 from gatelab.specs.integers import LARGEST
 from gatelab.specs.job import JobSpec, RunSpec
+from gatelab.specs.near import did_you_mean, nearest_path
 from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.training import SEEDS
 
@@ -45,7 +47,8 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     base = job.base().model_dump(mode="json", exclude={"corpus"})
     for point, changes in enumerate(_points(job.grid)):
         try:
-            repeated = _repeated(_point(job.corpus, base, changes), job)
+            run = _point(job.corpus, base, changes, hints=len(faults) < MOST_HINTS)
+            repeated = _repeated(run, job)
         except InvalidSpec as error:
             faults |= dict.fromkeys(error.problems)
             continue
@@ -98,13 +101,13 @@ def in_grid(faults: Iterable[Problem], grid: Collection[str]) -> list[Problem]:
     ]
 
 
-def _point(corpus: str, base: dict[str, Any], changes: Mapping[str, Any]) -> RunSpec:
+def _point(corpus: str, base: dict[str, Any], changes: Mapping[str, Any], *, hints: bool) -> RunSpec:
     """The run on `corpus` that is `base` with every path of `changes` set to its value."""
     data = base
     for path, value in changes.items():
         data = _replaced(data, path, path.split("."), value)
     try:
-        return parse(RunSpec, data | {"corpus": corpus})
+        return parse(RunSpec, data | {"corpus": corpus}, hints=hints)
     except InvalidSpec as error:
         raise InvalidSpec(in_grid(error.problems, changes)) from None
 
@@ -114,6 +117,7 @@ def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
     fields = sorted(data) if isinstance(data, dict) else []
     if keys[0] not in fields:
         allowed = f"use one of {', '.join(fields)}" if fields else "nothing below it can be set"
+        allowed += did_you_mean(nearest_path(path, paths(RunSpec)))
         raise InvalidSpec.at(f"grid.{path}", f"there is no field {keys[0]!r} here; {allowed}")
     inner = value if len(keys) == 1 else _replaced(data[keys[0]], path, keys[1:], value)
     return data | {keys[0]: inner}

@@ -13,7 +13,7 @@ from starlette.routing import Match, Route
 
 from gatelab import errors
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, InvalidSpec, Problem
-from gatelab.specs.base import describe, problems
+from gatelab.specs.faults import describe, problems
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -124,7 +124,14 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
         named = [Problem(".".join(map(str, fault["loc"])), describe(fault)) for fault in faults]
         return response(details(InvalidRequest(named)))
     kind = InvalidSpec if request.url.path in SPEC_ROUTES else InvalidRequest
-    return response(details(kind(problems(faults, error.body))))
+    return response(details(kind(problems(faults, error.body, _body_of(request)))))
+
+
+def _body_of(request: Request) -> type[BaseModel] | None:
+    """What the body of a request to this route should be."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    kind = field.field_info.annotation if field is not None else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:

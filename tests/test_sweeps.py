@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs import JobSpec, RunSpec, parse
+from gatelab.specs.faults import MOST_HINTS
 from gatelab.sweeps import expand, in_grid, numbered
 from tests.randomized import examples
 
@@ -180,8 +181,22 @@ def test_a_grid_has_bounded_paths() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("modle.layers", 1, "there is no field 'modle' here; use one of model, tokenizer, training"),
-        ("model.cell.gaits", [], "there is no field 'gaits' here; use one of gates, hidden, kind, reset"),
+        (
+            "modle.layers",
+            1,
+            "there is no field 'modle' here; use one of model, tokenizer, training; did you mean 'model.layers'?",
+        ),
+        (
+            "model.cell.gaits",
+            [],
+            "there is no field 'gaits' here; use one of gates, hidden, kind, reset; did you mean 'model.cell.gates'?",
+        ),
+        (
+            "lr",
+            1,
+            "there is no field 'lr' here; use one of model, tokenizer, training; did you mean 'training.optimizer.lr'?",
+        ),
+        ("x" * 200, 1, f"there is no field '{'x' * 200}' here; use one of model, tokenizer, training"),
         ("model.layers.first", 1, "there is no field 'first' here; nothing below it can be set"),
         ("corpus", "verne", "there is no field 'corpus' here; use one of model, tokenizer, training"),
         ("grid", {}, "there is no field 'grid' here; use one of model, tokenizer, training"),
@@ -204,6 +219,13 @@ def test_a_fault_inside_a_value_of_the_grid_is_named_below_it() -> None:
     cells = [{"kind": "rnn", "hidden": 0}, {"kind": "gru", "peepholes": True}]
     paths = [problem.path for problem in problems(job(grid={"model.cell": cells}))]
     assert paths == ["grid.model.cell.hidden", "grid.model.cell.peepholes"]
+
+
+def test_a_grid_of_faults_is_compared_with_what_there_is_a_few_times_only() -> None:
+    cells = [{"kind": "gru", f"hidden{number}": 8} for number in range(1000)]
+    found = problems(job(grid={"model.cell": cells}))
+    assert len(found) == 1000
+    assert sum("did you mean" in problem.message for problem in found) == MOST_HINTS
 
 
 def test_every_fault_is_told_once() -> None:

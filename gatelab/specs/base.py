@@ -1,13 +1,15 @@
 """What all specs share: frozen, closed to unknown fields, no NaN or infinity, and errors that name their path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function, no_info_before_validator_function
 
-from gatelab.errors import InvalidSpec, Problem
+from gatelab.errors import InvalidSpec
+from gatelab.specs.faults import problems
+from gatelab.specs.texts import unfit
 
 _LEFT_ALONE = ("keys_schema", "metadata", "default")
 
@@ -15,7 +17,7 @@ _LEFT_ALONE = ("keys_schema", "metadata", "default")
 def _exact(schema: Any) -> Any:
     """The schema without what pydantic takes for something else: 1 for true, true for 1, "1" for a whole number.
 
-    A number with a fraction may be a string, since YAML reads 1e-3 as one. Keys of objects are strings in JSON.
+    A number with a fraction may be a string, since YAML 1.1 reads 1e-3 as one. Keys of objects are strings in JSON.
     """
     if isinstance(schema, list | tuple):
         return type(schema)(map(_exact, schema))
@@ -62,24 +64,23 @@ class Spec(BaseModel):
         return schema if cls.words else cast(CoreSchema, _exact(schema))
 
 
-def _no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not contain the NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("must be valid Unicode (it has a lone surrogate)") from None
+def _fit(text: str) -> str:
+    if fault := unfit(text):
+        raise ValueError(fault)
     return text
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_fit)]
 """Text that every database, JSON reader and UTF-8 encoder accepts."""
 
 AnySpec = TypeVar("AnySpec", bound=BaseModel)
 
 
-def parse(kind: type[AnySpec], data: object) -> AnySpec:
+def parse(kind: type[AnySpec], data: object, *, hints: bool = True) -> AnySpec:
     """Validate `data` as `kind`.
+
+    Args:
+        hints: whether unknown fields are compared with those that there are, which takes milliseconds.
 
     Raises:
         InvalidSpec: with one `Problem` per fault, each naming the dotted path as the user wrote it.
@@ -89,48 +90,4 @@ def parse(kind: type[AnySpec], data: object) -> AnySpec:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise InvalidSpec(problems(error.errors(include_url=False), data)) from None
-
-
-def problems(faults: Iterable[Mapping[str, Any]], data: object) -> list[Problem]:
-    """pydantic's faults in the user's words: paths of the input `data`, without the tags of unions."""
-    return list(dict.fromkeys(Problem(_input_path(fault, data), describe(fault)) for fault in faults))
-
-
-def _input_path(fault: Mapping[str, Any], data: object) -> str:
-    """The dotted path in `data` of a pydantic fault, whose location also holds union tags and type names."""
-    path: list[str] = []
-    here = data
-    for key in fault["loc"]:
-        if isinstance(here, Mapping) and key in here:
-            here = here[key]
-        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(key, int):
-            here = here[key] if key < len(here) else None
-        else:
-            continue  # a tag: not something the user wrote
-        path.append(str(key))
-    if fault["type"] == "missing" and fault["loc"]:
-        path.append(str(fault["loc"][-1]))
-    return ".".join(path)
-
-
-def describe(fault: Mapping[str, Any]) -> str:
-    """What is wrong, and what is allowed, in a line."""
-    message: str = fault["msg"]
-    match fault["type"]:
-        case "extra_forbidden":
-            return "unknown field"
-        case "missing":
-            return "this field is required"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return "must be an object with fields"
-        case "union_tag_invalid":
-            field, allowed = fault["ctx"]["discriminator"].strip("'"), fault["ctx"]["expected_tags"]
-            return f"unknown {field} {fault['ctx']['tag']!r}; use one of {allowed}"
-        case "union_tag_not_found":
-            return f"the field {fault['ctx']['discriminator']} is required"
-        case "value_error":
-            return message.removeprefix("Value error, ")
-    value = fault.get("input")
-    shown = f" (got {value!r})" if isinstance(value, str | int | float) and len(repr(value)) <= 40 else ""
-    return message[:1].lower() + message[1:] + shown
+        raise InvalidSpec(problems(error.errors(include_url=False), data, kind if hints else None)) from None

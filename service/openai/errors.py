@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
-from gatelab.specs.base import problems
+from gatelab.specs.faults import problems
 from service.problems import RESPONSES as PROBLEMS
 from service.problems import details, headers_of, unexpected
 

@@ -2,13 +2,16 @@
 
 import json
 import math
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from gatelab.errors import InvalidSpec, Problem
-from gatelab.specs import GenerateRequest, JobSpec, parse
+from gatelab.specs import GatesRequest, GenerateRequest, JobSpec, parse
+from gatelab.specs.base import Spec, Text
 from tests.randomized import examples
 
 
@@ -117,7 +120,7 @@ def test_faults_of_adam_have_their_place(kind: str, field: str, value: object, w
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("model.cell", {"kind": "gnu"}, "unknown kind 'gnu'; use one of 'rnn', 'gru', 'lstm'"),
+        ("model.cell", {"kind": "gnu"}, "unknown kind 'gnu'; use one of 'rnn', 'gru', 'lstm'; did you mean 'gru'?"),
         ("training.optimizer", {"kind": "rmsprop"}, "unknown kind 'rmsprop'; use one of 'sgd', 'adam', 'adamw'"),
         ("tokenizer", {"kind": "bpe"}, "unknown kind 'bpe'; use one of 'char', 'byte'"),
         ("model.cell", {"hidden": 3}, "the field 'kind' is required"),
@@ -215,6 +218,141 @@ def test_all_faults_are_reported_at_once() -> None:
         "training.epochs",
         "training.windows",
     }
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({"stop": "x" * 1001}, Problem("stop", "must have at most 1000 characters, not 1001")),
+        ({"stop": ["a", "x" * 1001]}, Problem("stop.1", "must have at most 1000 characters, not 1001")),
+        ({"stop": [""]}, Problem("stop.0", "must have at least 1 character, not 0")),
+        ({"stop": ["a"] * 65}, Problem("stop", "must have at most 64 items, not 65")),
+        (
+            {"logit_bias": dict.fromkeys(range(1025), 0)},
+            Problem("logit_bias", "must have at most 1024 entries, not 1025"),
+        ),
+    ],
+    ids=str,
+)
+def test_a_fault_of_length_says_what_is_counted_and_what_was_given(data: dict[str, object], problem: Problem) -> None:
+    assert refused(data, GenerateRequest) == (problem,)
+
+
+def test_a_fault_of_length_in_a_spec_says_what_is_counted_and_what_was_given() -> None:
+    assert refused(job("name", "")) == (Problem("name", "must have at least 1 character, not 0"),)
+    assert refused(job("name", "a" * 101)) == (Problem("name", "must have at most 100 characters, not 101"),)
+    assert refused(job("grid", {"training.seed": []})) == (
+        Problem("grid.training.seed", "must have at least 1 item, not 0"),
+    )
+    assert refused(job("training.sample.prefix", "a" * 10_001)) == (
+        Problem("training.sample.prefix", "must have at most 10000 characters, not 10001"),
+    )
+
+
+class Lengths(Spec):
+    """Everything that has a length."""
+
+    word: Annotated[str, Field(min_length=2, max_length=3)] = "abc"
+    text: Annotated[Text, Field(min_length=2, max_length=3)] = "abc"
+    data: Annotated[bytes, Field(min_length=2, max_length=3)] = b"abc"
+    numbers: Annotated[list[int], Field(min_length=2, max_length=3)] = [1, 2]
+    distinct: Annotated[frozenset[int], Field(min_length=2, max_length=3)] = frozenset({1, 2})
+    table: Annotated[dict[str, int], Field(min_length=2, max_length=3)] = {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 7])
+@pytest.mark.parametrize(
+    ("field", "one", "many"),
+    [
+        ("word", "character", "characters"),
+        ("text", "character", "characters"),
+        ("data", "byte", "bytes"),
+        ("numbers", "item", "items"),
+        ("distinct", "item", "items"),
+        ("table", "entry", "entries"),
+    ],
+)
+def test_every_kind_of_length_is_counted_in_its_own_words(field: str, one: str, many: str, length: int) -> None:
+    values: dict[str, object] = {
+        "word": "a" * length,
+        "text": "a" * length,
+        "data": b"a" * length,
+        "numbers": list(range(length)),
+        "distinct": frozenset(range(length)),
+        "table": dict.fromkeys(map(str, range(length)), 1),
+    }
+    with pytest.raises(InvalidSpec) as refusal:
+        parse(Lengths, {field: values[field]})
+    bound = "at least 2" if length < 2 else "at most 3"
+    assert refusal.value.problems == (Problem(field, f"must have {bound} {many}, not {length}"),)
+
+
+def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it() -> None:
+    with pytest.raises(InvalidSpec) as refusal:
+        parse(Lengths, {"numbers": [1, "x"]})
+    assert [problem.path for problem in refusal.value.problems] == ["numbers.1"]
+
+
+# -- What may be meant --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("training.lr", "training.optimizer.lr"),
+        ("lr", "training.optimizer.lr"),
+        ("epochs", "training.epochs"),
+        ("model.hidden", "model.cell.hidden"),
+        ("model.hiden", "model.cell.hidden"),
+        ("training.batchsize", "training.batch_size"),
+        ("training.Epochs", "training.epochs"),
+        ("training.sample.prefiks", "training.sample.prefix"),
+        ("modle", "model"),
+        ("colour", None),
+        ("training.colour", None),
+        ("training." + "x" * 200, None),
+    ],
+)
+def test_an_unknown_field_is_answered_with_the_one_that_may_be_meant(path: str, meant: str | None) -> None:
+    message = "unknown field" + (f"; did you mean {meant!r}?" if meant else "")
+    assert refused(job(path, 1)) == (Problem(path, message),)
+
+
+def test_what_may_be_meant_in_a_list_is_at_the_same_place_of_it() -> None:
+    with pytest.raises(InvalidSpec) as refusal:
+        parse(
+            GatesRequest,
+            {"text": "a", "clamp": [{"gate": "reset", "value": 1}, {"gate": "reset", "value": 1, "layr": 0}]},
+        )
+    assert refusal.value.problems == (Problem("clamp.1.layr", "unknown field; did you mean 'clamp.1.layer'?"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "end"),
+    [
+        ("tokenizer", {"kind": "char", "normalize": "leters"}, "(got 'leters'); did you mean 'letters'?"),
+        ("tokenizer", {"kind": "chars"}, "use one of 'char', 'byte'; did you mean 'char'?"),
+        ("training.optimizer", {"kind": "Adam"}, "use one of 'sgd', 'adam', 'adamw'; did you mean 'adam'?"),
+        ("training.precision", "fp23", "(got 'fp23'); did you mean 'fp32'?"),
+        ("training.precision", "double", "(got 'double')"),
+        ("training.precision", 32, "(got 32)"),
+    ],
+)
+def test_an_unknown_word_is_answered_with_the_one_that_may_be_meant(path: str, value: object, end: str) -> None:
+    (problem,) = refused(job(path, value))
+    assert problem.message.endswith(end)
+
+
+def test_of_very_many_faults_only_the_first_are_compared_with_what_there_is() -> None:
+    found = refused({"corpus": "x"} | {f"epoch{number}": 1 for number in range(1000)})
+    assert len(found) == 1000
+    assert sum("did you mean" in problem.message for problem in found) == 20
+
+
+def test_long_words_are_neither_compared_nor_shown() -> None:
+    (problem,) = refused(job("model.cell", {"kind": "gru" * 100_000}))
+    assert len(problem.message) < 200
+    assert "did you mean" not in problem.message
 
 
 def test_a_message_shows_short_values_and_hides_long_ones() -> None:

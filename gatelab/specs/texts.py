@@ -1,0 +1,83 @@
+"""Which characters a text from outside may have. One rule for prompts, specs and corpora, by whichever door.
+
+NUL and lone surrogates are refused: not every database, JSON reader and UTF-8 encoder takes them. A corpus also loses
+the byte-order marks at its beginning, which belong to the file and not to the text, and must have something to learn.
+"""
+
+from gatelab.errors import InvalidCorpus, InvalidInput
+
+BYTE_ORDER_MARK = "\ufeff"
+
+_LOOKED_AT = 4096
+"""As much of a file shows how it is encoded."""
+_MARKS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""What a file of another encoding may begin with, the longest first."""
+
+
+def unfit(text: str) -> str | None:
+    """Why no text may have a character that this one has, and which; None if it has only such as may be."""
+    if (at := text.find("\0")) >= 0:
+        return f"must not contain the NUL character, as character {at} {_line(text, at)} is"
+    if text.isascii():
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        where = f"character {error.start} {_line(text, error.start)}"
+        return f"must be valid Unicode; {where} is a lone surrogate: half of a pair"
+    return None
+
+
+def decode(data: bytes, path: str = "file", refusal: type[InvalidInput] = InvalidCorpus) -> str:
+    """The text of a file of UTF-8, with any character that this can say.
+
+    Raises:
+        InvalidCorpus: or whatever `refusal` is: it is not UTF-8. The message, at `path`, says where, and what to do.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        at = error.start
+        line = data.count(b"\n", 0, at) + 1
+        message = f"must be UTF-8 text; byte {at} (0x{data[at]:02x}, in line {line}) is not; {_remedy(data)}"
+        raise refusal.at(path, message) from None
+
+
+def corpus_text(given: str, path: str = "text") -> str:
+    """What a corpus holds of a text that somebody gives: all of it but the byte-order marks at its beginning.
+
+    Raises:
+        InvalidCorpus: it has a character that no text may have, or nothing but white space.
+    """
+    text = given.lstrip(BYTE_ORDER_MARK)
+    if fault := unfit(text):
+        raise InvalidCorpus.at(path, f"{fault}; {_remedy(_head(text))}" if "\0" in text else fault)
+    if not text:
+        raise InvalidCorpus.at(path, "must not be empty")
+    if text.isspace():
+        raise InvalidCorpus.at(path, "must have a character that is not white space")
+    return text
+
+
+def _line(text: str, at: int) -> str:
+    return f"(in line {text.count(chr(10), 0, at) + 1})"
+
+
+def _head(text: str) -> bytes:
+    return text[:_LOOKED_AT].encode(errors="surrogatepass")
+
+
+def _remedy(data: bytes) -> str:
+    """What to do with a file that is not UTF-8, or has NUL: the likeliest encoding, and the program that converts."""
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
+    head = data[:_LOOKED_AT]
+    if encoding is None and b"\0" in head:
+        # In UTF-16, every other byte of most texts is NUL: the second ones if the low byte comes first.
+        encoding = "UTF-16LE" if head[1::2].count(0) >= head[::2].count(0) else "UTF-16BE"
+    encoding = encoding or "WINDOWS-1252"
+    return f"if the file is {encoding}, convert it: iconv -f {encoding} -t UTF-8 FILE > NEW"
