@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from client.errors import ApiError
 from client.formats import printable
 from gatelab.errors import GatelabError, InvalidInput
+from gatelab.specs import core_yaml
 
 PIPE_WIDTH = 400
 """Columns where standard output is no terminal: wide enough that no cell is cut."""
@@ -39,7 +39,7 @@ def print_json(answer: BaseModel | Sequence[BaseModel]) -> None:
 
 
 def print_yaml(data: Any) -> None:
-    print_line(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip())
+    print_line(core_yaml.dump(data).rstrip())
 
 
 def print_error(error: GatelabError) -> None:

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gatelab.errors import InvalidSpec, Problem
-from gatelab.specs import JobSpec, parse
+from gatelab.specs import JobSpec, core_yaml, parse, texts
 
 
 def load(file: Path, settings: Iterable[str] = ()) -> JobSpec:
@@ -17,10 +15,14 @@ def load(file: Path, settings: Iterable[str] = ()) -> JobSpec:
         InvalidSpec: each problem names the file and the path in it.
     """
     data = read(file)
+    given: dict[str, str] = {}
     for setting in settings:
         path, separator, value = setting.partition("=")
         if not separator or not path:
             raise InvalidSpec.at("--set", f"must be path=value, not {setting!r}")
+        if path in given:
+            raise InvalidSpec.at("--set", f"{path} is given twice: {given[path]!r} and {setting!r}")
+        given[path] = setting
         if not isinstance(data, dict):
             break
         change(data, keys(path), _value(setting, value))
@@ -34,16 +36,14 @@ def read(file: Path) -> Any:
     """The data of a YAML file.
 
     Raises:
-        InvalidSpec: it cannot be read, or is not YAML; with the line.
+        InvalidSpec: it cannot be read, or is not YAML, or says something twice; with the line.
     """
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        return core_yaml.load(texts.decode(file.read_bytes(), str(file), InvalidSpec))
     except OSError as error:
         raise InvalidSpec.at(str(file), f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidSpec.at(str(file), "is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise InvalidSpec.at(str(file), f"is not YAML: {_reason(error)}") from None
+    except core_yaml.NotYaml as error:
+        raise InvalidSpec.at(str(file), f"is not YAML: {error}") from None
 
 
 def keys(path: str) -> list[str]:
@@ -63,16 +63,9 @@ def change(data: dict[str, Any], path: list[str], value: Any) -> None:
 
 def _value(setting: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidSpec.at("--set", f"{setting!r} is not YAML: {_reason(error)}") from None
-
-
-def _reason(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return str(error).partition("\n")[0]
+        return core_yaml.load(text)
+    except core_yaml.NotYaml as error:
+        raise InvalidSpec.at("--set", f"{setting!r} is not YAML: {error}") from None
 
 
 def _in_file(file: Path, problem: Problem) -> Problem:

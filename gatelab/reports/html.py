@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-import yaml
-
 from gatelab.reports import tables
 from gatelab.reports.charts import COLOURS, Series, bar_chart, line_chart
 from gatelab.reports.heat import heat_map
 from gatelab.reports.labels import short_names
 from gatelab.reports.model import Effect, Influence, Report
 from gatelab.reports.variants import perplexity
+from gatelab.specs import core_yaml
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -38,7 +37,7 @@ def as_html(report: Report) -> str:
         curve_chart=_curves(report, drawn),
         effect_charts=_effects(report.influence) if report.influence else (),
         share_chart=_shares(report.influence) if report.influence else "",
-        spec=yaml.safe_dump(report.spec, sort_keys=False, allow_unicode=True) if report.spec else "",
+        spec=core_yaml.dump(report.spec) if report.spec else "",
     )
 
 

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
-import yaml
-
 from gatelab.reports import tables
 from gatelab.reports.model import Report
 from gatelab.reports.tables import Table
+from gatelab.specs import core_yaml
 
 _MARKUP = re.compile(r"([\\`*\[\]<>|~&$]|:(?=//)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """Punctuation with a meaning inside a line of Markdown. A backslash before it takes that away (CommonMark 2.4)."""
@@ -42,7 +41,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _table(tables.main_effects(report.influence))
     yield from _table(tables.runs(report))
     if report.spec:
-        yield from ("", "## Spec", "", _fenced(yaml.safe_dump(report.spec, sort_keys=False, allow_unicode=True)))
+        yield from ("", "## Spec", "", _fenced(core_yaml.dump(report.spec)))
 
 
 def _table(table: Table) -> Iterator[str]:

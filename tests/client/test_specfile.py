@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from client import specfile
-from gatelab.errors import InvalidSpec
+from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs import EmbeddingSpec, SgdSpec
 
 
@@ -25,6 +25,14 @@ def test_settings_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
     assert (spec.name, spec.repeats) == ("other", 3)
 
 
+def test_specs_are_yaml_1_2(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("\ufeffcorpus: no\nrepeats: 010\ntraining: {optimizer: {kind: sgd, lr: 1e-3}}\n", encoding="utf-8")
+    spec = specfile.load(file, ["training.epochs=010"])
+    assert (spec.corpus, spec.repeats, spec.training.epochs) == ("no", 10, 10)
+    assert spec.training.optimizer == SgdSpec(kind="sgd", lr=0.001)
+
+
 def test_a_path_of_the_grid_is_one_key(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text("corpus: book\n")
@@ -43,6 +51,25 @@ def test_a_path_of_the_grid_is_one_key(tmp_path: Path) -> None:
         ("corpus: b", ["=3"], "--set: must be path=value, not '=3'"),
         ("corpus: b", ["name=["], "--set: 'name=[' is not YAML: line 1"),
         ("!!python/object:os.system {}", [], "spec.yaml: is not YAML: "),
+        (
+            "corpus: b\ntraining:\n  epochs: 1\n  seed: 2\n  epochs: 5\n",
+            [],
+            "spec.yaml: is not YAML: line 5, column 3: the key 'epochs' is given twice: in line 3 and in line 5",
+        ),
+        (
+            "corpus: b",
+            ["training={epochs: 1, epochs: 5}"],
+            "--set: 'training={epochs: 1, epochs: 5}' is not YAML: line 1, column 13: the key 'epochs' is given twice",
+        ),
+        (
+            "corpus: b",
+            ["repeats=2", "name=x", "repeats=3"],
+            "--set: repeats is given twice: 'repeats=2' and 'repeats=3'",
+        ),
+        ("corpus: b", ["training.lr=1"], "training.lr: unknown field; did you mean 'training.optimizer.lr'?"),
+        ("corpus: b\nmodell: {}", [], "spec.yaml: modell: unknown field; did you mean 'model'?"),
+        ("corpus: b\ntraining: {epochs: 1:30}", [], "training.epochs: must be a whole number, not a text"),
+        ("corpus: b\ntraining: {keep_best: yes}", [], "training.keep_best: input should be a valid boolean"),
     ],
 )
 def test_faults_name_the_place(tmp_path: Path, text: str, settings: list[str], message: str) -> None:
@@ -55,5 +82,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidSpec, match=r"none\.yaml: cannot be read: No such file"):
         specfile.load(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"corpus: \xe9")
-    with pytest.raises(InvalidSpec, match=r"latin\.yaml: is not UTF-8 text"):
+    with pytest.raises(InvalidSpec) as caught:
         specfile.load(tmp_path / "latin.yaml")
+    remedy = "if the file is WINDOWS-1252, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
+    message = f"must be UTF-8 text; byte 8 (0xe9, in line 1) is not; {remedy}"
+    assert caught.value.problems == (Problem(str(tmp_path / "latin.yaml"), message),)

@@ -62,7 +62,7 @@ def test_a_spec_with_faults_is_not_sent(fresh: Live, spec: str) -> None:
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         f"{spec}: training.epochs: input should be greater than or equal to 1 (got 0)",
-        f"{spec}: training.lr: unknown field",
+        f"{spec}: training.lr: unknown field; did you mean 'training.optimizer.lr'?",
     ]
     assert fresh.wire.asked == []
 
