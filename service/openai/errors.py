@@ -7,11 +7,11 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
 from gatelab.specs.faults import problems
+from service.bodies import StrictRoute
 from service.problems import RESPONSES as PROBLEMS
 from service.problems import details, headers_of, unexpected
 
@@ -50,7 +50,7 @@ def _documented(refusal: dict[str, Any]) -> dict[str, Any]:
 RESPONSES: dict[int | str, dict[str, Any]] = {status: _documented(refusal) for status, refusal in PROBLEMS.items()}
 
 
-class OpenAIRoute(APIRoute):
+class OpenAIRoute(StrictRoute):
     """A route whose errors are answered as OpenAI answers them."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from gatelab.errors import InvalidRequest
 from gatelab.reports import comparison_report
+from service.bodies import Router
 from service.callers import Asking
 from service.context import Service
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
 
-router = APIRouter(prefix="/v1/compare", tags=["runs"])
+router = Router(prefix="/v1/compare", tags=["runs"])
 
 MOST_RUNS = 1000
 

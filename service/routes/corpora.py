@@ -4,7 +4,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 from starlette.datastructures import UploadFile
 
@@ -16,12 +16,13 @@ from gatelab.text import corpus as texts
 from gatelab.text import memory
 from gatelab.text.alphabet import alphabet
 from gatelab.text.tokenizers import normalized
+from service.bodies import Router
 from service.callers import Asking
 from service.context import Cursor, Limit, Service
 from service.problems import UNREADABLE, not_json
 from service.views import Corpus, Page, View, page
 
-router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+router = Router(prefix="/v1/corpora", tags=["corpora"])
 
 
 MOST_CHARACTERS = 1_000_000

@@ -5,17 +5,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated
 
 from anyio import sleep, to_thread
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
+from service.bodies import Router
 from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.streams import KEEP_ALIVE, event, stream
 from service.views import Job, JobEvent, View
 
 # Its routes stand before those of /v1/jobs/{job}: `changes` is no job.
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 LOOK_SECONDS = 0.25
 """How often a stream looks for news."""

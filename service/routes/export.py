@@ -5,14 +5,15 @@ import sys
 import threading
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from gatelab.errors import Overloaded
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.integers import Count
+from service.bodies import Router
 from service.context import Service
 
-router = APIRouter(prefix="/v1/runs", tags=["runs"])
+router = Router(prefix="/v1/runs", tags=["runs"])
 
 Step = Annotated[CheckpointWord | Count, Query(description="a step that has a checkpoint, latest, or best")]
 Format = Literal["safetensors", "onnx", "torch", "numpy"]

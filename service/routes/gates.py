@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from gatelab.errors import InvalidRequest, Problem
 from gatelab.specs import GatesRequest, Limits, RecallRequest
 from gatelab.text.memory import line_length
 from gatelab.text.tokenizers import BEGIN
+from service.bodies import Router
 from service.context import Service
 from service.gates import JSON, NPZ, Answer, Gates
 from service.models import load_checkpoint
@@ -19,7 +20,7 @@ from service.writing import check_prompt
 if TYPE_CHECKING:
     from gatelab.cells import Cell
 
-router = APIRouter(prefix="/v1/runs", tags=["gates"])
+router = Router(prefix="/v1/runs", tags=["gates"])
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {

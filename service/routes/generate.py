@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import Field
@@ -14,6 +14,7 @@ from gatelab.errors import GatelabError, InvalidState
 from gatelab.specs import GenerateRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import Encoded
+from service.bodies import Router
 from service.callers import Asking
 from service.context import Context, Service
 from service.models import Loaded
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gatelab.generation import Piece as Written
     from gatelab.generation import Pieces, Session
 
-router = APIRouter(prefix="/v1/runs", tags=["generation"])
+router = Router(prefix="/v1/runs", tags=["generation"])
 
 
 class Mix(Spec):

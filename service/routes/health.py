@@ -2,14 +2,13 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
-
 from gatelab.errors import Unavailable
 from gatelab.store.migrate import pending
+from service.bodies import Router
 from service.context import Service
 from service.views import View
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 
 class Health(View):

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
+from fastapi import BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from gatelab.reports import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.states import State
+from service.bodies import Router
 from service.callers import Asking
 from service.context import Cursor, Limit, Points, Service
 from service.plans import Plan
@@ -15,7 +16,7 @@ from service.reports import REPORT_RESPONSES, AskedFormat, answer
 from service.submit import plan, submit
 from service.views import Job, Page, RunCurve, page
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 WAKEUPS_PER_JOB = 16
 """Workers wake further ones by taking up work; more messages would only be noise."""

@@ -1,19 +1,20 @@
 """/v1/keys: who may use this installation; /v1/login: a key as a cookie, for the page; /v1/account: who one is."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
 from gatelab.store.keys import Scope
+from service.bodies import Router
 from service.callers import COOKIE, Asking, Caller, caller_of, seen
 from service.context import Service
 from service.views import View
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
-account_router = APIRouter(prefix="/v1", tags=["account"])
-login_router = APIRouter(prefix="/v1", tags=["account"])
+router = Router(prefix="/v1/keys", tags=["keys"])
+account_router = Router(prefix="/v1", tags=["account"])
+login_router = Router(prefix="/v1", tags=["account"])
 """Open: it is where a key is shown first."""
 
 COOKIE_SECONDS = 30 * 24 * 3600

@@ -1,11 +1,12 @@
 """/metrics, for Prometheus."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from service.bodies import Router
 from service.context import Service
 from service.telemetry.exposition import MEDIA_TYPE, exposition
 
-router = APIRouter(tags=["metrics"])
+router = Router(tags=["metrics"])
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

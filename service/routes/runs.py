@@ -2,16 +2,17 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from gatelab.specs.integers import Count
 from gatelab.store.states import State
+from service.bodies import Router
 from service.callers import Asking
 from service.context import Cursor, Limit, Points, Service
 from service.metrics import as_csv
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
 
-router = APIRouter(prefix="/v1/runs", tags=["runs"])
+router = Router(prefix="/v1/runs", tags=["runs"])
 
 SAFETENSORS = "application/vnd.safetensors"
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.generation import CheckpointName
+from service.bodies import Router
 from service.context import Service
 from service.views import View
 from service.writing import check_prompt
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatelab.generation import Decoder
     from gatelab.text import Tokenizer
 
-router = APIRouter(prefix="/v1/runs", tags=["generation"])
+router = Router(prefix="/v1/runs", tags=["generation"])
 
 
 class ScoreRequest(Spec):

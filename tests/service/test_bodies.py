@@ -1,0 +1,88 @@
+"""JSON that says something twice is refused at every address, with the key and the path."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatelab.errors import InvalidRequest
+from service import bodies
+from tests.randomized import examples
+from tests.service.installation import Installation, problem
+
+TWICE = b'{"training": {"epochs": 1, "seed": 3, "epochs": 5}}'
+MESSAGE = "the key 'epochs' is given twice in one object"
+
+
+def addresses(service: Installation) -> list[tuple[str, str]]:
+    """Method and path of every route that takes JSON, from the API's own description."""
+    paths: dict[str, dict[str, Any]] = service.get("/openapi.json")["paths"]
+    return [
+        (method.upper(), path)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+
+
+def test_no_address_takes_a_key_twice(service: Installation) -> None:
+    found = addresses(service)
+    assert {("POST", "/v1/jobs"), ("POST", "/v1/corpora"), ("POST", "/v1/keys"), ("POST", "/v1/completions")} <= {
+        *found
+    }
+    for method, path in found:
+        headers = {"content-type": "application/json"}
+        answer = service.client.request(method, path, content=TWICE, headers=headers)
+        if path.startswith("/v1/completions") or "/openai/" in path:
+            assert answer.status_code == 400, (path, answer.text)
+            assert answer.json()["error"]["param"] == "training.epochs"
+        else:
+            body = problem(answer, 422, "invalid-request")
+            assert body["problems"] == [{"path": "training.epochs", "message": MESSAGE}], path
+
+
+def test_a_large_body_is_read_beside_the_others(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LARGE", 0)
+    headers = {"content-type": "application/json"}
+    answer = http.post("/v1/jobs", content=TWICE, headers=headers)
+    assert problem(answer, 422, "invalid-request")["problems"][0]["message"] == MESSAGE
+    assert http.post("/v1/corpora", json={"name": "x", "text": "abc"}).status_code == 201
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@examples(200)
+@given(value=values)
+def test_what_is_said_once_is_read_as_it_is(value: Any) -> None:
+    assert bodies.read(json.dumps(value).encode()) == value
+
+
+@examples(200)
+@given(
+    path=st.lists(st.text("ab", min_size=1, max_size=2) | st.integers(0, 2), max_size=5),
+    key=st.text(max_size=3),
+    inner=values,
+)
+def test_what_is_said_twice_is_named_with_its_path(path: list[str | int], key: str, inner: Any) -> None:
+    name, said = json.dumps(key), json.dumps(inner)
+    text = f"{{{name}: {said}, {name}: {said}}}"
+    for step in reversed(path):
+        text = f"{{{json.dumps(step)}: {text}}}" if isinstance(step, str) else f"[{'{}, ' * step}{text}, 0]"
+    with pytest.raises(InvalidRequest) as refusal:
+        bodies.read(text.encode())
+    [found] = refusal.value.problems
+    assert found.path == ".".join([*map(str, path), key])
+    assert found.message == f"the key {key!r} is given twice in one object"
+
+
+def test_of_keys_within_keys_that_are_given_twice_one_is_named_that_is_there() -> None:
+    with pytest.raises(InvalidRequest, match=r"^a: the key 'a'"):
+        bodies.read(b'{"a": {"b": 1, "b": 2}, "a": 3}')
