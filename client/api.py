@@ -32,6 +32,7 @@ from client.transport import Transport, read_data
 from gatelab.specs import ClampSpec, InfluenceSpec, JobSpec, SyntheticSpec
 from gatelab.specs.base import Spec
 from gatelab.specs.generation import CheckpointWord
+from gatelab.specs.texts import accepted, decode
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -115,9 +116,16 @@ class Gatelab:
 
     # Corpora
 
-    def add_corpus(self, name: str, text: str) -> Corpus:
-        """Add a text under a name. Adding the same again changes nothing."""
-        return self._transport.post("/v1/corpora", Corpus, {"name": name, "text": text})
+    def add_corpus(self, name: str, text: str | bytes) -> Corpus:
+        """Add a text, or the bytes of a file in UTF-8, under a name. Adding the same again changes nothing.
+
+        Raises:
+            InvalidCorpus: it is not UTF-8, has a character that no text may have, or nothing to learn.
+        """
+        given = decode(text) if isinstance(text, bytes) else text
+        accepted(given)
+        # Sent with its byte-order mark: the service drops it, and notes that it did.
+        return self._transport.post("/v1/corpora", Corpus, {"name": name, "text": given})
 
     def make_corpus(self, name: str, task: SyntheticSpec | Mapping[str, Any]) -> Corpus:
         """Let the service make up a text that asks for memory. The same task is always the same text."""

@@ -10,6 +10,9 @@ from pydoc_data.topics import topics
 
 import httpx2
 
+from gatelab.errors import InvalidCorpus
+from gatelab.specs.texts import accepted, decode
+
 BOOK = "timemachine.txt"
 BOOK_URL = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"
 BOOK_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
@@ -33,8 +36,9 @@ def find(environment: Mapping[str, str] = os.environ, url: str = BOOK_URL, sha1:
     """The book from the folder `GATELAB_CORPORA`, from the cache or from `url`; else Python's own help texts."""
     if folder := environment.get("GATELAB_CORPORA"):
         file = Path(folder) / BOOK
-        with suppress(OSError, UnicodeDecodeError):
-            return DemoCorpus("time-machine", file.read_text(encoding="utf-8"), f"The Time Machine, from {file}")
+        # Bytes, as everywhere: read as text, its lines would end otherwise than those of the same corpus elsewhere.
+        with suppress(OSError, InvalidCorpus):
+            return DemoCorpus("time-machine", accepted(decode(file.read_bytes())), f"The Time Machine, from {file}")
     cached = cache_dir(environment) / BOOK
     with suppress(OSError):
         if _digest(data := cached.read_bytes()) == sha1:

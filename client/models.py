@@ -21,11 +21,14 @@ class Page(Answer, Generic[Item]):
 
 
 class Corpus(Answer):
+    """`notes` are sentences about what is in the text that nobody sees: line ends, composition, control characters."""
+
     id: str
     name: str
     sha256: str
     characters: int
     created_at: datetime | None = None
+    notes: list[str] = []
 
 
 class RunCounts(Answer):

@@ -100,9 +100,10 @@ class NotFound(GatelabError):
     code = "not-found"
     title = "Not found"
 
-    def __init__(self, noun: str, key: object) -> None:
+    def __init__(self, noun: str, key: object, hint: str = "") -> None:
+        """`hint` is the end of the message: what may be meant, or what there is."""
         self.noun, self.key = noun, key
-        super().__init__(f"there is no {noun} {key!r}")
+        super().__init__(f"there is no {noun} {key!r}{hint}")
 
 
 class Conflict(GatelabError):

@@ -41,11 +41,17 @@ def whole(rows: Iterable[Row], view: Callable[[Row], Item]) -> Page[Item]:
 
 
 class Corpus(View):
+    """`notes` are sentences about what is in the text that nobody sees: line ends, composition, control characters.
+
+    They are empty of a corpus that was added before anybody looked.
+    """
+
     id: str
     name: str
     sha256: str
     characters: int
     created_at: datetime
+    notes: list[str] = []
 
     @classmethod
     def of(cls, corpus: StoredCorpus) -> "Corpus":
@@ -55,6 +61,7 @@ class Corpus(View):
             sha256=corpus.sha256,
             characters=corpus.characters,
             created_at=moment(corpus.created_at),
+            notes=corpus.findings.sentences() if corpus.findings else [],
         )
 
 

@@ -10,6 +10,7 @@ from client.commands.recall import Lag, Symbols, Width, task
 from client.models import Corpus
 from client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidCorpus
+from gatelab.specs.texts import accepted, decode
 
 app = typer.Typer(cls=Commands, help="Texts to learn from.", no_args_is_help=True)
 
@@ -67,17 +68,19 @@ def delete(name: Name, url: Url = DEFAULT_URL) -> None:
 
 def print_added(corpus: Corpus) -> None:
     print_line(f"{corpus.name}: {corpus.characters} characters, sha256 {corpus.sha256}, id {corpus.id}")
+    for note in corpus.notes:
+        print_line(f"  {note}")
 
 
 def read_text(file: Path) -> str:
     """
     Raises:
-        InvalidCorpus: the file cannot be read, or is not UTF-8.
+        InvalidCorpus: the file cannot be read, is not UTF-8, or is nothing to learn from.
     """
     try:
         # Bytes first: reading as text would turn every line's end into \n, and the corpus into another text.
-        return file.read_bytes().decode()
+        text = decode(file.read_bytes(), str(file))
     except OSError as error:
         raise InvalidCorpus.at(str(file), f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InvalidCorpus.at(str(file), f"is not UTF-8 text: see byte {error.start}") from None
+    accepted(text, str(file))
+    return text

@@ -48,7 +48,7 @@ def decode(data: bytes, path: str = "file", refusal: type[InvalidInput] = Invali
         raise refusal.at(path, message) from None
 
 
-def corpus_text(given: str, path: str = "text") -> str:
+def accepted(given: str, path: str = "text") -> str:
     """What a corpus holds of a text that somebody gives: all of it but the byte-order marks at its beginning.
 
     Raises:

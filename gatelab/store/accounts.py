@@ -5,6 +5,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from gatelab.errors import NotFound
+from gatelab.store.corpora import missing
 from gatelab.store.engine import Database
 from gatelab.store.tables import LOCAL, corpora, jobs, runs
 
@@ -32,4 +33,4 @@ class Accounts:
             named |= corpora.c.name == id
         with self._database.read() as connection:
             if connection.scalar(select(table.c.id).where(table.c.account == account, named)) is None:
-                raise NotFound(kind, id)
+                raise missing(connection, id, account) if kind == "corpus" else NotFound(kind, id)

@@ -1,24 +1,33 @@
 """The texts that runs are trained on."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from gatelab.errors import CorpusInUse, CorpusNameTaken, InvalidCorpus, NotFound
+from gatelab.errors import CorpusInUse, CorpusNameTaken, NotFound
+from gatelab.specs.near import MOST, did_you_mean, nearest
+from gatelab.specs.texts import accepted
 from gatelab.store import pages
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
-from gatelab.store.ids import new_id
+from gatelab.store.ids import check_name, new_id
 from gatelab.store.pages import Page
 from gatelab.store.tables import LOCAL, corpora
+from gatelab.text.findings import Findings
+
+_NAMED = 5
+"""Of the corpora that there are, so many are named to whoever asks for one that is not there."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """An immutable text without the text itself. `bytes` counts its UTF-8; `created_at` is seconds since 1970."""
+    """An immutable text without the text itself. `bytes` counts its UTF-8; `created_at` is seconds since 1970.
+
+    `findings` is what was in the text as it was given; None where it was added before anybody looked.
+    """
 
     id: str
     name: str
@@ -26,6 +35,7 @@ class Corpus:
     characters: int
     bytes: int
     created_at: float
+    findings: Findings | None
 
 
 _NAMES = tuple(Corpus.__dataclass_fields__)
@@ -41,9 +51,11 @@ class Corpora:
 
         Raises:
             CorpusNameTaken: the name belongs to another text.
-            InvalidCorpus: the text cannot be encoded as UTF-8.
+            InvalidCorpus: the text has a character that no text may have, or nothing to learn.
+            InvalidRequest: the name is new and looks like an id.
         """
-        data = _utf8(text)
+        given, text = text, accepted(text)
+        data = text.encode()
         values = {
             "id": new_id("corpus"),
             "name": name,
@@ -53,11 +65,13 @@ class Corpora:
             "text": data,
             "created_at": now(),
             "account": account,
+            "findings": asdict(Findings.of(given)),
         }
         here = and_(corpora.c.account == account, corpora.c.name == name)
         try:
             with self._database.write() as connection:
                 if (taken := _find(connection, here)) is None:
+                    check_name(name)
                     row = connection.execute(insert(corpora).values(values).returning(*_COLUMNS)).mappings().one()
                     return _corpus(row), True
         except IntegrityError:
@@ -130,15 +144,10 @@ class Corpora:
         self._database.forget()
 
 
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidCorpus.at("", f"character {error.start} is a lone surrogate, which is not Unicode text") from None
-
-
 def _corpus(row: RowMapping) -> Corpus:
-    return Corpus(**{name: row[name] for name in _NAMES})
+    found = row["findings"]
+    values = {name: row[name] for name in _NAMES}
+    return Corpus(**values | {"findings": None if found is None else Findings(**found)})
 
 
 def _find(connection: Connection, condition: Any) -> RowMapping | None:
@@ -147,9 +156,20 @@ def _find(connection: Connection, condition: Any) -> RowMapping | None:
 
 def _get(connection: Connection, key: str, account: str) -> RowMapping:
     both = and_(corpora.c.account == account, or_(corpora.c.id == key, corpora.c.name == key))
-    # A name may look like the id of another corpus: the id wins.
+    # An old name may look like the id of another corpus: the id wins, and the corpus of that name has an id as well.
     query = select(*_COLUMNS).where(both).order_by((corpora.c.id == key).desc())
     row = connection.execute(query).mappings().first()
     if row is None:
-        raise NotFound("corpus", key)
+        raise missing(connection, key, account)
     return row
+
+
+def missing(connection: Connection, key: str, account: str) -> NotFound:
+    """The error for a corpus that the account does not have: it names one that may be meant, or what there is."""
+    query = select(corpora.c.name).where(corpora.c.account == account)
+    newest = query.order_by(corpora.c.created_at.desc(), corpora.c.id.desc()).limit(MOST)
+    names = list(connection.scalars(newest))
+    if hint := did_you_mean(nearest(key, names)):
+        return NotFound("corpus", key, hint)
+    named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    return NotFound("corpus", key, f"; there are: {named}" if names else "; there is none yet")

@@ -1,18 +1,44 @@
-"""Identifiers: short, safe in a URL, and sorted by the time of their making."""
+"""Identifiers: short, safe in a URL, and sorted by the time of their making. No new name may look like one.
 
+Whatever has a name and an id is found by either, so a name that looks like an id could hide another thing of its kind,
+or be hidden by it.
+"""
+
+import re
 import secrets
 import threading
 import time
+from typing import Literal, get_args
+
+from gatelab.errors import InvalidInput, InvalidRequest
+
+Kind = Literal["corpus", "job", "run", "key", "report"]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _CHARACTERS = 18
 _RANDOM_BITS = 40
 _STEP_BITS = 20
+_ID = re.compile(f"(?:{'|'.join(get_args(Kind))})-[{_ALPHABET}]{{{_CHARACTERS}}}", re.IGNORECASE)
 _lock = threading.Lock()
 _last = 0
 
 
-def new_id(kind: str) -> str:
+def looks_like_id(name: str) -> bool:
+    """Whether a name could be the id of anything, of whichever kind, in whichever case."""
+    return _ID.fullmatch(name) is not None
+
+
+def check_name(name: str, refusal: type[InvalidInput] = InvalidRequest) -> None:
+    """
+    Raises:
+        InvalidRequest: or whatever `refusal` is: the name of something new looks like an id.
+    """
+    if looks_like_id(name):
+        kind = name.partition("-")[0].lower()
+        raise refusal.at("name", f"must not look like the id of a {kind}, as {name!r} does; choose another name")
+
+
+def new_id(kind: Kind) -> str:
     """A new identifier such as `run-01jd8x2m9k4t7vq0bz`: milliseconds since 1970, then 40 random bits.
 
     Those of one process ascend, also within a millisecond and where the clock is set back: two rows that the database

@@ -13,7 +13,7 @@ from gatelab.errors import NotFound
 from gatelab.secrets import write_secret
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
-from gatelab.store.ids import new_id
+from gatelab.store.ids import check_name, new_id
 from gatelab.store.tables import LOCAL, api_keys
 
 PREFIX = "gatelab_"
@@ -56,7 +56,12 @@ class Keys:
         self._database = database
 
     def create(self, account: str, scope: Scope, name: str) -> tuple[Key, str]:
-        """A new key, and its secret: nobody can tell it again."""
+        """A new key, and its secret: nobody can tell it again.
+
+        Raises:
+            InvalidRequest: the name looks like an id.
+        """
+        check_name(name)
         with self._database.write() as connection:
             return _make(connection, account, scope, name)
 

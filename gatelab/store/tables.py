@@ -86,6 +86,8 @@ corpora = Table(
     Column("text", LargeBinary, nullable=False),
     _time("created_at", nullable=False),
     _account(),
+    # What was found in the text when it was added; NULL where that was before anybody looked.
+    _json("findings"),
     UniqueConstraint("account", "name"),
 )
 

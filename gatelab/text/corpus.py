@@ -4,13 +4,25 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
-from gatelab.errors import InvalidCorpus, TooLarge
+from gatelab.errors import TooLarge
+from gatelab.specs.texts import accepted, decode
 
 
 @dataclass(frozen=True)
 class Corpus:
+    """A text as it is kept. It may be older than the rule of what a text may have: `read` is for what comes in."""
+
     name: str
     text: str
+
+    @classmethod
+    def read(cls, name: str, given: str | bytes) -> "Corpus":
+        """The corpus of a text, or of a file's bytes, from outside.
+
+        Raises:
+            InvalidCorpus: it is not UTF-8, has a character that no text may have, or nothing to learn.
+        """
+        return cls(name, accepted(decode(given) if isinstance(given, bytes) else given))
 
     @cached_property
     def sha256(self) -> str:
@@ -18,29 +30,10 @@ class Corpus:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def decode(data: bytes) -> str:
-    """The text of an uploaded file. A byte-order mark is dropped.
-
-    Raises:
-        InvalidCorpus: it is not UTF-8; the message says at which byte.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidCorpus.at("file", f"must be UTF-8 text; byte {error.start} is not") from None
-
-
-def check(text: str, max_bytes: int) -> None:
+def check_size(text: str, max_bytes: int) -> None:
     """
     Raises:
-        InvalidCorpus: the text is empty or cannot be encoded as UTF-8.
-        TooLarge: it has more than `max_bytes` bytes as UTF-8.
+        TooLarge: `text`, which must be valid Unicode, has more than `max_bytes` bytes as UTF-8.
     """
-    if not text.strip():
-        raise InvalidCorpus.at("text", "must not be empty")
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidCorpus.at("text", f"must be valid Unicode; character {error.start} is half a pair") from None
-    if size > max_bytes:
+    if (size := len(text.encode())) > max_bytes:
         raise TooLarge(f"the text has {size} bytes; this installation takes at most {max_bytes}")

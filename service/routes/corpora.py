@@ -1,5 +1,6 @@
 """/v1/corpora: immutable texts, known by name and sha256."""
 
+from collections import Counter
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -12,13 +13,15 @@ from gatelab.errors import InvalidRequest, InvalidSpec, TooLarge
 from gatelab.specs.base import AnySpec, Spec, parse
 from gatelab.specs.job import Name
 from gatelab.specs.synthetic import SyntheticSpec
-from gatelab.text import corpus as texts
+from gatelab.specs.texts import accepted, decode
+from gatelab.store import Corpus as Stored
 from gatelab.text import memory
 from gatelab.text.alphabet import alphabet
+from gatelab.text.corpus import check_size
 from gatelab.text.tokenizers import normalized
 from service.bodies import Router
 from service.callers import Asking
-from service.context import Cursor, Limit, Service
+from service.context import Context, Cursor, Limit, Service
 from service.problems import UNREADABLE, not_json
 from service.views import Corpus, Page, View, page
 
@@ -114,10 +117,12 @@ _BODY: dict[str, Any] = {
     responses={200: {"model": Corpus, "description": "The same name and text were there already"}},
 )
 async def add_corpus(request: Request, response: Response, service: Service, asking: Asking) -> Corpus:
-    """Add a text, as JSON or as a file, or one that is made up. The same name with another text is refused (409)."""
+    """Add a text, as JSON or as a file, or one that is made up. The same name with another text is refused (409).
+
+    Byte-order marks at its beginning are dropped. `notes` say what else is in it that nobody sees.
+    """
     name, text = await _body(request, service.settings.limits.corpus_bytes)
-    texts.check(text, service.settings.limits.corpus_bytes)
-    corpus, created = await to_thread.run_sync(service.store.corpora.add, name, text, asking.account)
+    corpus, created = await to_thread.run_sync(_add, service, name, text, asking.account)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/corpora/{corpus.id}"
     return Corpus.of(corpus)
@@ -168,6 +173,11 @@ def delete_corpus(service: Service, asking: Asking, corpus: str) -> None:
     service.store.corpora.delete(corpus, asking.account)
 
 
+def _add(service: Context, name: str, given: str, account: str) -> tuple[Stored, bool]:
+    check_size(accepted(given), service.settings.limits.corpus_bytes)
+    return service.store.corpora.add(name, given, account)
+
+
 async def _body(request: Request, max_bytes: int) -> tuple[str, str]:
     """Name and text, from JSON, from an uploaded file, or made up."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -201,7 +211,11 @@ async def _upload(request: Request) -> tuple[str, str]:
         file, name = form.get("file"), form.get("name")
         if not isinstance(file, UploadFile):
             raise InvalidRequest.at("file", "this field is required, and must be a file")
-        text = texts.decode(await file.read())
+        for field, count in Counter(field for field, _ in form.multi_items()).items():
+            if field not in ("file", "name") or count > 1:
+                message = f"is given {count} times" if count > 1 else "unknown field; use file and name"
+                raise InvalidRequest.at(field[:100], message)
+        text = await to_thread.run_sync(decode, await file.read())
         return _parse(_FileName, {"name": name or PurePath(file.filename or "").stem}).name, text
 
 

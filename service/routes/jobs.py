@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse
 
+from gatelab.errors import InvalidSpec
 from gatelab.reports import job_report
 from gatelab.specs import JobSpec
+from gatelab.store.ids import check_name
 from gatelab.store.states import State
 from service.bodies import Router
 from service.callers import Asking
@@ -46,6 +48,7 @@ def create_job(
 
     A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
     """
+    check_name(spec.name, InvalidSpec)
     if dry_run:
         planned = plan(service.store, service.settings.limits, spec, asking.account)
         trained = service.store.jobs.trained(asking.account, planned.corpus.id, planned.runs.values())

@@ -1,9 +1,10 @@
 import re
 import time
+from typing import get_args
 
 import pytest
 
-from gatelab.store.ids import new_id
+from gatelab.store.ids import Kind, looks_like_id, new_id
 
 
 def test_an_id_is_short_and_safe_in_a_url() -> None:
@@ -24,3 +25,15 @@ def test_ids_of_a_process_ascend(step: int, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(time, "time_ns", lambda: next(times) if times else 10**18)
     ids = [new_id("run") for _ in range(1000)]
     assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_id_looks_like_one(kind: Kind) -> None:
+    assert all(looks_like_id(new_id(kind)) for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    "name", ["run", "run-1", "runs-0123456789abcdefgh", "run-0123456789abcdefghj", "run-0123456789abcdefgu"]
+)
+def test_other_names_do_not(name: str) -> None:
+    assert not looks_like_id(name)
