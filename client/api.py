@@ -303,4 +303,5 @@ def _gates_body(text: str, options: GateOptions) -> dict[str, Any]:
 
 
 def _path(*segments: str) -> str:
-    return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
+    # A command line may hold what is not Unicode. No id does: the service says that there is none such.
+    return "/v1/" + "/".join(quote(segment, safe="", errors="backslashreplace") for segment in segments)

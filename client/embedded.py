@@ -50,14 +50,15 @@ def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Itera
     """
     errors = data_dir / "launcher.log"
     data_dir.mkdir(parents=True, exist_ok=True)
-    with errors.open("w+") as log:
+    with errors.open("wb") as log:
         launcher = subprocess.Popen(
             command(data_dir, 0, "--stop-on-eof", *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env={**settings, **os.environ},
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,  # Ctrl-C is for this process, which then stops the launcher in order
         )
         try:
@@ -65,7 +66,7 @@ def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Itera
         except ConnectionFailed:
             if launcher.poll() is None:
                 raise
-            raise CannotRun(f"the embedded Gatelab ended: {errors.read_text().strip()}") from None
+            raise CannotRun(f"the embedded Gatelab ended: {_told(errors)}") from None
         finally:
             _stop(launcher)
 
@@ -75,8 +76,13 @@ def _address(launcher: subprocess.Popen[str], errors: Path) -> str:
     line = launcher.stdout.readline()
     if "http" not in line:
         launcher.wait()
-        raise CannotRun(f"the embedded Gatelab did not start: {errors.read_text().strip()}")
+        raise CannotRun(f"the embedded Gatelab did not start: {_told(errors)}")
     return line[line.index("http") :].strip()
+
+
+def _told(errors: Path) -> str:
+    """What the launcher said, in whatever encoding it did."""
+    return errors.read_text(encoding="utf-8", errors="backslashreplace").strip()
 
 
 def _stop(launcher: subprocess.Popen[str]) -> None:

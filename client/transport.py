@@ -120,6 +120,8 @@ class Transport:
     def _faults(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeEncodeError as error:
+            raise InvalidRequest.at("", f"cannot be sent: {error.object!r} is not valid Unicode") from None
         except httpx2.SSEError as error:
             raise UnexpectedAnswer(f"{self.url} does not answer as Gatelab does: {error}") from error
         except httpx2.TimeoutException as error:

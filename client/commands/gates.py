@@ -13,10 +13,11 @@ from client.commands.options import DEFAULT_URL, AsJson, Gatelab, RunId, Url
 from client.models import Gates
 from client.output import console, print_json, print_line, print_note
 from gatelab.errors import InvalidRequest
-from gatelab.specs import ClampSpec, InfluenceSpec
+from gatelab.specs import ClampSpec, InfluenceSpec, parse
 
 HOLD = re.compile(
-    r"(?:(?P<layer>\d+)\.)?(?P<gate>[a-z_][a-z0-9_]*)(?:\[(?P<units>[\d,-]+)\])?=(?P<value>\d*\.?\d+)(?:@(?P<at>[\d,-]+))?"
+    r"(?:(?P<layer>[0-9]{1,7})\.)?(?P<gate>[a-z_][a-z0-9_]{0,99})(?:\[(?P<units>[0-9,-]+)\])?"
+    r"=(?P<value>[0-9]*\.?[0-9]+)(?:@(?P<at>[0-9,-]+))?"
 )
 LIKELIEST = 5
 
@@ -69,7 +70,7 @@ def gates(
 def show(found: Gates, rows: int) -> None:
     """Print the heat maps and what may follow."""
     screen = console()
-    for line in heat.render(heat.panels(found, rows), found.tokens, screen.width):
+    for line in heat.render(heat.panels(found, rows), found.tokens, screen.width, screen.encoding):
         screen.print(line)
     likeliest = (f"{token.token!r} {token.probability or 0:.0%}" for token in found.next[:LIKELIEST])
     print_line("next: " + ", ".join(likeliest))
@@ -81,16 +82,18 @@ def read_hold(text: str) -> ClampSpec:
     """
     Raises:
         InvalidRequest: it is not GATE=VALUE, with an optional layer, units and steps.
+        InvalidSpec: it has more of them than a request may have.
     """
     if not (found := HOLD.fullmatch(text)) or float(found["value"]) > 1:
         raise InvalidRequest.at("hold", f"must be [LAYER.]GATE[[UNITS]]=VALUE[@STEPS], VALUE from 0 to 1, not {text!r}")
-    return ClampSpec(
-        gate=found["gate"],
-        value=float(found["value"]),
-        layer=None if found["layer"] is None else int(found["layer"]),
-        units=None if found["units"] is None else numbers(found["units"]),
-        at=None if found["at"] is None else numbers(found["at"]),
-    )
+    clamp = {
+        "gate": found["gate"],
+        "value": float(found["value"]),
+        "layer": None if found["layer"] is None else int(found["layer"]),
+        "units": None if found["units"] is None else numbers(found["units"]),
+        "at": None if found["at"] is None else numbers(found["at"]),
+    }
+    return parse(ClampSpec, clamp)
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -101,7 +104,7 @@ def numbers(text: str) -> tuple[int, ...]:
     """
     found: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"(\d{1,7})(?:-(\d{1,7}))?", part)
+        match = re.fullmatch(r"([0-9]{1,7})(?:-([0-9]{1,7}))?", part)
         if not match or int(match[2] or match[1]) < int(match[1]):
             raise InvalidRequest.at("hold", f"must be numbers and ranges such as 1,4-6, not {text!r}")
         found += range(int(match[1]), int(match[2] or match[1]) + 1)
@@ -115,7 +118,7 @@ def read_influence(output: int) -> InfluenceSpec:
     """
     if output < 0:
         raise InvalidRequest.at("influence", f"must be a step, 0 or greater, not {output}")
-    return InfluenceSpec(output=output)
+    return parse(InfluenceSpec, {"output": output})
 
 
 def write(file: Path, data: bytes) -> None:

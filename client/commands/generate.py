@@ -12,6 +12,7 @@ from client.models import Generation
 from client.output import print_json, print_note
 from gatelab.errors import InvalidRequest
 from gatelab.specs.generation import CheckpointWord
+from gatelab.specs.integers import read_count
 
 
 def generate(
@@ -62,9 +63,9 @@ def step(text: str) -> int | CheckpointWord:
     """
     if text in get_args(CheckpointWord):
         return cast(CheckpointWord, text)
-    if not text.isdecimal():
-        raise InvalidRequest.at("checkpoint", f"must be a step, latest or best, not {text!r}")
-    return int(text)
+    if (number := read_count(text)) is None:
+        raise InvalidRequest.at("checkpoint", f"must be a step, latest or best, not {text[:40]!r}")
+    return number
 
 
 def print_stream(gatelab: Gatelab, run: str, prefix: str, sampling: SamplingOptions) -> Generation:

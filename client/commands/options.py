@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from client.api import DEFAULT_URL, Gatelab
 from client.output import print_error
 from gatelab.errors import GatelabError
+from gatelab.terminal import tolerate_any_text
 
 Url = Annotated[str, typer.Option("--url", envvar="GATELAB_URL", help="Address of the service.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -18,7 +19,11 @@ __all__ = ["DEFAULT_URL", "AsJson", "Commands", "Gatelab", "JobId", "RunId", "Ur
 
 
 class Commands(TyperGroup):
-    """Commands whose expected errors are lines on standard error and exit code 1."""
+    """Commands that can print any text, and whose expected errors are lines on standard error and exit code 1."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        tolerate_any_text()
+        return super().main(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         try:

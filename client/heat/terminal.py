@@ -15,9 +15,9 @@ LABEL = 10
 """Columns of a row's label."""
 
 
-def render(panels: Sequence[Panel], tokens: Sequence[str], width: int) -> Iterator[Text]:
-    """The lines of all panels, each in pieces that fit `width` columns."""
-    letters = [mark if cell_len(mark) == 1 else "?" for mark in marks(tokens)]
+def render(panels: Sequence[Panel], tokens: Sequence[str], width: int, encoding: str = "utf-8") -> Iterator[Text]:
+    """The lines of all panels, each in pieces that fit `width` columns of a terminal that has an encoding."""
+    letters = [mark if cell_len(mark) == 1 and _has(encoding, mark) else "?" for mark in marks(tokens)]
     for panel in panels:
         yield Text(printable(panel.title), style="bold")
         columns = max(10, width - LABEL)
@@ -32,6 +32,10 @@ def render(panels: Sequence[Panel], tokens: Sequence[str], width: int) -> Iterat
                     line.append(digit(value), Style(color=_hex(ink(background)), bgcolor=_hex(background)))
                 yield line
         yield Text("")
+
+
+def _has(encoding: str, mark: str) -> bool:
+    return mark.encode(encoding, errors="ignore") != b""
 
 
 def digit(value: float | None) -> str:

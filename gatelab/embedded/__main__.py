@@ -8,9 +8,11 @@ from pathlib import Path
 from gatelab import settings
 from gatelab.embedded.launcher import Options, run
 from gatelab.errors import GatelabError
+from gatelab.terminal import tolerate_any_text
 
 
 def main(arguments: list[str] | None = None) -> int:
+    tolerate_any_text()
     options = parse(arguments)
     logging.basicConfig(format="gatelab: %(message)s", level=logging.INFO)
     try:

@@ -68,6 +68,7 @@ def main(path, text, characters=100):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")
     print(main(*sys.argv[1:]))
 """
 

@@ -39,9 +39,9 @@ class Live:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def command(self, *arguments: str) -> Result:
-        """Run `gatelab` with these arguments on this installation."""
-        return CliRunner().invoke(app, list(arguments), env={"GATELAB_URL": self.url})
+    def command(self, *arguments: str, encoding: str = "utf-8") -> Result:
+        """Run `gatelab` with these arguments on this installation, on a terminal of this encoding."""
+        return CliRunner(charset=encoding).invoke(app, list(arguments), env={"GATELAB_URL": self.url})
 
     def clear(self) -> None:
         """Delete everything. This takes milliseconds; a new installation would take some tenths of a second."""

@@ -1,8 +1,10 @@
 """`python -m gatelab.scan.native`: say which build of the native engine is used here, or why there is none."""
 
 from gatelab.scan.native.library import Unavailable, load
+from gatelab.terminal import tolerate_any_text
 
 if __name__ == "__main__":
+    tolerate_any_text()
     try:
         print(f"The native engine is there ({load().instructions}).")
     except Unavailable as reason:

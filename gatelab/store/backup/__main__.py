@@ -8,10 +8,12 @@ from gatelab import settings
 from gatelab.errors import GatelabError
 from gatelab.store.backup.making import make
 from gatelab.store.backup.restoring import restore
+from gatelab.terminal import tolerate_any_text
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 where it is done, 1 where it is refused."""
+    tolerate_any_text()
     parser = argparse.ArgumentParser(prog="gatelab", description="Back up or restore a data directory.")
     parser.add_argument("action", choices=["make", "restore"])
     parser.add_argument("file", type=Path)
