@@ -1,7 +1,7 @@
 """The tables. `migrations/` builds them; a test compares the two.
 
 Times are seconds since 1970 by the database's clock. JSON is plain JSON, not JSONB: PostgreSQL's JSONB refuses the
-NUL character, which a corpus and so a sample may hold.
+NUL character, which an old corpus and so a sample may hold.
 """
 
 import math
