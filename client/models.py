@@ -21,7 +21,7 @@ class Page(Answer, Generic[Item]):
 
 
 class Corpus(Answer):
-    """`notes` are sentences about what is in the text that nobody sees: line ends, composition, control characters."""
+    """`notes` are sentences about what is invisible in the text: line ends, composition, control characters."""
 
     id: str
     name: str

@@ -41,7 +41,7 @@ def whole(rows: Iterable[Row], view: Callable[[Row], Item]) -> Page[Item]:
 
 
 class Corpus(View):
-    """`notes` are sentences about what is in the text that nobody sees: line ends, composition, control characters.
+    """`notes` are sentences about what is invisible in the text: line ends, composition, control characters.
 
     They are empty of a corpus that was added before anybody looked.
     """

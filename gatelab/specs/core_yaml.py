@@ -66,7 +66,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Node, deep: bool = False) -> dict[Any, Any]:
         if not isinstance(node, MappingNode):
-            raise ConstructorError(None, None, "this is no object with fields", node.start_mark)
+            raise ConstructorError(None, None, "this must be an object with fields", node.start_mark)
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
             key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
@@ -83,7 +83,7 @@ class _Loader(yaml.SafeLoader):
         kind = node.tag.removeprefix(_TAG)
         text = self.construct_scalar(node) if isinstance(node, ScalarNode) else None
         if text is None or not _PATTERNS[kind].match(text):
-            raise ConstructorError(None, None, f"this is no {kind} of YAML 1.2", node.start_mark)
+            raise ConstructorError(None, None, f"this is not of the type {kind} of YAML 1.2", node.start_mark)
         if len(text) > MOST_DIGITS:
             raise ConstructorError(None, None, "the number has too many digits", node.start_mark)
         return _value(kind, text)

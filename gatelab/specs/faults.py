@@ -13,7 +13,7 @@ from gatelab.specs.near import did_you_mean, nearest, nearest_path
 from gatelab.specs.texts import unfit
 
 MOST_HINTS = 20
-"""Of one input, so many faults at most are said with what may be meant."""
+"""How many faults of one input are said with what may be meant."""
 _SHOWN = 40
 """Characters of a value that a message shows."""
 

@@ -19,7 +19,7 @@ from gatelab.store.tables import LOCAL, corpora
 from gatelab.text.findings import Findings
 
 _NAMED = 5
-"""Of the corpora that there are, so many are named to whoever asks for one that is not there."""
+"""How many of the account's corpora the error for a missing one names."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class Corpora:
             # Another process was faster between the look and the insert.
             with self._database.read() as connection:
                 taken = _find(connection, here)
-        if taken is None or taken["sha256"] != values["sha256"]:
+        # A corpus from before may hold the byte-order mark of the same file.
+        if taken is None or taken["sha256"] not in (values["sha256"], hashlib.sha256(given.encode()).hexdigest()):
             raise CorpusNameTaken(f"the corpus {name!r} is another text; choose another name")
         return _corpus(taken), False
 

@@ -1,4 +1,4 @@
-"""What is in a text that nobody sees, and that a model learns as it learns letters."""
+"""What is invisible in a text, and what a model learns as it learns letters."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping

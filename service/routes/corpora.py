@@ -119,7 +119,7 @@ _BODY: dict[str, Any] = {
 async def add_corpus(request: Request, response: Response, service: Service, asking: Asking) -> Corpus:
     """Add a text, as JSON or as a file, or one that is made up. The same name with another text is refused (409).
 
-    Byte-order marks at its beginning are dropped. `notes` say what else is in it that nobody sees.
+    Byte-order marks at its beginning are dropped. `notes` say what else is invisible in it.
     """
     name, text = await _body(request, service.settings.limits.corpus_bytes)
     corpus, created = await to_thread.run_sync(_add, service, name, text, asking.account)

@@ -51,6 +51,13 @@ def test_a_corpus_from_before_keeps_a_text_that_would_be_refused(store: Store) -
     assert store.corpora.get("old").findings is None
 
 
+def test_a_file_whose_mark_was_kept_before_is_still_the_same_corpus(store: Store) -> None:
+    id = old_corpus(store, "old", "\ufefftext")
+    assert store.corpora.add("old", "\ufefftext") == (store.corpora.get(id), False)
+    with pytest.raises(CorpusNameTaken):
+        store.corpora.add("old", "another text")
+
+
 @pytest.mark.parametrize("text", ["a\0b", "", " ", "\ufeff", "ab\ud800"])
 def test_a_text_that_no_door_takes_is_not_kept(text: str, store: Store) -> None:
     with pytest.raises(InvalidCorpus):
