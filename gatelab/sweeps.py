@@ -47,8 +47,8 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     base = job.base().model_dump(mode="json", exclude={"corpus"})
     for point, changes in enumerate(_points(job.grid)):
         try:
-            run = _point(job.corpus, base, changes, hints=len(faults) < MOST_HINTS)
-            repeated = _repeated(run, job)
+            first = _point(job.corpus, base, changes, hints=len(faults) < MOST_HINTS)
+            repeated = _repeated(first, job)
         except InvalidSpec as error:
             faults |= dict.fromkeys(error.problems)
             continue
