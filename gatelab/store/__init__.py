@@ -9,7 +9,7 @@ from gatelab.store.corpora import Corpus
 from gatelab.store.events import Event
 from gatelab.store.idempotency import IdempotencyKey
 from gatelab.store.jobs import Job
-from gatelab.store.metrics import MetricRow
+from gatelab.store.metrics import Curve, MetricRow
 from gatelab.store.pages import Page
 from gatelab.store.queue import Claim
 from gatelab.store.report import Best, Report
@@ -26,6 +26,7 @@ __all__ = [
     "CheckpointInfo",
     "Claim",
     "Corpus",
+    "Curve",
     "Event",
     "Flags",
     "IdempotencyKey",

@@ -35,8 +35,8 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
-class RunMetrics:
-    """The evaluations of one run of a job; `index` is the run's place in it."""
+class Curve:
+    """The evaluations of a run, which has this index in its job. Indexes may have gaps: equal runs are left out."""
 
     run_id: str
     index: int
@@ -58,21 +58,21 @@ class Metrics:
             rows = connection.execute(_thinned(metrics.c.run_id == run_id, points)).mappings()
             return [_metric(row) for row in rows]
 
-    def of_job(self, job_id: str, *, points: int | None = None) -> Sequence[RunMetrics]:
+    def of_job(self, job_id: str, *, points: int | None = None) -> Sequence[Curve]:
         """The evaluations of every run of a job, thinned as by `list`, in the order of the runs.
 
         Raises:
             NotFound: there is no such job.
         """
-        of_job = select(runs.c.id).where(runs.c.job_id == job_id)
-        indexes = select(runs.c.id, runs.c.index).where(runs.c.job_id == job_id).order_by(runs.c.index)
+        of_job = select(runs.c.id, runs.c.index).where(runs.c.job_id == job_id).order_by(runs.c.index)
+        which = metrics.c.run_id.in_(select(runs.c.id).where(runs.c.job_id == job_id))
         with self._database.read() as connection:
-            found = {id: RunMetrics(id, index, []) for id, index in connection.execute(indexes)}
-            if not found:
+            curves = {id: Curve(id, index, []) for id, index in connection.execute(of_job)}
+            if not curves:
                 raise NotFound("job", job_id)
-            for row in connection.execute(_thinned(metrics.c.run_id.in_(of_job), points)).mappings():
-                found[row["run_id"]].rows.append(_metric(row))
-        return list(found.values())
+            for row in connection.execute(_thinned(which, points)).mappings():
+                curves[row["run_id"]].rows.append(_metric(row))
+        return list(curves.values())
 
     def lowest_validation_loss(self, run_id: str) -> float | None:
         """Of all evaluations of a run; None where nothing finite was measured."""

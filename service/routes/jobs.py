@@ -70,8 +70,7 @@ def list_jobs(
 @router.get("/{job}/metrics")
 def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
     """The learning curves of all its runs, in their order."""
-    curves = service.store.metrics.of_job(job, points=points)
-    return Page(data=[RunCurve.of(each.run_id, each.index, each.rows) for each in curves])
+    return Page(data=[RunCurve.of(curve) for curve in service.store.metrics.of_job(job, points=points)])
 
 
 @router.get("/{job}")

@@ -33,5 +33,6 @@ export default defineConfig({
     rolldownOptions: { checks: { pluginTimings: false } },
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/v1": "http://127.0.0.1:8000" } },
+  // The examples, which the page offers to begin with, are outside its folder.
+  server: { proxy: { "/v1": "http://127.0.0.1:8000" }, fs: { allow: [".", "../../examples"] } },
 });

@@ -3,10 +3,24 @@ import { test } from "node:test";
 import { ago, bytes, duration, number, percent, visible } from "./format.ts";
 
 test("numbers have four digits and no zeros behind", () => {
-  const told = [4.567891, 12, 0.003, 1234.5678, 99999, 250_000, 1.6e6, 2e9, 1e-9, null, NaN].map((value) =>
-    number(value),
+  const told = [4.567891, 12, 0.003, 1234.5678, 99999, 250_000, 1.6e6, 2e9, 1.07e13, 1e120, 1e-9, null, NaN].map(
+    (value) => number(value),
   );
-  assert.deepEqual(told, ["4.568", "12", "0.003", "1235", "99999", "250 k", "1.6 M", "2 G", "1e-9", "–", "–"]);
+  assert.deepEqual(told, [
+    "4.568",
+    "12",
+    "0.003",
+    "1235",
+    "99999",
+    "250 k",
+    "1.6 M",
+    "2 G",
+    "1.07e13",
+    "1e120",
+    "1e-9",
+    "–",
+    "–",
+  ]);
 });
 
 test("durations are told in the units that people use", () => {

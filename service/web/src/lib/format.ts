@@ -2,10 +2,11 @@
 
 const NONE = "–";
 
-/** Four significant digits; thousands as 12.3 k, 4.56 M. */
+/** Four significant digits; thousands as 12.3 k, 4.56 M; 1.07e13. */
 export function number(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const size = Math.abs(value);
+  if (size >= 1e12) return value.toExponential(2).replace(/\.?0*e\+/, "e");
   if (size >= 1e9) return `${trim(value / 1e9, 3)} G`;
   if (size >= 1e6) return `${trim(value / 1e6, 3)} M`;
   if (size >= 1e5) return `${trim(value / 1e3, 3)} k`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axesOf, cellsOf, label, placeOf, runLabel, shortNames } from "./grid.ts";
+import { axesOf, cellsOf, label, placeOf, pointsOf, presentOf, runLabel, shortNames } from "./grid.ts";
 
 const AXES = axesOf({ "model.cell.hidden": [8, 16], "training.optimizer.lr": [0.1, 0.2, 0.3] });
 
@@ -32,7 +32,7 @@ test("a cell is the mean of its repeats, of those that have measured something",
     run: `r${index}`,
     value: index === 1 ? null : index,
   }));
-  const cells = cellsOf(measured, AXES, 2, 0, 1, [0, 0]);
+  const { cells } = cellsOf(measured, AXES, 2, 0, 1, [0, 0]);
   assert.deepEqual(
     cells.map((row) => row.map((cell) => cell.mean)),
     [
@@ -50,7 +50,7 @@ test("other axes are held where they are fixed, and axes may change places", () 
   const axes = axesOf({ a: [1, 2], b: [1, 2], c: [1, 2] });
   const measured = Array.from({ length: 8 }, (_, index) => ({ index, run: "", value: index }));
   const means = (rows: number, columns: number | null, fixed: number[]) =>
-    cellsOf(measured, axes, 1, rows, columns, fixed).map((row) => row.map((cell) => cell.mean));
+    cellsOf(measured, axes, 1, rows, columns, fixed).cells.map((row) => row.map((cell) => cell.mean));
   assert.deepEqual(means(0, 2, [0, 1, 0]), [
     [2, 3],
     [6, 7],
@@ -60,4 +60,48 @@ test("other axes are held where they are fixed, and axes may change places", () 
     [1, 5],
   ]);
   assert.deepEqual(means(1, null, [1, 0, 1]), [[5], [7]]);
+});
+
+test("values that no run has get neither row nor column", () => {
+  const axes = axesOf({ lr: [0.1, 0.1, 0.2], hidden: [8, 16, 8] });
+  const indexes = [0, 1, 6, 7];
+  const measured = indexes.map((index) => ({ index, run: `r${index}`, value: index }));
+  assert.equal(pointsOf(axes), 9);
+  assert.deepEqual(presentOf(indexes, axes, 1), [
+    [0, 2],
+    [0, 1],
+  ]);
+  const { rows, columns, cells } = cellsOf(measured, axes, 1, 0, 1, [0, 0]);
+  assert.deepEqual(
+    [rows, columns],
+    [
+      [0, 2],
+      [0, 1],
+    ],
+  );
+  assert.deepEqual(
+    cells.map((row) => row.map((cell) => cell.mean)),
+    [
+      [0, 1],
+      [6, 7],
+    ],
+  );
+});
+
+test("what failed is there, but in no mean", () => {
+  const axes = axesOf({ lr: [1, 2] });
+  const measured = [
+    { index: 0, run: "a", value: 5, failed: null },
+    { index: 1, run: "b", value: 1e30, failed: "diverged" },
+    { index: 2, run: "c", value: null, failed: "diverged" },
+    { index: 3, run: "d", value: 1e9, failed: "diverged" },
+  ];
+  const { cells } = cellsOf(measured, axes, 2, 0, null, [0]);
+  assert.deepEqual(
+    cells.map(([cell]) => [cell!.mean, cell!.runs.map((one) => one.run)]),
+    [
+      [5, ["a", "b"]],
+      [null, ["c", "d"]],
+    ],
+  );
 });

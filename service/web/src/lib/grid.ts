@@ -20,6 +20,18 @@ export function axesOf(grid: Grid): Axis[] {
   }));
 }
 
+/** How many points the grid has: runs of equal values may be left out, so there can be fewer. */
+export function pointsOf(axes: readonly Axis[]): number {
+  return axes.reduce((product, axis) => product * axis.values.length, 1);
+}
+
+/** Of each axis, the places of those values that some run has: a value that stands there twice is run once. */
+export function presentOf(indexes: readonly number[], axes: readonly Axis[], repeats: number): number[][] {
+  const found = axes.map(() => new Set<number>());
+  for (const index of indexes) placeOf(index, axes, repeats).forEach((at, axis) => found[axis]!.add(at));
+  return found.map((places) => [...places].sort((a, b) => a - b));
+}
+
 /** Which value of each axis the run at `index` has: the last path changes fastest, repeats faster still. */
 export function placeOf(index: number, axes: readonly Axis[], repeats: number): number[] {
   let point = Math.floor(index / repeats);
@@ -66,7 +78,10 @@ export function label(value: unknown): string {
 export interface Measured {
   index: number;
   run: string;
+  /** Null: nothing yet, or no finite number. */
   value: number | null;
+  /** Why the value is no result: `diverged`, `not finite`, or `failed`. */
+  failed?: string | null;
 }
 
 export interface Cell {
@@ -74,7 +89,11 @@ export interface Cell {
   runs: Measured[];
 }
 
-/** The cells of rows × columns where every other axis has the value that `fixed` says; repeats are averaged. */
+/**
+ * The cells of rows × columns where every other axis has the value that `fixed` says.
+ *
+ * Repeats are averaged, without those that failed. Values that no run has get neither a row nor a column.
+ */
 export function cellsOf(
   measured: readonly Measured[],
   axes: readonly Axis[],
@@ -82,21 +101,24 @@ export function cellsOf(
   rows: number,
   columns: number | null,
   fixed: readonly number[],
-): Cell[][] {
-  const height = axes[rows]!.values.length;
-  const width = columns === null ? 1 : axes[columns]!.values.length;
-  const cells: Cell[][] = Array.from({ length: height }, () =>
-    Array.from({ length: width }, () => ({ mean: null, runs: [] })),
+): { rows: number[]; columns: number[]; cells: Cell[][] } {
+  const present = presentOf(
+    measured.map((one) => one.index),
+    axes,
+    repeats,
   );
+  const down = present[rows]!;
+  const across = columns === null ? [0] : present[columns]!;
+  const cells: Cell[][] = down.map(() => across.map(() => ({ mean: null, runs: [] })));
   for (const one of measured) {
     const place = placeOf(one.index, axes, repeats);
-    if (place.every((at, axis) => axis === rows || axis === columns || at === fixed[axis])) {
-      cells[place[rows]!]![columns === null ? 0 : place[columns]!]!.runs.push(one);
-    }
+    if (!place.every((at, axis) => axis === rows || axis === columns || at === fixed[axis])) continue;
+    const column = columns === null ? 0 : across.indexOf(place[columns]!);
+    cells[down.indexOf(place[rows]!)]![column]!.runs.push(one);
   }
   for (const cell of cells.flat()) {
-    const known = cell.runs.map((one) => one.value).filter((value) => value !== null);
+    const known = cell.runs.flatMap((one) => (one.value === null || one.failed ? [] : [one.value]));
     cell.mean = known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
   }
-  return cells;
+  return { rows: down, columns: across, cells };
 }

@@ -47,3 +47,68 @@ export function liveliest(rows: Rows, most: number): number[] {
   const order = spread.map((_, unit) => unit).sort((a, b) => spread[b]! - spread[a]!);
   return order.slice(0, most).sort((a, b) => a - b);
 }
+
+/** Steps `from` to `to` at which the same gate is held at the same value. */
+export interface Span {
+  gate: string;
+  value: number;
+  layer: number;
+  unit: number | null;
+  from: number;
+  to: number;
+}
+
+/** `holds` with the gate held at all steps of `span`, at its value whatever they were held at before. */
+export function heldOver(holds: readonly Hold[], span: Span): Hold[] {
+  const added = holdsOf(span);
+  return [...holds.filter((one) => !added.some((other) => same(one, other))), ...added];
+}
+
+export function without(holds: readonly Hold[], span: Span): Hold[] {
+  const gone = holdsOf(span);
+  return holds.filter((one) => !gone.some((other) => same(one, other)));
+}
+
+function holdsOf({ from, to, ...what }: Span): Hold[] {
+  return Array.from({ length: to - from + 1 }, (_, step) => ({ ...what, at: from + step }));
+}
+
+/** The holds, those of steps that follow each other as one. */
+export function spansOf(holds: readonly Hold[]): Span[] {
+  const spans: Span[] = [];
+  for (const { at, ...what } of holds.toSorted((a, b) => a.at - b.at)) {
+    const before = spans.find(
+      (span) => span.to === at - 1 && Object.entries(what).every(([k, v]) => span[k as keyof Span] === v),
+    );
+    if (before) before.to = at;
+    else spans.push({ ...what, from: at, to: at });
+  }
+  return spans;
+}
+
+/** As it stands in the address: `update=1@5-18`, `reset=0@4/layer1/unit3`, with commas between. */
+export function addressOf(holds: readonly Hold[]): string {
+  return spansOf(holds)
+    .map(({ gate, value, from, to, layer, unit }) => {
+      const steps = from === to ? String(from) : `${from}-${to}`;
+      return `${gate}=${value}@${steps}${layer ? `/layer${layer}` : ""}${unit === null ? "" : `/unit${unit}`}`;
+    })
+    .join(",");
+}
+
+const WRITTEN = /^(\w+)=([0-9.e-]+)@(\d{1,6})(?:-(\d{1,6}))?(?:\/layer(\d{1,6}))?(?:\/unit(\d{1,6}))?$/;
+/** An address is written by anybody: more steps than any text here has are not taken from it. */
+const MOST = 100_000;
+
+/** What an address says is held. Parts that say nothing are left out. */
+export function holdsIn(address: string): Hold[] {
+  const holds: Hold[] = [];
+  for (const part of address.split(",")) {
+    const [, gate, value, from, to, layer, unit] = WRITTEN.exec(part) ?? [];
+    const span = { gate: gate!, value: Number(value), from: Number(from), to: Number(to ?? from) };
+    if (!gate || !(span.value >= 0 && span.value <= 1) || span.to < span.from) continue;
+    if (holds.length + span.to - span.from >= MOST) continue;
+    holds.push(...holdsOf({ ...span, layer: Number(layer ?? 0), unit: unit === undefined ? null : Number(unit) }));
+  }
+  return holds;
+}

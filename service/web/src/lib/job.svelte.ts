@@ -1,17 +1,11 @@
 /** One job as it goes on: what it is, the curves of its runs, and what became of each since they were fetched. */
-import { type Job, Problem, type Run, type RunCurve, type State, api, data } from "./api";
+import { type Job, Problem, type Run, type RunCurve, api, data } from "./api";
 import { type Evaluation, extend } from "./lines";
 import { type Message, follow } from "./live";
+import { type Told as Change, type Patch, hasEnded, patched } from "./patch";
 
-export type Patch = Partial<Pick<Run, "state" | "step" | "total_steps" | "epoch" | "metrics" | "sample">>;
-
-/** What an event of a job may say, besides the fields of an evaluation. */
-interface Told extends Evaluation {
-  state?: State;
-  total_steps?: number | null;
-  prefix?: string;
-  text?: string;
-}
+/** What an event of a job may say. */
+type Told = Evaluation & Change;
 
 const TYPES = [
   ...["job_created", "run_started", "state", "progress", "evaluation", "sample", "checkpoint_corrupt"],
@@ -28,10 +22,12 @@ export class LiveJob {
   job = $state.raw<Job | null>(null);
   problem = $state.raw<Problem | null>(null);
   connected = $state(true);
-  /** Grows whenever `curves` or `patches` have changed. */
+  /** Grows whenever `curves`, `patches` or `failures` have changed. */
   version = $state(0);
   curves: RunCurve[] = [];
   readonly patches = new Map<string, Patch>();
+  /** Why runs failed, by their ids. */
+  readonly failures = new Map<string, NonNullable<Run["error"]>>();
   readonly id: string;
   readonly #listeners = new Set<(type: string, told: Told) => void>();
   readonly #byRun = new Map<string, RunCurve>();
@@ -45,7 +41,7 @@ export class LiveJob {
   }
 
   get finished(): boolean {
-    return this.job !== null && ["succeeded", "failed", "cancelled"].includes(this.job.state);
+    return this.job !== null && hasEnded(this.job.state);
   }
 
   /** Fetches and follows; returns what ends it. With `curves` false only events are followed. */
@@ -88,6 +84,7 @@ export class LiveJob {
         const page = await data(api.GET("/v1/jobs/{job}/metrics", { params: { path: { job: this.id }, query } }));
         this.curves = page.data;
         for (const curve of this.curves) this.#byRun.set(curve.run, curve);
+        if (job.runs.failed) await this.#fetchFailures();
       }
       this.job = job;
       this.version += 1;
@@ -96,6 +93,12 @@ export class LiveJob {
       this.problem = Problem.from(error);
       return null;
     }
+  }
+
+  async #fetchFailures(): Promise<void> {
+    const query = { job: this.id, state: "failed" as const, limit: 1000 };
+    const page = await data(api.GET("/v1/runs", { params: { query } }));
+    for (const run of page.data) if (run.error) this.failures.set(run.id, run.error);
   }
 
   #receive({ type, data: raw }: Message): void {
@@ -112,24 +115,10 @@ export class LiveJob {
 
   #patch(type: string, told: Told): void {
     if (!told.run) return;
-    const patch: Patch = { ...this.patches.get(told.run) };
-    if (told.state) patch.state = told.state;
-    if (type === "progress" || type === "evaluation") {
-      Object.assign(patch, { step: told.step, epoch: told.epoch });
-      if (told.total_steps) patch.total_steps = told.total_steps;
-    }
-    if (type === "sample") patch.sample = (told.prefix ?? "") + (told.text ?? "");
-    if (type === "evaluation") {
-      const { train_perplexity, validation_perplexity, bits_per_character, tokens_per_second } = told;
-      patch.metrics = {
-        ...{ test_perplexity: null, test_bits_per_character: null, seconds: null },
-        ...{ vocabulary: null, validation_tokens: null, test_tokens: null, warnings: null },
-        ...{ train_perplexity, validation_perplexity, bits_per_character, tokens_per_second },
-      };
-      const curve = this.#byRun.get(told.run);
-      if (curve) extend(curve, told);
-    }
-    this.patches.set(told.run, patch);
+    this.patches.set(told.run, patched(this.patches.get(told.run), told));
+    if (told.error) this.failures.set(told.run, told.error);
+    const curve = this.#byRun.get(told.run);
+    if (type === "evaluation" && curve) extend(curve, told);
   }
 
   async #fetchJob(): Promise<void> {

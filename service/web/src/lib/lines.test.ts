@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aligned, extend, valuesOf } from "./lines.ts";
+import { aligned, ceiling, extend, lone, valuesOf } from "./lines.ts";
 
 const curve = () => ({
   ...{ run: "r", index: 0, epoch: [1], step: [10], seconds: [1], tokens_per_second: [5] },
@@ -40,4 +40,31 @@ test("an evaluation is added once, however often it is told", () => {
 test("a perplexity that is no number is none", () => {
   assert.deepEqual(valuesOf(curve(), "validation_perplexity"), [null]);
   assert.deepEqual(valuesOf(curve(), "validation_loss"), [1000]);
+});
+
+test("a point between gaps is alone, one beside places of other lines is not", () => {
+  assert.deepEqual(lone([null, 2, null, 3, 4]), [1]);
+  assert.deepEqual(lone([5]), [0]);
+  assert.deepEqual(lone([undefined, 5, undefined]), [1]);
+  assert.deepEqual(lone([1, undefined, 2, undefined]), []);
+  assert.deepEqual(lone([1, undefined, null, 2]), [0, 3]);
+  assert.deepEqual(lone([null, undefined]), []);
+});
+
+test("what diverged does not stretch the scale, even where most did", () => {
+  const good = [1.6, 1.7, 1.8, 2, 3.3];
+  assert.equal(ceiling(good, 4), null);
+  assert.equal(ceiling([], 4), null);
+  for (const diverged of [[70], [30, 70, 700], [20, 30, 40, 50, 60, 70, 80, 90, 700]]) {
+    const bound = ceiling([...diverged, ...good], 4);
+    assert.ok(bound !== null && bound > 3.3 && bound < 20, `${diverged}`);
+  }
+  assert.equal(
+    ceiling(
+      good.map((value) => value + 100),
+      4,
+    ),
+    null,
+    "all of them alike",
+  );
 });

@@ -44,6 +44,35 @@ export function aligned(series: readonly { x: readonly number[]; y: readonly (nu
   return { x, ys };
 }
 
+/** Places of values that have none beside them: a line through them has no length, so only a point shows them. */
+export function lone(y: readonly (number | null | undefined)[]): number[] {
+  const known = [...y.keys()].filter((at) => y[at] !== undefined);
+  const isGap = (place: number): boolean => place < 0 || place >= known.length || y[known[place]!] === null;
+  return known.filter((at, place) => y[at] !== null && isGap(place - 1) && isGap(place + 1));
+}
+
+/** How a measure of loss becomes nats, on which a difference means the same wherever it is. */
+export function natsOf(value: number, perplexity: boolean): number {
+  return perplexity ? Math.log(value) : value;
+}
+
+/**
+ * The bound above which values are left out of a scale that all of them share; null where it leaves none out.
+ *
+ * All measures are losses of a kind, and what diverges goes up. Its lower quarter tells what is ordinary, so that even
+ * where most runs diverge those that learn are told apart.
+ *
+ * @param nats the values, in any order
+ * @param room how far above the lower quarter a value is ordinary in any case, in nats
+ */
+export function ceiling(nats: readonly number[], room: number): number | null {
+  const sorted = nats.toSorted((a, b) => a - b);
+  if (!sorted.length) return null;
+  const quarter = sorted[Math.floor((sorted.length - 1) / 4)]!;
+  const bound = quarter + Math.max(room, 3 * (quarter - sorted[0]!));
+  return sorted.at(-1)! > bound ? bound : null;
+}
+
 /** By the name of a gate: its mean, and the shares of its activations near 0 and near 1. */
 export type GateFigures = Record<string, Record<string, number | null>>;
 

@@ -1,6 +1,7 @@
 /** What a line chart tells uPlot. */
 import uPlot from "uplot";
 import { number } from "./format.ts";
+import { ceiling, lone, natsOf } from "./lines.ts";
 
 export interface Lines {
   x: readonly number[];
@@ -13,7 +14,19 @@ export interface Look {
   xName: string;
   yName: string;
   log: boolean;
+  /** What is drawn is a loss, in nats or as perplexity: what lies far above all else is left out of the scale. */
+  loss?: "nats" | "perplexity";
 }
+
+/** What a chart leaves out of its scale, and of which lines. */
+export interface Cut {
+  above: number;
+  points: number;
+  names: string[];
+}
+
+/** How far above the lower quarter of all points a loss belongs to the picture in any case: a perplexity of 50 times. */
+const ROOM = Math.log(50);
 
 export interface Watching {
   /** The pointer is at this place of the data, or has left (null). */
@@ -28,11 +41,44 @@ const WHOLE = [1, 2, 5]
   .flatMap((digit) => [1, 10, 100, 1000, 10_000, 100_000].map((power) => digit * power))
   .sort((a, b) => a - b);
 
-export function dataOf(lines: Lines): uPlot.AlignedData {
-  return [lines.x, ...lines.ys] as unknown as uPlot.AlignedData;
+/** Whether a line has a value that this look can show. A logarithm has no place for zero. */
+function canShow(value: number | null | undefined, look: Look): value is number {
+  return typeof value === "number" && Number.isFinite(value) && (!look.log || value > 0);
 }
 
-export function optionsOf(lines: Lines, look: Look, width: number, height: number, watch: Watching): uPlot.Options {
+export function isEmpty(lines: Lines, look: Look): boolean {
+  return !lines.ys.some((y) => y.some((value) => canShow(value, look)));
+}
+
+export function dataOf(lines: Lines, look: Look): uPlot.AlignedData {
+  const ys = lines.ys.map((y) => y.map((value) => (value === undefined || canShow(value, look) ? value : null)));
+  return [lines.x, ...ys] as unknown as uPlot.AlignedData;
+}
+
+export function cutOf(lines: Lines, look: Look): Cut | null {
+  if (!look.loss) return null;
+  const perplexity = look.loss === "perplexity";
+  const shown = lines.ys.map((y) =>
+    y.filter((value) => canShow(value, look)).map((value) => natsOf(value, perplexity)),
+  );
+  const bound = ceiling(shown.flat(), ROOM);
+  if (bound === null) return null;
+  const over = shown.map((values) => values.filter((value) => value > bound).length);
+  return {
+    above: perplexity ? Math.exp(bound) : bound,
+    points: over.reduce((sum, points) => sum + points, 0),
+    names: lines.names.filter((_, at) => over[at]),
+  };
+}
+
+/** @param top tells where the y-axis ends, however much lies above it; null: it holds all */
+export function optionsOf(
+  lines: Lines,
+  look: Look,
+  top: () => number | null,
+  [width, height]: [number, number],
+  watch: Watching,
+): uPlot.Options {
   const many = lines.names.length > 30;
   return {
     width,
@@ -41,7 +87,7 @@ export function optionsOf(lines: Lines, look: Look, width: number, height: numbe
     legend: { show: false },
     focus: { alpha: 0.25 },
     cursor: { focus: { prox: 40 }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
-    scales: { x: { time: false }, y: look.log ? { distr: 3, range: around } : {} },
+    scales: { x: { time: false }, y: { ...(look.log ? { distr: 3 } : {}), range: rangeOf(look, top) } },
     axes: [
       { ...axis(look.xName, 30), incrs: WHOLE },
       { ...axis(look.yName, 52), ...(look.log ? { splits: logSplits, filter: all } : {}) },
@@ -52,8 +98,7 @@ export function optionsOf(lines: Lines, look: Look, width: number, height: numbe
         label,
         stroke: lines.colours[at]!,
         width: many ? 1 : 1.8,
-        spanGaps: true,
-        points: { show: lines.x.length === 1 },
+        points: { show: false, filter: alone, size: 7, fill: lines.colours[at]! },
       })),
     ],
     hooks: {
@@ -63,6 +108,8 @@ export function optionsOf(lines: Lines, look: Look, width: number, height: numbe
     },
   };
 }
+
+const alone: uPlot.Series.Points.Filter = (plot, series) => lone(plot.data[series] as Lines["ys"][number]);
 
 function axis(label: string, size: number): uPlot.Axis {
   return {
@@ -83,9 +130,18 @@ function style(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name);
 }
 
+/** Where nothing is shown there is no range, and so no axis. */
+function rangeOf(look: Look, top: () => number | null): uPlot.Range.Function {
+  return (_, low, high) => {
+    if (low === null || high === null) return [null, null];
+    const bound = top();
+    const end = bound === null ? high : Math.min(high, Math.max(bound, low));
+    return look.log ? around(low, end) : uPlot.rangeNum(low, end, 0.1, true);
+  };
+}
+
 /** A little room below and above; uPlot's own range for logarithms goes to the next powers of ten. */
-function around(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
-  if (low === null || high === null || low <= 0) return [1, 10];
+function around(low: number, high: number): uPlot.Range.MinMax {
   const room = Math.max(1.02, (high / low) ** 0.05);
   return [low / room, high * room];
 }
@@ -128,6 +184,13 @@ export function zoom(plot: uPlot, factor: number, point: number | null): void {
   const middle = point === null ? ((min ?? first) + (max ?? last)) / 2 : x[point]!;
   const half = (((max ?? last) - (min ?? first)) * factor) / 2;
   plot.setScale("x", { min: Math.max(first, middle - half), max: Math.min(last, middle + half) });
+}
+
+/** Finds the range of the y-axis again. */
+export function rescale(plot: uPlot): void {
+  const { min, max } = plot.scales.x!;
+  // Null before the first drawing, which finds them itself.
+  if (typeof min === "number" && typeof max === "number") plot.setScale("x", { min, max });
 }
 
 export function unzoom(plot: uPlot): void {

@@ -1,10 +1,13 @@
-/** From the fields of the form to a job spec, and between specs and YAML. */
-import { Document, isScalar, isSeq, parse, visit } from "yaml";
+/** From the fields of the form to a job spec and back, and between specs and YAML. */
+import { Document, isScalar, isSeq, parse, stringify, visit } from "yaml";
 
 export interface GridRow {
   path: string;
   values: string;
 }
+
+/** A number that may be left out. */
+type Maybe = number | null;
 
 export interface Form {
   name: string;
@@ -25,29 +28,50 @@ export interface Form {
   prefix: string;
   grid: GridRow[];
   repeats: number;
+  // What is asked for more rarely.
+  resetActs: "before" | "after";
+  activation: "tanh" | "relu";
+  dropout: number;
+  /** Of normal initial weights; null: PyTorch's own. */
+  sigma: Maybe;
+  stride: Maybe;
+  train: Maybe;
+  validation: Maybe;
+  test: Maybe;
+  carryState: boolean;
+  momentum: number;
+  weightDecay: Maybe;
+  clipNorm: Maybe;
+  precision: "fp32" | "bf16";
+  sample: boolean;
+  characters: number;
+  temperature: number;
+  gateStatistics: boolean;
+  keepCheckpoints: number;
+  keepBest: boolean;
 }
+
+/** As the API has them: where a field has this value, the spec does without it. */
+export const RARE = {
+  ...{ resetActs: "before", activation: "tanh", dropout: 0, sigma: null },
+  ...{ stride: null, train: null, validation: null, test: null, carryState: false },
+  ...{ momentum: 0, weightDecay: null, clipNorm: 1, precision: "fp32" },
+  ...{ sample: true, characters: 50, temperature: 0 },
+  ...{ gateStatistics: false, keepCheckpoints: 3, keepBest: false },
+} as const satisfies Partial<Form>;
 
 export function emptyForm(corpus: string): Form {
   return {
-    name: "job",
-    corpus,
-    tokenizer: "letters",
-    cell: "gru",
-    hidden: 64,
-    reset: true,
-    update: true,
-    layers: 1,
-    embedding: 0,
-    epochs: 10,
-    batchSize: 64,
-    numSteps: 32,
-    optimizer: "adam",
-    lr: 0.01,
-    seed: 0,
-    prefix: "it has",
-    grid: [],
-    repeats: 1,
+    ...{ name: "job", corpus, tokenizer: "letters", cell: "gru", hidden: 64, reset: true, update: true, layers: 1 },
+    ...{ embedding: 0, epochs: 10, batchSize: 64, numSteps: 32, optimizer: "adam", lr: 0.01, seed: 0 },
+    ...{ prefix: "it has", grid: [], repeats: 1 },
+    ...RARE,
   };
+}
+
+/** Whether the form asks for something that is asked for rarely. */
+export function isRare(form: Form): boolean {
+  return (Object.keys(RARE) as (keyof typeof RARE)[]).some((name) => form[name] !== RARE[name]);
 }
 
 /** Paths that people vary most, with values that make a first grid. */
@@ -61,29 +85,68 @@ export const COMMON_PATHS: readonly GridRow[] = [
   { path: "model.dropout", values: "0.0, 0.2" },
 ];
 
+type Fields = Record<string, unknown>;
+
 /** The spec that the form describes. Throws where the values of a grid row are no list. */
-export function specOf(form: Form): Record<string, unknown> {
-  const gates = [...(form.reset ? ["reset"] : []), ...(form.update ? ["update"] : [])];
+export function specOf(form: Form): Fields {
+  /** A field that is asked for more rarely, if it is asked for. */
+  const rare = (name: keyof typeof RARE, field: string): Fields =>
+    form[name] === RARE[name] ? {} : { [field]: form[name] };
   return {
     name: form.name,
     corpus: form.corpus,
     tokenizer: form.tokenizer === "byte" ? { kind: "byte" } : { kind: "char", ...letters(form) },
     model: {
-      cell: { kind: form.cell, hidden: form.hidden, ...(form.cell === "gru" ? { gates } : {}) },
+      cell: { kind: form.cell, hidden: form.hidden, ...cellOf(form, rare) },
       layers: form.layers,
       ...(form.embedding ? { input: { embedding: form.embedding } } : {}),
+      ...rare("dropout", "dropout"),
+      ...(form.sigma === null ? {} : { init: { normal: form.sigma } }),
     },
     training: {
       num_steps: form.numSteps,
       batch_size: form.batchSize,
-      optimizer: { kind: form.optimizer, lr: form.lr },
+      ...windowsOf(form),
+      ...rare("carryState", "carry_state"),
+      optimizer: { kind: form.optimizer, lr: form.lr, ...optimizerOf(form, rare) },
+      ...rare("clipNorm", "clip_norm"),
       epochs: form.epochs,
       seed: form.seed,
-      sample: { prefix: form.prefix },
+      ...rare("precision", "precision"),
+      sample: form.sample
+        ? { prefix: form.prefix, ...rare("characters", "characters"), ...rare("temperature", "temperature") }
+        : null,
+      ...rare("gateStatistics", "gate_statistics"),
+      ...rare("keepCheckpoints", "keep_checkpoints"),
+      ...rare("keepBest", "keep_best"),
     },
     ...(form.grid.length ? { grid: Object.fromEntries(form.grid.map((row) => [row.path, valuesOf(row)])) } : {}),
     repeats: form.repeats,
   };
+}
+
+type Rare = (name: keyof typeof RARE, field: string) => Fields;
+
+function cellOf(form: Form, rare: Rare): Fields {
+  if (form.cell === "rnn") return rare("activation", "activation");
+  if (form.cell !== "gru") return {};
+  return {
+    gates: [...(form.reset ? ["reset"] : []), ...(form.update ? ["update"] : [])],
+    ...rare("resetActs", "reset"),
+  };
+}
+
+function optimizerOf(form: Form, rare: Rare): Fields {
+  return {
+    ...(form.optimizer === "sgd" ? rare("momentum", "momentum") : {}),
+    ...(form.optimizer === "adam" ? {} : rare("weightDecay", "weight_decay")),
+  };
+}
+
+function windowsOf(form: Form): Fields {
+  const { stride, train, validation, test } = form;
+  const given = Object.entries({ stride, train, validation, test }).filter(([, value]) => value !== null);
+  return given.length ? { windows: Object.fromEntries(given) } : {};
 }
 
 function letters(form: Form): object {
@@ -96,6 +159,100 @@ function valuesOf(row: GridRow): unknown[] {
   } catch {
     throw new Error(`grid.${row.path}: write values with commas between them, such as 16, 32 or [reset], []`);
   }
+}
+
+/**
+ * The form that describes a spec; null where the spec asks for something that the form cannot say.
+ *
+ * What the spec is silent about has the API's own value.
+ */
+export function formOf(spec: Fields): Form | null {
+  const at = (path: string): any =>
+    path
+      .split(".")
+      .reduce<any>((value, field) => (value && typeof value === "object" ? value[field] : undefined), spec);
+  const or = <Value>(path: string, otherwise: Value): Value => at(path) ?? otherwise;
+  const gates: unknown[] = or("model.cell.gates", ["reset", "update"]);
+  const kind = or("tokenizer.kind", "char");
+  const form: Form = {
+    name: or("name", "job"),
+    corpus: or("corpus", ""),
+    tokenizer: kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind,
+    cell: or("model.cell.kind", "gru"),
+    hidden: or("model.cell.hidden", 32),
+    reset: gates.includes("reset"),
+    update: gates.includes("update"),
+    layers: or("model.layers", 1),
+    embedding: or("model.input.embedding", 0),
+    epochs: or("training.epochs", 10),
+    batchSize: or("training.batch_size", 64),
+    numSteps: or("training.num_steps", 32),
+    optimizer: or("training.optimizer.kind", "adam"),
+    lr: or("training.optimizer.lr", 0.001),
+    seed: or("training.seed", 0),
+    prefix: or("training.sample.prefix", ""),
+    grid: Object.entries(or<Record<string, unknown[]>>("grid", {})).map(([path, values]) => rowOf(path, values)),
+    repeats: or("repeats", 1),
+    resetActs: or("model.cell.reset", RARE.resetActs),
+    activation: or("model.cell.activation", RARE.activation),
+    dropout: or("model.dropout", RARE.dropout),
+    sigma: or("model.init.normal", RARE.sigma),
+    stride: or("training.windows.stride", RARE.stride),
+    train: or("training.windows.train", RARE.train),
+    validation: or("training.windows.validation", RARE.validation),
+    test: or("training.windows.test", RARE.test),
+    carryState: or("training.carry_state", RARE.carryState),
+    momentum: or("training.optimizer.momentum", RARE.momentum),
+    weightDecay: or("training.optimizer.weight_decay", RARE.weightDecay),
+    clipNorm: at("training.clip_norm") === undefined ? RARE.clipNorm : at("training.clip_norm"),
+    precision: or("training.precision", RARE.precision),
+    sample: at("training.sample") !== null,
+    characters: or("training.sample.characters", RARE.characters),
+    temperature: or("training.sample.temperature", RARE.temperature),
+    gateStatistics: or("training.gate_statistics", RARE.gateStatistics),
+    keepCheckpoints: or("training.keep_checkpoints", RARE.keepCheckpoints),
+    keepBest: or("training.keep_best", RARE.keepBest),
+  };
+  const kinds = Object.entries(KINDS) as [keyof typeof KINDS, readonly string[]][];
+  return kinds.every(([name, known]) => known.includes(form[name])) && says(specOf(form), spec) ? form : null;
+}
+
+/** What the form offers where the API may have more. */
+const KINDS = {
+  ...{ tokenizer: ["char", "letters", "byte"], cell: ["gru", "rnn", "lstm"], optimizer: ["adam", "adamw", "sgd"] },
+  ...{ resetActs: ["before", "after"], activation: ["tanh", "relu"], precision: ["fp32", "bf16"] },
+} as const satisfies { [Name in keyof Form]?: readonly Form[Name][] };
+
+function rowOf(path: string, values: unknown[]): GridRow {
+  const list = stringify(values, {
+    version: "1.1",
+    collectionStyle: "flow",
+    flowCollectionPadding: false,
+    lineWidth: 0,
+  });
+  return { path, values: list.trim().slice(1, -1) };
+}
+
+/** What the API takes where a spec is silent, of the fields that `specOf` leaves out or that `formOf` reads. */
+const SILENT: Fields = {
+  tokenizer: { kind: "char", normalize: "none" },
+  model: { cell: { activation: "tanh", reset: "before" }, input: "one_hot", dropout: 0, init: "default" },
+  training: {
+    ...{ carry_state: false, clip_norm: 1, precision: "fp32", gate_statistics: false, keep_checkpoints: 3 },
+    ...{ keep_best: false, optimizer: { momentum: 0 }, sample: { characters: 50, temperature: 0 } },
+  },
+  grid: {},
+};
+
+/** Whether `made` says all that `given` does, in its words or by the API's own value. */
+function says(made: unknown, given: unknown, silent: unknown = SILENT): boolean {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    return JSON.stringify(made === undefined ? silent : made) === JSON.stringify(given);
+  }
+  if (made !== undefined && (typeof made !== "object" || made === null)) return false;
+  return Object.entries(given).every(([name, value]) =>
+    says((made as Fields | undefined)?.[name], value, (silent as Fields | undefined)?.[name]),
+  );
 }
 
 /** YAML as the command line reads it (1.1: `yes` is true, and so on). */

@@ -1,0 +1,35 @@
+/** How the page lets a model write, and what it says of texts that were written otherwise. */
+
+/** Where nobody asked for another: cool enough for mostly real words, warm enough not to write the same word for ever. */
+export const TEMPERATURE = 0.6;
+
+/** How the characters of a sample were chosen, in a sentence. */
+export function howChosen(temperature: number): string {
+  if (temperature > 0) return `Sampled at temperature ${temperature}.`;
+  return "Greedy: always the likeliest character, so it soon repeats itself. At a temperature it writes more freely.";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The temperature of the samples that a spec asks for, where `values` has some of its paths changed; null: unknown. */
+export function temperatureIn(spec: object | null, values: Fields): number | null {
+  if (spec === null) return null;
+  for (const path of ["training.sample.temperature", "training.sample", "training"]) {
+    if (path in values) return within(values[path], "training.sample.temperature".slice(path.length + 1));
+  }
+  return within(spec, "training.sample.temperature");
+}
+
+function within(from: unknown, path: string): number {
+  const fields = path ? path.split(".") : [];
+  const found = fields.reduce<unknown>((value, field) => (value as Fields | null | undefined)?.[field], from);
+  return typeof found === "number" ? found : 0;
+}
+
+/** How several samples were chosen. */
+export function howAll(temperatures: readonly (number | null)[]): string {
+  const [first] = temperatures;
+  if (first !== null && first !== undefined && temperatures.every((one) => one === first)) return howChosen(first);
+  const greedy = temperatures.filter((one) => one === 0).length;
+  return greedy ? `${greedy} of these are greedy: always the likeliest character.` : "";
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+import { type Form, RARE, emptyForm, formOf, fromYaml, isRare, specOf, toYaml } from "./spec.ts";
+
+const EXAMPLES = new URL("../../../../examples/", import.meta.url);
+const API = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
+
+/** Fields of a job that the form leaves to YAML. */
+const YAML_ALONE = ["training.optimizer.betas", "training.optimizer.eps"];
+
+/** Paths of all that a schema has a place for. A list or an object with any names is one field. */
+function leaves(schema: any, path = ""): string[] {
+  if (schema.$ref) return leaves(API.components.schemas[schema.$ref.split("/").at(-1)], path);
+  const choices = schema.anyOf ?? schema.oneOf ?? schema.allOf;
+  if (choices) return choices.flatMap((choice: any) => leaves(choice, path));
+  if (!schema.properties) return schema.type === "null" ? [] : [path];
+  return Object.entries(schema.properties).flatMap(([name, inner]) => leaves(inner, path ? `${path}.${name}` : name));
+}
+
+/** Paths of all that a spec says. */
+function said(value: any, path = ""): string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || path === "grid") return [path];
+  return Object.entries(value).flatMap(([name, inner]) => said(inner, path ? `${path}.${name}` : name));
+}
+
+/** A form with no field as the API has it. */
+const FULL: Form = {
+  ...emptyForm("corpus"),
+  ...{ embedding: 8, grid: [{ path: "model.layers", values: "1, 2" }], repeats: 2, sigma: 0.01, dropout: 0.1 },
+  ...{ resetActs: "after", activation: "relu", stride: 1, train: 100, validation: 50, test: 50, carryState: true },
+  ...{ momentum: 0.9, weightDecay: 0.02, clipNorm: 2, precision: "bf16", characters: 20, temperature: 0.6 },
+  ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: true },
+};
+
+test("a field of a job is in the form, or among the few that are left to YAML", () => {
+  const forms = (["gru", "rnn", "lstm"] as const).flatMap((cell) =>
+    (["sgd", "adam", "adamw"] as const).map((optimizer): Form => ({ ...FULL, cell, optimizer })),
+  );
+  const inForm = new Set(forms.flatMap((form) => said(specOf(form))));
+  const fields = new Set(
+    leaves(API.components.schemas.JobSpec).filter((path) => path !== "model.input" && path !== "model.init"),
+  );
+  assert.deepEqual([...fields].filter((path) => !inForm.has(path)).sort(), YAML_ALONE);
+  assert.deepEqual(
+    [...inForm].filter((path) => !fields.has(path)),
+    [],
+    "and the form says nothing that no job has",
+  );
+  for (const name of Object.keys(RARE) as (keyof typeof RARE)[]) {
+    if (name !== "sample") assert.notEqual(FULL[name], RARE[name], name);
+  }
+});
+
+test("what the form leaves out is what the API takes then", () => {
+  const { model, training } = API.components.schemas.JobSpec.properties;
+  const silent = { ...emptyForm("c"), tokenizer: "char" as const, prefix: "", lr: 0.001, hidden: 32 };
+  const known: any = specOf(silent);
+  assert.equal(isRare(silent), false);
+  for (const [made, own] of [
+    [known.model, model.default],
+    [known.training, training.default],
+  ]) {
+    for (const path of said(made)) {
+      const at = (from: any) => path.split(".").reduce((value, field) => value?.[field], from);
+      assert.deepEqual(at(made), at(own), path);
+    }
+  }
+  const { sample, ...rest } = training.default;
+  assert.equal(formOf({ corpus: "c", model: model.default, training: { ...rest, sample } }), null, "betas and eps");
+  delete rest.optimizer.betas;
+  delete rest.optimizer.eps;
+  const form = formOf({ corpus: "c", model: model.default, training: { ...rest, sample } });
+  assert.deepEqual(form && isRare(form), false);
+});
+
+test("each example becomes a form that says the same, or stays YAML where the form has no words for it", () => {
+  const names = readdirSync(EXAMPLES).filter((name) => name.endsWith(".yaml"));
+  const forms = new Map(
+    names.map((name) => [name, formOf(fromYaml(readFileSync(new URL(name, EXAMPLES), "utf8")) as any)]),
+  );
+  for (const [name, form] of forms) {
+    if (form) assert.deepEqual(formOf(fromYaml(toYaml(specOf(form))) as any), form, name);
+  }
+  const book = forms.get("gru-scratch.yaml")!;
+  assert.deepEqual(
+    specOf(book),
+    (fromYaml(readFileSync(new URL("gru-scratch.yaml", EXAMPLES), "utf8")) as any) && {
+      name: "gru-scratch",
+      corpus: "time-machine",
+      tokenizer: { kind: "char", normalize: "letters" },
+      model: { cell: { kind: "gru", hidden: 32, gates: ["reset", "update"] }, layers: 1, init: { normal: 0.01 } },
+      training: {
+        ...{ num_steps: 32, batch_size: 1024, windows: { stride: 1, train: 10000, validation: 5000 } },
+        ...{ optimizer: { kind: "sgd", lr: 4 }, epochs: 50, seed: 0, sample: { prefix: "it has", characters: 20 } },
+      },
+      repeats: 5,
+    },
+  );
+  const exercise = forms.get("gru-grid.yaml")!;
+  assert.deepEqual(
+    [exercise.resetActs, exercise.train, exercise.grid[2]],
+    ["after", 10000, { path: "training.optimizer.lr", values: "0.01, 0.1, 1, 10" }],
+  );
+  const cells = forms.get("rnn-vs-gru.yaml")!.grid[0]!;
+  assert.equal(
+    cells.values,
+    "{kind: rnn, hidden: 32}, {kind: gru, hidden: 32, reset: after}, {kind: lstm, hidden: 32}",
+  );
+});
+
+test("a spec that the form cannot say stays what it is", () => {
+  const spec = { corpus: "c", training: { optimizer: { kind: "adam", betas: [0.8, 0.9] } } };
+  assert.equal(formOf(spec), null);
+  assert.equal(formOf({ corpus: "c", model: { cell: { kind: "unheard-of" } } }), null);
+  assert.equal(formOf({ corpus: "c", surprise: 1 }), null);
+  assert.equal(formOf({ corpus: "c", training: { sample: null } })!.sample, false);
+  assert.equal(formOf({ corpus: "c", training: { clip_norm: null } })!.clipNorm, null);
+});
