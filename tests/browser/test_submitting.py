@@ -1,11 +1,18 @@
-"""A spec as YAML: what is wrong is told by its path, what it costs is told before it is sent."""
+"""A spec as a form and as YAML: what is wrong is told by its path, what it costs is told before it is sent."""
+
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+import yaml
+from playwright.sync_api import Page, expect
 
 from client.api import Gatelab
+from gatelab.specs import JobSpec
 from tests.browser.conftest import Open
 from tests.service.installation import TEXT
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
 YAML = """\
 name: from-yaml
@@ -78,3 +85,114 @@ def test_a_text_that_is_no_utf_8_is_refused_in_words(open_page: Open) -> None:
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("alert")).to_contain_text("must be UTF-8 text")
     window.forgive("422")
+
+
+def spec_in(page: Page) -> dict[str, Any]:
+    """What stands in the YAML tab."""
+    page.get_by_role("tab", name="YAML").click()
+    read: dict[str, Any] = yaml.safe_load(page.get_by_label("The spec as YAML").input_value())
+    return read
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def test_an_example_is_begun_with_on_the_corpus_that_is_chosen(example: Path, open_page: Open) -> None:
+    """By the form where it can say all of it; the job is the same as the file's."""
+    page = open_page().go("/submit?corpus=yaml-text")
+    page.get_by_label("Start from").select_option(example.stem)
+    given = yaml.safe_load(example.read_text(encoding="utf-8"))
+    expect(page.get_by_text(f"It is about the corpus {given['corpus']}")).to_contain_text("yaml-text stays chosen")
+    made = spec_in(page)
+    assert made["corpus"] == "yaml-text"
+    assert JobSpec.model_validate(made) == JobSpec.model_validate(given | {"corpus": "yaml-text"})
+    page.get_by_role("tab", name="Form").click()
+    if page.get_by_role("status").filter(has_text="no fields for all").count() == 0:
+        expect(page.get_by_label("Name", exact=True)).to_have_value(example.stem)
+        expect(page.get_by_label("Epochs")).to_have_value(str(given["training"]["epochs"]))
+
+
+def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open) -> None:
+    page = open_page().go("/submit?corpus=yaml-text")
+    page.get_by_label("Start from").select_option("gru-scratch")
+    for label, value in {"Hidden units": "32", "Learning rate": "4", "Windows a batch": "1024", "Repeats": "5"}.items():
+        expect(page.get_by_label(label)).to_have_value(value)
+    expect(page.get_by_label("Optimizer")).to_have_value("sgd")
+    # It is rare, so it is not folded away.
+    for label, value in {"Initial weights": "0.01", "For training": "10000", "For validation": "5000"}.items():
+        expect(page.get_by_label(label)).to_be_visible()
+        expect(page.get_by_label(label)).to_have_value(value)
+    page.get_by_label("Reset gate acts").select_option("after")
+    page.get_by_label("Bound of the gradient's norm").fill("")
+    page.get_by_label("Precision").select_option("bf16")
+    changed = spec_in(page)
+    assert changed["model"]["cell"] == {"kind": "gru", "hidden": 32, "gates": ["reset", "update"], "reset": "after"}
+    assert changed["training"]["clip_norm"] is None
+    assert changed["training"]["precision"] == "bf16"
+    page.get_by_role("tab", name="Form").click()
+    page.get_by_label("Start from").select_option(label="a small GRU")
+    expect(page.get_by_label("Hidden units")).to_have_value("64")
+    assert "windows" not in spec_in(page)["training"]
+
+
+def test_what_is_written_as_yaml_comes_back_to_the_form(open_page: Open) -> None:
+    page = open_page().go("/submit?corpus=yaml-text")
+    page.get_by_role("tab", name="YAML").click()
+    page.get_by_label("The spec as YAML").fill(YAML)
+    page.get_by_role("tab", name="Form").click()
+    expect(page.get_by_label("Hidden units")).to_have_value("4")
+    expect(page.get_by_label("Values, with commas between")).to_have_value("[reset, update], [reset], []")
+    page.get_by_role("tab", name="YAML").click()
+    page.get_by_label("The spec as YAML").fill(YAML + "surprise: 1\n")
+    page.get_by_role("tab", name="Form").click()
+    expect(page.get_by_role("status")).to_contain_text("no fields for all")
+    page.get_by_role("tab", name="YAML").click()
+    expect(page.get_by_label("The spec as YAML")).to_have_value(YAML + "surprise: 1\n")
+
+
+HIDDEN_BY_HEADER = (
+    """field => document.querySelector("header").getBoundingClientRect().bottom > field.getBoundingClientRect().top"""
+)
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_a_field_that_is_not_valid_is_seen(phone: bool, open_page: Open) -> None:
+    page = open_page(phone=phone).go("/submit?corpus=yaml-text")
+    field = page.get_by_label("Hidden units")
+    page.get_by_text("Advanced:").click()
+    field.fill("")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("button", name="Check").click()
+    expect(field).to_be_focused()
+    assert not field.evaluate(HIDDEN_BY_HEADER)
+    # And where it is in the window, but under the header.
+    field.evaluate("field => scrollBy(0, field.getBoundingClientRect().top - 10)")
+    assert field.evaluate(HIDDEN_BY_HEADER)
+    field.evaluate("field => { field.blur(); field.form.requestSubmit(); }")
+    expect(field).to_be_focused()
+    assert not field.evaluate(HIDDEN_BY_HEADER)
+
+
+def test_a_field_that_is_not_valid_is_unfolded(open_page: Open) -> None:
+    page = open_page().go("/submit?corpus=yaml-text")
+    fold, field = page.get_by_text("Advanced:"), page.get_by_label("Checkpoints that stay")
+    fold.click()
+    field.fill("0")
+    fold.click()
+    expect(field).not_to_be_visible()
+    page.get_by_role("button", name="Check").click()
+    expect(field).to_be_focused()
+
+
+def test_a_corpus_that_is_not_there_is_told_with_those_that_are(open_page: Open) -> None:
+    window = open_page()
+    page = window.go("/submit?corpus=lost")
+    expect(page.get_by_role("alert")).to_contain_text("There is no corpus “lost” here.")
+    expect(page.get_by_role("alert")).to_contain_text("yaml-text")
+    page.get_by_role("tab", name="YAML").click()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Corpora here:")).to_contain_text("yaml-text")
+    window.forgive("40")
+    page.get_by_role("tab", name="Form").click()
+    page.get_by_label("Corpus").select_option("yaml-text")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("region", name="What the job would cost")).to_be_visible()

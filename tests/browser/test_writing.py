@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from client.api import Gatelab
 from client.models import Run
@@ -36,7 +36,7 @@ def test_two_models_write_what_the_api_writes_and_go_on(
     page.get_by_label("Seed").fill(str(SEED))
     page.get_by_role("button", name="Write").click()
     for pane, run in zip(("Model A", "Model B"), runs, strict=True):
-        expected = installation.generate(run.id, PROMPT, max_tokens=LENGTH, seed=SEED, temperature=0.8).text
+        expected = installation.generate(run.id, PROMPT, max_tokens=LENGTH, seed=SEED, temperature=0.6).text
         text = page.get_by_role("region", name=pane).get_by_role("application")
         expect(text).to_have_text(PROMPT + expected)
     first = page.get_by_role("region", name="Model A")
@@ -67,22 +67,61 @@ def test_a_gate_that_is_held_cuts_what_the_state_depends_on(
     grid = page.get_by_role("grid")
     expect(grid.get_by_role("row")).to_have_count(1 + 6)
     expect(page.get_by_text("Every input counts.")).to_be_visible()
-    value = page.get_by_label("Hold at")
-    for step in range(5, 8):
-        grid.get_by_role("columnheader", name=f"step {step},").click()
-    value.focus()
+    page.get_by_label("From step").select_option("5")
+    page.get_by_role("button", name="Hold the update gate of all units at 1").click()
+    page.get_by_label("Hold at").focus()
     page.keyboard.press("Home")
     grid.get_by_role("columnheader", name="step 4,").click()
     page.get_by_label("Shown").select_option("reset")
     column = grid.get_by_role("columnheader", name="step 4,")
     column.focus()
     page.keyboard.press("Enter")
-    told = page.get_by_text("Exactly none:")
-    expect(told).to_contain_text("step 3 (e)")
-    for step in (0, 1, 2, 3, 5, 6, 7):
-        expect(told).to_contain_text(f"step {step} ")
-    expect(told).not_to_contain_text("step 4 ")
-    expect(told).to_contain_text("The initial state: exactly none.")
-    expect(page.get_by_role("region", name="What is held").get_by_role("listitem")).to_have_count(5)
+    _check_exercise(page)
+    page.reload()
+    _check_exercise(page)
+    page.get_by_role("button", name="Let go of update = 1 from step 5").click()
+    expect(page.get_by_role("region", name="What is held").get_by_role("listitem")).to_have_count(2)
     page.get_by_role("button", name="Hold nothing").click()
     expect(page.get_by_text("Every input counts.")).to_be_visible()
+    assert "hold=" not in page.url
+
+
+def _check_exercise(page: Page) -> None:
+    told = page.get_by_text("Exactly none:")
+    expect(told).to_contain_text("Only step 4 (␣) counts.")
+    none = ", ".join(f"step {at} ({token})" for at, token in enumerate(["<bos>", *"the␣tim"]) if at != 4)
+    expect(told).to_contain_text(f"Exactly none: {none}.")
+    expect(told).to_contain_text("The initial state: exactly none.")
+    held = page.get_by_role("region", name="What is held").get_by_role("listitem")
+    expect(held).to_have_count(3)
+    expect(held.filter(has_text="update = 1 from step 5 (t) to 7 (m), all units")).to_have_count(1)
+    bars = page.get_by_role("region", name="Influence of each input").get_by_role("listitem")
+    expect(bars).to_have_count(8)
+    heights = bars.evaluate_all("bars => bars.map((bar) => bar.querySelector('.bar').getBoundingClientRect().height)")
+    assert [height > 10 for height in heights] == [step == 4 for step in range(8)], "one bar, and zeros for the others"
+    expect(bars.nth(3)).to_contain_text("held exactly none, free ")
+
+
+def test_a_held_step_that_the_text_does_not_have_is_refused_in_words(open_page: Open, runs: list[Run]) -> None:
+    window = open_page()
+    page = window.go(f"/gates?run={runs[0].id}&text=the+tim&hold=update%3D1%405-90,nonsense")
+    expect(page.get_by_role("alert")).to_contain_text("clamp")
+    window.forgive("422")
+    page.get_by_role("button", name="Hold nothing").click()
+    expect(page.get_by_text("Every input counts.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_greedy_sample_is_called_so_and_another_is_offered(open_page: Open, runs: list[Run]) -> None:
+    page = open_page().go(f"/runs/{runs[0].id}")
+    expect(page.get_by_text("Greedy: always the likeliest character")).to_be_visible()
+    page.get_by_role("link", name="Let it write at temperature 0.6").click()
+    expect(page.get_by_label("Prompt")).to_have_value("the ")
+    expect(page.get_by_label("Temperature")).to_have_value("0.6")
+    expect(page.get_by_label("Model: run")).to_have_value(runs[0].id)
+    page.go_back()
+    expect(page.get_by_text("Greedy")).to_be_visible()
+    for address in (f"/jobs/{runs[0].job}?tab=report", f"/compare?runs={runs[0].id},{runs[1].id}"):
+        page = open_page().go(address)
+        expect(page.get_by_text("Greedy: always the likeliest character")).to_be_visible()
+        expect(page.get_by_role("link", name="at temperature 0.6").first).to_be_visible()
