@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from client.api import Gatelab
 from gatelab.specs import JobSpec
@@ -39,6 +39,36 @@ def test_a_job_is_steered_from_the_list_and_followed_there(open_page: Open, inst
     row.get_by_role("button", name="Delete steered").click()
     row.get_by_role("button", name="Delete with all its runs").click()
     expect(row).to_have_count(0)
+
+
+def test_all_that_a_run_reports_is_there_without_a_reload(open_page: Open, installation: Gatelab) -> None:
+    """The test result comes with the last evaluation, and the time and the parameters with no event at all."""
+    add_text(installation)
+    windows = {"stride": 1, "train": 200, "validation": 100, "test": 100}
+    training = SPEC["training"] | {"epochs": 400, "windows": windows, "gate_statistics": True}
+    job = installation.submit(JobSpec.model_validate(LONG | {"name": "reports", "training": training})).id
+    installation.pause(job)
+    eventually(lambda: installation.job(job).state == "paused", "the job is paused")
+    [run] = installation.runs(job=job)
+    assert run.metrics.test_perplexity is None, "it has not ended before it is looked at"
+    addresses = (f"/runs/{run.id}", f"/jobs/{job}?tab=runs")
+    followed = [open_page().go(address) for address in addresses]
+    for page in followed:
+        expect(page.get_by_role("status")).to_have_text("live")
+    installation.resume(job)
+    assert installation.wait(job).state == "succeeded"
+    [run] = installation.runs(job=job)
+    assert run.metrics.test_perplexity
+    expect(_figures(followed[0])).to_contain_text(f"test perplexity {run.metrics.test_perplexity:.4g}".rstrip("0"))
+    for page, address in zip(followed, addresses, strict=True):
+        later = open_page().go(address)
+        expect(later.get_by_role("main").get_by_text("succeeded").first).to_be_visible()
+        expect(_figures(page)).to_have_text(_figures(later).inner_text(), use_inner_text=True)
+
+
+def _figures(page: Page) -> Locator:
+    """What a view of a run, or of the runs of a job, says in numbers."""
+    return page.locator("dl.figures, [aria-label=Runs] tbody")
 
 
 @pytest.mark.long

@@ -117,7 +117,11 @@ def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open
         expect(page.get_by_label(label)).to_have_value(value)
     expect(page.get_by_label("Optimizer")).to_have_value("sgd")
     # It is rare, so it is not folded away.
-    for label, value in {"Initial weights": "0.01", "For training": "10000", "For validation": "5000"}.items():
+    for label, value in {
+        "Deviation of initial weights": "0.01",
+        "For training": "10000",
+        "For validation": "5000",
+    }.items():
         expect(page.get_by_label(label)).to_be_visible()
         expect(page.get_by_label(label)).to_have_value(value)
     page.get_by_label("Reset gate acts").select_option("after")

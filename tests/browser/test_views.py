@@ -90,6 +90,53 @@ def test_a_view_is_for_everybody(view: str, look: str, open_page: Open, paths: M
     _check_accessible(window)
 
 
+def test_nothing_is_cut_on_a_phone(open_page: Open, paths: Mapping[str, str]) -> None:
+    """At 390 pixels all text of all views can be read: what is wider than its place can be scrolled there."""
+    window = open_page(phone=True)
+    for view, path in paths.items():
+        page = window.go(path)
+        expect(page.get_by_role("main").get_by_text(READY[view]).first).to_be_visible()
+        if view == "playground":
+            _write(page)
+        for fold in page.locator("main summary").all():
+            fold.click()
+        _check_width(page)
+        assert page.evaluate(CUT) == [], view
+        window.shoot(f"{view}-phone")
+
+
+CUT = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode;
+    const first = text.parentElement;
+    if (!text.data.trim() || first.closest(".unseen, .skip, .rows thead, select, textarea, script")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const rects = [...range.getClientRects()].filter((rect) => rect.width);
+    if (!rects.length) continue;
+    const [left, right] = [Math.min(...rects.map((r) => r.left)), Math.max(...rects.map((r) => r.right))];
+    let cutter = null;
+    let reachable = false;
+    for (let box = first; box && !cutter && !reachable; box = box.parentElement) {
+      const how = getComputedStyle(box).overflowX;
+      const place = box.getBoundingClientRect();
+      const over = right > place.right + 1 || left < place.left - 1;
+      if (over && (how === "hidden" || how === "clip")) cutter = box;
+      if (how === "auto" || how === "scroll") reachable = true;
+    }
+    if (!cutter && !reachable && (right > innerWidth + 1 || left < -1)) cutter = document.body;
+    if (cutter) found.push(`${text.data.trim().slice(0, 60)}: cut by ${cutter.outerHTML.slice(0, 100)}`);
+  }
+  // What leads elsewhere, and tables of results, are seen without scrolling.
+  for (const bar of document.querySelectorAll("nav, [role=tablist], .scroll:has(.rows)"))
+    if (bar.scrollWidth > bar.clientWidth) found.push(`${bar.outerHTML.slice(0, 100)} has to be scrolled`);
+  return found;
+}"""
+"""Texts that are wider than what holds them and cannot be scrolled there."""
+
+
 def _write(page: Page) -> None:
     for name in ("Model A: run", "Model B: run"):
         expect(page.get_by_label(name)).not_to_have_value("")

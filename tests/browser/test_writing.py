@@ -115,7 +115,7 @@ def test_a_held_step_that_the_text_does_not_have_is_refused_in_words(open_page: 
 def test_a_greedy_sample_is_called_so_and_another_is_offered(open_page: Open, runs: list[Run]) -> None:
     page = open_page().go(f"/runs/{runs[0].id}")
     expect(page.get_by_text("Greedy: always the likeliest character")).to_be_visible()
-    page.get_by_role("link", name="Let it write at temperature 0.6").click()
+    page.get_by_role("link", name="At temperature 0.6").click()
     expect(page.get_by_label("Prompt")).to_have_value("the ")
     expect(page.get_by_label("Temperature")).to_have_value("0.6")
     expect(page.get_by_label("Model: run")).to_have_value(runs[0].id)
