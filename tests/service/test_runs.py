@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from sqlalchemy import delete
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs import JobSpec
 from gatelab.store import MetricRow, Report, State
+from gatelab.store.tables import runs
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
@@ -221,3 +223,15 @@ def test_metrics_are_had_as_csv(trained: Trained) -> None:
         for name, text in line.items():
             assert text == ("" if row[name] is None else text)
             assert text == "" or float(text) == row[name]
+
+
+def test_a_curve_has_the_index_of_its_run_where_indexes_have_gaps(service: Installation) -> None:
+    """Runs that are equal to others of their job are left out; what is left keeps its place in the grid."""
+    service.add_corpus()
+    job = service.submit(SPEC | {"repeats": 4})["id"]
+    with service.store.database.write() as connection:
+        connection.execute(delete(runs).where(runs.c.job_id == job, runs.c.index.in_([0, 2])))
+    curves = service.get(f"/v1/jobs/{job}/metrics")["data"]
+    assert [(curve["run"], curve["index"]) for curve in curves] == [
+        (run["id"], index) for run, index in zip(service.runs(job), (1, 3), strict=True)
+    ]
