@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from gatelab.text import Tokenizer
-from gatelab.text.tokenizers import BEGIN, UNKNOWN, Ids
+from gatelab.text.tokenizers import SPECIAL_NAMES, SPECIALS, Ids
 from service.views import View
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Answer:
     def json(self) -> bytes:
         """As `Gates` says; NaN and infinities are null."""
         tokens = _names(self.tokenizer, self.ids)
-        everything = _names(self.tokenizer, np.arange(len(self.trace.next)))
+        everything = [self.tokenizer.name(token) for token in range(len(self.trace.next))]
         answer = {
             "checkpoint": self.checkpoint,
             "tokens": tokens,
@@ -194,5 +194,4 @@ def _short(values: Any) -> Any:
 
 def _names(tokenizer: Tokenizer, ids: Ids) -> list[str]:
     decode = tokenizer.decoder()
-    special = {UNKNOWN: "<unk>", BEGIN: "<bos>"}
-    return [special.get(id) or decode(id) for id in ids.tolist()]
+    return [SPECIAL_NAMES[id] if id < SPECIALS else decode(id) for id in ids.tolist()]

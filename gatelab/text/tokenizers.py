@@ -3,7 +3,6 @@
 import codecs
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +19,8 @@ BEGIN = 1
 """The id of `<bos>`: stands before the first token of a text. Never predicted."""
 SPECIALS = 2
 """Ids below this are not text and are never generated."""
+SPECIAL_NAMES = ("<unk>", "<bos>")
+"""How they are shown."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,41 @@ class Tokenizer(ABC):
     def vocabulary(self) -> int:
         """Number of ids, the special ones included."""
 
+    @property
+    @abstractmethod
+    def alphabet(self) -> str | None:
+        """The characters of the vocabulary, sorted; None where it can stand for every one."""
+
     @abstractmethod
     def encode(self, text: str) -> Encoded:
         """Ids of `text`. What is not in the vocabulary becomes `<unk>`."""
+
+    @abstractmethod
+    def places(self, text: str) -> Ids:
+        """Where in `text` as it is given that begins which each id of `encode(text)` stands for."""
+
+    @abstractmethod
+    def name(self, token: int) -> str:
+        """How an id is shown by itself; different ids have different names.
+
+        A byte that is no character alone is shown as OpenAI shows it.
+        """
 
     @abstractmethod
     def characters_in(self, ids: Ids) -> int:
         """How many characters of text `ids` stand for."""
 
     @abstractmethod
-    def decoder(self) -> Callable[[int], str]:
-        """A function from the next id to the text that it completes (empty inside a character of many bytes)."""
+    def decoder(self, pending: bytes = b"") -> "TextDecoder":
+        """What makes text of ids that come one after the other.
+
+        Args:
+            pending: where an earlier decoder stopped.
+        """
+
+    def begun(self, ids: Ids) -> bytes:
+        """What is pending in a decoder that has read `ids` (tokens,)."""
+        return b""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +90,51 @@ class Tokenizer(ABC):
         """The text of `ids`; special ids are left out."""
         decode = self.decoder()
         return "".join(decode(int(i)) for i in ids)
+
+
+class TextDecoder(ABC):
+    """Makes text of ids that come one after the other."""
+
+    @property
+    @abstractmethod
+    def pending(self) -> bytes:
+        """The bytes of a character that is not complete: with them another decoder goes on."""
+
+    @abstractmethod
+    def __call__(self, token: int) -> str:
+        """The text that the next id completes: empty for special ids, and inside a character of many bytes."""
+
+    def place(self, token: int, at: int) -> tuple[int, str]:
+        """The next id's text, and where what it stands for begins, if the text before it ends at character `at`."""
+        text = self(token)
+        # Were the text to end here, its last character would be this id's. Those before are of earlier bytes.
+        shown = len(text) + len(self.pending.decode(errors="replace"))
+        return at + max(0, shown - 1), text
+
+
+class _Characters(TextDecoder):
+    def __init__(self, characters: str) -> None:
+        self._characters = characters
+
+    @property
+    def pending(self) -> bytes:
+        return b""
+
+    def __call__(self, token: int) -> str:
+        return self._characters[token - SPECIALS] if token >= SPECIALS else ""
+
+
+class _Utf8(TextDecoder):
+    def __init__(self, pending: bytes) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._utf8.setstate((pending, 0))
+
+    @property
+    def pending(self) -> bytes:
+        return bytes(self._utf8.getstate()[0])
+
+    def __call__(self, token: int) -> str:
+        return self._utf8.decode(bytes([token - SPECIALS])) if token >= SPECIALS else ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +160,21 @@ class CharTokenizer(Tokenizer):
         original = ids if self.normalize == "none" else self._lookup("".join(text.lower().split()))
         return Encoded(ids, len(clean), int((original == UNKNOWN).sum()))
 
+    @property
+    def alphabet(self) -> str:
+        return self.characters
+
+    def places(self, text: str) -> Ids:
+        if self.normalize == "none":
+            return np.arange(len(text))
+        lower = [character.lower() for character in text]  # which may be two: İ
+        origin = np.repeat(np.arange(len(text)), [len(each) for each in lower])
+        starts = [found.start() for found in re.finditer("[^a-z]+|[a-z]", "".join(lower))]
+        return origin[np.array(starts, dtype=np.int64)]
+
+    def name(self, token: int) -> str:
+        return SPECIAL_NAMES[token] if token < SPECIALS else self.characters[token - SPECIALS]
+
     def characters_in(self, ids: Ids) -> int:
         return len(ids)
 
@@ -101,8 +186,8 @@ class CharTokenizer(Tokenizer):
         at = np.minimum(np.searchsorted(known, points), len(known) - 1)
         return np.where(known[at] == points, at + SPECIALS, UNKNOWN)
 
-    def decoder(self) -> Callable[[int], str]:
-        return lambda i: self.characters[i - SPECIALS] if i >= SPECIALS else ""
+    def decoder(self, pending: bytes = b"") -> TextDecoder:
+        return _Characters(self.characters)
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "characters": self.characters, "normalize": self.normalize}
@@ -122,13 +207,34 @@ class ByteTokenizer(Tokenizer):
         ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + SPECIALS
         return Encoded(ids, len(text), 0)
 
+    @property
+    def alphabet(self) -> None:
+        return None
+
+    def places(self, text: str) -> Ids:
+        # Every byte but the first of a character is of the form 10xxxxxx.
+        begins = (np.frombuffer(text.encode(), dtype=np.uint8) & 0b1100_0000) != 0b1000_0000
+        return np.cumsum(begins, dtype=np.int64) - 1
+
+    def name(self, token: int) -> str:
+        if token < SPECIALS:
+            return SPECIAL_NAMES[token]
+        byte = token - SPECIALS
+        return chr(byte) if byte < 128 else f"bytes:\\x{byte:02x}"
+
     def characters_in(self, ids: Ids) -> int:
         # Every character has one byte that is not of the form 10xxxxxx.
         return int((((ids - SPECIALS) & 0b1100_0000) != 0b1000_0000).sum())
 
-    def decoder(self) -> Callable[[int], str]:
-        utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        return lambda i: utf8.decode(bytes([i - SPECIALS])) if i >= SPECIALS else ""
+    def decoder(self, pending: bytes = b"") -> TextDecoder:
+        return _Utf8(pending)
+
+    def begun(self, ids: Ids) -> bytes:
+        # An incomplete character has three bytes at most, and its first byte begins one whatever is before.
+        decode = self.decoder()
+        for token in ids[ids >= SPECIALS][-3:].tolist():
+            decode(token)
+        return decode.pending
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind}
@@ -145,10 +251,15 @@ def train_tokenizer(spec: TokenizerSpec, text: str) -> Tokenizer:
 
 @dataclass(frozen=True)
 class Extent:
-    """How many ids a corpus becomes, and of how many kinds (the special ones included)."""
+    """How many ids a corpus becomes, and of how many kinds (the special ones included).
+
+    Attributes:
+        alphabet: as the tokenizer's.
+    """
 
     tokens: int
     vocabulary: int
+    alphabet: str | None = None
 
 
 def measure(spec: TokenizerSpec, text: str) -> Extent:
@@ -156,7 +267,8 @@ def measure(spec: TokenizerSpec, text: str) -> Extent:
     match spec:
         case CharTokenizerSpec(normalize=normalize):
             clean = normalized(text, normalize)
-            return Extent(len(clean), SPECIALS + len(set(clean)))
+            alphabet = "".join(sorted(set(clean)))
+            return Extent(len(clean), SPECIALS + len(alphabet), alphabet)
         case ByteTokenizerSpec():
             return Extent(len(text.encode()), SPECIALS + 256)
 

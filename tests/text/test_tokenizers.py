@@ -59,7 +59,7 @@ def test_what_a_tokenizer_is_trained_on_comes_back(spec: TokenizerSpec, text: st
     assert tokenizer.decode(encoded.ids) == seen
     assert encoded.characters == len(seen)
     assert encoded.ids.dtype == np.int64
-    assert measure(spec, text) == Extent(len(encoded.ids), tokenizer.vocabulary)
+    assert measure(spec, text) == Extent(len(encoded.ids), tokenizer.vocabulary, tokenizer.alphabet)
     assert ((encoded.ids >= SPECIALS) & (encoded.ids < tokenizer.vocabulary)).all()
 
 
@@ -153,3 +153,91 @@ def test_decoders_of_one_tokenizer_are_independent() -> None:
     first, second = tokenizer.decoder(), tokenizer.decoder()
     one, two = tokenizer.encode("é").ids.tolist()
     assert (first(one), second(one), first(two), second(two)) == ("", "", "é", "é")
+
+
+@examples(200)
+@given(data=st.binary(max_size=30), at=st.integers(0, 30))
+def test_a_decoder_goes_on_where_another_stopped(data: bytes, at: int) -> None:
+    tokenizer = ByteTokenizer()
+    ids = [byte + SPECIALS for byte in data]
+    first = tokenizer.decoder()
+    begun = "".join(map(first, ids[:at]))
+    assert len(first.pending) < 4
+    assert begun + "".join(map(tokenizer.decoder(first.pending), ids[at:])) == tokenizer.decode(ids)
+
+
+@SPECS
+@examples(200)
+@given(data=st.binary(max_size=12), specials=st.sets(st.integers(0, 12)))
+def test_ids_end_within_the_character_that_a_decoder_has_begun(
+    spec: TokenizerSpec, data: bytes, specials: set[int]
+) -> None:
+    tokenizer = train_tokenizer(spec, "abc")
+    ids = [UNKNOWN if at in specials else SPECIALS + byte % (tokenizer.vocabulary - 2) for at, byte in enumerate(data)]
+    decode = tokenizer.decoder()
+    for token in ids:
+        decode(token)
+    assert tokenizer.begun(np.array(ids, dtype=np.int64)) == decode.pending
+
+
+# -- Where ids stand, and what they are called --------------------------------------------------------------------
+
+
+@SPECS
+@examples(200)
+@given(text=letters_and_more, trained=letters_and_more)
+def test_every_id_has_a_place_in_the_text(spec: TokenizerSpec, text: str, trained: str) -> None:
+    tokenizer = train_tokenizer(spec, trained)
+    ids, places = tokenizer.encode(text).ids.tolist(), tokenizer.places(text).tolist()
+    assert len(places) == len(ids)
+    assert places == sorted(places)
+    if spec == BYTES:
+        assert places == [at for at, character in enumerate(text) for _ in character.encode()]
+    elif spec == CHARACTERS:
+        assert places == list(range(len(text)))
+    else:
+        seen = normalized(text, "letters")
+        assert all(seen[number] in text[at].lower() or seen[number] == " " for number, at in enumerate(places))
+
+
+@examples(200)
+@given(text=unicode_text)
+def test_the_places_of_what_is_decoded_are_those_of_the_text(text: str) -> None:
+    for tokenizer in (ByteTokenizer(), train_tokenizer(CHARACTERS, text)):
+        decode, found, at = tokenizer.decoder(), [], 0
+        for token in tokenizer.encode(text).ids.tolist():
+            place, piece = decode.place(token, at)
+            found.append(place)
+            at += len(piece)
+        assert found == tokenizer.places(text).tolist()
+
+
+@examples(200)
+@given(data=st.binary(max_size=20))
+def test_a_byte_that_is_no_character_stands_where_it_is_shown(data: bytes) -> None:
+    decode, at, places, text = ByteTokenizer().decoder(), 0, [], ""
+    for byte in data:
+        place, piece = decode.place(byte + SPECIALS, at)
+        places.append(place)
+        text += piece
+        at += len(piece)
+    # A byte stands at the last character of the text up to it, were that the end.
+    assert places == [len(data[: number + 1].decode(errors="replace")) - 1 for number in range(len(data))]
+
+
+@pytest.mark.parametrize("tokenizer", [ByteTokenizer(), train_tokenizer(CHARACTERS, "ab\N{REPLACEMENT CHARACTER}<")])
+def test_ids_have_names_of_their_own(tokenizer: Tokenizer) -> None:
+    names = [tokenizer.name(token) for token in range(tokenizer.vocabulary)]
+    assert len(set(names)) == len(names)
+    assert names[:SPECIALS] == ["<unk>", "<bos>"]
+
+
+def test_names_are_what_the_corpus_has_or_the_byte() -> None:
+    characters = train_tokenizer(CHARACTERS, "a\N{REPLACEMENT CHARACTER}")
+    assert [characters.name(token) for token in (2, 3)] == ["a", "\N{REPLACEMENT CHARACTER}"]
+    assert [ByteTokenizer().name(byte + SPECIALS) for byte in (0x61, 0x7F, 0x80, 0xFF)] == [
+        "a",
+        "\x7f",
+        "bytes:\\x80",
+        "bytes:\\xff",
+    ]
