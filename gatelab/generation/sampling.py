@@ -5,10 +5,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatelab.errors import NotFinite
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import SPECIALS
 
 Floats = NDArray[np.float64]
+
+LARGEST = 1e30
+"""What a penalty makes of a logit stays within this: it is a number, however small the penalty."""
+
+
+def not_finite(what: str) -> NotFinite:
+    """The error for infinities or NaN among `what` a model has or computes."""
+    return NotFinite(
+        f"the model has {what} that are not finite, so that nothing can be told from it: choose another checkpoint,"
+        " or train again with a lower learning rate or clip_norm"
+    )
 
 
 def choose(
@@ -29,11 +41,17 @@ def choose(
         seen: (vocabulary,), not 0 for the tokens of the text so far, on which `repetition_penalty` falls (Keskar et
             al. 2019, arXiv:1909.05858).
         bias: (vocabulary,), added to the logits.
+
+    Raises:
+        NotFinite: a logit is not.
     """
     changed: Floats = logits.astype(np.float64)
+    if not np.isfinite(changed).all():
+        raise not_finite("logits")
     if seen is not None:
-        penalised = np.where(changed > 0, changed / how.repetition_penalty, changed * how.repetition_penalty)
-        changed = np.where(seen, penalised, changed)
+        with np.errstate(over="ignore"):
+            penalised = np.where(changed > 0, changed / how.repetition_penalty, changed * how.repetition_penalty)
+        changed = np.where(seen, penalised.clip(-LARGEST, LARGEST), changed)
     if bias is not None:
         changed += bias
     changed[:SPECIALS] = -np.inf

@@ -45,7 +45,11 @@ class Score:
 
 
 def score(decoder: Decoder, text: Encoded) -> Score:
-    """Judge a text that begins there."""
+    """Judge a text that begins there.
+
+    Raises:
+        NotFinite: the model computes logits or a state that are not.
+    """
     return Score(_of_each(decoder, text.ids), text.characters)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gatelab.checkpoint import Checkpoint, Position, first_not_finite, named_tensors
-from gatelab.errors import Diverged, GatelabError
+from gatelab.errors import Diverged, GatelabError, NotFinite
 from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
 from gatelab.model import Dropout, LanguageModel, ModelState
@@ -205,12 +205,15 @@ class Trainer:
             return None
 
     def sample(self) -> str | None:
-        """What the model makes of the spec's prefix now."""
+        """What the model makes of the spec's prefix now; None too where its numbers are not finite."""
         how = self.spec.training.sample
         if how is None:
             return None
         sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
-        return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
+        try:
+            return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
+        except NotFinite:  # the run ends by its losses, which are kept
+            return None
 
     def gates(self) -> list[dict[str, Saturation]] | None:
         """What the gates do now, if the spec asks for it: on the reference, whatever engine trains."""

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 
 #include "checking.hpp"
 
@@ -54,6 +55,7 @@ void test_decoders(Random &random) {
         for (int i = 0; i < 37; i++) {
             GatelabStream s = alone.stream(i);
             check(gatelab_decode(decoder, &s, 1, Texts::STEPS, 1) == 0, "decoding");
+            check(s.finite == Texts::STEPS, "finite steps", s.finite);
             for (int64_t token : alone.tokens[i]) check(token >= 2 && token < 21, "a token", token);
         }
         // Tiles that are shared out, and one tile that several threads compute together.
@@ -69,6 +71,16 @@ void test_decoders(Random &random) {
                 check_same("states", together.states[i], alone.states[i]);
                 check_same("logits", together.logits[i], alone.logits[i]);
             }
+        }
+        // One whose state is no number breaks alone.
+        Texts together(first);
+        std::vector<GatelabStream> streams;
+        for (int i = 0; i < 5; i++) streams.push_back(together.stream(i));
+        together.states[2][7] = std::numeric_limits<float>::infinity();
+        check(gatelab_decode(decoder, streams.data(), 5, Texts::STEPS, 1) == 0, "decoding");
+        for (int i = 0; i < 5; i++) {
+            check(streams[i].finite == (i == 2 ? 0 : Texts::STEPS), "finite steps", streams[i].finite);
+            if (i != 2) check(together.tokens[i] == alone.tokens[i], "tokens beside one that breaks");
         }
         gatelab_decoder_free(decoder);
     }

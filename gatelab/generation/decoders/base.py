@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gatelab.errors import NotFinite
+from gatelab.generation.sampling import not_finite
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import Ids
 
@@ -39,16 +41,26 @@ class Decoded:
     """What was chosen for a stream.
 
     Attributes:
-        ids: (steps,)
+        ids: (steps,), or fewer if there is a fault.
         logits: (steps, vocabulary) that they were chosen from, before any penalty, bias or filter; if asked for.
+        fault: why the text cannot go on behind `ids`: logits or a state that are not finite. The stream is spoiled.
     """
 
     ids: Ids
     logits: Floats | None
+    fault: NotFinite | None = None
 
     def first(self, count: int) -> "Decoded":
-        """The first `count` tokens at most."""
-        return Decoded(self.ids[:count], None if self.logits is None else self.logits[:count])
+        """The first `count` tokens at most. A fault behind them is none."""
+        fault = self.fault if count > len(self.ids) else None
+        return Decoded(self.ids[:count], None if self.logits is None else self.logits[:count], fault)
+
+
+def cut_short(decoded: Decoded, finite: int) -> Decoded:
+    """What was chosen, where only the first `finite` steps had numbers to choose by."""
+    if finite == len(decoded.ids):
+        return decoded
+    return replace(decoded.first(finite), fault=not_finite("logits or states"))
 
 
 class Decoder(ABC):
@@ -56,6 +68,9 @@ class Decoder(ABC):
 
     Attributes:
         vocabulary: number of token ids.
+
+    Raises:
+        NotFinite: a weight is not.
     """
 
     vocabulary: int
@@ -66,12 +81,23 @@ class Decoder(ABC):
 
     @abstractmethod
     def read(self, ids: Ids, state: Floats) -> Floats:
-        """The state after reading all `ids` (tokens,) from `state`, which is left as it is."""
+        """The state after reading all `ids` (tokens,) from `state`, which is left as it is.
+
+        Raises:
+            NotFinite: it is not.
+        """
 
     @abstractmethod
     def predict(self, ids: Ids, state: Floats) -> tuple[Floats, Floats]:
-        """Logits (tokens, vocabulary) of what follows each of `ids` (at least one), and the state after them."""
+        """Logits (tokens, vocabulary) of what follows each of `ids` (at least one), and the state after them.
+
+        Raises:
+            NotFinite: any of them is not.
+        """
 
     @abstractmethod
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
-        """Read the token of each stream and choose the next one, `steps` times. The streams move on."""
+        """Read the token of each stream and choose the next one, `steps` times. The streams move on.
+
+        A stream whose numbers are no longer finite ends with a fault. The others go on.
+        """

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream
+from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream, cut_short
+from gatelab.generation.sampling import not_finite
 from gatelab.model import LanguageModel
 from gatelab.scan.native import Program, layout_of, load
 from gatelab.scan.native.interface import Member
@@ -29,12 +30,15 @@ class NativeDecoder(Decoder):
 
     Raises:
         Unavailable: the native engine is.
+        NotFinite: a weight is not.
     """
 
     def __init__(self, model: LanguageModel, threads: int = 1) -> None:
         spec, self.vocabulary, self._threads = model.spec, model.vocabulary, threads
         layout = layout_of({name: p.shape for name, p in model.named_parameters()})
         self._parameters = torch.cat([p.detach().float().cpu().flatten() for p in model.parameters()]).numpy()
+        if not np.isfinite(self._parameters).all():
+            raise not_finite("weights")
         embedding = 0 if spec.input == "one_hot" else spec.input.embedding
         self._library = load()
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)
@@ -53,7 +57,11 @@ class NativeDecoder(Decoder):
     def predict(self, ids: Ids, state: Floats) -> tuple[Floats, Floats]:
         outputs = np.empty((len(ids), self._program.hidden), np.float32)
         after = self._read(ids, state, outputs)
-        return outputs @ self._head[0] + self._head[1], after
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = outputs @ self._head[0] + self._head[1]
+        if not np.isfinite(logits).all():
+            raise not_finite("logits")
+        return logits, after
 
     def _read(self, ids: Ids, state: Floats, outputs: Floats | None) -> Floats:
         before, after = np.ascontiguousarray(state), np.empty_like(state)
@@ -68,6 +76,8 @@ class NativeDecoder(Decoder):
         member.state_in, member.state_out = pointer(before), pointer(after)
         member.outputs = pointer(outputs)
         self._program.read(members, 1)
+        if not np.isfinite(after).all():
+            raise not_finite("states")
         return after
 
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
@@ -107,7 +117,8 @@ class _Call:
         for stream, state, token in zip(self._streams, self._states, tokens, strict=True):
             stream.state, stream.token = state, token
         known = [None] * len(tokens) if self._logits is None else self._logits
-        return [Decoded(ids, logits) for ids, logits in zip(self._ids, known, strict=True)]
+        decoded = [Decoded(ids, logits) for ids, logits in zip(self._ids, known, strict=True)]
+        return [cut_short(each, native.finite) for each, native in zip(decoded, self.natives, strict=True)]
 
 
 def _rows(array: NDArray[Any] | None) -> Callable[[int], int | None]:

@@ -2,7 +2,7 @@
 
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_void_p
 
-ABI = 3
+ABI = 4
 MAX_LAYERS = 64
 
 floats = POINTER(c_float)
@@ -67,6 +67,7 @@ class Stream(Structure):
         ("seen", c_void_p),
         ("tokens", c_void_p),
         ("logits", c_void_p),
+        ("finite", c_int64),
     ]
 
 

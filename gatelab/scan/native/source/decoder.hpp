@@ -86,6 +86,8 @@ struct GatelabDecoder {
             for (int64_t row = 0; part.first() && row < count; row++) {
                 GatelabStream &stream = streams[row];
                 float *logits = work.head.logits + row * columns;
+                if (stream.finite < step || !finite(row, work)) continue;  // nothing is chosen from it any more
+                stream.finite++;
                 if (stream.logits)
                     std::memcpy(stream.logits + step * shape_.vocabulary, logits, shape_.vocabulary * sizeof(float));
                 stream.token = sampler.choose(stream, stream.uniforms ? stream.uniforms[step] : 0, logits);
@@ -97,6 +99,16 @@ struct GatelabDecoder {
         }
     }
 
+    // Whether the logits and the states of a row are numbers after a step.
+    bool finite(int64_t row, const gatelab::ModelWork &work) const {
+        gatelab::Finite found;
+        found.add(work.head.logits + row * model_.head.columns, model_.head.columns);
+        for (int l = 0; l < shape_.layers; l++)
+            for (int s = 0; s < model_.states(); s++)
+                found.add(work.layer[l].state[s] + row * model_.first.padded, model_.first.padded);
+        return found.all();
+    }
+
     // The states and tokens of `count` streams, and nothing in rows that are computed for the sake of their block.
     void begin(GatelabStream *streams, int64_t count, int64_t rows, const gatelab::ModelWork &work) const {
         for (int l = 0; l < shape_.layers; l++)
@@ -105,6 +117,7 @@ struct GatelabDecoder {
         for_states(streams, count, work, [](const float *stream, float *row, int64_t units) {
             std::memcpy(row, stream, units * sizeof(float));
         });
+        for (int64_t row = 0; row < count; row++) streams[row].finite = 0;
         for (int64_t row = 0; row < rows; row++)
             work.tokens[row] = row < count ? static_cast<int32_t>(streams[row].token) : 0;
     }

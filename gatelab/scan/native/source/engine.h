@@ -13,7 +13,7 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 3
+#define GATELAB_ABI 4
 #define GATELAB_MAX_LAYERS 64
 
 enum GatelabCell {
@@ -104,6 +104,7 @@ typedef struct {
     uint8_t *seen;          /* (vocabulary): whether a token was in the text; kept up to date. NULL: not wanted */
     int64_t *tokens;        /* (steps), out: those chosen */
     float *logits;          /* (steps, vocabulary), out: those they were chosen from, before anything; NULL: not wanted */
+    int64_t finite;         /* out: steps before the first whose logits or state are not finite; what is behind is not set */
 } GatelabStream;
 
 /* All return 0, or a number that says which argument is wrong: see gatelab_explain. */

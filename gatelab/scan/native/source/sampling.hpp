@@ -23,7 +23,7 @@ class Sampler {
         if (how.bias)
             for (int64_t v = 0; v < vocabulary_; v++) logits[v] += how.bias[v];
         for (int64_t v = 0; v < forbidden_; v++) logits[v] = NEVER;
-        if (how.temperature == 0) return std::max_element(logits + forbidden_, logits + vocabulary_) - logits;
+        if (how.temperature == 0) return likeliest(logits);
         weigh(logits, how.temperature);
         if (how.top_k || how.top_p < 1 || how.min_p > 0) filter(how, logits);
         return look_up(uniform, logits);
@@ -33,16 +33,32 @@ class Sampler {
     static constexpr float NEVER = -1e30f;
 
     void penalize(const GatelabStream &how, float *logits) const {
-        const float penalty = static_cast<float>(how.penalty);
+        // Too small for a float, it would be 0; and what it makes of a logit stays a number.
+        const float penalty = std::max(static_cast<float>(how.penalty), 1e-30f);
         for (int64_t v = 0; v < vocabulary_; v++)
-            if (how.seen[v]) logits[v] = logits[v] > 0 ? logits[v] / penalty : logits[v] * penalty;
+            if (how.seen[v]) logits[v] = std::clamp(logits[v] > 0 ? logits[v] / penalty : logits[v] * penalty, NEVER, -NEVER);
+    }
+
+    float largest(const float *logits) const {
+        Vector most = load(logits);
+        for (int64_t v = LANES; v < columns_; v += LANES) most = larger(load(logits + v), most);
+        return gatelab::largest(most);
+    }
+
+    // The first of equals.
+    int64_t likeliest(const float *logits) const {
+        const float most = largest(logits);
+        // Otherwise all that may be chosen is no more than what may not be.
+        if (most > NEVER) {
+            for (int64_t from = 0; from < columns_; from += LANES)
+                if (const int at = first_equal(load(logits + from), most); at < LANES) return from + at;
+        }
+        return std::max_element(logits + forbidden_, logits + vocabulary_) - logits;
     }
 
     // Logits become e^((logit - the largest) / temperature), and 0 where nothing may be chosen.
     void weigh(float *logits, double temperature) const {
-        Vector most = load(logits);
-        for (int64_t v = LANES; v < columns_; v += LANES) most = larger(load(logits + v), most);
-        const float largest = gatelab::largest(most), rate = static_cast<float>(std::min(1 / temperature, 1e30));
+        const float largest = this->largest(logits), rate = static_cast<float>(std::min(1 / temperature, 1e30));
         for (int64_t v = 0; v < columns_; v += LANES) store(logits + v, exp((load(logits + v) - largest) * rate));
         for (int64_t v = 0; v < forbidden_; v++) logits[v] = 0;
         for (int64_t v = vocabulary_; v < columns_; v++) logits[v] = 0;

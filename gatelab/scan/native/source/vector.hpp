@@ -62,6 +62,39 @@ GATELAB_INLINE Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 // NaN passes through.
 GATELAB_INLINE Vector relu(Vector x) { return larger(Vector{}, x); }
+// Whether many numbers are all finite, by their bits: it holds whatever the compiler assumes of floats.
+class Finite {
+  public:
+    // `count`: of whole vectors.
+    GATELAB_INLINE void add(const float *numbers, int64_t count) {
+#pragma GCC unroll 4
+        for (int64_t at = 0; at < count; at += LANES) add(load(numbers + at));
+    }
+
+#if defined(__AVX512F__)
+    GATELAB_INLINE void add(Vector x) { bad_ |= _mm512_fpclass_ps_mask((__m512)x, 0x99); }  // NaN of both kinds, infinities
+    GATELAB_INLINE bool all() const { return !bad_; }
+
+  private:
+    __mmask16 bad_ = 0;
+#else
+    GATELAB_INLINE void add(Vector x) { bad_ |= ((Integers)x & EXPONENT) == EXPONENT; }
+
+    GATELAB_INLINE bool all() const {
+#if defined(__AVX2__)
+        return !_mm256_movemask_epi8((__m256i)bad_);
+#else
+        int32_t bad = 0;
+        for (int i = 0; i < LANES; i++) bad |= bad_[i];
+        return !bad;
+#endif
+    }
+
+  private:
+    static constexpr int32_t EXPONENT = 0x7f800000;  // all of its bits: infinite, or not a number
+    Integers bad_ = {};
+#endif
+};
 
 GATELAB_INLINE float sum(Vector x) {
 #if defined(__AVX512F__)
@@ -80,6 +113,20 @@ GATELAB_INLINE float largest(Vector x) {
     float most = x[0];
     for (int i = 1; i < LANES; i++) most = x[i] > most ? x[i] : most;
     return most;
+#endif
+}
+
+// The first lane that is equal to `x`; LANES if none is.
+GATELAB_INLINE int first_equal(Vector lanes, float x) {
+#if defined(__AVX512F__)
+    return __builtin_ctz(1u << LANES | _mm512_cmpeq_ps_mask((__m512)lanes, _mm512_set1_ps(x)));
+#elif defined(__AVX2__)
+    const int equal = _mm256_movemask_ps(_mm256_cmp_ps((__m256)lanes, _mm256_set1_ps(x), _CMP_EQ_OQ));
+    return __builtin_ctz(1u << LANES | static_cast<unsigned>(equal));
+#else
+    int at = 0;
+    while (at < LANES && lanes[at] != x) at++;
+    return at;
 #endif
 }
 
