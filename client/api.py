@@ -53,6 +53,7 @@ class SamplingOptions(TypedDict, total=False):
     stop: str | list[str]
     seed: int | None
     checkpoint: int | CheckpointWord
+    state: bool | str
 
 
 class GateOptions(TypedDict, total=False):

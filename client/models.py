@@ -220,6 +220,8 @@ class Generation(Answer):
     """Characters of the prompt that the run's tokenizer does not know; the model saw <unk> for them."""
     state: str | None = None
     """What a later request can go on from; None where no state was asked for."""
+    held: str = ""
+    """Text behind the end that may begin a stop string: a request that goes on shows it, or ends there."""
 
 
 class Score(Answer):

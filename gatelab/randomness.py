@@ -20,6 +20,14 @@ def numpy_generator(seed: int, *purpose: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=derive(seed, *purpose)))
 
 
+def skip(random: np.random.Generator, count: int) -> np.random.Generator:
+    """A fresh generator of `numpy_generator`, as it is when `count` uniform numbers have been drawn from it."""
+    whole, rest = divmod(count, 4)  # Philox makes four at a time
+    random.bit_generator.advance(whole)  # type: ignore[attr-defined]
+    random.random(rest)
+    return random
+
+
 def torch_generator(device: torch.device, seed: int, *purpose: int | str) -> torch.Generator:
     """A torch generator on `device` for one purpose."""
     return torch.Generator(device).manual_seed(derive(seed, *purpose))

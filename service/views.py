@@ -286,6 +286,8 @@ class Ending(View):
     `tokens` counts the generated ones; `checkpoint` is the step of the weights that made them;
     `unknown_characters` counts the prompt's characters that the model's vocabulary could not stand for.
     `state`, where it was asked for, goes on from the end: as `state` of another request, as often as one likes.
+    `held` is text behind the end that the next request shows first, if it is not the beginning of a stop string; empty
+    where no state was asked for.
     """
 
     tokens: int
@@ -293,6 +295,7 @@ class Ending(View):
     checkpoint: int
     unknown_characters: int
     state: str | None = None
+    held: str = ""
 
 
 class Generated(Ending):

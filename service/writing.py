@@ -60,18 +60,22 @@ async def begin(
 ) -> "Pieces":
     """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
 
+    Args:
+        session: the text that the prompt goes on with, if it is to be gone on with in its turn.
+
     Raises:
         Overloaded: too many texts are being written, at all or for this account.
+        NotFinite: the model's numbers are not, after the prompt.
     """
-    from gatelab.generation import stream_of, write
+    from gatelab.generation import Text, stream_of, write
 
     # The prompt is read in a thread of the request's own: a long one holds up nobody.
     ended = service.quotas.generations.take(asking.account)
     try:
         stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
         heard = service.instruments.text(seconds_since_arrival)
-        batcher, tokenizer = service.models.batcher, loaded.tokenizer
-        return write(batcher, loaded.decoder, stream, tokenizer, logits=logits, ended=ended, on_tokens=heard)
+        text, batcher = Text(loaded.tokenizer, how, prompt, session), service.models.batcher
+        return write(batcher, loaded.decoder, stream, text, logits=logits, ended=ended, on_tokens=heard)
     except BaseException:
         ended()
         raise

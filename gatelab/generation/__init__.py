@@ -8,7 +8,7 @@ from gatelab.generation.decode import Token, generate
 from gatelab.generation.decoders import Decoder, TorchDecoder, build_decoder
 from gatelab.generation.scoring import Score, log_probabilities, score
 from gatelab.generation.sessions import Sealer, Session
-from gatelab.generation.writing import FinishReason, Piece, Pieces, continuation, stream_of, write
+from gatelab.generation.writing import FinishReason, Piece, Pieces, Text, continuation, stream_of, write
 
 __all__ = [
     "Batcher",
@@ -19,6 +19,7 @@ __all__ = [
     "Score",
     "Sealer",
     "Session",
+    "Text",
     "Token",
     "TorchDecoder",
     "build_decoder",

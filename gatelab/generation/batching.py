@@ -23,6 +23,7 @@ class Writing:
         remaining: how many tokens are still wanted.
         deliver: is told what was chosen, or what went wrong, by another thread.
         logits: whether they are wanted too.
+        exact: whether the stream must not move beyond the tokens that are wanted.
         dropped: set by whoever no longer wants it.
     """
 
@@ -31,6 +32,7 @@ class Writing:
     remaining: int
     deliver: Callable[[Decoded | Exception], object]
     logits: bool = False
+    exact: bool = False
     dropped: bool = False
 
 
@@ -98,7 +100,8 @@ class Batcher:
 
     def _advance(self, decoder: Decoder, writings: Sequence[Writing]) -> None:
         """One call for the texts of one model. What it writes of a text beyond its end is thrown away."""
-        steps = min(self._steps(decoder, len(writings)), max(w.remaining for w in writings), LONGEST_CALL)
+        most = [max(w.remaining for w in writings), *(w.remaining for w in writings if w.exact)]
+        steps = min(self._steps(decoder, len(writings)), LONGEST_CALL, *most)
         begun = time.perf_counter()
         try:
             decoded = decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
@@ -111,6 +114,7 @@ class Batcher:
         for writing, news in zip(writings, decoded, strict=True):
             taken = news.first(writing.remaining)
             writing.remaining -= len(taken.ids)
+            writing.dropped |= taken.fault is not None
             self._tell(writing, taken)
 
     @staticmethod

@@ -1,6 +1,5 @@
 """Generation: an iterator of tokens over an explicit state."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,9 +10,8 @@ from torch import Tensor
 from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.generation.sampling import Floats, choose
 from gatelab.generation.stops import StopBuffer
-from gatelab.generation.writing import FinishReason
+from gatelab.generation.writing import FinishReason, random_of
 from gatelab.model import LanguageModel, ModelState
-from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer
 
@@ -46,16 +44,22 @@ def generate(
     """Continue `prompt` for up to `how.max_tokens` tokens.
 
     Args:
-        state: the state to begin from instead of the zero state, of batch 1. A prompt is then needed.
+        state: the state to begin from instead of the zero state, of batch 1. A prompt is then needed. It is the model's
+            alone: what else a text goes on with (`gatelab.generation.Session`) begins here.
 
     Raises:
         ValueError: a state without a prompt.
+        NotFinite: the model's logits are not.
     """
-    logits, state = read(model, tokenizer.encode(prompt).ids, state)
-    random = numpy_generator(secrets.randbits(53) if how.seed is None else how.seed, "generate")
-    decode, stops = tokenizer.decoder(), StopBuffer(how.stop)
+    ids = tokenizer.encode(prompt).ids
+    logits, state = read(model, ids, state)
+    random, decode, stops = random_of(how), tokenizer.decoder(), StopBuffer(how.stop)
+    seen, bias = np.zeros(model.vocabulary, np.uint8), np.zeros(model.vocabulary)
+    seen[ids] = 1
+    bias[list(how.logit_bias)] = list(how.logit_bias.values())
     for count in range(1, how.max_tokens + 1):
-        chosen = choose(logits, how, random)
+        chosen = choose(logits, how, random, seen, bias)
+        seen[chosen] = 1
         text, stopped = stops.push(decode(chosen))
         if stopped:
             yield Token(chosen, text, state, "stop")

@@ -1,7 +1,8 @@
-"""Sessions: a text that can be gone on with later, as a signed token of constant size that the client keeps.
+"""Sessions: a text that can be gone on with later, as a signed token that the client keeps.
 
-The token holds the hidden state as safetensors, bound to a run and a checkpoint. Whoever has two of the same checkpoint
-may mix them. Nothing is kept here.
+The token holds all that decides how the text goes on, bound to a run and a checkpoint: the hidden state, and what the
+next request could not know of the text before it. It is as long for a long text as for a short one, but for what is
+held back of a stop string. Whoever has two of the same checkpoint may mix them. Nothing is kept here.
 """
 
 import base64
@@ -9,9 +10,10 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -19,10 +21,33 @@ from gatelab.checkpoint import read_metadata
 from gatelab.errors import InvalidState
 from gatelab.generation.decoders import Decoder
 from gatelab.generation.decoders.base import Floats
+from gatelab.specs.generation import STOP_CHARACTERS
 from gatelab.text.tokenizers import BEGIN, Ids
 
 DIGEST = hashlib.sha256
 SIGNATURE_BYTES = DIGEST().digest_size
+
+
+Bits = NDArray[np.uint8]
+
+MOST_HELD = STOP_CHARACTERS - 1
+"""Characters that are held back of a stop string at most."""
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The end of a text as far as it is not shown yet: what comes next decides what it is.
+
+    Attributes:
+        pending: bytes of a character that is not complete.
+        held: text that may be the beginning of a stop string.
+    """
+
+    pending: bytes = b""
+    held: str = ""
+
+
+DECIDED = Undecided()
 
 
 @dataclass(frozen=True)
@@ -33,12 +58,19 @@ class Session:
         run, step: whose weights have read it.
         state: (layers, tensors of a state, hidden), after all of the text but its last token.
         token: the last one.
+        written: how many tokens of the text were chosen, and not given: the next one is this number of its seed's.
+        seen: a bit for every token id, the first in the highest bit: whether it is in the text. Empty before a text,
+            and where that was not noted.
+        undecided: what of it is not shown yet.
     """
 
     run: str
     step: int
     state: Floats
     token: int
+    written: int = 0
+    seen: Bits = field(default_factory=lambda: np.zeros(0, np.uint8))
+    undecided: Undecided = DECIDED
 
     @classmethod
     def begin(cls, decoder: Decoder, run: str, step: int) -> "Session":
@@ -48,23 +80,63 @@ class Session:
     @property
     def sound(self) -> bool:
         """Whether everything is of its type. What was signed is asked too: keys are shared, programs change."""
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (self.step, self.token))
+        numbers = (self.step, self.token, self.written)
+        whole = all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in numbers)
         state = self.state.dtype == np.float32 and self.state.ndim == 3
-        return isinstance(self.run, str) and whole and state
+        seen = self.seen.dtype == np.uint8 and self.seen.ndim == 1
+        undecided = isinstance(self.undecided.held, str) and len(self.undecided.held) <= MOST_HELD
+        return isinstance(self.run, str) and whole and state and seen and undecided and len(self.undecided.pending) < 4
 
     def fits(self, decoder: Decoder) -> bool:
         """Whether `decoder` can go on from here."""
-        return self.state.shape == decoder.initial_state().shape and 0 <= self.token < decoder.vocabulary
+        known = len(self.seen) in (0, -(-decoder.vocabulary // 8))
+        return self.state.shape == decoder.initial_state().shape and 0 <= self.token < decoder.vocabulary and known
 
     def after(self, decoder: Decoder, ids: Ids) -> "Session":
-        """The session when the text has gone on with `ids` (tokens,)."""
+        """The session when the text has gone on with `ids` (tokens,), which were given.
+
+        Raises:
+            NotFinite: the state is not.
+        """
         if not len(ids):
             return self
-        read = np.concatenate([[self.token], ids[:-1]]).astype(np.int64)
-        return replace(self, state=decoder.read(read, self.state), token=int(ids[-1]))
+        noted = self.noting(decoder, ids)
+        return replace(noted, state=self._read(decoder, ids), token=int(ids[-1]))
+
+    def noting(self, decoder: Decoder, ids: Ids) -> "Session":
+        """The same, but for the state and the last token, which stay."""
+        return replace(self, seen=self._seen_with(decoder, ids), undecided=DECIDED) if len(ids) else self
+
+    def wrote(self, decoder: Decoder, ids: Ids, state: Floats | None, undecided: Undecided) -> "Session":
+        """The session when the text has gone on with `ids` (tokens,), which were chosen.
+
+        Args:
+            state: after all of them but the last; None: they are read once more.
+        """
+        if not len(ids):
+            return replace(self, undecided=undecided)
+        if state is None:
+            state = self._read(decoder, ids)
+        written, seen = self.written + len(ids), self._seen_with(decoder, ids)
+        return replace(self, state=state, token=int(ids[-1]), written=written, seen=seen, undecided=undecided)
+
+    def tokens_seen(self, decoder: Decoder) -> Bits:
+        """(vocabulary,) 1 for the tokens of the text."""
+        if not len(self.seen):
+            return np.zeros(decoder.vocabulary, np.uint8)
+        return np.unpackbits(self.seen, count=decoder.vocabulary)
+
+    def _read(self, decoder: Decoder, ids: Ids) -> Floats:
+        """The state after all of `ids` but the last."""
+        return decoder.read(np.concatenate([[self.token], ids[:-1]]).astype(np.int64), self.state)
+
+    def _seen_with(self, decoder: Decoder, ids: Ids) -> Bits:
+        seen = self.tokens_seen(decoder)
+        seen[ids] = 1
+        return np.packbits(seen)
 
     def mixed(self, other: "Session", share: float) -> "Session":
-        """The state that lies between this one and another, a `share` of the way; the last token is this one's.
+        """The state that lies between this one and another, a `share` of the way; all else is this one's.
 
         Raises:
             InvalidState: the other is not of the same checkpoint.
@@ -82,8 +154,9 @@ class Sealer:
 
     def seal(self, session: Session) -> str:
         # In one entry: the order of several is another one every time, and so would the token be.
-        facts = json.dumps([session.run, session.step, session.token])
-        data = save({"state": session.state}, metadata={"session": facts})
+        left = [session.undecided.pending.hex(), session.undecided.held]
+        facts = json.dumps([session.run, session.step, session.token, session.written, *left])
+        data = save({"state": session.state, "seen": session.seen}, metadata={"session": facts})
         return base64.urlsafe_b64encode(self._sign(data) + data).decode()
 
     def open(self, token: str, path: str = "state") -> Session:
@@ -102,13 +175,30 @@ class Sealer:
         if not hmac.compare_digest(signature, self._sign(data)):
             raise InvalidState.at(path, "is not a state that this installation gave out, or was changed since")
         try:
-            run, step, last = json.loads(read_metadata(data)["session"])
-            found = Session(run, step, load(data)["state"], last)
+            found = _read(data)
         except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
             raise InvalidState.at(path, "is of an installation that writes states otherwise") from None
         if not found.sound:
             raise InvalidState.at(path, "is of an installation that writes states otherwise")
+        if not np.isfinite(found.state).all():
+            raise InvalidState.at(path, "has numbers that are not finite: begin the text again without it")
         return found
 
     def _sign(self, data: bytes) -> bytes:
         return hmac.new(self._key, data, DIGEST).digest()
+
+
+def _read(data: bytes) -> Session:
+    """What `Sealer.seal` wrote, now or when a session was the state and the last token alone: then it goes on as it did
+    at that time, with what the next request says and nothing of what was before.
+
+    Raises:
+        SafetensorError, ValueError, KeyError, TypeError, RecursionError: something else.
+    """
+    facts, tensors = json.loads(read_metadata(data)["session"]), load(data)
+    if len(facts) == 3:
+        run, step, token = facts
+        return Session(run, step, tensors["state"], token)
+    run, step, token, written, pending, held = facts
+    undecided = Undecided(bytes.fromhex(pending), held)
+    return Session(run, step, tensors["state"], token, written, tensors["seen"], undecided)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gatelab.errors import GatelabError
 from gatelab.generation.batching import Batcher, Writing
 from gatelab.generation.decoders import Decoded, Decoder, Stream
 from gatelab.generation.decoders.base import Floats
-from gatelab.generation.sessions import Session
+from gatelab.generation.sessions import Bits, Session, Undecided
 from gatelab.generation.stops import StopBuffer
-from gatelab.randomness import numpy_generator
+from gatelab.randomness import numpy_generator, skip
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import Ids, Tokenizer
 
@@ -39,23 +39,68 @@ class Piece:
 
 
 class Text:
-    """A text that grows by what is decoded."""
+    """A text that grows by what is decoded.
 
-    def __init__(self, tokenizer: Tokenizer, how: Sampling) -> None:
-        self._decode, self._stops, self._wanted = tokenizer.decoder(), StopBuffer(how.stop), how.max_tokens
+    Args:
+        prompt: (tokens,) what is read before it.
+        session: the text that the prompt goes on with. It is to be gone on with in its turn: what is not decided at the
+            end is held back for then. A text without one ends with all that can be shown.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, how: Sampling, prompt: Ids, session: Session | None = None) -> None:
+        self.how, self.session, self._prompt = how, session, prompt
+        # Ids of a prompt may end within a character.
+        before = session.undecided if session and not len(prompt) else Undecided(tokenizer.begun(prompt))
+        self._decode, self._stops = tokenizer.decoder(before.pending), StopBuffer(how.stop, before.held)
+        self._written: list[Ids] = []
+        self._wanted = how.max_tokens
 
     def add(self, news: Decoded) -> Piece:
+        """
+        Raises:
+            NotFinite: the model's numbers are not, and the text has not ended before.
+        """
         shown: list[str] = []
         for count, token in enumerate(news.ids.tolist(), start=1):
             text, stopped = self._stops.push(self._decode(token))
             shown.append(text)
             if stopped:
-                until = news.first(count)
-                return Piece("".join(shown), until.ids, until.logits, "stop")
+                return self._piece(shown, news.first(count), "stop")
+        if news.fault:
+            raise news.fault
         self._wanted -= len(news.ids)
         if self._wanted > 0:
-            return Piece("".join(shown), news.ids, news.logits)
-        return Piece("".join(shown) + self._stops.rest(), news.ids, news.logits, "length")
+            return self._piece(shown, news)
+        if self.session is None:
+            shown.append(self._stops.rest())
+        return self._piece(shown, news, "length")
+
+    def _piece(self, shown: list[str], news: Decoded, reason: FinishReason | None = None) -> Piece:
+        if self.session is not None:
+            self._written.append(news.ids)
+        return Piece("".join(shown), news.ids, news.logits, reason)
+
+    @property
+    def undecided(self) -> Undecided:
+        """What is not shown yet."""
+        return Undecided(self._decode.pending, self._stops.held)
+
+    def session_after(self, decoder: Decoder, stream: Stream) -> Session:
+        """The session at the end of the text, which began with one.
+
+        Args:
+            stream: what wrote it. It may be further: then, and only then, the text is read once more.
+
+        Raises:
+            NotFinite: the state is not.
+        """
+        assert self.session is not None
+        ids = np.concatenate([np.zeros(0, np.int64), *self._written])
+        if self._wanted <= 0:
+            # A batch does not write beyond it. Nothing was rounded otherwise than in a text in one go.
+            read = self.session.noting(decoder, self._prompt)
+            return read.wrote(decoder, ids, stream.state, self.undecided)
+        return self.session.after(decoder, self._prompt).wrote(decoder, ids, None, self.undecided)
 
 
 def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, session: Session | None = None) -> Stream:
@@ -65,25 +110,36 @@ def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, sess
         prompt: (tokens,)
         session: the text that the prompt goes on with instead.
         index: which of several texts from one request this is. Each has random numbers of its own.
+
+    Raises:
+        NotFinite: the model's numbers are not, after the prompt.
     """
-    seed = secrets.randbits(53) if how.seed is None else how.seed
-    seen: NDArray[np.uint8] | None = None
+    here = (session or Session.begin(decoder, "", 0)).after(decoder, prompt)
+    seen: Bits | None = None
     if how.repetition_penalty != 1:
-        seen = np.zeros(decoder.vocabulary, np.uint8)
-        seen[prompt] = 1
+        seen = here.tokens_seen(decoder)
     bias: Floats | None = None
     if how.logit_bias:
         bias = np.zeros(decoder.vocabulary, np.float32)
         bias[list(how.logit_bias)] = list(how.logit_bias.values())
-    here = (session or Session.begin(decoder, "", 0)).after(decoder, prompt)
-    random = numpy_generator(seed, "generate", *([index] if index else []))
-    return Stream(how, random, here.state, here.token, seen, bias)
+    return Stream(how, random_of(how, index, here.written), here.state, here.token, seen, bias)
+
+
+def random_of(how: Sampling, index: int = 0, written: int = 0) -> np.random.Generator:
+    """The numbers that choose the tokens of a text after so many that were chosen: a function of the seed."""
+    seed = secrets.randbits(53) if how.seed is None else how.seed
+    return skip(numpy_generator(seed, "generate", *([index] if index else [])), written)
 
 
 def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling) -> str:
-    """What follows `prompt`, in one go."""
-    [news] = decoder.decode([stream_of(decoder, tokenizer.encode(prompt).ids, how)], how.max_tokens)
-    return Text(tokenizer, how).add(news).text
+    """What follows `prompt`, in one go.
+
+    Raises:
+        NotFinite: the model's numbers are not.
+    """
+    ids = tokenizer.encode(prompt).ids
+    [news] = decoder.decode([stream_of(decoder, ids, how)], how.max_tokens)
+    return Text(tokenizer, how, ids).add(news).text
 
 
 class Pieces:
@@ -93,7 +149,7 @@ class Pieces:
         self,
         decoder: Decoder,
         stream: Stream,
-        tokenizer: Tokenizer,
+        text: Text,
         *,
         logits: bool = False,
         ended: Callable[[], object] = lambda: None,
@@ -106,9 +162,9 @@ class Pieces:
         """
         self._end, self._on_tokens = ended, on_tokens
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()
-        self._text = Text(tokenizer, stream.how)
-        self._ended = False
-        self.writing = Writing(decoder, stream, stream.how.max_tokens, self._deliver, logits)
+        self._ended, self.text = False, text
+        exact = text.session is not None
+        self.writing = Writing(decoder, stream, text.how.max_tokens, self._deliver, logits, exact)
 
     def _deliver(self, news: Decoded | Exception) -> None:
         self._loop.call_soon_threadsafe(self._inbox.put_nowait, news)
@@ -127,11 +183,23 @@ class Pieces:
         if isinstance(news, Exception):
             self.close()
             raise news
-        piece = self._text.add(news)
+        try:
+            piece = self.text.add(news)
+        except GatelabError:
+            self.close()
+            raise
         self._on_tokens(len(piece.ids))
         if piece.finish_reason:
             self.close()
         return piece
+
+    def session(self) -> Session:
+        """The session at the end of the text, which began with one; only when it has ended.
+
+        Raises:
+            NotFinite: the state is not.
+        """
+        return self.text.session_after(self.writing.decoder, self.writing.stream)
 
     def close(self) -> None:
         if not self._ended:
@@ -145,7 +213,7 @@ def write(
     batcher: Batcher,
     decoder: Decoder,
     stream: Stream,
-    tokenizer: Tokenizer,
+    text: Text,
     *,
     logits: bool = False,
     ended: Callable[[], object] = lambda: None,
@@ -159,6 +227,6 @@ def write(
     Raises:
         Overloaded: too many texts are being written.
     """
-    pieces = Pieces(decoder, stream, tokenizer, logits=logits, ended=ended, on_tokens=on_tokens)
+    pieces = Pieces(decoder, stream, text, logits=logits, ended=ended, on_tokens=on_tokens)
     batcher.open(pieces.writing)
     return pieces

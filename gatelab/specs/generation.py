@@ -7,7 +7,10 @@ from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.integers import Count
 
-StopString = Annotated[Text, Field(min_length=1, max_length=1000)]
+STOP_CHARACTERS = 1000
+"""Of a stop string, at most."""
+
+StopString = Annotated[Text, Field(min_length=1, max_length=STOP_CHARACTERS)]
 
 
 CheckpointWord = Literal["latest", "best"]
@@ -27,7 +30,8 @@ class Sampling(Spec):
     """How the next token is chosen, and when to end.
 
     The penalty and the bias change the logits first; then filters apply in the order temperature, top_k, top_p, min_p.
-    The same seed gives the same text.
+    The same seed gives the same text: the n-th token is chosen by the seed's n-th random number. Of a text that goes on
+    from a state, the tokens before the state count.
     """
 
     max_tokens: int = Field(100, ge=1, le=10_000_000)
@@ -40,13 +44,22 @@ class Sampling(Spec):
         None, ge=0, le=1, description="only tokens at least this share as likely as the likeliest"
     )
     repetition_penalty: float = Field(
-        1.0, gt=0, le=100, description="tokens of the text so far become less likely; 1 leaves them alone"
+        1.0,
+        gt=0,
+        le=100,
+        description="tokens of the text so far, prompt and state included, become less likely; 1 leaves them alone",
     )
     logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(
         {}, max_length=1024, description="token id -> what is added to its logit", json_schema_extra=TOKEN_IDS
     )
-    stop: tuple[StopString, ...] = Field((), max_length=64, description="end before any of these strings")
-    seed: int | None = Field(None, ge=0, lt=2**53, description="default: another text every time")
+    stop: tuple[StopString, ...] = Field(
+        (),
+        max_length=64,
+        description="end before any of these strings; one may begin before the state that the text goes on from",
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=2**53, description="the same seed and request, the same text; default: another text every time"
+    )
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -60,6 +73,8 @@ class GenerateRequest(Sampling):
     prompt: Text = ""
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     state: StrictBool | Text = Field(
-        False, description="true: also answer the state at the end; a state: go on from it, and answer the next one"
+        False,
+        description="true: also answer the state at the end; a state: go on from it, and answer the next one."
+        " Parts that ask alike write what one request would",
     )
     stream: bool = Field(False, description="answer with server-sent events, one a piece of text")

@@ -1,10 +1,9 @@
 """/v1/runs/{run}/generate: text from a trained run, in one piece or as a stream; and states that lie between two."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
@@ -44,29 +43,29 @@ class State(View):
 
 @dataclass(frozen=True)
 class Generating:
-    """A request on its way, from `session` if a state is wanted."""
+    """A request on its way."""
 
     service: Context
     loaded: Loaded
     prompt: Encoded
-    session: "Session | None"
+    pieces: "Pieces"
 
-    async def ending(self, pieces: "Iterable[Written]") -> Ending:
-        pieces = list(pieces)
+    async def ending(self, found: "Sequence[Written]") -> Ending:
+        """
+        Raises:
+            NotFinite: the state after the text is not.
+        """
+        session = None
+        if self.pieces.text.session is not None:
+            session = await run_in_threadpool(self.pieces.session)
         return Ending(
-            tokens=sum(len(piece.ids) for piece in pieces),
-            finish_reason=pieces[-1].finish_reason or "stop",
+            tokens=sum(len(piece.ids) for piece in found),
+            finish_reason=found[-1].finish_reason or "stop",
             checkpoint=self.loaded.step,
             unknown_characters=self.prompt.unknown,
-            state=await run_in_threadpool(self._state, pieces),
+            state=session and self.service.sessions.sealer.seal(session),
+            held=session.undecided.held if session else "",
         )
-
-    def _state(self, pieces: "list[Written]") -> str | None:
-        """Read once more, in one scan: the batch may have written beyond a stop string."""
-        if self.session is None:
-            return None
-        text = np.concatenate([self.prompt.ids, *(piece.ids for piece in pieces)])
-        return self.service.sessions.sealer.seal(self.session.after(self.loaded.decoder, text))
 
 
 @router.post(
@@ -77,18 +76,26 @@ class Generating:
 async def generate(
     service: Service, asking: Asking, request: Request, run: str, body: GenerateRequest
 ) -> Generated | StreamingResponse:
-    """Continue a prompt. A run without a checkpoint is refused (409).
+    """Continue a prompt. A run without a checkpoint is refused (409), and so is a model whose numbers are not finite.
 
     With `stream: true` every event has a piece of text; the last, named `done`, says how it ended.
+
+    A `state` holds all that a text goes on with: parts that ask alike, each from the state of the part before, write
+    together what one request for all their tokens would have written. So a seeded text goes on with the seed's random
+    numbers where the part before ended, `repetition_penalty` falls on the tokens of all parts, a character whose bytes
+    come in two parts is shown by the second, and a stop string is found that begins in one part and ends in the next.
+    What may be the beginning of one is in `held`, not in `text`: the next part begins with it, unless it ends there.
+    A `prompt` ends what is held: neither part's `text` has it then.
     """
     check_prompt(service.settings.limits, len(body.prompt))
     check_length(service.settings.limits, body.max_tokens)
     loaded, session = await run_in_threadpool(_load, service, run, body)
     check_bias(body, loaded)
-    generating = Generating(service, loaded, loaded.tokenizer.encode(body.prompt), session)
-    pieces = await begin(service, asking, loaded, generating.prompt.ids, body, session=session)
+    prompt = loaded.tokenizer.encode(body.prompt)
+    pieces = await begin(service, asking, loaded, prompt.ids, body, session=session)
+    generating = Generating(service, loaded, prompt, pieces)
     if body.stream:
-        return stream(_events(pieces, generating))
+        return stream(_events(generating))
     found = await collect(request, pieces)
     ending = await generating.ending(found)
     return Generated(text="".join(piece.text for piece in found), **ending.model_dump())
@@ -119,10 +126,10 @@ def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, S
     return loaded, session
 
 
-async def _events(pieces: "Pieces", generating: Generating) -> AsyncIterator[bytes]:
+async def _events(generating: Generating) -> AsyncIterator[bytes]:
     found = []
     try:
-        async for piece in pieces:
+        async for piece in generating.pieces:
             found.append(piece)
             if piece.text:
                 yield event(Piece(text=piece.text))

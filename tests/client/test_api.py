@@ -102,6 +102,18 @@ def test_a_run_is_read_with_all_its_parts(gatelab: Gatelab, trained: Trained) ->
     assert gatelab.download_checkpoint(run.id, 2) == saved.data
 
 
+def test_a_text_goes_on_from_a_state(gatelab: Gatelab, trained: Trained) -> None:
+    run = trained.run("done")["id"]
+    whole = gatelab.generate(run, PREFIX, max_tokens=12, seed=3, repetition_penalty=1.3)
+    first = gatelab.generate(run, PREFIX, max_tokens=5, seed=3, repetition_penalty=1.3, state=True)
+    assert first.state is not None
+    second = gatelab.generate(run, max_tokens=7, seed=3, repetition_penalty=1.3, state=first.state)
+    assert first.text + second.text == whole.text
+    stop = first.text[-1] + "?"
+    held = gatelab.generate(run, PREFIX, max_tokens=5, seed=3, repetition_penalty=1.3, state=True, stop=stop)
+    assert (held.text, held.held) == (first.text[:-1], first.text[-1])
+
+
 def test_a_run_that_diverged_says_so(gatelab: Gatelab, trained: Trained) -> None:
     raw = trained.run("mixed", 1)
     error = gatelab.run(raw["id"]).error

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gatelab.errors import Overloaded
-from gatelab.generation import Batcher, continuation, stream_of, write
+from gatelab.generation import Batcher, Text, continuation, stream_of, write
 from gatelab.generation.batching import LONGEST_CALL
 from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, Stream, build_decoder
 from gatelab.model import LanguageModel
@@ -20,6 +20,7 @@ from tests.randomized import seed
 __all__ = ["seed"]
 
 TOKENIZER = ByteTokenizer()
+NOTHING = np.zeros(0, np.int64)
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ def text_of(model: LanguageModel, prompt: str, how: Sampling) -> str:
 
 async def written(batcher: Batcher, decoder: Decoder, prompt: str, how: Sampling) -> str:
     stream = stream_of(decoder, TOKENIZER.encode(prompt).ids, how)
-    return "".join([piece.text async for piece in write(batcher, decoder, stream, TOKENIZER)])
+    return "".join(
+        [piece.text async for piece in write(batcher, decoder, stream, Text(TOKENIZER, stream.how, NOTHING))]
+    )
 
 
 def test_texts_that_come_and_go_are_what_they_are_alone(model: LanguageModel, seed: int) -> None:
@@ -94,7 +97,7 @@ def test_a_text_that_nobody_wants_any_more_is_dropped(model: LanguageModel) -> N
 
     async def leave() -> None:
         stream = stream_of(decoder, TOKENIZER.encode("it").ids, Sampling(max_tokens=1_000_000, temperature=0))
-        async for _ in write(batcher, decoder, stream, TOKENIZER):
+        async for _ in write(batcher, decoder, stream, Text(TOKENIZER, stream.how, NOTHING)):
             break
 
     asyncio.run(leave())
@@ -145,7 +148,9 @@ def test_logits_come_with_the_tokens(model: LanguageModel) -> None:
 
     async def all_logits() -> list[tuple[int, int]]:
         stream = stream_of(decoder, TOKENIZER.encode("it").ids, how)
-        pieces = [piece async for piece in write(Batcher(), decoder, stream, TOKENIZER, logits=True)]
+        pieces = [
+            piece async for piece in write(Batcher(), decoder, stream, Text(TOKENIZER, how, NOTHING), logits=True)
+        ]
         for piece in pieces:
             assert piece.logits is not None
             np.testing.assert_array_equal(piece.logits[:, 2:].argmax(axis=1) + 2, piece.ids)

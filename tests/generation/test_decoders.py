@@ -202,11 +202,12 @@ def test_reading_in_pieces_is_reading(
 # -- Who else uses it ---------------------------------------------------------------------------------------------
 
 
-def test_a_continuation_is_what_generate_writes(random: np.random.Generator, seed: int) -> None:
+@pytest.mark.parametrize("more", [{}, {"repetition_penalty": 1.7}, {"logit_bias": {3: 4.0, 9: -100.0}}], ids=str)
+def test_a_continuation_is_what_generate_writes(more: dict[str, Any], random: np.random.Generator, seed: int) -> None:
     tokenizer = CharTokenizer(" abcdefghijklmnopqrstuvwxyz", "letters")
     model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", hidden=8)), tokenizer.vocabulary)
     model.initialize(seed)
-    decoder, how = build_decoder(model), Sampling(max_tokens=50, seed=seed, stop=("e", "qu"))
+    decoder, how = build_decoder(model), how_of(seed, max_tokens=50, stop=("e", "qu"), **more)
     expected = "".join(token.text for token in generate(model, tokenizer, "it has", how))
     found = continuation(decoder, tokenizer, "it has", how)
     clear = len(clear_tokens(decoder, tokenizer.encode("it has").ids, how, terms_of(model, REMEMBERED)))

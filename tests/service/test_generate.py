@@ -33,6 +33,7 @@ def test_the_text_is_the_one_that_the_library_writes(body: dict[str, Any], train
         "checkpoint": trained.run["step"],
         "unknown_characters": 0,
         "state": None,
+        "held": "",
     }
     assert trained.generate(**body) == answer
 

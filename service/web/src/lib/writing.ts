@@ -19,6 +19,8 @@ export interface Ending {
   checkpoint: number;
   unknown_characters: number;
   state: string | null;
+  /** Text behind the end that may begin a stop string. */
+  held: string;
 }
 
 /** Where a text begins: after a prompt, or in a state that an earlier text ended with. */
