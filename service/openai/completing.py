@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatelab.text.tokenizers import Ids
 from service.models import Loaded
+from service.openai.prompts import Prompt
 from service.openai.shapes import Choice, Completion, CompletionRequest, Usage
 
 
@@ -14,7 +14,7 @@ class Completing:
 
     body: CompletionRequest
     loaded: Loaded
-    prompts: Sequence[Ids]
+    prompts: Sequence[Prompt]
     id: str
     created: int
 
@@ -22,10 +22,15 @@ class Completing:
         return Completion(id=self.id, created=self.created, model=self.body.model, choices=list(choices), usage=usage)
 
     def usage(self, written: int) -> Usage:
-        read = sum(map(len, self.prompts))
-        return Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+        read = sum(len(prompt.ids) for prompt in self.prompts)
+        return Usage(
+            prompt_tokens=read,
+            completion_tokens=written,
+            total_tokens=read + written,
+            unknown_characters=sum(prompt.unknown for prompt in self.prompts),
+        )
 
     @property
-    def choices(self) -> list[tuple[int, Ids]]:
+    def choices(self) -> list[tuple[int, Prompt]]:
         """The place of each choice among those of its prompt, and the prompt."""
         return [(place, prompt) for prompt in self.prompts for place in range(self.body.n or 1)]

@@ -5,69 +5,94 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatelab.text.tokenizers import BEGIN, Ids
+from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES, Ids
 from service.openai.completing import Completing
-from service.openai.prompts import SPECIAL_NAMES, begins, token_text
+from service.openai.prompts import Prompt, placed
 from service.openai.shapes import Logprobs
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece
     from gatelab.generation.decoders.base import Floats
-    from gatelab.text import Tokenizer
 
 BEGINNING = Logprobs(tokens=[SPECIAL_NAMES[BEGIN]], token_logprobs=[None], top_logprobs=[None], text_offset=[0])
 
 
-def of_pieces(completing: Completing, pieces: "Sequence[Piece]", offset: int) -> Logprobs | None:
-    """Of what was written, which begins at character `offset`; None where nothing was."""
-    known = [(piece.ids, piece.logits) for piece in pieces if piece.logits is not None and len(piece.ids)]
-    if not known:
-        return None
-    ids, logits = (np.concatenate(parts) for parts in zip(*known, strict=True))
-    return _of_tokens(completing.loaded.tokenizer, ids, logits, completing.body.logprobs or 0, offset)
+class Told:
+    """The log-probabilities of what is written in a choice, piece by piece. A token is told when its text is shown."""
+
+    def __init__(self, completing: Completing, prompt: Prompt) -> None:
+        self._completing = completing
+        tokenizer = completing.loaded.tokenizer
+        self._decoder = tokenizer.decoder(tokenizer.begun(prompt.ids))
+        self._shown = self._end = len(prompt.text) if completing.body.echo else 0
+        self._ids, self._places = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._logits: Floats = np.zeros((0, completing.loaded.decoder.vocabulary), np.float32)
+
+    def add(self, piece: "Piece") -> Logprobs | None:
+        """Those of the tokens that can be told with this piece; None if none can."""
+        assert piece.logits is not None, "asked for"
+        text, places = placed(self._decoder, piece.ids, self._end)
+        self._end += len(text)
+        self._shown += len(piece.text)
+        self._ids = np.concatenate([self._ids, piece.ids])
+        self._places = np.concatenate([self._places, places])
+        self._logits = np.concatenate([self._logits, piece.logits])
+        # What is held back may be of a stop string, behind the text's end. Of half a character at the end of a text
+        # that is long enough, the tokens are told.
+        told = len(self._ids)
+        if piece.finish_reason != "length":
+            told = int(np.searchsorted(self._places, self._shown))
+        found = _of_tokens(self._completing, self._ids[:told], self._logits[:told], self._places[:told])
+        self._ids, self._places, self._logits = self._ids[told:], self._places[told:], self._logits[told:]
+        return found if told else None
 
 
-def of_prompt(completing: Completing, prompt: Ids) -> Logprobs:
+def of_pieces(completing: Completing, prompt: Prompt, pieces: "Sequence[Piece]") -> Logprobs | None:
+    """Of all that was written after a prompt; None where nothing was to be."""
+    told = Told(completing, prompt)
+    found = [part for piece in pieces if (part := told.add(piece)) is not None]
+    return joined(found) if found else _nothing(completing) if pieces else None
+
+
+def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
     """Of the tokens of a prompt, each after those before it; `<bos>` stands before the first. None is of `<bos>`."""
-    if begins(prompt):
-        return joined(BEGINNING, of_prompt(completing, prompt[1:]))
-    decoder = completing.loaded.decoder
-    logits = np.empty((0, decoder.vocabulary), np.float32)
-    if len(prompt):
-        before = np.concatenate([[BEGIN], prompt[:-1]]).astype(np.int64)
+    ids, decoder = prompt.read, completing.loaded.decoder
+    logits: Floats = np.empty((0, decoder.vocabulary), np.float32)
+    if len(ids):
+        before = np.concatenate([[BEGIN], ids[:-1]]).astype(np.int64)
         logits, _ = decoder.predict(before, decoder.initial_state())
-    return _of_tokens(completing.loaded.tokenizer, prompt, logits, completing.body.logprobs or 0, 0)
+    found = _of_tokens(completing, ids, logits, prompt.places[len(prompt.ids) - len(ids) :])
+    return joined([BEGINNING, found]) if prompt.begins else found
 
 
-def _of_tokens(tokenizer: "Tokenizer", ids: Ids, logits: "Floats", top: int, offset: int) -> Logprobs:
-    """Of tokens chosen from `logits` (tokens, vocabulary), the first of which begins at character `offset`."""
+def _of_tokens(completing: Completing, ids: Ids, logits: "Floats", places: Ids) -> Logprobs:
+    """Of tokens chosen from `logits` (tokens, vocabulary), which begin at the characters `places`."""
     from gatelab.generation import log_probabilities
 
-    known = log_probabilities(logits)
-    names = [token_text(tokenizer, token) for token in ids.tolist()]
+    known, name, top = log_probabilities(logits), completing.loaded.tokenizer.name, completing.body.logprobs or 0
     likeliest = np.argsort(-known, axis=1, kind="stable")[:, :top]
     best = [
-        {token_text(tokenizer, token): float(row[token]) for token in order}
+        {name(token): float(row[token]) for token in order}
         for row, order in zip(known, likeliest.tolist(), strict=True)
     ]
-    lengths = [len(tokenizer.decode([token])) for token in ids.tolist()]
-    starts = np.concatenate([[0], np.cumsum(lengths)])[: len(ids)] + offset
     return Logprobs(
-        tokens=names,
+        tokens=[name(token) for token in ids.tolist()],
         token_logprobs=[float(row[token]) for row, token in zip(known, ids, strict=True)],
         top_logprobs=best if top else None,
-        text_offset=starts.astype(int).tolist(),
+        text_offset=places.tolist(),
     )
 
 
-def joined(first: Logprobs, second: Logprobs) -> Logprobs:
-    """Where either has no `top_logprobs`, there are none."""
-    tops = None
-    if first.top_logprobs is not None and second.top_logprobs is not None:
-        tops = first.top_logprobs + second.top_logprobs
+def _nothing(completing: Completing) -> Logprobs:
+    return Logprobs(tokens=[], token_logprobs=[], top_logprobs=[] if completing.body.logprobs else None, text_offset=[])
+
+
+def joined(parts: Sequence[Logprobs]) -> Logprobs:
+    """Where any of them has no `top_logprobs`, there are none."""
+    tops = [part.top_logprobs for part in parts if part.top_logprobs is not None]
     return Logprobs(
-        tokens=first.tokens + second.tokens,
-        token_logprobs=first.token_logprobs + second.token_logprobs,
-        top_logprobs=tops,
-        text_offset=first.text_offset + second.text_offset,
+        tokens=[token for part in parts for token in part.tokens],
+        token_logprobs=[value for part in parts for value in part.token_logprobs],
+        top_logprobs=[top for of_part in tops for top in of_part] if len(tops) == len(parts) else None,
+        text_offset=[offset for part in parts for offset in part.text_offset],
     )

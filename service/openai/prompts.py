@@ -1,6 +1,7 @@
 """Prompts and models as a request names them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,18 +10,46 @@ from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs import Limits
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.integers import read_count
-from gatelab.text.tokenizers import BEGIN, Ids
+from gatelab.text.tokenizers import BEGIN, UNKNOWN, Ids
 from service.models import Loaded
 from service.openai.shapes import CompletionRequest
 from service.writing import check_prompt
 
 if TYPE_CHECKING:
-    from gatelab.text import Tokenizer
+    from gatelab.text.tokenizers import TextDecoder
 
 MOST = 1024
 """Choices of one request."""
 
-SPECIAL_NAMES = ("<unk>", "<bos>")
+
+_NOWHERE: Ids = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """
+    Attributes:
+        ids: (tokens,) as the model reads them. `<bos>` may be spelled out before them, where it stands anyhow.
+        unknown: how many characters the model does not know. It reads them as `<unk>`.
+        text: what is echoed: the prompt as it was given, also where the model does not know a character; or the text of
+            the ids that were given.
+        places: (tokens,) where in `text` each begins, if it is echoed.
+    """
+
+    ids: Ids
+    unknown: int
+    text: str
+    places: Ids
+
+    @property
+    def begins(self) -> bool:
+        """Whether `<bos>` is spelled out."""
+        return len(self.ids) > 0 and int(self.ids[0]) == BEGIN
+
+    @property
+    def read(self) -> Ids:
+        """The tokens behind `<bos>`."""
+        return self.ids[1:] if self.begins else self.ids
 
 
 def named(model: str) -> tuple[str, int | CheckpointWord]:
@@ -40,8 +69,8 @@ def named(model: str) -> tuple[str, int | CheckpointWord]:
     return run, number
 
 
-def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> list[Ids]:
-    """The prompts as ids of the model.
+def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> list[Prompt]:
+    """The prompts as the model reads them.
 
     Raises:
         InvalidRequest: too many, too long, or ids that the model does not have.
@@ -55,28 +84,27 @@ def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> li
     for prompt in many:
         assert isinstance(prompt, Sequence)
         check_prompt(limits, len(prompt))
-    return [_encoded(prompt, loaded) for prompt in many]
+    return [_prompt(prompt, loaded, bool(request.echo)) for prompt in many]
 
 
-def _encoded(prompt: object, loaded: Loaded) -> Ids:
-    if isinstance(prompt, str):
-        return loaded.tokenizer.encode(prompt).ids
-    ids: Ids = np.array(prompt, dtype=np.int64).reshape(-1)
+def _prompt(given: object, loaded: Loaded, echo: bool) -> Prompt:
+    tokenizer = loaded.tokenizer
+    if isinstance(given, str):
+        encoded = tokenizer.encode(given)
+        places = tokenizer.places(given) if echo else _NOWHERE
+        return Prompt(encoded.ids, encoded.unknown, given, places)
+    ids: Ids = np.array(given, dtype=np.int64).reshape(-1)
     if len(ids) and ids.max() >= loaded.decoder.vocabulary:
         raise InvalidRequest.at("prompt", f"token ids must be below {loaded.decoder.vocabulary} (got {ids.max()})")
-    return ids
+    text, places = placed(tokenizer.decoder(), ids, 0) if echo else ("", _NOWHERE)
+    return Prompt(ids, int((ids == UNKNOWN).sum()), text, places)
 
 
-def begins(prompt: Ids) -> bool:
-    """Whether `<bos>` is spelled out before a prompt, where it stands anyhow."""
-    return len(prompt) > 0 and int(prompt[0]) == BEGIN
-
-
-def token_text(tokenizer: "Tokenizer", token: int) -> str:
-    """How a single token is shown; a byte that is no character alone as OpenAI shows it."""
-    if token < len(SPECIAL_NAMES):
-        return SPECIAL_NAMES[token]
-    text = tokenizer.decode([token])
-    if text and text != "\N{REPLACEMENT CHARACTER}":
-        return text
-    return f"bytes:\\x{token - len(SPECIAL_NAMES):02x}"
+def placed(decoder: "TextDecoder", ids: Ids, at: int) -> tuple[str, Ids]:
+    """The text of ids that come next, and where each begins, if the text before them ends at character `at`."""
+    places, texts = np.empty(len(ids), np.int64), []
+    for number, token in enumerate(ids.tolist()):
+        places[number], text = decoder.place(token, at)
+        at += len(text)
+        texts.append(text)
+    return "".join(texts), places

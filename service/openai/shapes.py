@@ -82,7 +82,11 @@ class Answer(BaseModel):
 
 
 class Logprobs(Answer):
-    """Of the tokens of a choice. `top_logprobs` is null where logprobs is 0."""
+    """Of the tokens of a choice. `top_logprobs` is null where logprobs is 0.
+
+    `text_offset` is the character of the choice's `text` at which a token begins: the tokens of a character of many
+    bytes have the same. A text that ends before a stop string has no token behind its end.
+    """
 
     tokens: list[str]
     token_logprobs: list[float | None]
@@ -98,9 +102,12 @@ class Choice(Answer):
 
 
 class Usage(Answer):
+    """`unknown_characters` of the prompts are read as `<unk>`; OpenAI has no such member."""
+
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    unknown_characters: int = 0
 
 
 class Completion(Answer):

@@ -9,7 +9,7 @@ from fastapi.sse import format_sse_event
 
 from service.openai import errors
 from service.openai.completing import Completing
-from service.openai.logprobs import of_pieces
+from service.openai.logprobs import Told
 from service.openai.shapes import Choice, Completion
 
 if TYPE_CHECKING:
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 async def events(completing: Completing, writings: "Sequence[Pieces]") -> AsyncIterator[bytes]:
     written = 0
+    told: list[Told] = []
+    if completing.body.logprobs is not None:
+        told = [Told(completing, prompt) for _, prompt in completing.choices]
     try:
-        async for number, piece, offset in _merged(writings):
+        async for number, piece in _merged(writings):
             written += len(piece.ids)
-            if not piece.text and not piece.finish_reason and completing.body.logprobs is None:
+            logprobs = told[number].add(piece) if told else None
+            if not piece.text and not piece.finish_reason and logprobs is None:
                 continue
-            logprobs = None if completing.body.logprobs is None else of_pieces(completing, [piece], offset)
             choice = Choice(index=number, text=piece.text, logprobs=logprobs, finish_reason=piece.finish_reason)
             yield _event(completing.answer([choice]))
         options = completing.body.stream_options
@@ -38,8 +41,8 @@ def _event(answer: Completion) -> bytes:
     return format_sse_event(data_str=answer.model_dump_json())
 
 
-async def _merged(writings: "Sequence[Pieces]") -> "AsyncIterator[tuple[int, Piece, int]]":
-    """The pieces of all choices as they come: the number of the choice, the piece, and where its text begins."""
+async def _merged(writings: "Sequence[Pieces]") -> "AsyncIterator[tuple[int, Piece]]":
+    """The pieces of all choices as they come, each with the number of its choice."""
     pieces: asyncio.Queue[tuple[int, Piece | Exception | None]] = asyncio.Queue()
 
     async def forward(number: int, writing: "Pieces") -> None:
@@ -51,7 +54,7 @@ async def _merged(writings: "Sequence[Pieces]") -> "AsyncIterator[tuple[int, Pie
             pieces.put_nowait((number, error))
 
     tasks = [asyncio.create_task(forward(*each)) for each in enumerate(writings)]
-    offsets, open_ones = [0] * len(writings), len(writings)
+    open_ones = len(writings)
     try:
         while open_ones:
             number, piece = await pieces.get()
@@ -60,8 +63,7 @@ async def _merged(writings: "Sequence[Pieces]") -> "AsyncIterator[tuple[int, Pie
             if piece is None:
                 open_ones -= 1
                 continue
-            yield number, piece, offsets[number]
-            offsets[number] += len(piece.text)
+            yield number, piece
     finally:
         for task in tasks:
             task.cancel()

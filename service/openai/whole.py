@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gatelab.text.tokenizers import Ids
 from service.openai.completing import Completing
 from service.openai.logprobs import joined, of_pieces, of_prompt
+from service.openai.prompts import Prompt
 from service.openai.shapes import Choice, Completion
 
 if TYPE_CHECKING:
@@ -22,15 +22,14 @@ def whole(completing: Completing, found: "Sequence[list[Piece]]") -> Completion:
     return completing.answer(choices, completing.usage(written))
 
 
-def _choice(completing: Completing, number: int, prompt: Ids, pieces: "list[Piece]") -> Choice:
-    body, tokenizer = completing.body, completing.loaded.tokenizer
-    text = "".join(piece.text for piece in pieces)
-    echoed = tokenizer.decode(prompt) if body.echo else ""
+def _choice(completing: Completing, number: int, prompt: Prompt, pieces: "list[Piece]") -> Choice:
+    body = completing.body
+    text = (prompt.text if body.echo else "") + "".join(piece.text for piece in pieces)
     logprobs = None
     if body.logprobs is not None:
-        logprobs = of_pieces(completing, pieces, len(echoed))
+        logprobs = of_pieces(completing, prompt, pieces)
         if body.echo:
             read = of_prompt(completing, prompt)
-            logprobs = joined(read, logprobs) if logprobs else read
+            logprobs = joined([read, logprobs]) if logprobs else read
     reason = pieces[-1].finish_reason if pieces else "length"
-    return Choice(index=number, text=echoed + text, logprobs=logprobs, finish_reason=reason)
+    return Choice(index=number, text=text, logprobs=logprobs, finish_reason=reason)

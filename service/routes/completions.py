@@ -13,7 +13,7 @@ from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.openai.completing import Completing
 from service.openai.errors import RESPONSES, OpenAIRoute
-from service.openai.prompts import begins, named, prompts_of
+from service.openai.prompts import named, prompts_of
 from service.openai.shapes import Completion, CompletionRequest, Model, ModelList
 from service.openai.streaming import events
 from service.openai.whole import whole
@@ -75,8 +75,7 @@ async def _begin_all(service: Context, asking: Caller, completing: Completing) -
     begun: list[Pieces] = []
     try:
         for place, prompt in completing.choices:
-            text = prompt[1:] if begins(prompt) else prompt
-            begun.append(await begin(service, asking, completing.loaded, text, how, index=place, logits=logits))
+            begun.append(await begin(service, asking, completing.loaded, prompt.read, how, index=place, logits=logits))
     except Exception:
         for pieces in begun:
             pieces.close()

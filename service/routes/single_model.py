@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field
 
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs.base import Spec, Text
-from gatelab.text.tokenizers import BEGIN
+from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES
 from service.callers import Asking
 from service.context import Context, Service
 from service.openai.errors import RESPONSES, OpenAIRoute
-from service.openai.prompts import SPECIAL_NAMES, named
+from service.openai.prompts import named
 from service.openai.shapes import Completion, CompletionRequest, ModelList, TokenId
 from service.openai.shapes import Model as ListedModel
 from service.routes.completions import completions, model
