@@ -10,6 +10,7 @@ from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.specs import JobSpec, Limits, RunSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.sweeps import in_grid, numbered
+from gatelab.text.prefixes import check_prefix
 from gatelab.text.tokenizers import measure
 from gatelab.text.windows import check_length
 
@@ -47,6 +48,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     text = store.corpora.text(corpus.id)
     extents = {tokenizer: measure(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
     _check_each(spec, runs, lambda run: check_length(run, extents[run.tokenizer].tokens))
+    _check_each(spec, runs, lambda run: check_prefix(run, extents[run.tokenizer].alphabet))
     works = [work(run, extents[run.tokenizer]) for run in runs]
     if (flops := sum(each.flops for each in works)) > limits.job_flops:
         message = f"the job takes {flops:.2g} floating-point operations; the limit job_flops is {limits.job_flops:.2g}"

@@ -7,6 +7,7 @@ import torch
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
 from gatelab.text import Corpus, prepare
+from gatelab.text.prefixes import check_prefix
 from gatelab.training.engines import Wanted
 from gatelab.training.events import Event
 from gatelab.training.pack import Pack
@@ -33,10 +34,13 @@ def train(
 
     Raises:
         InvalidInput: the engine that is asked for cannot be used here.
-        InvalidSpec: the corpus is too short for the spec's windows.
+        InvalidSpec: the corpus is too short for the spec's windows, or has not all characters of its sample's prefix.
         Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """
-    trainer = Trainer(spec, prepare(spec, corpus), resume)
+    data = prepare(spec, corpus)
+    if resume is None:
+        check_prefix(spec, data.tokenizer.alphabet)
+    trainer = Trainer(spec, data, resume)
     for news in Pack({"": trainer}, torch.device(device), engine):
         for _, event in news:
             if isinstance(event, Exception):

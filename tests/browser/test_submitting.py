@@ -72,7 +72,7 @@ def test_the_form_becomes_yaml(open_page: Open) -> None:
         "name: job\ncorpus: yaml-text\ntokenizer:\n  kind: char\n  normalize: letters\n"
         "model:\n  cell:\n    kind: gru\n    hidden: 7\n    gates: [reset, update]\n  layers: 1\n"
         "training:\n  num_steps: 32\n  batch_size: 64\n  optimizer:\n    kind: adam\n    lr: 0.01\n"
-        "  epochs: 10\n  seed: 0\n  sample:\n    prefix: it has\nrepeats: 1\n"
+        '  epochs: 10\n  seed: 0\n  sample:\n    prefix: ""\nrepeats: 1\n'
     )
 
 

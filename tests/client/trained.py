@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.client.live import Live, live
-from tests.service.installation import installation, spec
+from tests.service.installation import TEXT, installation, spec
 
 TASK = {"kind": "recall", "lag": 3, "symbols": 3}
 LINE = len("a123?a\n")
 PREFIX = "the [bold]\x1b[31m "
 """It has markup and an escape sequence, neither of which a terminal may act on."""
 
-DONE = spec(sample={"prefix": PREFIX, "characters": 12}, gate_statistics=True, keep_checkpoints=1000)
+DONE = spec(sample={"prefix": PREFIX, "characters": 12}, gate_statistics=True, keep_checkpoints=1000) | {
+    "corpus": "marked"
+}
 # Where the rate is high, every step multiplies the weights by 1 - rate * weight_decay = -9999, until they overflow.
 MIXED = spec(optimizer={"kind": "sgd", "lr": 0.05, "weight_decay": 10}, epochs=8) | {
     "grid": {"training.optimizer.lr": [0.05, 1000.0]}
 }
-MEMORY = spec(num_steps=LINE, epochs=2) | {"corpus": "memory"}
+MEMORY = spec(num_steps=LINE, epochs=2, sample=None) | {"corpus": "memory"}
 UNTRAINED = spec()
 
 
@@ -33,7 +35,12 @@ def train(folder: Path) -> None:
             return id
 
         service.add_corpus()
-        for body in ({"name": "memory", "synthetic": TASK | {"examples": 60}}, {"name": "unused", "text": "a" * 9}):
+        marked = {"name": "marked", "text": TEXT + PREFIX * 5}
+        for body in (
+            marked,
+            {"name": "memory", "synthetic": TASK | {"examples": 60}},
+            {"name": "unused", "text": "a" * 9},
+        ):
             assert service.client.post("/v1/corpora", json=body).status_code == 201
         service.store.jobs.cancel(submit("stopped", UNTRAINED))
         submit("done", DONE)

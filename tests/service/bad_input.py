@@ -71,6 +71,12 @@ SPECS = [
     Refused("epochs over the installation's limit", spec(epochs=LIMITS.epochs + 1), path="training.epochs"),
     Refused("name with a slash", SPEC | {"name": "a/b"}, path="name"),
     Refused("NUL in the sample's prefix", spec(sample={"prefix": "\0"}), path="training.sample.prefix"),
+    Refused("prefix outside the vocabulary", spec(sample={"prefix": "the 日"}), path="training.sample.prefix"),
+    Refused(
+        "prefix outside the vocabulary in the grid",
+        grid("training.sample.prefix", "the ", "é"),
+        path="grid.training.sample.prefix",
+    ),
     Refused("lone surrogate", b'{"corpus": "wells", "grid": {"\\ud800": [1]}}', path="grid"),
     Refused("unknown path in the grid", grid("model.cell.gaits", []), path="grid.model.cell.gaits"),
     Refused("path below a value", grid("model.layers.first", 1), path="grid.model.layers.first"),

@@ -1,6 +1,7 @@
 """Training: its events, its bounds, and one step against a step written by hand."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,24 @@ def test_samples_are_reproducible_and_optional(time_machine: str) -> None:
     assert [e.sample for e in first] == [e.sample for e in again]
     assert all(e.sample is not None and len(e.sample) == 9 for e in first)
     assert evaluations(train(spec_of(epochs=1, sample=None), text))[0].sample is None
+
+
+def test_a_prefix_outside_the_vocabulary_is_refused_before_training(time_machine: str) -> None:
+    spec, text = spec_of(epochs=1, sample={"prefix": "the 日"}), corpus(time_machine)
+    with pytest.raises(
+        InvalidSpec, match=r"^training.sample.prefix: has characters that the corpus does not have.*'日'"
+    ):
+        next(train(spec, text))
+
+
+def test_a_run_that_began_with_any_prefix_goes_on(time_machine: str) -> None:
+    text = corpus(time_machine)
+    begun = next(train(spec_of(epochs=1), text)).checkpoint()
+    sample = begun.spec.training.sample
+    assert sample is not None
+    training = begun.spec.training.model_copy(update={"sample": sample.model_copy(update={"prefix": "the 日"})})
+    earlier = replace(begun, spec=begun.spec.model_copy(update={"training": training}))
+    assert evaluations(train(earlier.spec, text, resume=earlier))[0].sample is not None
 
 
 def test_a_corpus_that_is_too_short_is_refused_before_training() -> None:

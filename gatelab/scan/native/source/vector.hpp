@@ -62,6 +62,7 @@ GATELAB_INLINE Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 // NaN passes through.
 GATELAB_INLINE Vector relu(Vector x) { return larger(Vector{}, x); }
+
 // Whether many numbers are all finite, by their bits: it holds whatever the compiler assumes of floats.
 class Finite {
   public:

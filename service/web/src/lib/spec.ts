@@ -64,7 +64,7 @@ export function emptyForm(corpus: string): Form {
   return {
     ...{ name: "job", corpus, tokenizer: "letters", cell: "gru", hidden: 64, reset: true, update: true, layers: 1 },
     ...{ embedding: 0, epochs: 10, batchSize: 64, numSteps: 32, optimizer: "adam", lr: 0.01, seed: 0 },
-    ...{ prefix: "it has", grid: [], repeats: 1 },
+    ...{ prefix: "", grid: [], repeats: 1 },
     ...RARE,
   };
 }
