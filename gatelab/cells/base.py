@@ -17,7 +17,14 @@ GateOverride = Mapping[str, Callable[[Tensor], Tensor]]
 class Cell(nn.Module, ABC):
     """A recurrent cell is its equations: `update` defines it, and every faster engine is checked against a scan of it.
 
-    Weights are stored as rows need them, input before output: x W has W of shape (inputs, hidden).
+    Weights are stored as rows need them, input before output: x W has W of shape (inputs, blocks * hidden). A bias that
+    the equations could merge with another is merged, so that no parameter is redundant.
+
+    Args:
+        inputs: the size of x.
+        hidden: the number of units.
+        blocks: how many products with the input there are, side by side in `weight_input` and `bias`. 0: the cell has
+            parameters of its own, and a `project` of its own.
 
     Attributes:
         states: the names of the tensors of the state; the first is the output.
@@ -26,10 +33,15 @@ class Cell(nn.Module, ABC):
 
     states: tuple[str, ...] = ("h",)
     gates: tuple[str, ...] = ()
+    weight_input: nn.Parameter
+    bias: nn.Parameter
 
-    def __init__(self, inputs: int, hidden: int) -> None:
+    def __init__(self, inputs: int, hidden: int, blocks: int) -> None:
         super().__init__()
         self.inputs, self.hidden = inputs, hidden
+        if blocks:
+            self.weight_input = nn.Parameter(torch.zeros(inputs, blocks * hidden))
+            self.bias = nn.Parameter(torch.zeros(blocks * hidden))
 
     @property
     def tensors_in_state(self) -> int:
@@ -40,16 +52,18 @@ class Cell(nn.Module, ABC):
         like = next(self.parameters())
         return tuple(like.new_zeros(batch, self.hidden) for _ in self.states)
 
-    @abstractmethod
     def project(self, x: Tensor) -> Tensor:
-        """The input's side of the equations, for all steps at once.
+        """The input's side of the equations, for all steps at once: x W + b.
 
         Args:
             x: (steps, batch, inputs), or (steps, batch) of integer ids that stand for one-hot rows.
 
         Returns:
-            (steps, batch, blocks * hidden): a block for each product with the input.
+            (steps, batch, blocks * hidden)
         """
+        if x.is_floating_point():
+            return x @ self.weight_input + self.bias
+        return functional.embedding(x, self.weight_input + self.bias)
 
     @abstractmethod
     def update(self, u: Tensor, state: State, gates: GateOverride | None = None) -> State:
@@ -63,24 +77,6 @@ class Cell(nn.Module, ABC):
         Returns:
             The state after the step.
         """
-
-
-class BlockCell(Cell):
-    """A cell whose input matrices and biases are blocks of one matrix and one bias.
-
-    A bias that the equations could merge with another is merged, so that no parameter is redundant.
-    """
-
-    def __init__(self, inputs: int, hidden: int, blocks: int) -> None:
-        super().__init__(inputs, hidden)
-        self.weight_input = nn.Parameter(torch.zeros(inputs, blocks * hidden))
-        self.bias = nn.Parameter(torch.zeros(blocks * hidden))
-
-    def project(self, x: Tensor) -> Tensor:
-        """x W + b."""
-        if x.is_floating_point():
-            return x @ self.weight_input + self.bias
-        return functional.embedding(x, self.weight_input + self.bias)
 
 
 def overridden(gates: GateOverride | None, name: str, activation: Tensor) -> Tensor:

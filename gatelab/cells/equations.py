@@ -46,7 +46,7 @@ class EquationCell(Cell):
     """
 
     def __init__(self, representation: Representation, inputs: int, hidden: int) -> None:
-        super().__init__(inputs, hidden)
+        super().__init__(inputs, hidden, blocks=0)
         self.representation = representation
         self.states, self.gates = representation.states, tuple(representation.gates)
         self._reads = representation.input_products

@@ -8,11 +8,11 @@ it is the tanh RNN. The reset gate acts before the recurrent matrix product (Cho
 import torch
 from torch import Tensor, nn
 
-from gatelab.cells.base import BlockCell, GateOverride, State, overridden
+from gatelab.cells.base import Cell, GateOverride, State, overridden
 from gatelab.specs.cells import GruSpec
 
 
-class Gru(BlockCell):
+class Gru(Cell):
     """With z the update gate, r the reset gate and * the elementwise product:
 
     r = sigmoid(x W_r + h U_r + b_r)

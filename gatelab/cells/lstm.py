@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from gatelab.cells.base import BlockCell, GateOverride, State, overridden
+from gatelab.cells.base import Cell, GateOverride, State, overridden
 from gatelab.specs.cells import LstmSpec
 
 
-class Lstm(BlockCell):
+class Lstm(Cell):
     """With state (h, c) and * the elementwise product:
 
     i, f, o = sigmoid(x W + h U + b), each with its own weights

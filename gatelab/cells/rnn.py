@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from gatelab.cells.base import BlockCell, GateOverride, State
+from gatelab.cells.base import Cell, GateOverride, State
 from gatelab.specs.cells import RnnSpec
 
 
-class Rnn(BlockCell):
+class Rnn(Cell):
     """h' = activation(x W + h U + b), with activation tanh or relu."""
 
     def __init__(self, spec: RnnSpec, inputs: int) -> None:

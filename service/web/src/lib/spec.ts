@@ -225,7 +225,7 @@ const KINDS = {
 
 function rowOf(path: string, values: unknown[]): GridRow {
   const list = stringify(values, {
-    version: "1.1",
+    version: "1.2",
     collectionStyle: "flow",
     flowCollectionPadding: false,
     lineWidth: 0,
@@ -255,14 +255,14 @@ function says(made: unknown, given: unknown, silent: unknown = SILENT): boolean 
   );
 }
 
-/** YAML as the command line reads it (1.1: `yes` is true, and so on). */
+/** YAML 1.2, as the command line reads it. */
 export function fromYaml(text: string): unknown {
-  return parse(text, { version: "1.1" });
+  return parse(text, { version: "1.2" });
 }
 
 /** Lists of plain values stand on one line, as people write them. */
 export function toYaml(spec: unknown): string {
-  const document = new Document(spec, { version: "1.1" });
+  const document = new Document(spec, { version: "1.2" });
   visit(document, {
     Seq(_, list) {
       list.flow = list.items.every((item) => isScalar(item) || isSeq(item));
