@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "layer.hpp"
 
@@ -51,8 +52,9 @@ struct Head {
     static void pack(const HeadSize &size, const float *weights, const float *bias, const HeadWeights &to,
                      const Packed *transposed) {
         std::memset(to.weights.data, 0, Packed::size(size.hidden, to.weights.vectors) * sizeof(float));
-        // Lanes behind the vocabulary never win, and their exponentials are nothing.
-        for (int64_t v = 0; v < size.columns; v++) to.bias[v] = v < size.vocabulary ? bias[v] : -INFINITY;
+        // Lanes behind the vocabulary never win, and their exponentials are nothing. They are finite: a decoder looks for
+        // what is not by whole vectors.
+        for (int64_t v = 0; v < size.columns; v++) to.bias[v] = v < size.vocabulary ? bias[v] : std::numeric_limits<float>::lowest();
         for_rows(size, to.weights, [&](int64_t k, int64_t from, float *panel, int64_t count) {
             std::memcpy(panel, weights + k * size.vocabulary + from, count * sizeof(float));
         });
