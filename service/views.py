@@ -123,8 +123,9 @@ class Job(View):
 class RunMetrics(View):
     """The latest evaluation. `bits_per_character` is on the validation text; `seconds` are spent on the run.
 
-    `trained_together` is the most runs that were trained in lock-step with this one, itself included: the time of each
-    step was shared out equally among them, so their seconds are no independent measurements.
+    `trained_together` is the most runs that were trained in lock-step with this one, itself included, or null where it
+    was always alone: the time of each step was shared out equally among them, so their seconds are no independent
+    measurements.
     `vocabulary` is how many tokens the model predicts, `validation_tokens` and `test_tokens` are how many different
     tokens these parts score. `warnings` say what keeps the numbers from being believed.
     All four are null for runs that an earlier version evaluated.

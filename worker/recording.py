@@ -62,8 +62,9 @@ class Recorder:
         """
         event = self._latest
         assert event is not None, "training reports its start before anything is recorded"
-        checkpoint = event.checkpoint()
+        # First, so that a run which fails here has said how far it came.
         self._pending.events.append(("progress", self._progress(event)))
+        checkpoint = event.checkpoint()
         return self._write(
             checkpoint=checkpoint.to_bytes(), weights_sha256=checkpoint.weights_sha256(), next_state=next_state
         )
@@ -77,9 +78,9 @@ class Recorder:
     def _write(self, **report: Any) -> Flags:
         at = self._latest.position if self._latest else None
         if at:
-            together = max(self._together, self._summary.get("trained_together", 1))
-            measured = {"seconds": at.seconds, "tokens_per_second": _speed(self._latest), "trained_together": together}
-            self._summary |= measured
+            self._summary |= {"seconds": at.seconds, "tokens_per_second": _speed(self._latest)}
+            if (together := max(self._together, self._summary.get("trained_together", 1))) > 1:
+                self._summary["trained_together"] = together
         whole = Report(
             step=at.step if at else self.claim.step,
             epoch=at.epoch if at else self.claim.epoch,

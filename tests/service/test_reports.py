@@ -64,7 +64,7 @@ def test_it_says_what_the_runs_say(service: Installation, trained: str) -> None:
                 assert interval["low"] <= min(values) <= max(values) <= interval["high"]
             else:
                 assert name in ("seconds", "tokens_per_second")
-                assert max(run["metrics"]["trained_together"] for run in mine) > 1
+                assert max(run["metrics"]["trained_together"] or 1 for run in mine) > 1
     assert report["states"] == {"succeeded": 4}
     assert report["devices"] == ["cpu"]
     [pair] = report["comparison"]["pairs"]
