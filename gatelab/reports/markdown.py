@@ -25,6 +25,13 @@ def escaped(text: str) -> str:
     return _WEB.sub(r"\1\\.", _MARKUP.sub(r"\\\1", plain))
 
 
+def table_lines(table: Table) -> Iterator[str]:
+    """The lines of a table alone, without its title and its note."""
+    yield _row(map(escaped, table.columns))
+    yield _row("--:" if place in table.numeric else ":--" for place in range(len(table.columns)))
+    yield from (_row(map(escaped, row)) for row in table.rows)
+
+
 def _lines(report: Report) -> Iterator[str]:
     yield from (f"# {escaped(report.title)}", "")
     yield from (f"- {escaped(fact)}" for fact in tables.facts(report))
@@ -46,9 +53,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     yield from ("", f"## {table.title}", "")
-    yield _row(map(escaped, table.columns))
-    yield _row("--:" if place in table.numeric else ":--" for place in range(len(table.columns)))
-    yield from (_row(map(escaped, row)) for row in table.rows)
+    yield from table_lines(table)
     if table.note:
         yield from ("", escaped(table.note))
 

@@ -1,0 +1,35 @@
+"""What is trained for the pages: a job of examples/, sometimes with other values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from client import specfile
+from gatelab.specs import JobSpec
+
+ROOT = Path(__file__).parent.parent.parent
+RESULTS = ROOT / "docs" / "results"
+
+EXPERIMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "bfloat16": ("bfloat16", ()),
+    "gate-ablation": ("gate-ablation", ()),
+    "gate-ablation-rates": ("gate-ablation-rates", ()),
+    "gru-grid-repeated": (
+        "gru-grid",
+        (
+            "grid.training.num_steps=[8, 16, 32]",
+            "grid.model.cell.hidden=[64, 128]",
+            "grid.training.optimizer.lr=[1]",
+            "repeats=5",
+        ),
+    ),
+    "gru-scratch": ("gru-scratch", ()),
+    "rnn-vs-gru": ("rnn-vs-gru", ()),
+    "rnn-vs-gru-equal-parameters": ("rnn-vs-gru-equal-parameters", ()),
+}
+"""Name -> the example, and what is set otherwise."""
+
+
+def job(name: str) -> JobSpec:
+    """The job of an experiment."""
+    example, settings = EXPERIMENTS[name]
+    return specfile.load(ROOT / "examples" / f"{example}.yaml", settings)

@@ -1,0 +1,26 @@
+"""CSV files of raw results (RFC 4180), one row for each run."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Row = Mapping[str, str]
+"""Column -> what the file says."""
+
+
+def read(file: Path) -> list[Row]:
+    """The rows of a file; none where it is not there."""
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def write(file: Path, rows: Sequence[Row]) -> None:
+    """All rows, at least one; whoever reads meanwhile finds the file before or the file after."""
+    part = file.with_suffix(".part")
+    with part.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    part.replace(file)

@@ -1,0 +1,40 @@
+"""An experiment from its job to its file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.published import files, rows
+from benchmarks.published.experiments import EXPERIMENTS, RESULTS, job
+from benchmarks.published.training import sha256, train
+from gatelab.specs import JobSpec, RunSpec
+from gatelab.specs.resolved import resolved
+
+Known = Mapping[RunSpec, dict[str, str]]
+"""Resolved spec -> what was measured of it."""
+
+
+def measure(job: JobSpec, file: Path, text: str, threads: int, known: Known) -> None:
+    """Train the runs that are not known, seed by seed, and write the file after each pack."""
+    runs, text_sha256 = rows.specs(job), sha256(text)
+    names = {index: rows.named(job, index, spec, text_sha256) for index, spec in runs.items()}
+    have = {index: names[index] | known[key] for index, spec in runs.items() if (key := resolved(spec)) in known}
+    missing = {index: spec for index, spec in runs.items() if index not in have}
+    in_order = dict(sorted(missing.items(), key=lambda item: (item[1].training.seed, item[0])))
+    print(f"{job.name}: {len(have)} of {len(runs)} runs are there", flush=True)
+    for pack in train(in_order, text, threads):
+        have |= {index: names[index] | rows.measured(runs[index], trained) for index, trained in pack.items()}
+        files.write(file, [have[index] for index in sorted(have)])
+        shown = ", ".join(f"run {index}, validation loss {have[index]['validation_loss']}" for index in pack)
+        print(f"{len(have)} of {len(runs)}: {shown}", flush=True)
+    files.write(file, [have[index] for index in sorted(have)])
+
+
+def known(text: str, folder: Path = RESULTS) -> dict[RunSpec, dict[str, str]]:
+    """What the files have of this text. Two experiments that share a run train it once."""
+    found: dict[RunSpec, dict[str, str]] = {}
+    for name in EXPERIMENTS:
+        asked, file = job(name), folder / f"{name}.csv"
+        of_text = [row for row in files.read(file) if row["corpus_sha256"] == sha256(text)[:12]]
+        for row, record in zip(of_text, rows.records(asked, of_text), strict=True):
+            found[record.resolved] = {column: row[column] for column in rows.MEASURED}
+    return found

@@ -1,0 +1,67 @@
+"""Runs trained in this process, in packs as a worker trains them, on the native engine."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from gatelab.errors import GatelabError
+from gatelab.specs import RunSpec, shape_key
+from gatelab.text import Corpus, prepare
+from gatelab.text.windows import Data
+from gatelab.training import Evaluated, Event, Pack, Trainer, pack_size
+from gatelab.training.engines import choose_engine
+
+Name = TypeVar("Name", int, str)
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One run in the end. `last` is its last evaluation; `error` says why it failed, if it did."""
+
+    trainer: Trainer
+    last: Evaluated | None
+    error: GatelabError | None
+    together: int
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[dict[Name, Trained]]:
+    """Train these runs on one text, and give what became of each pack, in the order of the specs.
+
+    Raises:
+        InvalidInput: the native engine cannot be used here.
+    """
+    torch.set_num_threads(threads)
+    waiting = dict(specs)
+    while waiting:
+        spec = next(iter(waiting.values()))
+        alike = [name for name, other in waiting.items() if shape_key(other) == shape_key(spec)]
+        data = prepare(spec, Corpus(spec.corpus, text))
+        choose_engine(CPU, "native", spec.training.precision)  # refuses here, not inside a pack
+        size = pack_size(spec, data.tokenizer.vocabulary, "native", threads=threads, memory=0)
+        yield _pack({name: waiting.pop(name) for name in alike[:size]}, data)
+
+
+def _pack(specs: Mapping[Name, RunSpec], data: Data) -> dict[Name, Trained]:
+    trainers = {str(name): Trainer(spec, data) for name, spec in specs.items()}
+    last: dict[str, Evaluated] = {}
+    failed: dict[str, GatelabError] = {}
+    for news in Pack(trainers, CPU, "native"):
+        for name, event in news:
+            if isinstance(event, Evaluated):
+                last[name] = event
+            elif isinstance(event, GatelabError):
+                failed[name] = event
+            elif not isinstance(event, Event):
+                raise event
+    return {
+        name: Trained(trainers[str(name)], last.get(str(name)), failed.get(str(name)), len(specs)) for name in specs
+    }
