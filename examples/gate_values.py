@@ -1,7 +1,7 @@
 """Which gate values make the state at t depend on the input at t' alone: the chapter's first exercise, by experiment.
 
 python examples/gate_values.py              # the tables of docs/exercises/gate-values.md, in a second
-python examples/gate_values.py --trained    # what a network does that was trained to remember, in half a minute
+python examples/gate_values.py --trained    # what a network does that was trained to remember, in a minute
 
 Influences are Frobenius norms of the Jacobian of h_t, in double precision, of a network with random weights.
 """
@@ -59,9 +59,9 @@ def main() -> None:
     show_leaks()
 
 
-def measure(cell: CellSpec, holds: Sequence[Hold]) -> Influence:
-    """The influences on h_9 of a cell whose gates are held so, the others being free."""
-    random = np.random.default_rng(0)
+def measure(cell: CellSpec, holds: Sequence[Hold], seed: int = 0) -> Influence:
+    """The influences on h_9 of a cell with random weights whose gates are held so, the others being free."""
+    random = np.random.default_rng(seed)
     model = LanguageModel(ModelSpec(cell=cell.model_copy(update={"hidden": HIDDEN})), VOCABULARY).double()
     for parameter in model.parameters():
         parameter.data.copy_(torch.from_numpy(random.normal(0, 0.5, parameter.shape)))
@@ -148,7 +148,7 @@ def leak(found: Influence) -> float:
 TASK = RecallSpec(kind="recall", lag=8)
 
 
-def trained(cell: CellSpec, epochs: int = 20) -> Evaluated:
+def trained(cell: CellSpec, epochs: int = 20, seed: int = 0) -> Evaluated:
     """The end of a training on delayed recall over 8 characters of noise."""
     data = {
         "corpus": "memory",
@@ -158,6 +158,7 @@ def trained(cell: CellSpec, epochs: int = 20) -> Evaluated:
             "batch_size": 32,
             "optimizer": {"kind": "adam", "lr": 0.01},
             "epochs": epochs,
+            "seed": seed,
             "sample": None,
             "gate_statistics": True,
         },
@@ -175,9 +176,10 @@ def show_trained() -> None:
         "| cell | recall | z at the symbol | z in the noise | most remembering unit: z at the symbol | in the noise |"
     )
     print("| :-- | --: | --: | --: | --: | --: |")
-    rows = []
+    rows, ends = [], []
     for name, cell in (("both gates", GRU), ("update gate only", GruSpec(kind="gru", gates=("update",)))):
-        checkpoint = trained(cell).checkpoint()
+        ends.append(trained(cell))
+        checkpoint = ends[-1].checkpoint()
         model, tokenizer = checkpoint.model(), checkpoint.tokenizer
         accuracy = recall(model, tokenizer, TASK, 1000).accuracy
         update, norms = remembered(model, [tokenizer.encode("\n" + line).ids for line in drawn_anew(TASK, 50)])
@@ -191,6 +193,37 @@ def show_trained() -> None:
     print("\n| cell | end of line | symbol | " + " | ".join(f"noise {k}" for k in range(1, TASK.lag + 1)) + " | ? |")
     print("| :-- |" + " --: |" * (TASK.lag + 3))
     print("\n".join(rows))
+    show_trained_leaks(ends[0])
+
+
+def show_trained_leaks(first: Evaluated) -> None:
+    """The answer in networks that were trained with several seeds, of which the first is there already."""
+    epsilons = (1e-4, 1e-3, 1e-2, 1e-1)
+    print("\n| both gates, seed | " + " | ".join(f"epsilon {epsilon:g}" for epsilon in epsilons) + " |")
+    print("| :-- |" + " --: |" * len(epsilons))
+    for seed in range(3):
+        end = trained(GRU, seed=seed) if seed else first
+        print(f"| {seed} | " + " | ".join(f"{trained_leak(end, epsilon):.2g}" for epsilon in epsilons) + " |")
+
+
+def trained_leak(end: Evaluated, epsilon: float, lines: int = 50) -> float:
+    """The greatest influence of another input on h at the question mark, as a share of the symbol's; means over lines.
+
+    All gates are held within epsilon of the answer, the symbol being the input that is to count.
+    """
+    checkpoint = end.checkpoint()
+    model, tokenizer = checkpoint.model(), checkpoint.tokenizer
+    symbol, output = 1, TASK.lag + 2
+    holds: Sequence[Hold] = (
+        ("update", [symbol], epsilon),
+        ("reset", [symbol], epsilon),
+        ("update", range(symbol + 1, output + 1), 1 - epsilon),
+    )
+    held = [ClampSpec(gate=gate, at=tuple(at), value=value) for gate, at, value in holds]
+    clamps = Clamps(held, cells_of(model), output + 2)
+    texts = [tokenizer.encode("\n" + line).ids for line in drawn_anew(TASK, lines)]
+    norms = np.mean([influence(model, ids, output, clamps).norms for ids in texts], axis=0)
+    return float(np.delete(norms, symbol).max() / norms[symbol])
 
 
 def remembered(model: LanguageModel, lines: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

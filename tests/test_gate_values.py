@@ -1,5 +1,6 @@
 """docs/exercises/gate-values.md says what its script computes, and a trained network does what the page says."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from gatelab.text.memory import drawn_anew
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "examples" / "gate_values.py"
 PAGE = (ROOT / "docs" / "exercises" / "gate-values.md").read_text(encoding="utf-8")
+FACTORS = re.search(r"between ([0-9.]+) and\s+([0-9.]+) times epsilon for twenty", PAGE)
+"""What the page says of random weights."""
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +42,21 @@ def test_the_answer_and_what_is_published(script: dict[str, Any]) -> None:
     assert f"{published.norms[3]:.2f} for x_3, {published.norms[4]:.2f} for x_4" in PAGE
 
 
-def test_the_leak_is_about_epsilon(script: dict[str, Any]) -> None:
-    for epsilon in (1e-6, 1e-4, 1e-2):
+@pytest.mark.parametrize("weights", range(5))
+def test_the_leak_is_proportional_to_epsilon(script: dict[str, Any], weights: int) -> None:
+    def factor(epsilon: float) -> float:
         near = [(gate, at, abs(value - epsilon)) for gate, at, value in script["ANSWER"]]
-        found = script["measure"](GruSpec(kind="gru"), near)
-        assert script["leak"](found) == pytest.approx(epsilon, rel=0.2)
+        return float(script["leak"](script["measure"](GruSpec(kind="gru"), near, weights))) / epsilon
+
+    assert factor(1e-4) == pytest.approx(factor(1e-6), rel=0.01)
+    assert factor(1e-2) == pytest.approx(factor(1e-6), rel=0.15)
+
+
+def test_the_factor_of_the_leak_depends_on_the_weights(script: dict[str, Any]) -> None:
+    near = [(gate, at, abs(value - 1e-4)) for gate, at, value in script["ANSWER"]]
+    factors = [script["leak"](script["measure"](GruSpec(kind="gru"), near, weights)) / 1e-4 for weights in range(20)]
+    low, high = FACTORS.groups()
+    assert (f"{min(factors):.1f}", f"{max(factors):.1f}") == (low, high)
 
 
 def test_a_trained_network_opens_for_the_symbol_and_keeps_it(script: dict[str, Any]) -> None:

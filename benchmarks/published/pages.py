@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.published import files, memory, rows
+from benchmarks.published import files, memory, power, rows
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import Report, job_report, tables
 from gatelab.reports.markdown import table_lines
@@ -25,6 +25,7 @@ TIMES = ("seconds", "tokens/s", "predicted s")
 TABLES: Mapping[str, Callable[[Report], Table]] = {
     "results": tables.results,
     "pairs": tables.pairs,
+    "power": power.table,
     "runs": tables.runs,
 }
 
