@@ -50,7 +50,7 @@ def test_an_example_expands_within_the_default_limits(name: str) -> None:
 def test_equal_parameters_are_as_near_as_hidden_units_allow() -> None:
     """One hidden unit more or less would be farther from the GRU."""
     models: dict[str, ModelSpec] = {
-        run.model.cell.kind: run.model for run in expand(load("rnn-vs-gru-equal-parameters"), 100)
+        run.model.cell.kind: run.model for run in expand(load("rnn-vs-gru-equal-parameters"), 1000)
     }
     target = parameters(models["gru"], VOCABULARY)
     found = {kind: parameters(model, VOCABULARY) for kind, model in models.items()}

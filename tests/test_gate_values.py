@@ -17,7 +17,7 @@ from gatelab.text.memory import drawn_anew
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "examples" / "gate_values.py"
 PAGE = (ROOT / "docs" / "exercises" / "gate-values.md").read_text(encoding="utf-8")
-FACTORS = re.search(r"between ([0-9.]+) and\s+([0-9.]+) times epsilon for twenty", PAGE)
+FACTORS = re.search(r"between ([0-9.]+)\s+and\s+([0-9.]+)\s+times epsilon for twenty", PAGE)
 """What the page says of random weights."""
 
 
