@@ -10,13 +10,12 @@ ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "docs" / "results"
 
 EXPERIMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "bfloat16": ("bfloat16", ()),
     "gate-ablation": ("gate-ablation", ()),
-    "gate-ablation-rates": ("gate-ablation-rates", ()),
+    "gate-ablation-rates": ("gate-ablation-rates", ("grid.training.optimizer.lr=[2, 4]",)),
     "gru-grid-repeated": (
         "gru-grid",
         (
-            "grid.training.num_steps=[8, 16, 32]",
+            "grid.training.num_steps=[8, 16]",
             "grid.model.cell.hidden=[64, 128]",
             "grid.training.optimizer.lr=[1]",
             "repeats=5",

@@ -58,7 +58,7 @@ def table(asked: str) -> str:
     if name in memory.FILES and kind in memory.TABLES and not settings:
         found = memory.TABLES[kind](memory.read(RESULTS / f"{name}.csv"))
     elif name in EXPERIMENTS and kind in TABLES and all(setting.startswith("tuned=") for setting in settings):
-        found = _without(TABLES[kind](_report(name, tuned)), TIMES)
+        found = _without(TABLES[kind](report(name, tuned)), TIMES)
     else:
         trained = f"{', '.join(EXPERIMENTS)} with {', '.join(TABLES)}"
         remembered = f"{', '.join(memory.FILES)} with {', '.join(memory.TABLES)}"
@@ -67,7 +67,7 @@ def table(asked: str) -> str:
 
 
 @cache
-def _report(name: str, tuned: Sequence[str]) -> Report:
+def report(name: str, tuned: Sequence[str]) -> Report:
     asked = job(name)
     return job_report(name, asked, rows.records(asked, files.read(RESULTS / f"{name}.csv")), tuned)
 

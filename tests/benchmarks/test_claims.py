@@ -1,0 +1,75 @@
+"""The answers of the pages say what their raw results give: each sentence is made from the data and looked for."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from benchmarks.published import memory, pages
+from benchmarks.published.experiments import RESULTS, ROOT
+from gatelab.reports import Report
+from gatelab.reports.model import Pair
+
+RATE = ("training.optimizer.lr",)
+BOTH, SINGLE, NONE = (0, 1), (2, 3, 4), 5
+"""The variants of the gate ablation."""
+
+
+def assert_said(page: str, *sentences: str) -> None:
+    """The page says this, wherever its lines break."""
+    text = " ".join((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").split())
+    for sentence in sentences:
+        assert sentence in text
+
+
+def pairs(report: Report, firsts: Iterable[int], seconds: Iterable[int]) -> list[Pair]:
+    wanted = {(first, second) for first in firsts for second in seconds}
+    return [pair for pair in report.comparison.pairs if (pair.first, pair.second) in wanted]
+
+
+def between(values: Iterable[float], digits: int = 3) -> str:
+    found = list(values)
+    return f"{min(found):.{digits}f} to {max(found):.{digits}f}"
+
+
+def final(report: Report, variant: int, measure: str = "test_perplexity") -> list[float]:
+    """What each run of a variant measured in the end."""
+    runs = report.variants[variant].runs
+    found = [getattr(row.measures, measure) for row in report.runs if row.run in runs]
+    return [value for value in found if value is not None]
+
+
+@pytest.mark.parametrize(("name", "tuned"), [("gate-ablation", ()), ("gate-ablation-rates", RATE)])
+def test_both_gates_are_better_than_one(name: str, tuned: tuple[str, ...]) -> None:
+    report = pages.report(name, tuned)
+    found = pairs(report, BOTH, SINGLE)
+    assert len(found) == 6
+    assert all(pair.significant and pair.high < 0 and pair.seeds == 20 for pair in found)
+
+
+def test_what_the_gate_ablation_tells_apart_and_what_not() -> None:
+    report = pages.report("gate-ablation", ())
+    found, single, (reset,) = (pairs(report, *of) for of in ((BOTH, SINGLE), (SINGLE, SINGLE), ([0], [1])))
+    assert not any(pair.significant for pair in [*single, reset])
+    assert len(single) == 3
+    reach = max(max(abs(pair.low), abs(pair.high)) for pair in single)
+    assert_said(
+        "exercises/gate-ablation",
+        f"by {between(-pair.difference for pair in found)} nats",
+        f"adjusted p at most {max(pair.p_adjusted for pair in found):.1g}",
+        f"differences of up to {reach:.3f} nats remain possible",
+        f"{reset.low:+.4f} to {reset.high:+.4f}",
+    )
+
+
+def test_the_book_s_rate_ruins_some_seeds_of_the_model_without_gates() -> None:
+    report = pages.report("gate-ablation", ())
+    ends = np.array(final(report, NONE))
+    ruined = ends > 19
+    assert all(max(final(report, variant)) < 9 for variant in (*BOTH, *SINGLE))
+    assert_said(
+        "exercises/gate-ablation",
+        f"{ruined.sum()} of 20 seeds end at test perplexities of {between(ends[ruined], 0)}",
+        f"the other {(~ruined).sum()} at {between(ends[~ruined], 1)}",
+    )
