@@ -29,7 +29,7 @@ LINES = 1000
 
 def main() -> None:
     arguments = _arguments()
-    found = read(arguments.file) if arguments.file else []
+    found = read(arguments.file) if arguments.file and arguments.file.exists() else []
     for lag in arguments.lags:
         for rows in measure(found, lag, arguments):
             found = [*found, *rows]

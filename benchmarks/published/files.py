@@ -9,9 +9,11 @@ Row = Mapping[str, str]
 
 
 def read(file: Path) -> list[Row]:
-    """The rows of a file; none where it is not there."""
-    if not file.exists():
-        return []
+    """The rows of a file.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
     with file.open(encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text))
 

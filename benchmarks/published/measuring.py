@@ -34,6 +34,8 @@ def known(text: str, folder: Path = RESULTS) -> dict[RunSpec, dict[str, str]]:
     found: dict[RunSpec, dict[str, str]] = {}
     for name in EXPERIMENTS:
         asked, file = job(name), folder / f"{name}.csv"
+        if not file.exists():
+            continue
         of_text = [row for row in files.read(file) if row["corpus_sha256"] == sha256(text)[:12]]
         for row, record in zip(of_text, rows.records(asked, of_text), strict=True):
             found[record.resolved] = {column: row[column] for column in rows.MEASURED}

@@ -49,7 +49,11 @@ def name(spec: RunSpec) -> str:
 
 
 def read(file: Path) -> list[Remembered]:
-    """The rows of a file; none where it is not there."""
+    """The rows of a file.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
     return [Remembered.model_validate(row) for row in files.read(file)]
 
 

@@ -52,11 +52,13 @@ def table(asked: str) -> str:
 
     Raises:
         ValueError: no such table can be made; the message says what can.
+        FileNotFoundError: its raw results are not there.
     """
     name, kind, *settings = asked.split()
+    file = RESULTS / f"{name}.csv"
     tuned = tuple(setting.removeprefix("tuned=") for setting in settings)
     if name in memory.FILES and kind in memory.TABLES and not settings:
-        found = memory.TABLES[kind](memory.read(RESULTS / f"{name}.csv"))
+        found = memory.TABLES[kind](memory.read(file))
     elif name in EXPERIMENTS and kind in TABLES and all(setting.startswith("tuned=") for setting in settings):
         found = _without(TABLES[kind](report(name, tuned)), TIMES)
     else:
