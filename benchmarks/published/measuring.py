@@ -30,13 +30,19 @@ def measure(job: JobSpec, file: Path, text: str, threads: int, known: Known) -> 
 
 
 def known(text: str, folder: Path = RESULTS) -> dict[RunSpec, dict[str, str]]:
-    """What the files have of this text. Two experiments that share a run train it once."""
+    """What the files have of this text. Two experiments that share a run train it once.
+
+    Rows are found by their seed and values: their index is another one where an experiment has got more seeds since.
+    """
     found: dict[RunSpec, dict[str, str]] = {}
     for name in EXPERIMENTS:
         asked, file = job(name), folder / f"{name}.csv"
-        if not file.exists():
-            continue
-        of_text = [row for row in files.read(file) if row["corpus_sha256"] == sha256(text)[:12]]
-        for row, record in zip(of_text, rows.records(asked, of_text), strict=True):
-            found[record.resolved] = {column: row[column] for column in rows.MEASURED}
+        runs = {_without_index(rows.named(asked, 0, spec, sha256(text))): spec for spec in rows.specs(asked).values()}
+        for row in files.read(file) if file.exists() else ():
+            if spec := runs.get(_without_index({column: row.get(column, "") for column in rows.names(asked)})):
+                found[resolved(spec)] = {column: row[column] for column in rows.MEASURED}
     return found
+
+
+def _without_index(names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((column, value) for column, value in names.items() if column != "index")

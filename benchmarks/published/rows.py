@@ -34,6 +34,11 @@ def specs(job: JobSpec) -> dict[int, RunSpec]:
     return numbered(job, 10_000)
 
 
+def names(job: JobSpec) -> list[str]:
+    """The columns that say which run a row is of."""
+    return ["index", "seed", "corpus_sha256", *job.grid]
+
+
 def named(job: JobSpec, index: int, spec: RunSpec, corpus_sha256: str) -> dict[str, str]:
     """The columns that say which run it is: its seed, its text, and its values of the grid as JSON."""
     values = {path: json.dumps(as_json(field_at(spec, path))) for path in job.grid}

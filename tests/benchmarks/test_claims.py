@@ -73,3 +73,43 @@ def test_the_book_s_rate_ruins_some_seeds_of_the_model_without_gates() -> None:
         f"{ruined.sum()} of 20 seeds end at test perplexities of {between(ends[ruined], 0)}",
         f"the other {(~ruined).sum()} at {between(ends[~ruined], 1)}",
     )
+
+
+RNN, GRU, LSTM = range(3)
+"""Each at its own best rate."""
+
+
+@pytest.mark.parametrize("name", ["rnn-vs-gru", "rnn-vs-gru-equal-parameters"])
+def test_gated_cells_predict_better_and_are_not_told_apart(name: str) -> None:
+    report = pages.report(name, RATE)
+    gru, lstm = pairs(report, [RNN], [GRU, LSTM])
+    (gated,) = pairs(report, [GRU], [LSTM])
+    assert [pair.seeds for pair in (gru, lstm, gated)] == [10, 10, 10]
+    assert all(pair.significant and pair.low > 0 for pair in (gru, lstm))
+    assert not gated.significant
+    assert_said(
+        "exercises/rnn-vs-gru",
+        f"{gru.difference:.3f} nats above the GRU's and {lstm.difference:.3f} above the LSTM's",
+        f"between {gated.low:.3f} and {gated.high:+.3f} nats",
+    )
+
+
+def test_which_difference_of_gru_and_lstm_would_have_been_found() -> None:
+    pages_of = ("rnn-vs-gru", "rnn-vs-gru-equal-parameters")
+    found = [pages.power.table(pages.report(name, RATE)).rows[-1][-1] for name in pages_of]
+    assert_said("exercises/rnn-vs-gru", f"One of {max(map(float, found)):.3f} nats would have been found with 80 %")
+
+
+def test_one_rate_for_all_would_say_anything() -> None:
+    report = pages.report("rnn-vs-gru", ())
+    assert [(v.values["model.cell"]["kind"], v.values["training.optimizer.lr"]) for v in report.variants] == [
+        (kind, rate) for kind in ("rnn", "gru", "lstm") for rate in (1.0, 4.0)
+    ]
+    assert all(pair.significant and pair.high < 0 for pair in pairs(report, [0], [2, 4])), "at 1 the RNN is best"
+    ends = np.array(final(report, 1))
+    ruined = ends > 30
+    assert max(max(final(report, variant)) for variant in (3, 5)) < 9
+    assert_said(
+        "exercises/rnn-vs-gru",
+        f"with {ruined.sum()} of 10 seeds (test perplexities of {between(ends[ruined], 0)})",
+    )
