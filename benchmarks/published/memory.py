@@ -11,7 +11,7 @@ from client.formats import cell as in_words
 from gatelab.reports.tables import Table
 from gatelab.specs import RunSpec
 
-FILES = ("memory", "memory-copy")
+FILES = ("memory",)
 
 NAMES = {
     "rnn": "tanh RNN",

@@ -1,6 +1,5 @@
 """The answers of the pages say what their raw results give: each sentence is made from the data and looked for."""
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -40,12 +39,27 @@ def final(report: Report, variant: int, measure: str = "test_perplexity") -> lis
     return [value for value in found if value is not None]
 
 
-@pytest.mark.parametrize(("name", "tuned"), [("gate-ablation", ()), ("gate-ablation-rates", RATE)])
-def test_both_gates_are_better_than_one(name: str, tuned: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("name", "tuned", "seeds"), [("gate-ablation", (), 20), ("gate-ablation-rates", RATE, 10)])
+def test_both_gates_are_better_than_one(name: str, tuned: tuple[str, ...], seeds: int) -> None:
     report = pages.report(name, tuned)
     found = pairs(report, BOTH, SINGLE)
     assert len(found) == 6
-    assert all(pair.significant and pair.high < 0 and pair.seeds == 20 for pair in found)
+    assert all(pair.significant and pair.high < 0 and pair.seeds == seeds for pair in found)
+
+
+def test_what_the_better_of_two_rates_tells_apart() -> None:
+    report = pages.report("gate-ablation-rates", RATE)
+    rates = [variant.values["training.optimizer.lr"] for variant in report.variants]
+    assert rates == [4, 4, 4, 4, 4, 2]
+    both, single = pairs(report, BOTH, [NONE]), pairs(report, SINGLE, [NONE])
+    assert all(pair.significant and pair.high < 0 for pair in both)
+    assert not any(pair.significant for pair in single)
+    assert_said(
+        "exercises/gate-ablation",
+        f"by {between(-pair.difference for pair in both)} nats",
+        f"lower by {between(-pair.difference for pair in single)} nats",
+        f"differences of up to {max(-pair.low for pair in single):.3f} nats remain possible",
+    )
 
 
 def test_what_the_gate_ablation_tells_apart_and_what_not() -> None:
@@ -112,4 +126,47 @@ def test_one_rate_for_all_would_say_anything() -> None:
     assert_said(
         "exercises/rnn-vs-gru",
         f"with {ruined.sum()} of 10 seeds (test perplexities of {between(ends[ruined], 0)})",
+    )
+
+
+# -- Memory -----------------------------------------------------------------------------------------------------------
+
+
+def remembering(cell: str, *lags: int, twice: bool = False) -> tuple[int, int]:
+    """How many runs name at least 99 % of the symbols, and of how many."""
+    of_lag = memory.curves(memory.read(RESULTS / "memory.csv"), twice)[cell]
+    found = [accuracy >= 0.99 for lag in lags for accuracy in of_lag[lag]]
+    return sum(found), len(found)
+
+
+def test_what_remembers() -> None:
+    rnn, reset, update, both, lstm = memory.NAMES.values()
+    to_40 = [remembering(cell, 2, 5, 10, 20, 40) for cell in (update, both)]
+    assert to_40 == [(25, 25), (25, 25)]
+    assert remembering(rnn, 2, 5) == (10, 10)
+    assert remembering(reset, 2) == (5, 5)
+    assert remembering(reset, 5)[0] < 5, "as its sentence says"
+    assert remembering(lstm, 2, 5, 10, 20) == (20, 20)
+    assert_said(
+        "memory",
+        f"the update gate alone did so with {remembering(update, 80)[0]} of 5 seeds and both gates with"
+        f" {remembering(both, 80)[0]} of 5",
+        f"at 40 with {remembering(lstm, 40)[0]} of 5",
+        f"in {remembering(update, 40, twice=True)[0]} of 5 runs at 40"
+        f" and in {remembering(update, 80, twice=True)[0]} of 5 at 80",
+    )
+
+
+def test_how_far_the_others_are_from_guessing() -> None:
+    curves = memory.curves(memory.read(RESULTS / "memory.csv"))
+    for cell in ("tanh RNN", "GRU, reset gate only"):
+        assert max(accuracy for lag in (40, 80) for accuracy in curves[cell][lag]) <= 0.14
+    assert_said("memory", "no run of either named more than 14 %")
+
+
+def test_what_none_or_all_of_five_seeds_leave_possible() -> None:
+    """Clopper and Pearson: the share of which none of five is as likely as 2.5 %."""
+    most = 1 - 0.025 ** (1 / 5)
+    assert_said(
+        "memory", f"up to {most:.0%} of all seeds".replace("%", " %"), f"at least {1 - most:.0%}".replace("%", " %")
     )
