@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from benchmarks.published import memory, pages
 from benchmarks.published.experiments import RESULTS, ROOT
@@ -86,6 +87,18 @@ def test_the_book_s_rate_ruins_some_seeds_of_the_model_without_gates() -> None:
         "exercises/gate-ablation",
         f"{ruined.sum()} of 20 seeds end at test perplexities of {between(ends[ruined], 0)}",
         f"the other {(~ruined).sum()} at {between(ends[~ruined], 1)}",
+    )
+
+
+def test_how_much_pairing_helps() -> None:
+    report = pages.report("gate-ablation", ())
+    losses = np.log([final(report, variant.number) for variant in report.variants])
+    found = np.corrcoef(losses)[np.triu_indices(len(losses), 1)]
+    critical = t.ppf(0.975, 18) / np.sqrt(18 + t.ppf(0.975, 18) ** 2)
+    assert_said(
+        "fairness",
+        f"correlated by {found.min():.2f} to {found.max():+.2f}, and by {found.mean():.2f} on average",
+        f"from 0 only above {critical:.2f}",
     )
 
 
