@@ -1,6 +1,6 @@
 """What each gate buys: the accuracy of delayed recall of every cell against the lag.
 
-python -m benchmarks.memory [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [--repeats 10] [--threads 1]
+python -m benchmarks.memory [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [--repeats 5] [--threads 1]
     [--file docs/results/memory.csv] [--svg FILE]
 
 For each lag it makes up a corpus and trains examples/memory.yaml on it, in this process, on the native engine; each run
@@ -96,7 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--width", type=int, default=1, help="symbols to copy; 1 is delayed recall")
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=10, help="seeds of each cell")
+    parser.add_argument("--repeats", type=int, default=5, help="seeds of each cell")
     parser.add_argument("--file", type=Path, metavar="CSV", help="keep each run as soon as it has ended, and go on")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="also draw the curves")
     return parser.parse_args()

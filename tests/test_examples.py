@@ -19,7 +19,7 @@ RUNS = {
     "gate-ablation-rates": 6 * 5 * 10,
     "gru-grid": 5 * 5 * 4,
     "gru-scratch": 20,
-    "memory": 5 * 3,
+    "memory": 5 * 5,
     "rnn-vs-gru": 3 * 2 * 10,
     "rnn-vs-gru-equal-parameters": 3 * 2 * 10,
 }

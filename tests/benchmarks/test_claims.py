@@ -1,15 +1,16 @@
 """The answers of the pages say what their raw results give: each sentence is made from the data and looked for."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy.stats import t
 
-from benchmarks.published import memory, pages
+from benchmarks.published import memory, pages, power
 from benchmarks.published.experiments import RESULTS, ROOT
 from gatelab.reports import Report
-from gatelab.reports.model import Pair
+from gatelab.reports.model import Interval, Pair
 
 RATE = ("training.optimizer.lr",)
 BOTH, SINGLE, NONE = (0, 1), (2, 3, 4), 5
@@ -38,6 +39,19 @@ def final(report: Report, variant: int, measure: str = "test_perplexity") -> lis
     runs = report.variants[variant].runs
     found = [getattr(row.measures, measure) for row in report.runs if row.run in runs]
     return [value for value in found if value is not None]
+
+
+class Bounds(NamedTuple):
+    mean: float
+    low: float
+    high: float
+
+
+def interval(found: Interval | None) -> Bounds:
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    return Bounds(found.mean, found.low, found.high)
 
 
 @pytest.mark.parametrize(("name", "tuned", "seeds"), [("gate-ablation", (), 20), ("gate-ablation-rates", RATE, 10)])
@@ -123,7 +137,7 @@ def test_gated_cells_predict_better_and_are_not_told_apart(name: str) -> None:
 
 def test_which_difference_of_gru_and_lstm_would_have_been_found() -> None:
     pages_of = ("rnn-vs-gru", "rnn-vs-gru-equal-parameters")
-    found = [pages.power.table(pages.report(name, RATE)).rows[-1][-1] for name in pages_of]
+    found = [power.table(pages.report(name, RATE)).rows[-1][-1] for name in pages_of]
     assert_said("exercises/rnn-vs-gru", f"One of {max(map(float, found)):.3f} nats would have been found with 80 %")
 
 
@@ -140,6 +154,21 @@ def test_one_rate_for_all_would_say_anything() -> None:
         "exercises/rnn-vs-gru",
         f"with {ruined.sum()} of 10 seeds (test perplexities of {between(ends[ruined], 0)})",
     )
+
+
+def test_the_gru_from_scratch() -> None:
+    report = pages.report("gru-scratch", ())
+    averages = report.variants[0].averages
+    train, validation = interval(averages.train_perplexity), interval(averages.validation_perplexity)
+    assert_said(
+        "exercises/gru-scratch",
+        f"Train perplexity {train.mean:.2f} (95 % interval of the mean {between(train[1:], 2)})",
+        f"validation perplexity {validation.mean:.2f} ({between(validation[1:], 2)}), over 20 seeds",
+        f"validation perplexities of {between(final(report, 0, 'validation_perplexity'), 2)}",
+    )
+    assert len(final(report, 0)) == 0, "the book has no test part"
+    assert train.low < 5.74 < train.high
+    assert validation.low < 6.83 < validation.high
 
 
 # -- Memory -----------------------------------------------------------------------------------------------------------
