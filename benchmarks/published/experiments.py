@@ -12,15 +12,6 @@ RESULTS = ROOT / "docs" / "results"
 EXPERIMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gate-ablation": ("gate-ablation", ()),
     "gate-ablation-rates": ("gate-ablation-rates", ("grid.training.optimizer.lr=[2, 4]",)),
-    "gru-grid-repeated": (
-        "gru-grid",
-        (
-            "grid.training.num_steps=[8, 16]",
-            "grid.model.cell.hidden=[64, 128]",
-            "grid.training.optimizer.lr=[1]",
-            "repeats=5",
-        ),
-    ),
     "gru-scratch": ("gru-scratch", ()),
     "rnn-vs-gru": ("rnn-vs-gru", ()),
     "rnn-vs-gru-equal-parameters": ("rnn-vs-gru-equal-parameters", ()),
