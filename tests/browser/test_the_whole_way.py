@@ -85,6 +85,8 @@ def _read_heat_map(page: Page, installation: Gatelab, job: str) -> None:
 
 def _read_text(page: Page) -> None:
     expect(page.get_by_role("heading", name="What it writes, epoch by epoch")).to_be_visible()
+    warmer = page.get_by_role("listitem").filter(has_text="now, at 0.6")
+    expect(warmer).to_be_visible()
     press(page, page.get_by_role("link", name="Let it write"))
     write(page, page.get_by_label("Prompt"), "the time ")
     write(page, page.get_by_label("Seed"), "1")
