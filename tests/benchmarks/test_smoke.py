@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         ("--hidden", "8", "--characters", "20", "--rounds", "1", "--influence", "4", "--threads", "1"),
         "influence",
     ),
-    "memory": (("--lags", "2", "--threads", "1", "--epochs", "1", "--repeats", "1"), "lstm"),
+    "memory": (("--lags", "2", "--threads", "1", "--epochs", "1", "--repeats", "1"), "LSTM"),
     "serving": (("--clients", "2", "--tokens", "5", "--hidden", "8", "--rounds", "1"), "characters"),
     "page": (("--rounds", "1", "--seconds", "1"), "compressed"),
     "book_model": (("--text", "{text}", "--seeds", "1", "--epochs", "1", "--threads", "1"), "perplexity"),
