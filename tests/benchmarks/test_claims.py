@@ -171,6 +171,16 @@ def test_the_gru_from_scratch() -> None:
     assert validation.low < 6.83 < validation.high
 
 
+def test_what_five_seeds_of_bfloat16_could_have_found() -> None:
+    """From the half widths of the two intervals on the page: the runs were not kept."""
+    for low, high, found, of_twenty in ((-0.0358, 0.0360, "0.047", "0.017"), (-0.0898, 0.0504, "0.092", "0.033")):
+        deviation = (high - low) / 2 * np.sqrt(5) / t.ppf(1 - 0.05 / 2 / 2, 4)
+        assert f"{power.detectable(deviation, 5, 2):.3f}" == found
+        assert f"{power.detectable(deviation, 20, 2):.3f}" == of_twenty
+        assert_said("bfloat16", f"{low:+.4f} to {high:+.4f} | no | {found} |")
+    assert_said("bfloat16", "it would be 0.017 and 0.033")
+
+
 # -- Memory -----------------------------------------------------------------------------------------------------------
 
 
