@@ -113,7 +113,12 @@ def test_an_example_is_begun_with_on_the_corpus_that_is_chosen(example: Path, op
 def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open) -> None:
     page = open_page().go("/submit?corpus=yaml-text")
     page.get_by_label("Start from").select_option("gru-scratch")
-    for label, value in {"Hidden units": "32", "Learning rate": "4", "Windows a batch": "1024", "Repeats": "5"}.items():
+    for label, value in {
+        "Hidden units": "32",
+        "Learning rate": "4",
+        "Windows a batch": "1024",
+        "Repeats": "20",
+    }.items():
         expect(page.get_by_label(label)).to_have_value(value)
     expect(page.get_by_label("Optimizer")).to_have_value("sgd")
     # It is rare, so it is not folded away.

@@ -94,7 +94,7 @@ test("each example becomes a form that says the same, or stays YAML where the fo
         ...{ num_steps: 32, batch_size: 1024, windows: { stride: 1, train: 10000, validation: 5000 } },
         ...{ optimizer: { kind: "sgd", lr: 4 }, epochs: 50, seed: 0, sample: { prefix: "it has", characters: 20 } },
       },
-      repeats: 5,
+      repeats: 20,
     },
   );
   const exercise = forms.get("gru-grid.yaml")!;
