@@ -1,6 +1,7 @@
 """What all specs share: frozen, closed to unknown fields, no NaN or infinity, and errors that name their path."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -10,6 +11,9 @@ from pydantic_core.core_schema import no_info_after_validator_function, no_info_
 from gatelab.errors import InvalidSpec
 from gatelab.specs.faults import problems
 from gatelab.specs.texts import unfit
+
+MOST_ENTRIES = 10_000
+"""Of an object. Nothing that can be asked for needs near as many."""
 
 _LEFT_ALONE = ("keys_schema", "metadata", "default")
 
@@ -33,7 +37,20 @@ def _exact(schema: Any) -> Any:
             # -0.0 + 0.0 is 0.0: two spellings of a value are one value.
             positive = no_info_after_validator_function(lambda value: value + 0.0, cast(CoreSchema, exact))
             return no_info_before_validator_function(_number, positive)
+        case "list" | "tuple" | "set" | "frozenset":
+            # Of a million wrong items, one is told: to collect them all would take seconds and gigabytes.
+            return exact | {"fail_fast": True}
+        case "dict" | "model-fields":
+            most = min(exact.get("max_length") or MOST_ENTRIES, MOST_ENTRIES)
+            return no_info_before_validator_function(partial(_few, most), cast(CoreSchema, exact))
     return exact
+
+
+def _few(most: int, value: Any) -> Any:
+    """Count the entries of an object before anybody looks at them."""
+    if isinstance(value, Mapping) and len(value) > most:
+        raise ValueError(f"must have at most {most} entries, not {len(value)}")
+    return value
 
 
 def _number(value: Any) -> Any:

@@ -12,6 +12,8 @@ from gatelab.errors import Problem
 from gatelab.specs.near import did_you_mean, nearest, nearest_path
 from gatelab.specs.texts import unfit
 
+MOST_TOLD = 100
+"""How many faults of one input are told one by one."""
 MOST_HINTS = 20
 """How many faults of one input are said with what may be meant."""
 _SHOWN = 40
@@ -26,11 +28,13 @@ def problems(faults: Iterable[Mapping[str, Any]], data: object, kind: type[BaseM
     """
     found: dict[Problem, None] = {}
     told = [fault for fault in faults if not _follows(fault)]
-    for number, fault in enumerate(told):
+    for number, fault in enumerate(told[:MOST_TOLD]):
         path, message = _input_path(fault, data), _message(fault)
         if number < MOST_HINTS:
             message += _field_hint(path, kind) if fault["type"] == "extra_forbidden" else _choice_hint(fault)
         found[Problem(path, message)] = None
+    if len(told) > MOST_TOLD:
+        found[Problem("", f"there are {len(told) - MOST_TOLD} more faults")] = None
     return list(found)
 
 
