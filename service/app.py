@@ -5,14 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from fastapi_swagger import patch_fastapi
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gatelab import __version__, logs, tracing
 from gatelab.settings import Settings, load
 from gatelab.store import Store
 from service import problems
-from service.body_limit import DeclaredLengthLimit
+from service.body_limit import BodyLimit
 from service.callers import Authentication, guard
 from service.context import Context
 from service.models import Models
@@ -106,8 +105,7 @@ def _protect(app: FastAPI, context: Context) -> None:
     """What a request must pass before a route sees it."""
     settings = context.settings
     # The last one added sees a request first.
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.limits.body_bytes)
-    app.add_middleware(DeclaredLengthLimit, max_bytes=settings.limits.body_bytes)
+    app.add_middleware(BodyLimit, limits=settings.limits)
     app.add_middleware(Authentication, context=context)
     if origins := listed(settings.cors_origins):
         app.add_middleware(

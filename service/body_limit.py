@@ -1,28 +1,42 @@
-"""Bodies that are too large are refused before they are read."""
+"""Bodies that are too large are refused: before they are read where they say so, else as soon as they are."""
 
 from starlette.datastructures import Headers
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatelab.errors import TooLarge
+from gatelab.specs import Limits
 from gatelab.specs.integers import read_count
 from service.problems import details, response
 
+CORPORA = frozenset({"/v1/corpora", "/v1/corpora/"})
+"""The addresses that take whole texts. All others take specs and prompts, which are small."""
 
-class DeclaredLengthLimit:
-    """Answers 413 to a request whose Content-Length is over `max_bytes`.
 
-    Starlette's RequestBodyLimitMiddleware, which counts what arrives, would say the same as plain text.
-    """
+class BodyLimit:
+    """Answers 413 to a body of more than `body_bytes` bytes for a corpus, of more than `request_bytes` for all else."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._corpus = _Limited(app, limits.body_bytes)
+        self._other = _Limited(app, min(limits.request_bytes, limits.body_bytes))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limited = self._corpus if scope.get("path") in CORPORA else self._other
+        await limited(scope, receive, send)
+
+
+class _Limited:
+    """One limit. Starlette's middleware counts what arrives; what is declared is refused here, as a problem."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app, self.max_bytes = app, max_bytes
+        self._counted, self._max_bytes = RequestBodyLimitMiddleware(app, max_body_size=max_bytes), max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             # One that is no number, or too large for one, is not believed: what arrives is counted, too.
             declared = read_count(Headers(scope=scope).get("content-length", "")) or 0
-            if declared > self.max_bytes:
-                error = TooLarge(f"the body has {declared} bytes; this installation takes at most {self.max_bytes}")
+            if declared > self._max_bytes:
+                error = TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here")
                 await response(details(error))(scope, receive, send)
                 return
-        await self.app(scope, receive, send)
+        await self._counted(scope, receive, send)

@@ -142,6 +142,18 @@ BODIES = [
     )
 ]
 
+AS_A_CORPUS = [b" " * 1000] * (LIMITS.body_bytes // 1000)
+"""A body that only a corpus may have."""
+
+BODIES += [
+    Refused(f"{name} to {to}", body, status, kind, path, to)
+    for name, body in (("as much as a corpus", b"".join(AS_A_CORPUS)), ("as much in chunks", lambda: iter(AS_A_CORPUS)))
+    for to, status, kind, path in (
+        ("/v1/jobs", 413, "too-large", None),
+        ("/v1/corpora", 422, "invalid-request", ""),
+    )
+]
+
 ADDRESSES = [
     Refused(f"{method} {to}", None, status, kind, to=to, method=method, content_type=None)
     for method, to, status, kind in (

@@ -22,7 +22,9 @@ from worker.slice import Slice
 TEXT = "the time machine, by h. g. wells. the time traveller was expounding a recondite matter to us. " * 6
 
 SERVER = "http://localhost"
-LIMITS = Limits(corpus_bytes=5000, body_bytes=20_000, runs_per_job=20, prompt_characters=500, max_tokens=200)
+LIMITS = Limits(
+    corpus_bytes=5000, body_bytes=20_000, request_bytes=19_000, runs_per_job=20, prompt_characters=500, max_tokens=200
+)
 
 SPEC: dict[str, Any] = {
     "name": "tiny",
