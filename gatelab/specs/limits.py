@@ -23,7 +23,7 @@ class Limits(Spec):
     runs_per_job: int = Field(1000, ge=1, description="runs of a job: grid times repeats")
     corpus_bytes: int = Field(64 * 2**20, ge=1, description="UTF-8 bytes of a corpus")
     body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of a request's body that brings a corpus")
-    request_bytes: int = Field(4 * 2**20, ge=1, description="bytes of any other request's body")
+    request_bytes: int = Field(16 * 2**20, ge=1, description="bytes of any other request's body")
     job_flops: int = Field(10**18, ge=1, description="floating-point operations of all runs of a job")
     queued_runs: int = Field(20_000, ge=1, description="unfinished runs of an account")
     requests_per_second: int = Field(1000, ge=1, description="requests of a key in a second, of each service process")
