@@ -25,8 +25,11 @@ def test_from_a_corpus_to_generated_text_without_a_mouse(
     page = window.go("/")
     _upload(page)
     _submit(page)
-    expect(page.get_by_text("succeeded").first).to_be_visible()
+    expect(page).to_have_url(re.compile("/jobs/job-"))
     job = page.url.partition("/jobs/")[2].partition("?")[0]
+    # The page also counts the runs that have succeeded while others go on.
+    assert installation.wait(job).state == "succeeded"
+    expect(page.get_by_text("succeeded").first).to_be_visible()
     _read_heat_map(page, installation, job)
     window.shoot("way-heat-map")
     _read_text(page)
