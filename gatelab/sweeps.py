@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
+from gatelab.near import did_you_mean, nearest_path
 from gatelab.specs.base import parse
 from gatelab.specs.faults import MOST_HINTS, paths
 from gatelab.specs.integers import LARGEST
 from gatelab.specs.job import JobSpec, RunSpec
-from gatelab.specs.near import did_you_mean, nearest_path
 from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.training import SEEDS
 

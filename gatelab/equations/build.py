@@ -5,7 +5,7 @@ from typing import Literal, NoReturn
 
 from gatelab.equations import bounds
 from gatelab.equations.functions import ARGUMENTS, GATE_FUNCTIONS, INPUT, KEYWORDS
-from gatelab.equations.mistakes import InvalidEquations, Place, near
+from gatelab.equations.mistakes import InvalidEquations, Place
 from gatelab.equations.representation import Kind, Node, Parameter, Representation
 from gatelab.equations.reserved import RESERVED
 from gatelab.equations.syntax import (
@@ -20,6 +20,7 @@ from gatelab.equations.syntax import (
     Number,
     Product,
 )
+from gatelab.near import did_you_mean, nearest
 
 OUTPUT = "h"
 
@@ -233,7 +234,8 @@ class Builder:
         if later:
             self._fail(f"{name} is used before the line that defines it", place)
         known = {*self._values, *self._states, *self._declared}
-        hint = near(name, known) or f"; a parameter needs a line `vector {name}`, a state a line {name}' = ..."
+        otherwise = f"; a parameter needs a line `vector {name}`, a state a line {name}' = ..."
+        hint = did_you_mean(nearest(name, sorted(known))) or otherwise
         self._fail(f"{name} is not defined{hint}", place)
 
     def _fail(self, message: str, place: Place) -> NoReturn:

@@ -1,7 +1,6 @@
 """What is wrong with the equations of a cell, and where."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from gatelab.errors import InvalidInput, Problem
 
@@ -46,9 +45,3 @@ def _told(message: str, place: Place | None, text: str) -> str:
     at = place.column - 1 - begin
     carets = "^" * max(1, min(place.length, len(shown) - at))
     return f"{where}\n    {shown}\n    {' ' * at}{carets}"
-
-
-def near(name: str, known: "set[str] | frozenset[str] | list[str]") -> str:
-    """`; did you mean update?` where a known name is close to this one, else nothing."""
-    found = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""

@@ -9,14 +9,27 @@ factor      = "-" factor | NUMBER | FUNCTION "(" sum {"," sum} ")" | "(" sum ")"
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal, cast
 
 from gatelab.equations import bounds
 from gatelab.equations.functions import ARGUMENTS, KEYWORDS
-from gatelab.equations.mistakes import InvalidEquations, Place, near
-from gatelab.equations.syntax import Assignment, Binary, Call, Declaration, Expression, Line, Minus, Name, Number
+from gatelab.equations.mistakes import InvalidEquations, Place
+from gatelab.equations.syntax import (
+    Assignment,
+    Binary,
+    Call,
+    Declaration,
+    Expression,
+    Line,
+    Minus,
+    Name,
+    Number,
+    Operator,
+)
 from gatelab.equations.syntax import Product as MatrixProduct
 from gatelab.equations.tokens import Token, lines_of
+from gatelab.near import did_you_mean, nearest
 
 
 def parse(text: str) -> list[Line]:
@@ -86,17 +99,17 @@ class _Parser:
     # -- Expressions --------------------------------------------------------------------------------------------------
 
     def _sum(self) -> Expression:
-        found = self._term()
-        while self._peek.text in ("+", "-"):
-            operator = self._take()
-            found = Binary(cast(Literal["+", "-"], operator.text), found, self._term(), operator.place)
-        return found
+        return self._chain("+-", self._term)
 
     def _term(self) -> Expression:
-        found = self._factor()
-        while self._peek.text in ("*", "/"):
+        return self._chain("*/", self._factor)
+
+    def _chain(self, operators: str, operand: Callable[[], Expression]) -> Expression:
+        """Operands with these operators between them, computed from the left."""
+        found = operand()
+        while self._peek.kind == "symbol" and self._peek.text in operators:
             operator = self._take()
-            found = Binary(cast(Literal["*", "/"], operator.text), found, self._factor(), operator.place)
+            found = Binary(cast(Operator, operator.text), found, operand(), operator.place)
         return found
 
     def _factor(self) -> Expression:
@@ -135,7 +148,7 @@ class _Parser:
     def _call(self, token: Token) -> Call:
         wanted = ARGUMENTS.get(token.text)
         if wanted is None:
-            hint = near(token.text, set(ARGUMENTS)) or f"; the functions are {', '.join(ARGUMENTS)}"
+            hint = did_you_mean(nearest(token.text, ARGUMENTS)) or f"; the functions are {', '.join(ARGUMENTS)}"
             raise self._mistake(f"there is no function {token.text}{hint}", token.place)
         self._take()
         arguments = [self._sum()]

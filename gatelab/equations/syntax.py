@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias
 
 from gatelab.equations.mistakes import Place
 
+Operator: TypeAlias = Literal["+", "-", "*", "/"]
+
 
 @dataclass(frozen=True)
 class Number:
@@ -38,7 +40,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Binary:
-    operator: Literal["+", "-", "*", "/"]
+    operator: Operator
     left: "Expression"
     right: "Expression"
     place: Place

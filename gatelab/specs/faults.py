@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from gatelab.errors import Problem
-from gatelab.specs.near import did_you_mean, nearest, nearest_path
+from gatelab.near import did_you_mean, nearest, nearest_path
 from gatelab.specs.texts import unfit
 
 MOST_TOLD = 100

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import CorpusInUse, CorpusNameTaken, NotFound
-from gatelab.specs.near import MOST, did_you_mean, nearest
+from gatelab.near import MOST, did_you_mean, nearest
 from gatelab.specs.texts import accepted
 from gatelab.store import pages
 from gatelab.store.clock import now

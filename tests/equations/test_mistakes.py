@@ -29,7 +29,7 @@ def mistake(text: str) -> InvalidEquations:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        ("h' = tahn(W @ x)", 1, 6, "there is no function tahn; did you mean tanh?"),
+        ("h' = tahn(W @ x)", 1, 6, "there is no function tahn; did you mean 'tanh'?"),
         ("h' = f(W @ x)", 1, 6, "there is no function f; the functions are sigmoid, tanh, relu"),
         (
             "h' = tanh(W @ x + c)",
@@ -37,7 +37,7 @@ def mistake(text: str) -> InvalidEquations:
             19,
             "c is not defined; a parameter needs a line `vector c`, a state a line c' = ...",
         ),
-        ("g = tanh(W @ x)\nh' = gg * h", 2, 6, "gg is not defined; did you mean g?"),
+        ("g = tanh(W @ x)\nh' = gg * h", 2, 6, "gg is not defined; did you mean 'g'?"),
         ("h' = tanh(W @ x + beta)", 1, 19, "beta is not defined; a parameter needs a line `vector beta`"),
         ("h' = u * h + W @ x\nu = sigmoid(W @ x)", 1, 6, "u is used before the line that defines it"),
         ("h' = tanh(W @ c')\nc' = W @ x", 1, 15, "c' is used before the line that defines it"),
