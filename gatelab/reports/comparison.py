@@ -42,10 +42,15 @@ def compare(groups: Sequence[Group], tuned: Sequence[str] = ()) -> Comparison:
     measure = _measure([run for group in groups for run in group.succeeded])
     scores = [_scores(group, measure) for group in groups]
     wanted = _wanted(groups, scores)
-    # Whoever looks for the best first and compares with it then has looked at all pairs.
-    comparisons = math.comb(len(groups), 2) if wanted.best_alone else 0
-    pairs, comparisons = _tested(_testable(groups, scores, wanted.pairs), scores, comparisons)
-    notes = [*wanted.notes, *_notes(groups, pairs, measure, tuned, few=not wanted.notes)]
+    testable = _testable(groups, scores, wanted.pairs)
+    # To find the best variant, all have been looked at: the correction is for all pairs.
+    comparisons = math.comb(len(groups), 2) if wanted.best_alone else sum(map(len, testable.values()))
+    pairs = _tested(testable, scores, comparisons)
+    notes = [wanted.note] if wanted.note else []
+    if pairs:
+        notes += _notes(groups, pairs, measure, tuned)
+    elif not notes and len(groups) > 1:
+        notes = ["No two variants that are scored on the same text have two seeds in common that succeeded with both."]
     method = METHOD.format(measure=measure, comparisons=comparisons)
     return Comparison(measure=measure, pairs=pairs, method=method, note=" ".join(notes) or None)
 
@@ -70,18 +75,18 @@ class _Wanted:
     """The pairs to test, and why they are not all; `best_alone` where they are those with the best variant."""
 
     pairs: Sequence[tuple[int, int]]
-    notes: Sequence[str] = ()
+    note: str | None = None
     best_alone: bool = False
 
 
 def _wanted(groups: Sequence[Group], scores: Sequence[Scores]) -> _Wanted:
     if all(len(each) < 2 for each in scores):
-        return _Wanted([], ["Differences between single runs cannot be told from chance: ask for repeats."])
+        return _Wanted([], "Differences between single runs cannot be told from chance: ask for repeats.")
     if len(groups) <= MOST_VARIANTS:
         return _Wanted(list(combinations(range(len(groups)), 2)))
     best = min((i for i, each in enumerate(scores) if each), key=lambda i: float(np.mean(list(scores[i].values()))))
     note = f"Each of the {len(groups)} variants is compared with the one of the lowest mean alone."
-    return _Wanted([(best, other) for other in range(len(groups)) if other != best], [note], best_alone=True)
+    return _Wanted([(best, other) for other in range(len(groups)) if other != best], note, best_alone=True)
 
 
 def _testable(
@@ -99,26 +104,19 @@ def _testable(
 
 def _tested(
     testable: Mapping[tuple[int, ...], Sequence[tuple[int, int]]], scores: Sequence[Scores], comparisons: int
-) -> tuple[list[Pair], int]:
-    """The pairs in order, corrected for `comparisons` if that is more than their own number, and for how many."""
-    comparisons = max(comparisons, sum(map(len, testable.values())))
+) -> list[Pair]:
+    """The pairs in order, corrected for this number of comparisons."""
     found: list[Pair] = []
     for seeds, pairs in testable.items():
         differences = np.array([[scores[a][seed] - scores[b][seed] for seed in seeds] for a, b in pairs])
         means, tests = differences.mean(axis=1).tolist(), paired_tests(differences, comparisons)
         rows = zip(pairs, means, *(column.tolist() for column in tests), strict=True)
         found += [_pair(pair, len(seeds), *row) for pair, *row in rows]
-    return sorted(found, key=lambda pair: (pair.first, pair.second)), comparisons
+    return sorted(found, key=lambda pair: (pair.first, pair.second))
 
 
-def _notes(
-    groups: Sequence[Group], pairs: Sequence[Pair], measure: Name, tuned: Sequence[str], *, few: bool
-) -> Iterator[str]:
-    """What a reader of these pairs must know."""
-    if not pairs:
-        if few and len(groups) > 1:
-            yield "No two variants that are scored on the same text have two seeds in common that succeeded with both."
-        return
+def _notes(groups: Sequence[Group], pairs: Sequence[Pair], measure: Name, tuned: Sequence[str]) -> Iterator[str]:
+    """What a reader of these pairs, at least one, must know."""
     fewest = min(pair.seeds for pair in pairs)
     if fewest < FEW_SEEDS:
         yield (
