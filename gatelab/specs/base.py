@@ -19,9 +19,10 @@ _LEFT_ALONE = ("keys_schema", "metadata", "default")
 
 
 def _exact(schema: Any) -> Any:
-    """The schema without what pydantic takes for something else: 1 for true, true for 1, "1" for a whole number.
+    """The schema that takes nothing for something else, and looks at little that is wrong.
 
-    A number with a fraction may be a string, since YAML 1.1 reads 1e-3 as one. Keys of objects are strings in JSON.
+    pydantic takes 1 for true, true for 1, and "1" for a whole number; and it reports every wrong item of a list. A
+    number with a fraction may be a string, since YAML 1.1 reads 1e-3 as one. Keys of objects are strings in JSON.
     """
     if isinstance(schema, list | tuple):
         return type(schema)(map(_exact, schema))

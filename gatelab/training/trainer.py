@@ -195,25 +195,24 @@ class Trainer:
         return None if name is None else Diverged(_not_finite(name, at))
 
     def _sample_or_fault(self) -> str | None:
-        """The sample; of a model that has diverged or cannot write there is none, and the evaluation is told first."""
+        """The sample. None of a model that has diverged or cannot write: the evaluation is told first."""
         if self._fault is not None:
             return None
         try:
             return self.sample()
+        except NotFinite:  # the run ends by its losses, which are kept
+            return None
         except GatelabError as error:
             self._fault = error
             return None
 
     def sample(self) -> str | None:
-        """What the model makes of the spec's prefix now; None too where its numbers are not finite."""
+        """What the model makes of the spec's prefix now."""
         how = self.spec.training.sample
         if how is None:
             return None
         sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
-        try:
-            return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
-        except NotFinite:  # the run ends by its losses, which are kept
-            return None
+        return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
 
     def gates(self) -> list[dict[str, Saturation]] | None:
         """What the gates do now, if the spec asks for it: on the reference, whatever engine trains."""
