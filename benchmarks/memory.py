@@ -4,7 +4,7 @@ python -m benchmarks.memory [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [
     [--file docs/results/memory.csv] [--svg FILE]
 
 For each lag it makes up a corpus and trains examples/memory.yaml on it, in this process, on the native engine; each run
-is asked for the symbols of 1,000 lines drawn anew. What the file already has is not trained again.
+is then asked for the symbols of 1,000 fresh lines. Runs that the file already has are not trained again.
 """
 
 import argparse

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from benchmarks.published import files, rows
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, job
-from benchmarks.published.training import sha256, train
+from benchmarks.published.training import train
 from gatelab.specs import JobSpec, RunSpec
 from gatelab.specs.resolved import resolved
+from gatelab.text import Corpus
 
 Known = Mapping[RunSpec, dict[str, str]]
 """Resolved spec -> what was measured of it."""
@@ -15,7 +16,7 @@ Known = Mapping[RunSpec, dict[str, str]]
 
 def measure(job: JobSpec, file: Path, text: str, threads: int, known: Known) -> None:
     """Train the runs that are not known, seed by seed, and write the file after each pack."""
-    runs, text_sha256 = rows.specs(job), sha256(text)
+    runs, text_sha256 = rows.specs(job), Corpus("", text).sha256
     names = {index: rows.named(job, index, spec, text_sha256) for index, spec in runs.items()}
     have = {index: names[index] | known[key] for index, spec in runs.items() if (key := resolved(spec)) in known}
     missing = {index: spec for index, spec in runs.items() if index not in have}
@@ -35,9 +36,11 @@ def known(text: str, folder: Path = RESULTS) -> dict[RunSpec, dict[str, str]]:
     Rows are found by their seed and values: their index is another one where an experiment has got more seeds since.
     """
     found: dict[RunSpec, dict[str, str]] = {}
+    text_sha256 = Corpus("", text).sha256
     for name in EXPERIMENTS:
         asked, file = job(name), folder / f"{name}.csv"
-        runs = {_without_index(rows.named(asked, 0, spec, sha256(text))): spec for spec in rows.specs(asked).values()}
+        specs = rows.specs(asked).values()
+        runs = {_without_index(rows.named(asked, 0, spec, text_sha256)): spec for spec in specs}
         for row in files.read(file) if file.exists() else ():
             if spec := runs.get(_without_index({column: row.get(column, "") for column in rows.names(asked)})):
                 found[resolved(spec)] = {column: row[column] for column in rows.MEASURED}

@@ -1,6 +1,5 @@
 """Runs trained in this process, in packs as a worker trains them, on the native engine."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,10 +26,6 @@ class Trained:
     last: Evaluated | None
     error: GatelabError | None
     together: int
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[dict[Name, Trained]]:
