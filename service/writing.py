@@ -14,7 +14,8 @@ from service.models import Loaded
 from service.telemetry import seconds_since_arrival
 
 if TYPE_CHECKING:
-    from gatelab.generation import Piece, Pieces, Session
+    from gatelab.generation import Piece, Pieces, Session, Text
+    from gatelab.generation.decoders import Stream
 
 
 def check_prompt(limits: Limits, characters: int, path: str = "prompt") -> None:
@@ -69,12 +70,16 @@ async def begin(
     """
     from gatelab.generation import Text, stream_of, write
 
-    # The prompt is read in a thread of the request's own: a long one holds up nobody.
+    def prepared() -> "tuple[Stream, Text]":
+        stream = stream_of(loaded.decoder, prompt, how, index, session)
+        return stream, Text(loaded.tokenizer, how, prompt, session)
+
+    # A thread reads the prompt and the stop strings: long ones hold up nobody.
     ended = service.quotas.generations.take(asking.account)
     try:
-        stream = await run_in_threadpool(stream_of, loaded.decoder, prompt, how, index, session)
+        stream, text = await run_in_threadpool(prepared)
         heard = service.instruments.text(seconds_since_arrival)
-        text, batcher = Text(loaded.tokenizer, how, prompt, session), service.models.batcher
+        batcher = service.models.batcher
         return write(batcher, loaded.decoder, stream, text, logits=logits, ended=ended, on_tokens=heard)
     except BaseException:
         ended()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.generation.stops import StopBuffer
+from gatelab.generation.stops import Automaton, StopBuffer
 from tests.randomized import examples
 
 # Two letters: stop strings overlap each other and themselves all the time.
@@ -61,6 +61,39 @@ def test_character_by_character_a_stop_string_ends_the_text_where_it_first_stand
     assert stopped == (stop in text)
     if stopped:
         assert "".join(shown) == text.partition(stop)[0]
+
+
+@examples(300)
+@given(stops=stops, held=st.text("abé", max_size=5), pieces=pieces)
+def test_a_stop_string_may_begin_in_what_an_earlier_buffer_held_but_not_end_there(
+    stops: list[str], held: str, pieces: list[str]
+) -> None:
+    buffer = StopBuffer(stops, held)
+    shown, stopped = pushed(buffer, pieces)
+    arrived = ""
+    for piece in pieces:
+        before, arrived = len(held) + len(arrived), arrived + piece
+        whole = held + arrived
+        found = [whole.find(stop, max(0, before - len(stop) + 1)) for stop in stops]
+        if any(at >= 0 for at in found):
+            assert ("".join(shown), stopped) == (whole[: min(at for at in found if at >= 0)], True)
+            return
+    assert ("".join(shown) + buffer.rest(), stopped) == (held + arrived, False)
+
+
+def test_stop_strings_that_nearly_match_take_a_step_for_each_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = 0
+
+    def child(automaton: Automaton, state: int, character: str) -> int | None:
+        nonlocal taken
+        taken += 1
+        return uncounted(automaton, state, character)
+
+    uncounted = Automaton._child
+    buffer = StopBuffer(["a" * length + "b" for length in range(936, 1000)])
+    monkeypatch.setattr(Automaton, "_child", child)
+    assert pushed(buffer, ["aaac"] * 3000) == (["aaac"] * 3000, False)
+    assert taken <= 2 * 4 * 3000
 
 
 @pytest.mark.parametrize(
