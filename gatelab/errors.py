@@ -22,6 +22,7 @@ GatelabError
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
 ├── DamagedBackup           a backup, or what is to be backed up, is not what was saved
 ├── Overloaded              more work than may wait: come back soon
+├── Abandoned               nobody waits for the answer any more
 └── Unavailable             the database or a blob cannot be reached now
 
 No class knows a transport: doors (HTTP, command line) map `code` to their own words.
@@ -169,6 +170,11 @@ class DamagedBackup(GatelabError):
 class Overloaded(GatelabError):
     code = "overloaded"
     title = "Too many requests"
+
+
+class Abandoned(GatelabError):
+    code = "abandoned"
+    title = "Abandoned"
 
 
 class Unavailable(GatelabError):

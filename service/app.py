@@ -40,6 +40,7 @@ from service.streams import Stopping
 from service.telemetry import Instruments, Watching
 from service.telemetry.tracing import configuration
 from service.wakeups import Wakeups
+from service.work import Work
 
 GUARDED = (
     corpora,
@@ -69,7 +70,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     tracer = tracing.provider("gatelab-service")
     models = Models(store, on_texts=instruments.texts)
     context = Context(
-        settings, store, models, Sessions(settings), Wakeups(settings), Stopping(), quotas, instruments, News(store)
+        settings=settings,
+        store=store,
+        models=models,
+        sessions=Sessions(settings),
+        wakeups=Wakeups(settings),
+        stopping=Stopping(),
+        quotas=quotas,
+        instruments=instruments,
+        news=News(store),
+        work=Work(settings.limits),
     )
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ else it is not there (404).
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
@@ -28,6 +28,9 @@ OPEN = "/v1/login"
 READING_TAGS = {"generation", "OpenAI"}
 """Routes that ask by POST and change nothing."""
 ADMIN_TAGS = {"keys", "metrics"}
+
+_threads = CapacityLimiter(8)
+"""For these looks at the database alone, so that no other work keeps anybody at the door."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Authentication:
         secret = _secret(connection)
         if secret is None:
             raise NotAuthenticated("send an API key: Authorization: Bearer ..., see `gatelab keys`")
-        return await to_thread.run_sync(caller_of, self.context, secret)
+        return await to_thread.run_sync(caller_of, self.context, secret, limiter=_threads)
 
 
 def seen(context: Context, connection: HTTPConnection) -> Caller | None:
@@ -108,7 +111,7 @@ def _secret(connection: HTTPConnection) -> str | None:
     return connection.cookies.get(COOKIE)
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     """
     Raises:
         NotAuthenticated: nobody asked for a key; no route may be reached without.
@@ -123,7 +126,7 @@ Asking = Annotated[Caller, Depends(caller)]
 """The dependency: `def route(asking: Asking)`."""
 
 
-def guard(request: Request, service: Service, asking: Asking) -> None:
+async def guard(request: Request, service: Service, asking: Asking) -> None:
     """
     Raises:
         NotAllowed: the key's scope does not cover this.
@@ -134,7 +137,7 @@ def guard(request: Request, service: Service, asking: Asking) -> None:
         raise NotAllowed(f"this needs a key with the scope {needed.value}; this one has {asking.scope.value}")
     for kind in get_args(Owned):
         if id := request.path_params.get(kind):
-            service.store.accounts.require(asking.account, kind, id)
+            await to_thread.run_sync(service.store.accounts.require, asking.account, kind, id, limiter=_threads)
 
 
 def needed_scope(request: Request) -> KeyScope:

@@ -14,6 +14,7 @@ from service.sessions import Sessions
 from service.streams import Stopping
 from service.telemetry.instruments import Instruments
 from service.wakeups import Wakeups
+from service.work import Work
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class Context:
     quotas: Quotas
     instruments: Instruments
     news: News
+    work: Work
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
     context = request.app.state.context
     assert isinstance(context, Context)
     return context

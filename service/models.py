@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from gatelab.costs import flops_per_token
 from gatelab.specs.generation import CheckpointWord
 from gatelab.store import Checkpoint as Saved
 from gatelab.store import Store
@@ -30,6 +31,8 @@ class Loaded:
     step: int
     decoder: "Decoder"
     tokenizer: "Tokenizer"
+    flops: int
+    """Floating-point operations that reading a token takes."""
 
 
 class Models:
@@ -123,4 +126,5 @@ def _load(saved: Saved) -> Loaded:
 
     checkpoint = _read(saved)
     decoder = build_decoder(checkpoint.model().eval(), os.cpu_count() or 1)
-    return Loaded(saved.step, decoder, checkpoint.tokenizer)
+    flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
+    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops)

@@ -17,6 +17,9 @@ from gatelab.specs.faults import describe, problems
 
 MEDIA_TYPE = "application/problem+json"
 
+GONE = 499
+"""The status that is counted where the client has gone before it was answered, as nginx does. No client sees it."""
+
 STATUS: dict[type[GatelabError], int] = {
     errors.InvalidInput: 422,
     errors.InvalidState: 400,
@@ -26,6 +29,7 @@ STATUS: dict[type[GatelabError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Overloaded: 429,
+    errors.Abandoned: GONE,
     errors.Unavailable: 503,
 }
 """The status of a class of errors and of its subclasses. Any other is a fault of ours: 500."""

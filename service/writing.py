@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from fastapi import Request
-from fastapi.concurrency import run_in_threadpool
 
 from gatelab.errors import InvalidRequest
 from gatelab.specs import Limits, Sampling
@@ -37,6 +36,20 @@ def check_length(limits: Limits, tokens: int) -> None:
         raise InvalidRequest.at("max_tokens", f"at most {limits.max_tokens} are allowed (got {tokens})")
 
 
+def check_flops(limits: Limits, path: str, tokens: int, flops_per_token: int) -> None:
+    """
+    Raises:
+        InvalidRequest: reading so many tokens takes more operations than this installation spends on a request.
+    """
+    if (flops := tokens * flops_per_token) > limits.request_flops:
+        most = limits.request_flops // flops_per_token
+        raise InvalidRequest.at(
+            path,
+            f"{tokens} tokens take this model {flops:.2g} floating-point operations; at most"
+            f" {limits.request_flops:.2g} are allowed, which are {most} tokens",
+        )
+
+
 def check_bias(how: Sampling, loaded: Loaded) -> None:
     """
     Raises:
@@ -49,6 +62,7 @@ def check_bias(how: Sampling, loaded: Loaded) -> None:
 
 
 async def begin(
+    request: Request,
     service: Context,
     asking: Caller,
     loaded: Loaded,
@@ -77,7 +91,7 @@ async def begin(
     # A thread reads the prompt and the stop strings: long ones hold up nobody.
     ended = service.quotas.generations.take(asking.account)
     try:
-        stream, text = await run_in_threadpool(prepared)
+        stream, text = await service.work.run(request, asking.account, prepared)
         heard = service.instruments.text(seconds_since_arrival)
         batcher = service.models.batcher
         return write(batcher, loaded.decoder, stream, text, logits=logits, ended=ended, on_tokens=heard)

@@ -1,6 +1,7 @@
 """How likely a model finds a text."""
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,9 @@ from gatelab.text.tokenizers import BEGIN, Encoded, Ids
 Doubles = NDArray[np.float64]
 
 CHUNK = 2048
-"""Tokens judged at once: bounds the memory of their logits."""
+"""Tokens judged at once, at most."""
+MOST_LOGITS = 2**22
+"""Logits computed at once, at most: what bounds their memory."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,16 @@ class Score:
         return float((-self.log_probabilities).sum()) / math.log(2) / max(1, self.characters)
 
 
-def score(decoder: Decoder, text: Encoded) -> Score:
+def score(decoder: Decoder, text: Encoded, between: Callable[[], object] = lambda: None) -> Score:
     """Judge a text that begins there.
+
+    Args:
+        between: is called before each piece of tokens. What it raises ends the work.
 
     Raises:
         NotFinite: the model computes logits or a state that are not.
     """
-    return Score(_of_each(decoder, text.ids), text.characters)
+    return Score(_of_each(decoder, text.ids, between), text.characters)
 
 
 def log_probabilities(logits: NDArray[np.floating]) -> Doubles:
@@ -61,11 +67,18 @@ def log_probabilities(logits: NDArray[np.floating]) -> Doubles:
     return shifted
 
 
-def _of_each(decoder: Decoder, ids: Ids) -> Doubles:
+def pieces_of(ids: Ids, vocabulary: int) -> Iterator[slice]:
+    """The pieces of a text (tokens,) that are judged one after the other."""
+    step = max(1, min(CHUNK, MOST_LOGITS // vocabulary))
+    return (slice(at, at + step) for at in range(0, len(ids), step))
+
+
+def _of_each(decoder: Decoder, ids: Ids, between: Callable[[], object]) -> Doubles:
     found, before, state = np.empty(len(ids)), BEGIN, decoder.initial_state()
-    for at in range(0, len(ids), CHUNK):
-        piece = ids[at : at + CHUNK]
+    for where in pieces_of(ids, decoder.vocabulary):
+        between()
+        piece = ids[where]
         logits, state = decoder.predict(np.append(before, piece[:-1]).astype(np.int64), state)
-        found[at : at + CHUNK] = np.take_along_axis(log_probabilities(logits), piece[:, None], axis=1)[:, 0]
+        found[where] = np.take_along_axis(log_probabilities(logits), piece[:, None], axis=1)[:, 0]
         before = piece[-1]
     return found

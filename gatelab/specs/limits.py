@@ -28,9 +28,20 @@ class Limits(Spec):
     queued_runs: int = Field(20_000, ge=1, description="unfinished runs of an account")
     requests_per_second: int = Field(1000, ge=1, description="requests of a key in a second, of each service process")
     generations: int = Field(256, ge=1, description="texts written at once for an account, by each service process")
+    computations: int = Field(
+        4, ge=1, description="requests of an account that compute at once, in each service process"
+    )
+    waiting: int = Field(64, ge=0, description="further such requests of an account that may wait for their turn")
+    request_flops: int = Field(
+        10**13, ge=1, description="floating-point operations of one request for scores, gates, recall or text"
+    )
     event_streams: int = Field(256, ge=1, description="open event streams of an account, of each service process")
     prompt_characters: int = Field(100_000, ge=1, description="characters of a prompt")
     max_tokens: int = Field(100_000, ge=1, description="tokens that one request may generate")
+    score_characters: int = Field(4_000_000, ge=1, description="characters of all texts that one request may score")
+    logprob_values: int = Field(
+        1_000_000, ge=1, description="log-probabilities that one request for completions may be answered"
+    )
     gate_values: int = Field(2_000_000, ge=1, description="numbers that one request for gates may be answered")
     recall_characters: int = Field(2_000_000, ge=1, description="characters that one test of recall may read")
     influence_work: int = Field(

@@ -31,6 +31,19 @@ class Completing:
         )
 
     @property
+    def most_tokens(self) -> int:
+        """How many tokens are read and written at most, together."""
+        return sum(len(prompt.ids) + self.body.length for _, prompt in self.choices)
+
+    @property
+    def most_logprobs(self) -> int:
+        """How many log-probabilities are answered at most."""
+        if self.body.logprobs is None:
+            return 0
+        told = sum(self.body.length + bool(self.body.echo) * len(prompt.ids) for _, prompt in self.choices)
+        return told * (1 + self.body.logprobs)
+
+    @property
     def choices(self) -> list[tuple[int, Prompt]]:
         """The place of each choice among those of its prompt, and the prompt."""
         return [(place, prompt) for prompt in self.prompts for place in range(self.body.n or 1)]

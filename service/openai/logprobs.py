@@ -9,6 +9,7 @@ from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES, Ids
 from service.openai.completing import Completing
 from service.openai.prompts import Prompt, placed
 from service.openai.shapes import Logprobs
+from service.work import still_wanted
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece
@@ -56,13 +57,17 @@ def of_pieces(completing: Completing, prompt: Prompt, pieces: "Sequence[Piece]")
 
 def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
     """Of the tokens of a prompt, each after those before it; `<bos>` stands before the first. None is of `<bos>`."""
+    from gatelab.generation.scoring import pieces_of
+
     ids, decoder = prompt.read, completing.loaded.decoder
-    logits: Floats = np.empty((0, decoder.vocabulary), np.float32)
-    if len(ids):
-        before = np.concatenate([[BEGIN], ids[:-1]]).astype(np.int64)
-        logits, _ = decoder.predict(before, decoder.initial_state())
-    found = _of_tokens(completing, ids, logits, prompt.places[len(prompt.ids) - len(ids) :])
-    return joined([BEGINNING, found]) if prompt.begins else found
+    places, state = prompt.places[len(prompt.ids) - len(ids) :], decoder.initial_state()
+    before = np.concatenate([[BEGIN], ids[:-1]]).astype(np.int64)
+    found = [BEGINNING] if prompt.begins else [_nothing(completing)]
+    for piece in pieces_of(ids, decoder.vocabulary):
+        still_wanted()
+        logits, state = decoder.predict(before[piece], state)
+        found.append(_of_tokens(completing, ids[piece], logits, places[piece]))
+    return joined(found)
 
 
 def _of_tokens(completing: Completing, ids: Ids, logits: "Floats", places: Ids) -> Logprobs:

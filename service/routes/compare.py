@@ -8,6 +8,7 @@ from gatelab.errors import InvalidRequest
 from gatelab.reports import comparison_report
 from service.bodies import Router
 from service.callers import Asking
+from service.computing import computing
 from service.context import Service
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
 
@@ -17,6 +18,7 @@ MOST_RUNS = 1000
 
 
 @router.get("", response_class=Response, responses=REPORT_RESPONSES)
+@computing
 def compare_runs(
     service: Service,
     asking: Asking,

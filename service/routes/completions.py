@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from gatelab.errors import InvalidRequest
+from gatelab.specs import Sampling
 from service.callers import Asking, Caller
 from service.context import Context, Service
 from service.openai.completing import Completing
@@ -18,7 +20,7 @@ from service.openai.shapes import Completion, CompletionRequest, Model, ModelLis
 from service.openai.streaming import events
 from service.openai.whole import whole
 from service.streams import stream
-from service.writing import begin, check_bias, check_length, collect
+from service.writing import begin, check_bias, check_flops, check_length, collect
 
 if TYPE_CHECKING:
     from gatelab.generation import Pieces
@@ -52,16 +54,28 @@ async def completions(
 ) -> Completion | StreamingResponse:
     """Continue prompts. What `logprobs` tells is the model's own distribution, before temperature and filters."""
     check_length(service.settings.limits, body.length)
-    how = body.sampling()
-    loaded = await run_in_threadpool(_load, service, asking.account, body.model)
-    check_bias(how, loaded)
-    prompts = prompts_of(body, loaded, service.settings.limits)
-    completing = Completing(body, loaded, prompts, f"cmpl-{uuid4().hex}", int(time.time()))
-    writings = await _begin_all(service, asking, completing) if body.length else []
+    read = partial(_read, service, asking.account, body, body.sampling())
+    completing = await service.work.run(request, asking.account, read)
+    writings = await _begin_all(request, service, asking, completing) if body.length else []
     if body.stream:
         return stream(events(completing, writings))
     found = await asyncio.gather(*(collect(request, pieces) for pieces in writings))
-    return await run_in_threadpool(whole, completing, found)
+    return await service.work.run(request, asking.account, partial(whole, completing, found))
+
+
+def _read(service: Context, account: str, body: CompletionRequest, how: Sampling) -> Completing:
+    loaded, limits = _load(service, account, body.model), service.settings.limits
+    check_bias(how, loaded)
+    prompts = prompts_of(body, loaded, limits)
+    completing = Completing(body, loaded, prompts, f"cmpl-{uuid4().hex}", int(time.time()))
+    check_flops(limits, "prompt", completing.most_tokens, loaded.flops)
+    if (values := completing.most_logprobs) > limits.logprob_values:
+        raise InvalidRequest.at(
+            "logprobs",
+            f"{values} log-probabilities would be answered; at most {limits.logprob_values} are allowed: send fewer or"
+            " shorter prompts, or ask for fewer tokens",
+        )
+    return completing
 
 
 def _load(service: Context, account: str, model: str) -> "Loaded":
@@ -70,12 +84,14 @@ def _load(service: Context, account: str, model: str) -> "Loaded":
     return service.models.get(run, step)
 
 
-async def _begin_all(service: Context, asking: Caller, completing: Completing) -> "list[Pieces]":
+async def _begin_all(request: Request, service: Context, asking: Caller, completing: Completing) -> "list[Pieces]":
     how, logits = completing.body.sampling(), completing.body.logprobs is not None
     begun: list[Pieces] = []
     try:
         for place, prompt in completing.choices:
-            begun.append(await begin(service, asking, completing.loaded, prompt.read, how, index=place, logits=logits))
+            begun.append(
+                await begin(request, service, asking, completing.loaded, prompt.read, how, index=place, logits=logits)
+            )
     except Exception:
         for pieces in begun:
             pieces.close()

@@ -1,6 +1,7 @@
 """/v1/corpora: immutable texts, known by name and sha256."""
 
 from collections import Counter
+from functools import partial
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ from gatelab.text.corpus import check_size
 from gatelab.text.tokenizers import normalized
 from service.bodies import Router
 from service.callers import Asking
+from service.computing import computing
 from service.context import Context, Cursor, Limit, Service
 from service.problems import UNREADABLE, not_json
 from service.views import Corpus, Page, View, page
@@ -121,8 +123,9 @@ async def add_corpus(request: Request, response: Response, service: Service, ask
 
     Byte-order marks at its beginning are dropped. `notes` say what else is invisible in it.
     """
-    name, text = await _body(request, service.settings.limits.corpus_bytes)
-    corpus, created = await to_thread.run_sync(_add, service, name, text, asking.account)
+    name, text = await _body(request, service, asking.account)
+    add = partial(_add, service, name, text, asking.account)
+    corpus, created = await service.work.run(request, asking.account, add)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/corpora/{corpus.id}"
     return Corpus.of(corpus)
@@ -141,6 +144,7 @@ def get_corpus(service: Service, asking: Asking, corpus: str) -> Corpus:
 
 
 @router.get("/{corpus}/text")
+@computing
 def corpus_text(
     service: Service,
     asking: Asking,
@@ -155,6 +159,7 @@ def corpus_text(
 
 
 @router.get("/{corpus}/alphabet")
+@computing
 def corpus_alphabet(
     service: Service,
     asking: Asking,
@@ -178,7 +183,7 @@ def _add(service: Context, name: str, given: str, account: str) -> tuple[Stored,
     return service.store.corpora.add(name, given, account)
 
 
-async def _body(request: Request, max_bytes: int) -> tuple[str, str]:
+async def _body(request: Request, service: Context, account: str) -> tuple[str, str]:
     """Name and text, from JSON, from an uploaded file, or made up."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -191,7 +196,8 @@ async def _body(request: Request, max_bytes: int) -> tuple[str, str]:
         raise not_json() from None
     if isinstance(data, dict) and "synthetic" in data:
         made = _parse(SyntheticBody, data)
-        return made.name, await to_thread.run_sync(_make, made.synthetic, max_bytes)
+        make = partial(_make, made.synthetic, service.settings.limits.corpus_bytes)
+        return made.name, await service.work.run(request, account, make)
     body = _parse(CorpusBody, data)
     return body.name, body.text
 

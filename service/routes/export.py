@@ -11,6 +11,7 @@ from gatelab.errors import Overloaded
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.integers import Count
 from service.bodies import Router
+from service.computing import computing
 from service.context import Service
 
 router = Router(prefix="/v1/runs", tags=["runs"])
@@ -26,6 +27,7 @@ _tracing = threading.Lock()
 
 
 @router.get("/{run}/export", response_class=Response)
+@computing
 def export(service: Service, run: str, format: Format = "safetensors", checkpoint: Step = "latest") -> Response:
     """`safetensors`: the weights alone. `onnx`: one step, (tokens, state) -> (logits, next_state), for any batch.
     `torch`: the same for `torch.export.load`. All have architecture and tokenizer as JSON in their metadata.

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from fastapi import Request, Response
 
+from gatelab.costs import flops_per_token
 from gatelab.errors import InvalidRequest, Problem
 from gatelab.specs import GatesRequest, Limits, RecallRequest
 from gatelab.text.memory import line_length
 from gatelab.text.tokenizers import BEGIN
 from service.bodies import Router
+from service.computing import computing
 from service.context import Service
 from service.gates import JSON, NPZ, Answer, Gates
 from service.models import load_checkpoint
 from service.views import View
-from service.writing import check_prompt
+from service.writing import check_flops, check_prompt
 
 if TYPE_CHECKING:
     from gatelab.cells import Cell
@@ -44,6 +46,7 @@ class Recalled(View):
 
 
 @router.post("/{run}/gates", response_model=Gates, responses=_ANSWERS)
+@computing
 def gates(service: Service, request: Request, run: str, body: GatesRequest) -> Response:
     """Every gate's activation and the hidden state at each step of a text, with any gates held at any value.
 
@@ -59,6 +62,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
     model, tokenizer = checkpoint.model().eval(), checkpoint.tokenizer
     encoded = tokenizer.encode(body.text)
     ids = np.append(BEGIN, encoded.ids).astype(np.int64)
+    check_flops(limits, "text", len(ids), flops_per_token(checkpoint.spec.model, tokenizer.vocabulary))
     cells, asked = cells_of(model), body.influence
     if wrong := [*_out_of_range(body, len(ids), cells), *_too_much(body, len(ids), cells, limits)]:
         raise InvalidRequest(wrong)
@@ -81,6 +85,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
 
 
 @router.post("/{run}/recall")
+@computing
 def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
     """How many symbols of a memory task the run names after the lag, on lines that are drawn anew."""
     from gatelab.gates import recall
@@ -90,6 +95,8 @@ def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
         message = f"{body.examples} lines have {characters} characters; at most {most} are allowed"
         raise InvalidRequest.at("examples", message)
     step, checkpoint = load_checkpoint(service.store, run, body.checkpoint)
+    flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
+    check_flops(service.settings.limits, "examples", characters, flops)
     found = recall(checkpoint.model().eval(), checkpoint.tokenizer, body.task, body.examples)
     return Recalled(
         checkpoint=step, accuracy=found.accuracy, loss=found.loss, chance=found.chance, symbols=found.symbols

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -20,7 +21,7 @@ from service.models import Loaded
 from service.problems import details, unexpected
 from service.streams import event, stream
 from service.views import Ending, Generated, Piece, View
-from service.writing import begin, check_bias, check_length, check_prompt, collect
+from service.writing import begin, check_bias, check_flops, check_length, check_prompt, collect
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece as Written
@@ -89,10 +90,9 @@ async def generate(
     """
     check_prompt(service.settings.limits, len(body.prompt))
     check_length(service.settings.limits, body.max_tokens)
-    loaded, session = await run_in_threadpool(_load, service, run, body)
-    check_bias(body, loaded)
-    prompt = loaded.tokenizer.encode(body.prompt)
-    pieces = await begin(service, asking, loaded, prompt.ids, body, session=session)
+    read = partial(_read, service, run, body)
+    loaded, session, prompt = await service.work.run(request, asking.account, read)
+    pieces = await begin(request, service, asking, loaded, prompt.ids, body, session=session)
     generating = Generating(service, loaded, prompt, pieces)
     if body.stream:
         return stream(_events(generating))
@@ -108,6 +108,14 @@ def mix(service: Service, run: str, body: Mix) -> State:
         service.sessions.resume(token, run, path) for token, path in ((body.state, "state"), (body.other, "other"))
     )
     return State(state=service.sessions.sealer.seal(first.mixed(second, body.share)))
+
+
+def _read(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, Session | None, Encoded]":
+    loaded, session = _load(service, run, body)
+    check_bias(body, loaded)
+    prompt = loaded.tokenizer.encode(body.prompt)
+    check_flops(service.settings.limits, "prompt", len(prompt.ids) + body.max_tokens, loaded.flops)
+    return loaded, session, prompt
 
 
 def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, Session | None]":

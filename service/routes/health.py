@@ -16,7 +16,7 @@ class Health(View):
 
 
 @router.get("/healthz")
-def healthz() -> Health:
+async def healthz() -> Health:
     """The process answers."""
     return Health()
 

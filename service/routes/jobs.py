@@ -1,8 +1,9 @@
 """/v1/jobs: requests to train, and what becomes of them."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Header, Query, Response
+from fastapi import BackgroundTasks, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from gatelab.errors import InvalidSpec
@@ -12,7 +13,8 @@ from gatelab.store.ids import check_name
 from gatelab.store.states import State
 from service.bodies import Router
 from service.callers import Asking
-from service.context import Cursor, Limit, Points, Service
+from service.computing import computing
+from service.context import Context, Cursor, Limit, Points, Service
 from service.plans import Plan
 from service.reports import REPORT_RESPONSES, AskedFormat, answer
 from service.submit import plan, submit
@@ -30,8 +32,9 @@ WAKEUPS_PER_JOB = 16
     response_model=Job,
     responses={200: {"model": Plan, "description": "The answer to a dry run"}},
 )
-def create_job(
+async def create_job(
     spec: JobSpec,
+    request: Request,
     service: Service,
     asking: Asking,
     response: Response,
@@ -50,13 +53,19 @@ def create_job(
     """
     check_name(spec.name, InvalidSpec)
     if dry_run:
-        planned = plan(service.store, service.settings.limits, spec, asking.account)
-        trained = service.store.jobs.trained(asking.account, planned.corpus.id, planned.runs.values())
-        return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
-    job = submit(service.store, service.settings.limits, spec, asking.account, idempotency_key)
+        return await service.work.run(request, asking.account, partial(_planned, service, spec, asking.account))
+    store, limits = service.store, service.settings.limits
+    queue = partial(submit, store, limits, spec, asking.account, idempotency_key)
+    job = await service.work.run(request, asking.account, queue)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return Job.of(job)
+
+
+def _planned(service: Context, spec: JobSpec, account: str) -> Response:
+    planned = plan(service.store, service.settings.limits, spec, account)
+    trained = service.store.jobs.trained(account, planned.corpus.id, planned.runs.values())
+    return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
 
 
 @router.get("")
@@ -68,6 +77,7 @@ def list_jobs(
 
 
 @router.get("/{job}/metrics")
+@computing
 def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
     """The learning curves of all its runs, in their order."""
     return Page(data=[RunCurve.of(curve) for curve in service.store.metrics.of_job(job, points=points)])
@@ -79,6 +89,7 @@ def get_job(service: Service, job: str) -> Job:
 
 
 @router.get("/{job}/report", response_class=Response, responses=REPORT_RESPONSES)
+@computing
 def get_report(
     service: Service,
     job: str,

@@ -8,6 +8,7 @@ from gatelab.specs.integers import Count
 from gatelab.store.states import State
 from service.bodies import Router
 from service.callers import Asking
+from service.computing import computing
 from service.context import Cursor, Limit, Points, Service
 from service.metrics import as_csv
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
@@ -43,6 +44,7 @@ def get_run(service: Service, run: str) -> Run:
     response_model=Page[Metrics],
     responses={200: {"content": {"text/csv": {}}, "description": "One line an evaluation"}},
 )
+@computing
 def run_metrics(
     service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
 ) -> Page[Metrics] | Response:
@@ -52,6 +54,7 @@ def run_metrics(
 
 
 @router.get("/{run}/samples")
+@computing
 def run_samples(service: Service, run: str) -> Page[Sample]:
     """The text that was generated at every evaluation."""
     return whole(service.store.samples.list(run), Sample.of)
@@ -68,6 +71,7 @@ def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
     response_class=Response,
     responses={200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}},
 )
+@computing
 def download_checkpoint(service: Service, run: str, step: Count) -> Response:
     """A checkpoint as a safetensors file: weights, optimizer state, and spec and vocabulary in its metadata."""
     found = service.store.checkpoints.get(run, step)

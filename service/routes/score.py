@@ -4,16 +4,19 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from gatelab.errors import InvalidRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.generation import CheckpointName
+from gatelab.text.tokenizers import Encoded
 from service.bodies import Router
+from service.computing import computing
 from service.context import Service
 from service.views import View
-from service.writing import check_prompt
+from service.work import still_wanted
+from service.writing import check_flops, check_prompt
 
 if TYPE_CHECKING:
     from gatelab.generation import Decoder
-    from gatelab.text import Tokenizer
 
 router = Router(prefix="/v1/runs", tags=["generation"])
 
@@ -44,26 +47,31 @@ class Scores(View):
 
 
 @router.post("/{run}/score")
+@computing
 def score(service: Service, run: str, body: ScoreRequest) -> Scores:
     """Judge texts. `<bos>` stands before the first character, as in training; what is unknown is judged as `<unk>`."""
+    limits = service.settings.limits
     for number, text in enumerate(body.texts):
-        check_prompt(service.settings.limits, len(text), f"texts.{number}")
+        check_prompt(limits, len(text), f"texts.{number}")
+    if (characters := sum(map(len, body.texts))) > limits.score_characters:
+        raise InvalidRequest.at("texts", f"have {characters} characters; at most {limits.score_characters} are allowed")
     loaded = service.models.get(run, body.checkpoint)
-    data = [_score(loaded.decoder, loaded.tokenizer, text, body.tokens) for text in body.texts]
+    encoded = [loaded.tokenizer.encode(text) for text in body.texts]
+    check_flops(limits, "texts", sum(len(each.ids) for each in encoded), loaded.flops)
+    data = [_score(loaded.decoder, each, body.tokens) for each in encoded]
     return Scores(checkpoint=loaded.step, data=data)
 
 
-def _score(decoder: "Decoder", tokenizer: "Tokenizer", text: str, tokens: bool) -> Scored:
+def _score(decoder: "Decoder", text: Encoded, tokens: bool) -> Scored:
     from gatelab.generation import score
 
-    encoded = tokenizer.encode(text)
-    found = score(decoder, encoded)
+    found = score(decoder, text, still_wanted)
     return Scored(
         loss=found.loss,
         perplexity=found.perplexity,
         bits_per_character=found.bits_per_character,
         characters=found.characters,
-        tokens=len(encoded.ids),
-        unknown_characters=encoded.unknown,
+        tokens=len(text.ids),
+        unknown_characters=text.unknown,
         log_probabilities=found.log_probabilities.tolist() if tokens else None,
     )

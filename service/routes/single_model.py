@@ -14,6 +14,7 @@ from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES
 from service.callers import Asking
+from service.computing import computing
 from service.context import Context, Service
 from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import named
@@ -83,11 +84,13 @@ async def completions_of_run(
 
 
 @router.get("/tokenizer_info")
+@computing
 def tokenizer_info(service: Service, run: str) -> TokenizerInfo:
     return TokenizerInfo(tokenizer_class=type(_loaded(service, run, None).tokenizer).__name__)
 
 
 @router.post("/tokenize")
+@computing
 def tokenize(service: Service, run: str, body: TokenizeRequest) -> Tokenized:
     """The ids of a text. The name of a special token, alone, is that token."""
     limit = service.settings.limits.prompt_characters
@@ -101,6 +104,7 @@ def tokenize(service: Service, run: str, body: TokenizeRequest) -> Tokenized:
 
 
 @router.post("/detokenize")
+@computing
 def detokenize(service: Service, run: str, body: DetokenizeRequest) -> Detokenized:
     """The text of ids. Special ones are no text."""
     loaded = _loaded(service, run, body.model)

@@ -19,8 +19,6 @@ REQUEST_ID = "X-Request-Id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 UNKNOWN_ROUTE = "unknown"
-GONE = 499
-"""The status that is counted where the client has gone before the answer began. No client ever sees it."""
 PROBES = {"/healthz", "/readyz", "/metrics"}
 """Asked every few seconds by machines: they are logged when they fail alone."""
 
@@ -81,7 +79,7 @@ class _Watched:
         await self._send(message)
 
     def end(self) -> None:
-        method, route, status = self._method(), route_of(self._scope), self.status or GONE
+        method, route, status = self._method(), route_of(self._scope), self.status or problems.GONE
         if self._streaming:
             self._instruments.event_streams.labels(route).dec()
         seconds = seconds_since_arrival()
