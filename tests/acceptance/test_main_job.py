@@ -12,6 +12,7 @@ from tests.acceptance.jobs import DAWDLING, SPEC, begin, check_it_was_interrupte
 from tests.acceptance.stack import Stack, end
 
 
+@pytest.mark.parametrize("stack", ["postgres-rabbitmq"], indirect=True)
 def test_the_main_job(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:
         corpus = client.add_corpus("time-machine", time_machine)
@@ -41,6 +42,7 @@ def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machi
         stack.start_service()
         assert client.run(run).state == "queued"
         _finish(stack, client, job, run, time_machine)
+        _check_events(client, job, list(client.runs(job=job)))
 
 
 @pytest.mark.parametrize("stack", ["postgres-rabbitmq"], indirect=True)
@@ -76,7 +78,8 @@ def _check_events(client: Gatelab, job: str, runs: list[Run]) -> None:
     assert events[-1].type == "job_finished"
     for run in runs:
         own = [event for event in events if event.run == run.id]
-        assert [e.data["epoch"] for e in own if e.type == "evaluation"] == [1, 2, 3]
+        epochs = run.spec["training"]["epochs"]
+        assert [e.data["epoch"] for e in own if e.type == "evaluation"] == list(range(1, epochs + 1))
         steps = [e.data["step"] for e in own if e.type == "progress"]
         assert steps == sorted(steps)
         assert own[-1].type == "run_succeeded"

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,28 +42,34 @@ def play(environment: dict[str, str]) -> str:
     return result.stdout
 
 
-def test_it_trains_writes_and_keeps_its_model(environment: dict[str, str], tmp_path: Path) -> None:
-    first = play(environment)
-    assert "Validation perplexity " in first
-    for prefix in demo.PREFIXES:
-        assert f"\n> {prefix}" in first
-    assert f"The model is kept in {tmp_path / 'data'}: `gatelab up`" in first.replace("\n", " ")
-    again = play(environment)
-    assert "has trained this model before" in again
-    assert again[again.index("Validation perplexity ") :] == first[first.index("Validation perplexity ") :]
-
-
-def test_it_uses_the_gatelab_that_runs_on_its_data(environment: dict[str, str], tmp_path: Path) -> None:
+@contextmanager
+def started(environment: dict[str, str]) -> Iterator[str]:
+    """The address of a Gatelab that runs on the demo's data."""
     settings = environment | demo.SETTINGS
     command = [sys.executable, "-m", "client.main", "up", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings) as up:
         assert up.stdout
         url = next(line for line in up.stdout if "http" in line).strip()
         try:
-            assert f"Gatelab runs already: {url[url.index('http') :].partition('/#')[0]}" in play(environment)
+            yield url[url.index("http") :].partition("/#")[0]
         finally:
             up.send_signal(signal.SIGINT)
             up.stdout.read()
+
+
+def test_it_trains_writes_and_keeps_its_model_for_the_gatelab_that_runs_on_its_data(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    first = play(environment)
+    with started(environment) as url:
+        again = play(environment)
+    assert "Validation perplexity " in first
+    for prefix in demo.PREFIXES:
+        assert f"\n> {prefix}" in first
+    assert f"The model is kept in {tmp_path / 'data'}: `gatelab up`" in first.replace("\n", " ")
+    assert f"Gatelab runs already: {url}" in again
+    assert "has trained this model before" in again
+    assert again[again.index("Validation perplexity ") :] == first[first.index("Validation perplexity ") :]
 
 
 @pytest.mark.parametrize(

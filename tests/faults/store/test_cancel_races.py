@@ -13,7 +13,7 @@ from gatelab.store import FINISHED, Claim, Job, Report, State, Store
 from tests.faults.store.checks import all_events, check_history
 from tests.store.conftest import at_once, claimed, expire
 
-ROUNDS = 12
+ROUNDS = 6
 Action = Callable[[], Any]
 
 

@@ -69,9 +69,18 @@ def told(store: Store, run_id: str) -> list[tuple[int, int]]:
     return [(event.data["step"], event.data["resumed_from"]) for event in found]
 
 
-@pytest.mark.parametrize("how", DAMAGES)
-def test_a_run_goes_on_from_the_checkpoint_before(store: Store, settings: Settings, run: str, how: str) -> None:
-    damage(store, settings, run, [6], DAMAGES[how])
+def test_every_damage_is_noticed(store: Store, settings: Settings, run: str) -> None:
+    data = store.checkpoints.get(run, 6).data
+    for how in DAMAGES.values():
+        damage(store, settings, run, [6], how)
+        with pytest.raises(CorruptCheckpoint, match="checkpoint 6 of run"):
+            store.checkpoints.get(run, 6)
+        damage(store, settings, run, [6], lambda _: data)
+    assert store.checkpoints.get(run, 6).data == data
+
+
+def test_a_run_goes_on_from_the_checkpoint_before(store: Store, settings: Settings, run: str) -> None:
+    damage(store, settings, run, [6], DAMAGES["one-bit"])
     train_all(store, settings)
     assert told(store, run) == [(6, 5)]
     assert_as_trained_in_one_go(store, run)
