@@ -34,6 +34,7 @@ from service.routes import (
     score,
     single_model,
 )
+from service.safe_headers import SafeHeaders
 from service.sessions import Sessions
 from service.sites import SiteCheck, listed
 from service.streams import Stopping
@@ -125,6 +126,7 @@ def _protect(app: FastAPI, context: Context) -> None:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         )
     app.add_middleware(SiteCheck, hosts=settings.allowed_hosts, origins=settings.cors_origins)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(Watching, instruments=context.instruments)
 
 

@@ -5,6 +5,9 @@ route depends on, asks whether the key may do this, and whether what the path na
 else it is not there (404).
 """
 
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
@@ -25,8 +28,10 @@ COOKIE = "gatelab_key"
 PROTECTED = ("/v1/", "/metrics")
 OPEN = "/v1/login"
 """Where a key is exchanged for a cookie."""
-READING_TAGS = {"generation", "OpenAI"}
+READING_TAGS = {"generation", "gates", "OpenAI"}
 """Routes that ask by POST and change nothing."""
+ASK_SECONDS = 1.0
+"""How long a stream trusts that its key is good."""
 ADMIN_TAGS = {"keys", "metrics"}
 
 _threads = CapacityLimiter(8)
@@ -94,6 +99,23 @@ def caller_of(context: Context, secret: str) -> Caller:
     if (key := context.store.keys.find(secret)) is None:
         raise NotAuthenticated("this API key is unknown or was revoked")
     return Caller(key.account, key.id, key.name, key.scope)
+
+
+async def while_good(context: Context, asking: Caller, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """What a stream sends, until the key that it was asked for with is revoked.
+
+    Nothing is sent later than `ASK_SECONDS` after that; where this process revoked it, nothing at all.
+    """
+    asked = time.monotonic()
+    async with aclosing(events):
+        async for item in events:
+            if asking.key in context.revoked:
+                return
+            if context.settings.auth and time.monotonic() - asked >= ASK_SECONDS:
+                if not await to_thread.run_sync(context.store.keys.is_good, asking.key, limiter=_threads):
+                    return
+                asked = time.monotonic()
+            yield item
 
 
 def refusal(path: str, error: GatelabError) -> ASGIApp:

@@ -17,9 +17,7 @@ async def _run(request: Request, service: Service, asking: Asking) -> Run:
     return partial(service.work.run, request, asking.account)
 
 
-_ADDED = inspect.Parameter(
-    "run_computation", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Run, Depends(_run)]
-)
+_ADDED = inspect.Parameter("run_computation", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Run, Depends(_run)])
 
 
 def computing(route: Callable[..., BaseModel | Response]) -> Callable[..., Coroutine[Any, Any, Response]]:

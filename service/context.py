@@ -1,6 +1,6 @@
 """What the routes share: made once by the app factory, reached through one dependency."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -29,6 +29,8 @@ class Context:
     instruments: Instruments
     news: News
     work: Work
+    revoked: set[str] = field(default_factory=set)
+    """Ids of keys that were revoked in this process."""
 
 
 async def _context(request: Request) -> Context:

@@ -44,7 +44,8 @@ class Blobs:
         """
         folder = self._folder / name.run_id
         with _reachable():
-            folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             temporary = folder / f"{name.file}.tmp"
             try:
                 with temporary.open("wb") as file:

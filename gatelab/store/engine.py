@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatelab.errors import InvalidInput, InvalidRequest, Unavailable
+from gatelab.secrets import keep_private, write_secret
 from gatelab.store.retry import retrying
 
 BUSY_SECONDS = 15
@@ -208,6 +209,7 @@ def _ping_the_idle(engine: Engine) -> None:
 
 
 def _sqlite(url: URL, foreign_keys: bool) -> Engine:
+    _make_private(Path(url.database or ""))
     engine = create_engine(
         url,
         **_ENGINE,
@@ -232,6 +234,18 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """The files that SQLite makes beside this one get its mode.
+
+    It is never opened here: when a process closes a file, SQLite loses the locks that it holds on it.
+    """
+    with suppress(OSError):
+        if not file.exists():
+            write_secret(file, b"", keep=True)
+    for ending in ("", "-wal", "-shm"):
+        keep_private(file.with_name(file.name + ending))
 
 
 def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:

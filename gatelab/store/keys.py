@@ -76,6 +76,12 @@ class Keys:
             row = connection.execute(query).first()
         return None if row is None else _key(*row)
 
+    def is_good(self, id: str) -> bool:
+        """Whether there is such a key, and it was not revoked."""
+        query = select(api_keys.c.id).where(api_keys.c.id == id, api_keys.c.revoked_at.is_(None))
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def list(self) -> Sequence[Key]:
         """All keys, the revoked ones too, the newest last."""
         with self._database.read() as connection:

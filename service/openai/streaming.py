@@ -1,7 +1,7 @@
 """The pieces of all choices of a request, as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gatelab.generation import Piece, Pieces
 
 
-async def events(completing: Completing, writings: "Sequence[Pieces]") -> AsyncIterator[bytes]:
+async def events(completing: Completing, writings: "Sequence[Pieces]") -> AsyncGenerator[bytes]:
     written = 0
     told: list[Told] = []
     if completing.body.logprobs is not None:

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from gatelab.errors import InvalidRequest
 from gatelab.specs import Sampling
-from service.callers import Asking, Caller
+from service.callers import Asking, Caller, while_good
 from service.context import Context, Service
 from service.openai.completing import Completing
 from service.openai.errors import RESPONSES, OpenAIRoute
@@ -58,7 +58,7 @@ async def completions(
     completing = await service.work.run(request, asking.account, read)
     writings = await _begin_all(request, service, asking, completing) if body.length else []
     if body.stream:
-        return stream(events(completing, writings))
+        return stream(while_good(service, asking, events(completing, writings)))
     found = await asyncio.gather(*(collect(request, pieces) for pieces in writings))
     return await service.work.run(request, asking.account, partial(whole, completing, found))
 

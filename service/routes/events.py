@@ -1,7 +1,8 @@
 """/v1/jobs/{job}/events and /v1/jobs/changes: what happens, as server-sent events."""
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Annotated
 
 from anyio import sleep, to_thread
@@ -10,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
 from service.bodies import Router
-from service.callers import Asking, Caller
+from service.callers import Asking, Caller, while_good
 from service.context import Context, Service
 from service.streams import KEEP_ALIVE, event, stream
 from service.views import Job, JobEvent, View
@@ -65,26 +66,27 @@ def job_events(
     return _counted(service, asking, _events(service, job, known))
 
 
-def _counted(service: Context, asking: Caller, events: AsyncIterator[bytes]) -> StreamingResponse:
+def _counted(service: Context, asking: Caller, events: AsyncGenerator[bytes]) -> StreamingResponse:
     """
     Raises:
         Overloaded: the account has as many streams open as it may.
     """
     ended = service.quotas.event_streams.take(asking.account)
-    counted = _until_ended(events, ended)
+    counted = _until_ended(while_good(service, asking, events), ended)
     weakref.finalize(counted, ended)  # of a client that left before it began, too
     return stream(counted)
 
 
-async def _until_ended(events: AsyncIterator[bytes], ended: Callable[[], None]) -> AsyncIterator[bytes]:
+async def _until_ended(events: AsyncGenerator[bytes], ended: Callable[[], None]) -> AsyncGenerator[bytes]:
     try:
-        async for item in events:
-            yield item
+        async with aclosing(events):
+            async for item in events:
+                yield item
     finally:
         ended()
 
 
-async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> AsyncIterator[bytes]:
+async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> AsyncGenerator[bytes]:
     """What `look` finds, again and again, until the service stops.
 
     It looks at the database: whatever process wrote something, every stream sees it.
@@ -104,7 +106,7 @@ async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> 
         idle += LOOK_SECONDS
 
 
-async def _events(service: Context, job: str, known: int) -> AsyncIterator[bytes]:
+async def _events(service: Context, job: str, known: int) -> AsyncGenerator[bytes]:
     """Of one job. Whether there is news, all streams of this process ask together: `News`."""
     idle, due = 0.0, True
     # Nobody can know more events than there are. A larger number would never be followed by news, nor by the end.
@@ -130,7 +132,7 @@ async def _events(service: Context, job: str, known: int) -> AsyncIterator[bytes
             due = await service.news.of(job, seen, LOOK_SECONDS)
 
 
-def _changes(service: Context, account: str, limit: int) -> AsyncIterator[bytes]:
+def _changes(service: Context, account: str, limit: int) -> AsyncGenerator[bytes]:
     known: Mapping[str, int] = {}
     told = False
 

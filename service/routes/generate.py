@@ -1,6 +1,6 @@
 """/v1/runs/{run}/generate: text from a trained run, in one piece or as a stream; and states that lie between two."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from gatelab.specs import GenerateRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import Encoded
 from service.bodies import Router
-from service.callers import Asking
+from service.callers import Asking, while_good
 from service.context import Context, Service
 from service.models import Loaded
 from service.problems import details, unexpected
@@ -95,7 +95,7 @@ async def generate(
     pieces = await begin(request, service, asking, loaded, prompt.ids, body, session=session)
     generating = Generating(service, loaded, prompt, pieces)
     if body.stream:
-        return stream(_events(generating))
+        return stream(while_good(service, asking, _events(generating)))
     found = await collect(request, pieces)
     ending = await generating.ending(found)
     return Generated(text="".join(piece.text for piece in found), **ending.model_dump())
@@ -134,7 +134,7 @@ def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, S
     return loaded, session
 
 
-async def _events(generating: Generating) -> AsyncIterator[bytes]:
+async def _events(generating: Generating) -> AsyncGenerator[bytes]:
     found = []
     try:
         async for piece in generating.pieces:

@@ -88,13 +88,17 @@ def list_keys(service: Service) -> KeyList:
 @router.post("/{key}/rotate", status_code=201)
 def rotate_key(service: Service, key: str) -> NewKey:
     """A new key in place of this one, which is revoked."""
-    return _new(service.store.keys.rotate(key))
+    made = service.store.keys.rotate(key)
+    service.revoked.add(key)
+    return _new(made)
 
 
 @router.delete("/{key}", status_code=200)
 def revoke_key(service: Service, key: str) -> Key:
     """Let a key be good for nothing, at once."""
-    return Key.of(service.store.keys.revoke(key))
+    revoked = service.store.keys.revoke(key)
+    service.revoked.add(key)
+    return Key.of(revoked)
 
 
 @account_router.get("/account")

@@ -54,7 +54,7 @@ def interval(found: Interval | None) -> Bounds:
     return Bounds(found.mean, found.low, found.high)
 
 
-@pytest.mark.parametrize(("name", "tuned", "seeds"), [("gate-ablation", (), 20), ("gate-ablation-rates", RATE, 10)])
+@pytest.mark.parametrize(("name", "tuned", "seeds"), [("gate-ablation", (), 20), ("gate-ablation-rates", RATE, 20)])
 def test_both_gates_are_better_than_one(name: str, tuned: tuple[str, ...], seeds: int) -> None:
     report = pages.report(name, tuned)
     found = pairs(report, BOTH, SINGLE)
@@ -67,13 +67,12 @@ def test_what_the_better_of_two_rates_tells_apart() -> None:
     rates = [variant.values["training.optimizer.lr"] for variant in report.variants]
     assert rates == [4, 4, 4, 4, 4, 2]
     both, single = pairs(report, BOTH, [NONE]), pairs(report, SINGLE, [NONE])
-    assert all(pair.significant and pair.high < 0 for pair in both)
-    assert not any(pair.significant for pair in single)
+    assert all(pair.significant and pair.high < 0 for pair in [*both, *single])
     assert_said(
         "exercises/gate-ablation",
         f"by {between(-pair.difference for pair in both)} nats",
-        f"lower by {between(-pair.difference for pair in single)} nats",
-        f"differences of up to {max(-pair.low for pair in single):.3f} nats remain possible",
+        f"by {between(-pair.difference for pair in single)} nats (adjusted p at most"
+        f" {max(pair.p_adjusted for pair in single):.1g})",
     )
 
 
@@ -125,7 +124,7 @@ def test_gated_cells_predict_better_and_are_not_told_apart(name: str) -> None:
     report = pages.report(name, RATE)
     gru, lstm = pairs(report, [RNN], [GRU, LSTM])
     (gated,) = pairs(report, [GRU], [LSTM])
-    assert [pair.seeds for pair in (gru, lstm, gated)] == [10, 10, 10]
+    assert [pair.seeds for pair in (gru, lstm, gated)] == [20, 20, 20]
     assert all(pair.significant and pair.low > 0 for pair in (gru, lstm))
     assert not gated.significant
     assert_said(
@@ -148,11 +147,12 @@ def test_one_rate_for_all_would_say_anything() -> None:
     ]
     assert all(pair.significant and pair.high < 0 for pair in pairs(report, [0], [2, 4])), "at 1 the RNN is best"
     ends = np.array(final(report, 1))
-    ruined = ends > 30
+    ruined = ends > 19
+    assert max(ends[~ruined]) < 9
     assert max(max(final(report, variant)) for variant in (3, 5)) < 9
     assert_said(
         "exercises/rnn-vs-gru",
-        f"with {ruined.sum()} of 10 seeds (test perplexities of {between(ends[ruined], 0)})",
+        f"with {ruined.sum()} of 20 seeds (test perplexities of {between(ends[ruined], 0)})",
     )
 
 
