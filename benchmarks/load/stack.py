@@ -57,7 +57,7 @@ def running_stack() -> Iterator[Stack]:
         environment = {**os.environ, **told}
         subprocess.run([sys.executable, "-m", "gatelab.store.migrate", "--key"], env=environment, check=True)
         port = free_port()
-        served = ["uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+        served = ["service", f"--port={port}"]
         service = enter(_process(folder / "service", [*served, "--timeout-graceful-shutdown=5"], environment))
         worker = enter(_process(folder / "worker", ["worker"], environment))
         url = f"http://127.0.0.1:{port}"
