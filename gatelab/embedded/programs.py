@@ -30,10 +30,9 @@ def migrations(data_dir: Path, told: dict[str, str]) -> Program:
 
 def service(data_dir: Path, told: dict[str, str], listener: socket.socket) -> Program:
     """The HTTP service on an inherited socket. It may finish its requests for ten seconds."""
-    server = ["uvicorn", "--factory", "service.app:create_app", "--fd", str(listener.fileno())]
     return Program(
         name="service",
-        command=[*PYTHON, *server, "--timeout-graceful-shutdown", "10", "--no-use-colors"],
+        command=[*PYTHON, "service", "service.app:create_app", "--fd", str(listener.fileno())],
         folder=data_dir,
         environment=told,
         farewell=((0.0, signal.SIGTERM), (13.0, signal.SIGKILL)),

@@ -46,8 +46,7 @@ class Stack:
         subprocess.run([sys.executable, "-m", *command], env=self.environment, check=True)
 
     def start_service(self) -> None:
-        arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={self.port}"]
-        self.service = self.launch(*arguments, "--timeout-graceful-shutdown=10")
+        self.service = self.launch("service", f"--port={self.port}")
         eventually(self._is_ready, "the service is ready")
 
     def start_worker(self, **environment: str) -> None:

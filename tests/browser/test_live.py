@@ -113,7 +113,7 @@ def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_p
 
 def _serve(stack: Stack) -> None:
     """With two processes, each of which may get any request."""
-    arguments = ["uvicorn", "--factory", "service.app:create_app", f"--port={stack.port}", "--workers=2"]
+    arguments = ["service", f"--port={stack.port}", "--workers=2"]
     stack.service = stack.launch(*arguments, "--timeout-graceful-shutdown=10")
     eventually(stack._is_ready, "the service is ready")
 

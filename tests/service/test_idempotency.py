@@ -58,7 +58,7 @@ def _serve(folder: Path, database: str) -> Iterator[tuple[str, Store]]:
     url = f"http://127.0.0.1:{(port := free_port())}"
     options = {"DATA_DIR": str(folder), "BROKER_URL": "memory://", "DATABASE_URL": database, "AUTH": "no"}
     environment = os.environ | {f"GATELAB_{name}": value for name, value in options.items()}
-    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+    command = [sys.executable, "-m", "service", f"--port={port}"]
     with Store(settings) as store, running(command, folder, environment=environment) as process:
         store.corpora.add("wells", TEXT)
         wait_until(lambda: _answers(url), process, folder)

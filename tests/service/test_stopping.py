@@ -33,7 +33,7 @@ def test_a_signal_ends_a_service_with_an_open_stream(asked_by: signal.Signals, t
         "GATELAB_BROKER_URL": "memory://",
         "GATELAB_AUTH": "no",
     }
-    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+    command = [sys.executable, "-m", "service", f"--port={port}"]
     command.append("--timeout-graceful-shutdown=3600")
     with running(command, tmp_path, environment=environment) as process:
         wait_until(lambda: answers(url), process, tmp_path)

@@ -99,7 +99,7 @@ def test_the_log_of_a_session_has_none_of_its_secrets(tmp_path: Path) -> None:
         [run] = made.runs(job)
         _, key = made.store.keys.create("local", Scope.SUBMIT, "a key")
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+    command = [sys.executable, "-m", "service", f"--port={port}"]
     told = {"GATELAB_DATA_DIR": str(tmp_path), "GATELAB_LOG_JSON": "true", "GATELAB_SESSION_KEY": "k" * 40}
     told |= {"GATELAB_BROKER_URL": "redis://:secret-of-the-broker@127.0.0.1:1/0"}
     headers = {"Authorization": f"Bearer {key}", "Cookie": f"session={SECRETS['cookie']}"}

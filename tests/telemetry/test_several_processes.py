@@ -25,7 +25,7 @@ def two_processes(folder: Path) -> Iterator[tuple[str, int]]:
     (numbers := folder / "numbers").mkdir()
     told = {"GATELAB_DATA_DIR": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(numbers), "GATELAB_AUTH": "no"}
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}", "--workers=2"]
+    command = [sys.executable, "-m", "service", f"--port={port}", "--workers=2"]
     with running(command, folder, environment=os.environ | told) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(url), process, folder)

@@ -75,7 +75,7 @@ def traced(folder: Path, redis_url: str, collector: Collector) -> Iterator[str]:
     told |= {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}"}
     migrate(Settings(data_dir=folder))
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", f"--port={port}"]
+    command = [sys.executable, "-m", "service", f"--port={port}"]
     for name in ("service", "worker"):
         (folder / name).mkdir()
     with (

@@ -1,0 +1,99 @@
+"""Connections that send nothing, or too slowly, and those that are too many.
+
+uvicorn gives an answered connection five seconds for its next request, but all the time in the world for the first one,
+and for one that has begun. As soon as the process has no file left, nobody gets in.
+"""
+
+import asyncio
+import resource
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+SECONDS = 20.0
+"""How long a request may take to arrive up to the end of its headers, and how long its body may pause."""
+MOST = 4096
+"""Connections of one process, if it may have that many files."""
+RESERVED = 256
+"""Files that are left for everything else: the database, the broker, checkpoints."""
+
+
+def raise_file_limit() -> None:
+    """Let this process, and those that it starts, open as many files as they may, up to what is needed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST + RESERVED if hard == resource.RLIM_INFINITY else min(hard, MOST + RESERVED)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def most_connections() -> int:
+    """How many this process may have at once."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - RESERVED))
+
+
+class Connection(H11Protocol):
+    """A connection that is closed when it keeps the service waiting.
+
+    Where there are too many, the one goes that has been without a request for longest; if all have one, the new one.
+    """
+
+    _idle: "dict[Connection, None]" = {}
+    """Of this process, the longest without a request first."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._deadline: asyncio.TimerHandle | None = None
+        super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            self._make_room()
+        if not transport.is_closing():
+            self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._has_request():
+            self._go_on()
+            if self.cycle.more_body:
+                self._set_deadline()
+        elif self._deadline is None:
+            self._wait()
+
+    def on_response_complete(self) -> None:
+        self._go_on()
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self._has_request():
+            self._idle[self] = None  # until its next request; uvicorn closes it if none comes
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._go_on()
+        super().connection_lost(exc)
+
+    def _has_request(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        self._idle[self] = None
+        self._set_deadline()
+
+    def _go_on(self) -> None:
+        self._idle.pop(self, None)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _set_deadline(self) -> None:
+        self._deadline = self.loop.call_later(SECONDS, self._be_late)
+
+    def _be_late(self) -> None:
+        if self.flow.read_paused:  # it is the service that does not read on
+            self._set_deadline()
+        else:
+            self._go_on()
+            self.transport.abort()
+
+    def _make_room(self) -> None:
+        longest: Any = next(iter(self._idle), self)
+        longest._go_on()
+        longest.transport.abort()
