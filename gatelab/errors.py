@@ -20,10 +20,13 @@ GatelabError
 ├── Diverged                the loss, a weight or what goes with it stopped being a number
 ├── LeaseLost               another worker owns this run now: stop, write nothing
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
+├── CorruptCorpus           a text that is not the one that was stored
 ├── DamagedBackup           a backup, or what is to be backed up, is not what was saved
 ├── Overloaded              more work than may wait: come back soon
 ├── Abandoned               nobody waits for the answer any more
 └── Unavailable             the database or a blob cannot be reached now
+    ├── CheckpointMissing   a file of a checkpoint, though its folder is there
+    └── StorageUnavailable  the folder of large checkpoints
 
 No class knows a transport: doors (HTTP, command line) map `code` to their own words.
 """
@@ -162,6 +165,11 @@ class CorruptCheckpoint(GatelabError):
     title = "Corrupt checkpoint"
 
 
+class CorruptCorpus(GatelabError):
+    code = "corrupt-corpus"
+    title = "Corrupt corpus"
+
+
 class DamagedBackup(GatelabError):
     code = "damaged-backup"
     title = "Damaged backup"
@@ -180,3 +188,11 @@ class Abandoned(GatelabError):
 class Unavailable(GatelabError):
     code = "unavailable"
     title = "Unavailable"
+
+
+class CheckpointMissing(Unavailable):
+    """The run goes on from the checkpoint before, as where one is damaged."""
+
+
+class StorageUnavailable(Unavailable):
+    """Of a run nothing is lost, nor anybody to blame: whoever trains it waits, and tries again."""

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -11,8 +13,23 @@ def configure(*, as_json: bool) -> None:
     """One line an event: text for people, or JSON for machines."""
     structlog.configure(
         processors=[*_shared(), structlog.processors.format_exc_info, _renderer(as_json=as_json)],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(Unfailing(sys.stderr)),  # type: ignore[arg-type]
     )
+
+
+class Unfailing:
+    """A file whose disk may be full: what cannot be written is lost, and whoever logs goes on with their work."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
 
 
 def forward_standard_library(level: int, *, as_json: bool) -> None:

@@ -16,12 +16,12 @@ FOLDER = Path(__file__).parent.parent / "examples"
 RUNS = {
     "bfloat16": 2 * 2 * 5,
     "gate-ablation": 6 * 20,
-    "gate-ablation-rates": 6 * 5 * 10,
+    "gate-ablation-rates": 6 * 5 * 20,
     "gru-grid": 5 * 5 * 4,
     "gru-scratch": 20,
     "memory": 5 * 5,
-    "rnn-vs-gru": 3 * 2 * 10,
-    "rnn-vs-gru-equal-parameters": 3 * 2 * 10,
+    "rnn-vs-gru": 3 * 2 * 20,
+    "rnn-vs-gru-equal-parameters": 3 * 2 * 20,
 }
 BOOK_TOKENS, VOCABULARY = 173_428, 29
 """Of The Time Machine as `letters`: 26 letters, the space, <unk> and <bos>."""

@@ -61,7 +61,10 @@ class Child:
             choose_engine(choose_device(self.settings.device), self.settings.engine)
             while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
                 with span("slice", run=claim.run_id, job=claim.job_id, step=claim.step):
-                    Slice(self.store, self.settings, claim, self._stopping).run()
+                    trained = Slice(self.store, self.settings, claim, self._stopping)
+                    trained.run()
+                if trained.in_vain:
+                    return  # until it polls or is woken
         except Unavailable as error:
             log.warning("the database cannot be reached", error=str(error))
         except InvalidInput as error:

@@ -7,12 +7,23 @@ wrong with one is no matter of the others.
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 import torch
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.errors import Conflict, CorruptCheckpoint, Diverged, GatelabError, InvalidInput, LeaseLost, Unavailable
+from gatelab.errors import (
+    CheckpointMissing,
+    Conflict,
+    CorruptCheckpoint,
+    Diverged,
+    GatelabError,
+    InvalidInput,
+    LeaseLost,
+    StorageUnavailable,
+    Unavailable,
+)
 from gatelab.settings import Settings
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, prepare
@@ -35,6 +46,9 @@ class Slice:
         claim: the run that has waited longest.
         stopping: whether the worker is to leave; asked once a round.
         pack_size: how many runs like it to train together, as `gatelab.training.pack_size`.
+
+    Attributes:
+        in_vain: whether a run was given back since the folder of large checkpoints was away.
     """
 
     def __init__(
@@ -52,17 +66,24 @@ class Slice:
         self._pack_size = pack_size
         self._leases = Leases(store, heartbeat_seconds=settings.heartbeat_seconds, lease_seconds=settings.lease_seconds)
         self._cadence = Cadence(settings.checkpoint_seconds)
+        self.in_vain = False
         self._members: dict[str, Recorder] = {}
         self._pack: Pack | None = None
         self._add(claim)
 
     def run(self) -> None:
-        """Train. A fault of a run fails that run; a lost lease or database leaves runs to the reaper."""
+        """Train. A fault of a run fails that run; a lost lease or database leaves runs to the reaper.
+
+        Where the folder of large checkpoints cannot be reached, all runs are queued again.
+        """
         torch.set_num_threads(self.threads)
         log.info("training", run=self.claim.run_id, step=self.claim.step, device=str(self.device))
         try:
             with structlog.contextvars.bound_contextvars(run=self.claim.run_id), self._leases:
                 self._train()
+        except StorageUnavailable as error:
+            for run_id in list(self._members):
+                self._give_back(run_id, error)
         except Unavailable as error:
             log.warning("the database cannot be reached", run=self.claim.run_id, error=str(error))
         finally:
@@ -120,6 +141,8 @@ class Slice:
         member = self._members[run_id]
         try:
             return Trainer(member.claim.spec, data, self._checkpoint(member))
+        except StorageUnavailable as error:
+            self._give_back(run_id, error)
         except (LeaseLost, Unavailable) as error:
             self._lose(run_id, error)
         except Exception as error:
@@ -131,7 +154,7 @@ class Slice:
         while member.claim.step > 0:
             try:
                 data = self.store.checkpoints.get(member.claim.run_id, member.claim.step).data
-            except CorruptCheckpoint as error:
+            except (CorruptCheckpoint, CheckpointMissing) as error:
                 log.warning("gave up a checkpoint", run=member.claim.run_id, error=str(error))
                 member.claim = self.store.claims.fall_back(member.claim)
             else:
@@ -205,6 +228,14 @@ class Slice:
             code, message = "error", f"{type(error).__name__}: {error}"
             log.error("a run failed", run=run_id, exc_info=error)
         self._end(run_id, lambda member: member.fail(code, message))
+
+    def _give_back(self, run_id: str, error: StorageUnavailable) -> None:
+        """Queue a run behind the others. It is not to blame, and has lost no more than this slice."""
+        log.warning("the large checkpoints cannot be reached", run=run_id, error=str(error))
+        self.in_vain = True
+        with suppress(LeaseLost, Unavailable):
+            self.store.claims.release(self._members[run_id].claim, behind=True)
+        self._leave(run_id)
 
     def _give_up(self, error: Exception) -> None:
         """A fault that ends the training of all. Which of several runs is to blame will show when each is alone."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatelab.errors import Unavailable
+from gatelab.errors import StorageUnavailable
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Blobs:
         """Write a file so that it is there in full, also after a power cut, or not at all.
 
         Raises:
-            Unavailable: the file system refuses.
+            StorageUnavailable: the file system refuses.
         """
         folder = self._folder / name.run_id
         with _reachable():
@@ -64,13 +64,25 @@ class Blobs:
         """The bytes of a file, or None where it is not there (any more).
 
         Raises:
-            Unavailable: the file system refuses.
+            StorageUnavailable: the file system refuses.
         """
         with _reachable():
             try:
                 return (self._folder / name.run_id / name.file).read_bytes()
             except FileNotFoundError:
                 return None
+
+    def has_files(self) -> bool:
+        """Whether the folder has anything in it. One that is away, or a place where it should be mounted, has not.
+
+        Raises:
+            StorageUnavailable: the file system refuses.
+        """
+        with _reachable():
+            try:
+                return any(self._folder.iterdir())
+            except FileNotFoundError:
+                return False
 
     def has_any(self, run_id: str) -> bool:
         """Whether there may be files of this run."""
@@ -85,7 +97,7 @@ class Blobs:
             kept: names of the files that checkpoints refer to.
 
         Raises:
-            Unavailable: the file system refuses.
+            StorageUnavailable: the file system refuses.
         """
         with _reachable():
             for file in _files(self._folder / run_id):
@@ -96,7 +108,7 @@ class Blobs:
         """The names of the files of every run that has some, those included that are being written.
 
         Raises:
-            Unavailable: the file system refuses.
+            StorageUnavailable: the file system refuses.
         """
         with _reachable():
             if not self._folder.is_dir():
@@ -108,7 +120,7 @@ class Blobs:
         """Delete a file, if it is there.
 
         Raises:
-            Unavailable: the file system refuses.
+            StorageUnavailable: the file system refuses.
         """
         with _reachable():
             (self._folder / run_id / file).unlink(missing_ok=True)
@@ -131,7 +143,7 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unavailable(f"a checkpoint's file cannot be reached now: {error.strerror}") from error
+        raise StorageUnavailable(f"a checkpoint's file cannot be reached now: {error.strerror}") from error
 
 
 def _sync(directory: Path) -> None:

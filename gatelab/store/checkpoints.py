@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, RowMapping, Select, and_, delete, func, insert, select
 
-from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound, Unavailable
+from gatelab.errors import CheckpointMissing, CorruptCheckpoint, NoCheckpoint, NotFound, StorageUnavailable
 from gatelab.specs.generation import CheckpointWord
 from gatelab.store.blobs import BlobName, Blobs
 from gatelab.store.clock import now
@@ -97,13 +97,14 @@ class Checkpoints:
             NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
             CorruptCheckpoint: the bytes are not those that were saved; of the latest, and of all before it.
-            Unavailable: its file cannot be reached.
+            CheckpointMissing: its file is gone, with the same exception.
+            StorageUnavailable: the folder of large checkpoints cannot be reached.
         """
         try:
             return self._read(run_id, step)
-        except CorruptCheckpoint:
+        except (CorruptCheckpoint, CheckpointMissing):
             for info in reversed(self.list(run_id) if step == "latest" else ()):
-                with suppress(CorruptCheckpoint, NotFound):
+                with suppress(CorruptCheckpoint, CheckpointMissing, NotFound):
                     return self._read(run_id, info.step)
             raise
 
@@ -117,7 +118,10 @@ class Checkpoints:
             if hashlib.sha256(data).hexdigest() != row["sha256"]:
                 raise CorruptCheckpoint(f"checkpoint {row['step']} of run {run_id} is not what was saved")
             return Checkpoint(run_id, row["step"], row["epoch"], row["sha256"], data)
-        raise Unavailable(f"the file of checkpoint {step} of run {run_id} is missing; is data_dir shared by all hosts?")
+        missing = f"the file of checkpoint {step} of run {run_id} is missing"
+        if self._blobs.has_files():
+            raise CheckpointMissing(missing)
+        raise StorageUnavailable(f"{missing}, and so are all others; is data_dir shared by all hosts?")
 
 
 def save(connection: Connection, saved: Saved, *, epoch: int) -> None:
@@ -159,6 +163,13 @@ def latest(connection: Connection, run_id: str) -> tuple[int, int] | None:
     query = select(checkpoints.c.step, checkpoints.c.epoch).where(checkpoints.c.run_id == run_id)
     row = connection.execute(query.order_by(checkpoints.c.step.desc()).limit(1)).first()
     return (row.step, row.epoch) if row is not None else None
+
+
+def any_files(connection: Connection) -> bool:
+    """Whether a checkpoint of any run is a file."""
+    return (
+        connection.execute(select(checkpoints.c.step).where(checkpoints.c.data.is_(None)).limit(1)).first() is not None
+    )
 
 
 def blob_files(connection: Connection, run_id: str) -> set[str]:

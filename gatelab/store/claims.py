@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gatelab.errors import Conflict, LeaseLost, Unavailable
+from gatelab.errors import Conflict, LeaseLost, StorageUnavailable, Unavailable
 from gatelab.settings import Settings
 from gatelab.specs import shape_key
 from gatelab.store import checkpoints, events, queue
@@ -102,11 +102,12 @@ class Claims:
                     flags[claim.run_id] = self._fenced(connection, claim, {})
         return flags
 
-    def release(self, claim: Claim, *, crashed: bool = False) -> None:
+    def release(self, claim: Claim, *, crashed: bool = False, behind: bool = False) -> None:
         """Give the run back without having done anything, at its old place in the queue.
 
         Args:
             crashed: it may be to blame for a fault that is as bad as the death of a worker, and counts as one.
+            behind: at the end of the queue instead: what it needs is not there now.
 
         Raises:
             LeaseLost: the run is no longer this claim's.
@@ -115,7 +116,8 @@ class Claims:
         with self._database.write() as connection:
             flags = self._fenced(connection, claim, {"crash_count": runs.c.crash_count + int(crashed)})
             to = settle(State.QUEUED, cancel=flags.cancel, pause=flags.pause)
-            move(connection, runs.c.id == claim.run_id, to, reason="released")
+            turn = {"queued_at": now()} if behind and to is State.QUEUED else None
+            move(connection, runs.c.id == claim.run_id, to, values=turn, reason="released")
 
     def fall_back(self, claim: Claim) -> Claim:
         """Give up the claim's checkpoint, whose bytes are not those that were saved, for the one before it.
@@ -141,16 +143,18 @@ class Claims:
     def record(self, claim: Claim, report: Report) -> Flags:
         """Write what came of training, all of it or nothing, renew the lease and make the run's next move.
 
-        A database that is away is waited for, for two leases. If the connection is lost during the commit, nothing
-        is written again before it is sure that the commit did not happen, and will not.
+        A database that is away is waited for, for two leases, and so is the folder of large checkpoints. If the
+        connection is lost during the commit, nothing is written again before it is sure that the commit did not happen,
+        and will not.
 
         Raises:
             LeaseLost: the run is no longer this claim's; nothing was written.
             Conflict: the run has a metric or sample of such a step already; nothing was written.
-            Unavailable: the database or the folder of large checkpoints cannot be reached.
+            StorageUnavailable: the folder of large checkpoints cannot be reached; nothing was written.
+            Unavailable: the database cannot be reached.
         """
         mark = new_id("report")
-        saved = self._save_files(claim, report)
+        saved = retrying(lambda: self._save_files(claim, report), seconds=2 * self._lease)
         decided = True
         try:
             return retrying(lambda: self._write(claim, report, saved, mark), seconds=2 * self._lease)
@@ -224,8 +228,21 @@ class Claims:
         name = BlobName(claim.run_id, claim.token, step, hashlib.sha256(data).hexdigest())
         if len(data) <= self._inline_bytes:
             return Saved(name, len(data), data)
+        self._check_storage()
         self._blobs.put(name, data)
         return Saved(name, len(data), None)
+
+    def _check_storage(self) -> None:
+        """
+        Raises:
+            StorageUnavailable: no file is there, though checkpoints are files: their folder is away. With a file in its
+                place, they would seem to be lost.
+        """
+        if self._blobs.has_files():
+            return
+        with self._database.read() as connection:
+            if checkpoints.any_files(connection):
+                raise StorageUnavailable("the folder of large checkpoints is empty, though there are some")
 
     def _sweep(self, claim: Claim) -> None:
         """Delete files of checkpoints that were pruned, or never committed. What fails is left to the next sweep."""

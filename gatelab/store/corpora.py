@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from gatelab.errors import CorpusInUse, CorpusNameTaken, NotFound
+from gatelab.errors import CorpusInUse, CorpusNameTaken, CorruptCorpus, NotFound
 from gatelab.near import MOST, did_you_mean, nearest
 from gatelab.specs.texts import accepted
 from gatelab.store import pages
@@ -97,6 +97,7 @@ class Corpora:
 
         Raises:
             NotFound: there is no such corpus.
+            CorruptCorpus: its text is not the one that was stored.
         """
         return self.named_text(id)[1]
 
@@ -105,11 +106,17 @@ class Corpora:
 
         Raises:
             NotFound: there is no such corpus.
+            CorruptCorpus: its text is not the one that was stored.
         """
+        query = select(corpora.c.name, corpora.c.text, corpora.c.sha256).where(corpora.c.id == id)
         with self._database.read() as connection:
-            row = connection.execute(select(corpora.c.name, corpora.c.text).where(corpora.c.id == id)).first()
+            row = connection.execute(query).first()
         if row is None:
             raise NotFound("corpus", id)
+        if hashlib.sha256(row.text).hexdigest() != row.sha256:
+            raise CorruptCorpus(
+                f"the text of corpus {id} ({row.name}) is not the one that was stored; restore a backup"
+            )
         return row.name, row.text.decode()
 
     def list(self, account: str = LOCAL, *, cursor: str | None = None, limit: int = 100) -> Page[Corpus]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from gatelab.settings import Settings
 from gatelab.store.clock import now
@@ -12,20 +12,23 @@ from gatelab.store.tables import jobs, runs
 from gatelab.store.transitions import move
 
 _WAKEUPS_AT_ONCE = 100
+_LONGEST_LEASE = 3
+"""Leases: somebody else's may be a little longer than one's own."""
 
 
 class Reaper:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._max_crashes = settings.max_crashes
-        self._rewake = settings.rewake_seconds
+        self._rewake, self._lease = settings.rewake_seconds, settings.lease_seconds
 
     def reap(self) -> list[str]:
         """Take back the running runs whose lease is over; returns the ids of those that are queued again.
 
         They keep their place in the queue. The token stays, since the state alone keeps the old owner out, and the
         next claim raises it. A run that took down its workers too often without a new checkpoint fails; one that was
-        to be cancelled or paused is.
+        to be cancelled or paused is. A lease that ends later than any that is taken now is over as well: since it was
+        taken, the clock was set back.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -62,10 +65,11 @@ class Reaper:
     def _take_one(self, connection: Connection) -> tuple[str, State] | None:
         # Both rows are locked at once and skipped where either is locked: a process that was stopped inside a
         # transaction must not stop the reaper too.
+        latest = now() + _LONGEST_LEASE * self._lease
         expired = (
             select(runs.c.id, runs.c.crash_count, runs.c.cancel_requested, runs.c.pause_requested)
             .join(jobs, jobs.c.id == runs.c.job_id)
-            .where(runs.c.state == State.RUNNING, runs.c.lease_until < now())
+            .where(runs.c.state == State.RUNNING, or_(runs.c.lease_until < now(), runs.c.lease_until > latest))
             .order_by(runs.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)

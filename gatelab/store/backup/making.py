@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,12 +25,16 @@ FOR_POSTGRESQL = (
 
 @dataclass(frozen=True)
 class Made:
-    """A backup that was made: its file, how many files are in it, its size in bytes and its sha256."""
+    """A backup that was made: its file, how many files are in it, its size in bytes and its sha256.
+
+    `missing` are the large checkpoints whose files are gone. Their runs go on from those before.
+    """
 
     file: Path
     files: int
     bytes: int
     sha256: str
+    missing: Sequence[str] = ()
 
 
 def make(settings: Settings, target: Path) -> Made:
@@ -41,16 +45,16 @@ def make(settings: Settings, target: Path) -> Made:
 
     Raises:
         InvalidInput: `target` is there already, there is no database, or it is PostgreSQL.
-        Unavailable: a large checkpoint is missing, the disk is full, or another backup is being made.
+        Unavailable: all large checkpoints are missing, the disk is full, or another backup is being made.
         DamagedBackup: the database or a large checkpoint is not what was saved: no backup is made of it.
     """
     data_dir, database = settings.data_dir.absolute(), _database(settings)
     file = _free(target)
     try:
         with snapshot.staging(data_dir) as folder:
-            blobs = snapshot.take(database, settings.blob_dir, folder)
+            blobs, missing = snapshot.take(database, settings.blob_dir, folder)
             sources = {DATABASE: folder / DATABASE, **_secrets(data_dir), **{b.name: folder / b.name for b in blobs}}
-            return _write(file, _manifest(sources, blobs), sources)
+            return _write(file, _manifest(sources, blobs, missing), sources)
     except sqlite3.Error as error:
         raise DamagedBackup(f"no backup is made of {database}: {error}") from error
     except OSError as error:
@@ -81,13 +85,14 @@ def _secrets(data_dir: Path) -> dict[str, Path]:
     return {name: data_dir / name for name in SECRETS if (data_dir / name).is_file()}
 
 
-def _manifest(sources: Mapping[str, Path], blobs: list[Blob]) -> Manifest:
+def _manifest(sources: Mapping[str, Path], blobs: list[Blob], missing: list[Blob]) -> Manifest:
     """Large checkpoints are to have the digests that the database has of them; of all else they are found here."""
     known = {blob.name: File(size=blob.size, sha256=blob.sha256) for blob in blobs}
     files = {name: known.get(name) or _measured(path) for name, path in sources.items()}
     revision, _ = snapshot.named_by(sources[DATABASE])
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Manifest(format=FORMAT, version=__version__, revision=revision, created_at=now, files=files)
+    gone = [blob.name for blob in missing]
+    return Manifest(format=FORMAT, version=__version__, revision=revision, created_at=now, files=files, missing=gone)
 
 
 def _measured(path: Path) -> File:
@@ -114,7 +119,7 @@ def _write(file: Path, manifest: Manifest, sources: Mapping[str, Path]) -> Made:
         with suppress(FileNotFoundError):
             partial.unlink()
     sync(file.parent)
-    return Made(file, len(manifest.files), size, digest)
+    return Made(file, len(manifest.files), size, digest, manifest.missing)
 
 
 def sync(directory: Path) -> None:

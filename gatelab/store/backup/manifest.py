@@ -37,6 +37,7 @@ class Manifest(BaseModel):
         revision: of the database's tables (Alembic).
         created_at: ISO 8601, UTC.
         files: path below the data directory -> file, in the order in which they follow.
+        missing: paths of large checkpoints that were gone when it was made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -46,10 +47,13 @@ class Manifest(BaseModel):
     revision: str
     created_at: str
     files: Mapping[str, File]
+    missing: list[str] = []
 
     def to_bytes(self) -> bytes:
         """As JSON, with the digest of all that it says."""
         document = self.model_dump(mode="json")
+        if not self.missing:  # as it was before any could be
+            del document["missing"]
         return _canonical(document | {"sha256": _digest(document)})
 
     @classmethod
@@ -68,6 +72,8 @@ class Manifest(BaseModel):
             manifest = cls.model_validate(document)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError):
             raise DamagedBackup("its manifest is not what was written") from None
+        if not all(_BLOB.fullmatch(name) for name in manifest.missing):
+            raise DamagedBackup("its manifest names missing files that are no large checkpoints")
         for name in manifest.files:
             if name != DATABASE and name not in SECRETS and not _BLOB.fullmatch(name):
                 raise DamagedBackup(f"its manifest names {name[:200]!r}, which is no file of a data directory")

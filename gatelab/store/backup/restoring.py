@@ -52,7 +52,7 @@ def _check_database(database: Path, manifest: Manifest) -> None:
         revision, blobs = snapshot.named_by(database)
     except (sqlite3.Error, ValueError) as error:
         raise DamagedBackup(f"its {DATABASE} cannot be read: {error}") from None
-    if {blob.name for blob in blobs} != manifest.blobs or revision != manifest.revision:
+    if {blob.name for blob in blobs} != manifest.blobs | set(manifest.missing) or revision != manifest.revision:
         raise DamagedBackup("its database and its other files do not belong together")
     if not knows(revision):
         made = f"its tables have the revision {revision}, which this program does not know"

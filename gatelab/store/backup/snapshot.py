@@ -58,15 +58,18 @@ def clear(data_dir: Path) -> None:
             pass
 
 
-def take(database: Path, blob_dir: Path, folder: Path) -> list[Blob]:
+def take(database: Path, blob_dir: Path, folder: Path) -> tuple[list[Blob], list[Blob]]:
     """Put the database, and the large checkpoints that it names, as they are at one moment into `folder`.
 
     Nobody writes for as long as it takes to link the checkpoints' files, which is milliseconds: a file that the
     database names cannot go meanwhile. The database is then copied out of a transaction that began in that moment,
     while others write on.
 
+    Returns:
+        The checkpoints whose files are in `folder`, and those whose files are missing.
+
     Raises:
-        Unavailable: a file that the database names is missing, or something else holds the database for too long.
+        Unavailable: no file that the database names is there, or something else holds the database for too long.
         sqlite3.Error: the database is damaged.
     """
     with closing(_connect(database)) as writer, closing(_connect(database)) as reader:
@@ -74,8 +77,7 @@ def take(database: Path, blob_dir: Path, folder: Path) -> list[Blob]:
         try:
             reader.execute("BEGIN")
             found = [_blob(*row) for row in reader.execute(_BLOBS)]
-            for blob in found:
-                _link(blob_dir.parent / blob.name, folder / blob.name)
+            there = [blob for blob in found if _link(blob_dir.parent / blob.name, folder / blob.name)]
         finally:
             writer.execute("ROLLBACK")
         with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as copy:
@@ -85,7 +87,9 @@ def take(database: Path, blob_dir: Path, folder: Path) -> list[Blob]:
             # Rewritten, it holds no page of what was deleted; and it is one file, with no log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
             copy.execute("VACUUM")
-    return found
+    if found and not there:
+        raise Unavailable(f"none of the {len(found)} large checkpoints is in {blob_dir}; make it available again")
+    return there, [blob for blob in found if blob not in there]
 
 
 def named_by(database: Path) -> tuple[str, list[Blob]]:
@@ -126,11 +130,13 @@ def _blob(run_id: str, token: int, step: int, sha256: str, size: int) -> Blob:
     return Blob(f"blobs/{run_id}/{token}-{step}-{sha256}", sha256, size)
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path) -> bool:
+    """Whether the file is there, and now in the second place too."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except FileNotFoundError:
-        raise Unavailable(f"the large checkpoint {source} is missing; restore it or delete its job") from None
+        return False
     except OSError:  # a file system without hard links
         shutil.copyfile(source, target)
+    return True

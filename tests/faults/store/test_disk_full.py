@@ -43,7 +43,10 @@ def report(step: int, checkpoint: bytes) -> Report:
     return Report(step=step, epoch=0, metrics=[MetricRow(step=step, epoch=0)], checkpoint=checkpoint)
 
 
-def test_a_file_that_does_not_fit_leaves_no_trace(store: Store, settings: Settings, claim: Claim) -> None:
+def test_a_file_that_does_not_fit_leaves_no_trace(
+    store: Store, settings: Settings, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retry_at_once(monkeypatch)
     store.claims.record(claim, report(1, SMALL))
     before = files(settings)
     with no_file_larger_than(ROOM), pytest.raises(Unavailable):
@@ -89,10 +92,12 @@ def test_a_run_survives_a_disk_that_is_full_for_a_while(
     with no_file_larger_than(1024):
         train_slice(store, settings, claim=second)
     after = store.runs.get(claim.run_id)
-    assert (after.state, after.step, after.error) == (State.RUNNING, before.step, None), "nobody could be told"
-    assert files(settings) == kept
-    expire(store, claim.run_id)
-    assert store.reaper.reap() == [claim.run_id]
+    assert (after.step, after.error, files(settings)) == (before.step, None, kept)
+    if store.database.path is not None:
+        assert after.state is State.RUNNING, "nobody could be told"
+        expire(store, claim.run_id)
+        assert store.reaper.reap() == [claim.run_id]
+    assert store.runs.get(claim.run_id).state is State.QUEUED
     train_all(store, settings)
     assert store.runs.get(claim.run_id).state in FINISHED
     assert_as_trained_in_one_go(store, claim.run_id)

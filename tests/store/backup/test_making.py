@@ -110,9 +110,20 @@ def blob(trained: Settings) -> Path:
     return next(path for path in trained.blob_dir.rglob("*") if path.is_file())
 
 
-def test_a_missing_checkpoint_is_named(trained: Settings, blob: Path, tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_named_and_all_others_are_kept(trained: Settings, blob: Path, tmp_path: Path) -> None:
+    others = [path for path in trained.blob_dir.rglob("*") if path.is_file() and path != blob]
     blob.unlink()
-    with pytest.raises(Unavailable, match=blob.name):
+    made = make(trained, tmp_path / "backup.tar")
+    assert made.missing == [str(blob.relative_to(trained.data_dir))]
+    restored = tmp_path / "restored"
+    assert restore(made.file, restored).missing == made.missing
+    for path in others:
+        assert (restored / path.relative_to(trained.data_dir)).read_bytes() == path.read_bytes()
+
+
+def test_where_all_checkpoints_are_away_none_are_given_up(trained: Settings, tmp_path: Path) -> None:
+    trained.blob_dir.rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="none of the"):
         make(trained, tmp_path / "backup.tar")
     assert not (tmp_path / "backup.tar").exists()
 
