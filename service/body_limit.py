@@ -10,19 +10,25 @@ from gatelab.specs.integers import read_count
 from service.problems import details, response
 
 CORPORA = frozenset({"/v1/corpora", "/v1/corpora/"})
-"""The addresses that take whole texts. All others take specs and prompts, which are small."""
+"""The addresses that take whole texts."""
+
+
+JOBS = frozenset({"/v1/jobs", "/v1/jobs/"})
+"""The addresses that take specs, which are kept, and shown in every list."""
 
 
 class BodyLimit:
-    """Answers 413 to a body of more than `body_bytes` bytes for a corpus, of more than `request_bytes` for all else."""
+    """Answers 413 to a body of more bytes than its address takes: `body_bytes` for a corpus, `spec_bytes` for a job,
+    `request_bytes` for all else."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self._corpus = _Limited(app, limits.body_bytes)
-        self._other = _Limited(app, min(limits.request_bytes, limits.body_bytes))
+        other = min(limits.request_bytes, limits.body_bytes)
+        self._other = _Limited(app, other)
+        self._by_path = dict.fromkeys(CORPORA, _Limited(app, limits.body_bytes))
+        self._by_path |= dict.fromkeys(JOBS, _Limited(app, min(limits.spec_bytes, other)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limited = self._corpus if scope.get("path") in CORPORA else self._other
-        await limited(scope, receive, send)
+        await self._by_path.get(scope.get("path", ""), self._other)(scope, receive, send)
 
 
 class _Limited:

@@ -33,19 +33,31 @@ class Loaded:
     tokenizer: "Tokenizer"
     flops: int
     """Floating-point operations that reading a token takes."""
+    bytes: int
+    """About what it takes of the memory."""
 
 
 class Models:
     """A bounded cache of checkpoints. torch is imported with the first one.
 
+    However many ask for the same at once, it is loaded once.
+
     Args:
+        capacity: how many stay in memory.
+        most_bytes: how much of the memory they take together; the one used last stays whatever it takes.
         on_texts: is told how many texts are being written and how many wait, as `Batcher`.
     """
 
     def __init__(
-        self, store: Store, capacity: int = 8, on_texts: Callable[[int, int], object] = lambda *_: None
+        self,
+        store: Store,
+        capacity: int = 8,
+        most_bytes: int = 2**31,
+        on_texts: Callable[[int, int], object] = lambda *_: None,
     ) -> None:
-        self._store, self._capacity = store, capacity
+        self._store, self._capacity, self._most_bytes = store, capacity, most_bytes
+        # Of two models that share a lock, one waits for the other: there are few of them, and enough.
+        self._loading = [threading.Lock() for _ in range(64)]
         self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
         self._lock = threading.Lock()
         self._batcher: Batcher | None = None
@@ -73,14 +85,24 @@ class Models:
         info = self._store.checkpoints.find(run_id, step)
         if found := self._find((run_id, info.step, info.sha256)):
             return found
-        saved = self._store.checkpoints.get(run_id, step)
-        key = (run_id, saved.step, saved.sha256)
-        loaded = self._find(key) or _load(saved)
+        with self._loading[hash(run_id) % len(self._loading)]:
+            if found := self._find((run_id, info.step, info.sha256)):
+                return found
+            saved = self._store.checkpoints.get(run_id, step)
+            key = (run_id, saved.step, saved.sha256)
+            loaded = self._find(key) or _load(saved)
+            self._keep(key, loaded)
+        return loaded
+
+    def _keep(self, key: Key, loaded: Loaded) -> None:
         with self._lock:
             self._loaded[key] = loaded
-            while len(self._loaded) > self._capacity:
+            while len(self._loaded) > 1 and self._is_full():
                 self._loaded.popitem(last=False)
-        return loaded
+
+    def _is_full(self) -> bool:
+        taken = sum(each.bytes for each in self._loaded.values())
+        return len(self._loaded) > self._capacity or taken > self._most_bytes
 
     def _find(self, key: Key) -> Loaded | None:
         with self._lock:
@@ -127,4 +149,5 @@ def _load(saved: Saved) -> Loaded:
     checkpoint = _read(saved)
     decoder = build_decoder(checkpoint.model().eval(), os.cpu_count() or 1)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
-    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops)
+    # The weights as they came, and as the decoder lays them out.
+    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * len(saved.data))

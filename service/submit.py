@@ -5,8 +5,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatelab.costs import Expected, predict, work
+from gatelab.costs import Expected, Work, predict, work
 from gatelab.errors import InvalidSpec, Problem, TooLarge
+from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.sweeps import in_grid, numbered
@@ -39,7 +40,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     Raises:
         InvalidSpec: naming every path that is wrong, of whichever run.
         NotFound: the account has no such corpus.
-        TooLarge: the runs together are more than a job may cost.
+        TooLarge: the runs together are more than a job may cost, or one needs more memory than there is.
     """
     indexed = numbered(spec, limits.runs_per_job)
     runs = list(indexed.values())
@@ -53,6 +54,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     if (flops := sum(each.flops for each in works)) > limits.job_flops:
         message = f"the job takes {flops:.2g} floating-point operations; the limit job_flops is {limits.job_flops:.2g}"
         raise TooLarge(message)
+    _check_memory(works, limits.run_memory_bytes or memory_bytes())
     history = store.results.history()
     cells = [run.model.cell.kind for run in runs]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
@@ -83,6 +85,19 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
         account=account,
         most_unfinished=limits.queued_runs,
     )
+
+
+def _check_memory(works: Sequence[Work], most: int) -> None:
+    """
+    Raises:
+        TooLarge: a run needs more memory than it may, by the estimate that a dry run answers.
+    """
+    needed = max(each.memory_bytes for each in works)
+    if needed > most:
+        raise TooLarge(
+            f"a run of this job needs about {needed / 2**30:.3g} GiB of memory; the limit run_memory_bytes is"
+            f" {most / 2**30:.3g} GiB: take a smaller batch_size, num_steps or model"
+        )
 
 
 def _digest(spec: JobSpec) -> str:

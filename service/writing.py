@@ -1,5 +1,6 @@
 """What all routes that write text share: limits, the way into the batch, and out of it when nobody waits any more."""
 
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -100,11 +101,9 @@ async def begin(
         raise
 
 
-async def collect(request: Request, pieces: "Pieces") -> "list[Piece]":
+async def until_gone(request: Request, pieces: "Pieces") -> "AsyncGenerator[Piece]":
     """All pieces, or those until the client has gone."""
-    found = []
     async for piece in pieces:
-        found.append(piece)
+        yield piece
         if await request.is_disconnected():
             pieces.close()
-    return found

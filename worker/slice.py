@@ -13,6 +13,7 @@ import structlog
 import torch
 
 from gatelab.checkpoint import Checkpoint
+from gatelab.costs import work
 from gatelab.errors import (
     CheckpointMissing,
     Conflict,
@@ -22,11 +23,14 @@ from gatelab.errors import (
     InvalidInput,
     LeaseLost,
     StorageUnavailable,
+    TooLarge,
     Unavailable,
 )
+from gatelab.machine import memory_bytes
 from gatelab.settings import Settings
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, prepare
+from gatelab.text.tokenizers import measure
 from gatelab.text.windows import Data
 from gatelab.training import Event, Pack, Trainer, pack_size
 from gatelab.training.engines import choose_engine
@@ -105,7 +109,9 @@ class Slice:
 
     def _assemble(self) -> Pack | None:
         """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
-        data = prepare(self.claim.spec, Corpus(*self.store.corpora.named_text(self.claim.corpus_id)))
+        name, text = self.store.corpora.named_text(self.claim.corpus_id)
+        self._check_memory(text)
+        data = prepare(self.claim.spec, Corpus(name, text))
         for claim in self.store.claims.claim_alike(self.claim, self._room(data) - 1):
             self._add(claim)
         trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}
@@ -113,6 +119,17 @@ class Slice:
         for run_id in ready:
             self._members[run_id].trained_with(len(ready))
         return Pack(ready, self.device, self.settings.engine) if ready else None
+
+    def _check_memory(self, text: str) -> None:
+        """
+        Raises:
+            TooLarge: the run would be killed for memory, again and again.
+        """
+        needed, there = work(self.claim.spec, measure(self.claim.spec.tokenizer, text)).memory_bytes, memory_bytes()
+        if self.device.type == "cpu" and needed > there:
+            raise TooLarge(
+                f"it needs about {needed / 2**30:.3g} GiB of memory, and this worker's machine has {there / 2**30:.3g}"
+            )
 
     def _room(self, data: Data) -> int:
         """How many runs to train together."""

@@ -11,6 +11,10 @@ from gatelab.generation.decoders import Decoded, Decoder, Stream
 
 CALL_SECONDS = 0.002
 """How long a call should take: so long whoever comes next waits, and so long Python is not asked."""
+LOOK_SECONDS = 0.05
+"""How often to look for texts that are no longer wanted while all are paused."""
+MOST_LOGITS = 2**18
+"""Logits that a call hands over of each text, at most; a megabyte."""
 LONGEST_CALL = 256
 """Steps of a call at most: of a text that ends early, so many were for nothing."""
 
@@ -25,6 +29,7 @@ class Writing:
         logits: whether they are wanted too.
         exact: whether the stream must not move beyond the tokens that are wanted.
         dropped: set by whoever no longer wants it.
+        paused: set while whoever reads it is far behind; it is not written on meanwhile.
     """
 
     decoder: Decoder
@@ -34,6 +39,7 @@ class Writing:
     logits: bool = False
     exact: bool = False
     dropped: bool = False
+    paused: bool = False
 
 
 class Batcher:
@@ -58,6 +64,7 @@ class Batcher:
         self._waiting: list[Writing] = []
         self._active: list[Writing] = []
         self._running = False
+        self._resumed = threading.Event()
         self._pace: weakref.WeakKeyDictionary[Decoder, float] = weakref.WeakKeyDictionary()
 
     def open(self, writing: Writing) -> None:
@@ -77,15 +84,24 @@ class Batcher:
 
     def _run(self) -> None:
         while self._admit():
-            for decoder in {id(w.decoder): w.decoder for w in self._active}.values():
-                self._advance(decoder, [w for w in self._active if w.decoder is decoder])
+            ready = [w for w in self._active if not w.paused]
+            for decoder in {id(w.decoder): w.decoder for w in ready}.values():
+                self._advance(decoder, [w for w in ready if w.decoder is decoder])
+            if not ready:
+                self._resumed.wait(LOOK_SECONDS)
+                self._resumed.clear()
+
+    def resume(self, writing: Writing) -> None:
+        """Let a text that was paused be written on."""
+        writing.paused = False
+        self._resumed.set()
 
     def _admit(self) -> bool:
         """Drop what has ended, let in what waits. Whether there is anything to do; if not, the thread ends."""
         with self._lock:
             self._active = [w for w in self._active if w.remaining > 0 and not w.dropped]
             self._waiting = [w for w in self._waiting if not w.dropped]
-            room = self._most - len(self._active)
+            room = max(0, self._most - sum(not w.paused for w in self._active))
             self._active += self._waiting[:room]
             del self._waiting[:room]
             self._tell_texts()
@@ -101,6 +117,8 @@ class Batcher:
     def _advance(self, decoder: Decoder, writings: Sequence[Writing]) -> None:
         """One call for the texts of one model. What it writes of a text beyond its end is thrown away."""
         most = [max(w.remaining for w in writings), *(w.remaining for w in writings if w.exact)]
+        if any(w.logits for w in writings):
+            most.append(max(1, MOST_LOGITS // decoder.vocabulary))
         steps = min(self._steps(decoder, len(writings)), LONGEST_CALL, *most)
         begun = time.perf_counter()
         try:

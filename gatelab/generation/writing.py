@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -142,6 +143,10 @@ def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampl
     return Text(tokenizer, how, ids).add(news).text
 
 
+MOST_HELD = 2**20
+"""Bytes of a text that wait for their reader, at most: then it is paused until half of them were read."""
+
+
 class Pieces:
     """The pieces of a text that is being written, as they come. Who no longer wants them closes it, or forgets it."""
 
@@ -154,20 +159,33 @@ class Pieces:
         logits: bool = False,
         ended: Callable[[], object] = lambda: None,
         on_tokens: Callable[[int], object] = lambda _: None,
+        resume: Callable[[Writing], object] = lambda _: None,
     ) -> None:
         """
         Args:
+            resume: is called when a writing that was paused may go on.
             ended: is called once, when nothing more will be written.
             on_tokens: is told of every piece how many tokens it has, when it is asked for.
         """
         self._end, self._on_tokens = ended, on_tokens
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()
         self._ended, self.text = False, text
+        self._resume, self._held, self._lock = resume, 0, threading.Lock()
         exact = text.session is not None
         self.writing = Writing(decoder, stream, text.how.max_tokens, self._deliver, logits, exact)
 
     def _deliver(self, news: Decoded | Exception) -> None:
+        with self._lock:
+            self._held += _size(news)
+            self.writing.paused = self._held > MOST_HELD
         self._loop.call_soon_threadsafe(self._inbox.put_nowait, news)
+
+    def _taken(self, news: Decoded | Exception) -> None:
+        with self._lock:
+            self._held -= _size(news)
+            resumes = self.writing.paused and self._held <= MOST_HELD // 2
+        if resumes:
+            self._resume(self.writing)
 
     def __aiter__(self) -> AsyncIterator[Piece]:
         return self
@@ -180,6 +198,7 @@ class Pieces:
         except asyncio.CancelledError:
             self.close()
             raise
+        self._taken(news)
         if isinstance(news, Exception):
             self.close()
             raise news
@@ -209,6 +228,13 @@ class Pieces:
     __del__ = close
 
 
+def _size(news: Decoded | Exception) -> int:
+    """Its bytes."""
+    if isinstance(news, Exception):
+        return 0
+    return news.ids.nbytes + (0 if news.logits is None else news.logits.nbytes)
+
+
 def write(
     batcher: Batcher,
     decoder: Decoder,
@@ -227,6 +253,6 @@ def write(
     Raises:
         Overloaded: too many texts are being written.
     """
-    pieces = Pieces(decoder, stream, text, logits=logits, ended=ended, on_tokens=on_tokens)
+    pieces = Pieces(decoder, stream, text, logits=logits, ended=ended, on_tokens=on_tokens, resume=batcher.resume)
     batcher.open(pieces.writing)
     return pieces

@@ -23,8 +23,14 @@ class Limits(Spec):
     runs_per_job: int = Field(1000, ge=1, description="runs of a job: grid times repeats")
     corpus_bytes: int = Field(64 * 2**20, ge=1, description="UTF-8 bytes of a corpus")
     body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of a request's body that brings a corpus")
+    spec_bytes: int = Field(2**20, ge=1, description="bytes of a request's body that brings a job's spec")
     request_bytes: int = Field(16 * 2**20, ge=1, description="bytes of any other request's body")
     job_flops: int = Field(10**18, ge=1, description="floating-point operations of all runs of a job")
+    run_memory_bytes: int = Field(
+        0,
+        ge=0,
+        description="bytes of memory that a run may need, by its estimate; 0: as many as the service's machine has",
+    )
     queued_runs: int = Field(20_000, ge=1, description="unfinished runs of an account")
     requests_per_second: int = Field(1000, ge=1, description="requests of a key in a second, of each service process")
     generations: int = Field(256, ge=1, description="texts written at once for an account, by each service process")

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from gatelab.errors import StorageUnavailable
@@ -43,7 +44,7 @@ class Blobs:
             StorageUnavailable: the file system refuses.
         """
         folder = self._folder / name.run_id
-        with _reachable():
+        with reachable():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             temporary = folder / f"{name.file}.tmp"
@@ -66,9 +67,21 @@ class Blobs:
         Raises:
             StorageUnavailable: the file system refuses.
         """
-        with _reachable():
+        with reachable():
             try:
                 return (self._folder / name.run_id / name.file).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def open(self, name: BlobName) -> BufferedReader | None:
+        """A file to read, or None where it is not there. It can be read to its end though it is deleted meanwhile.
+
+        Raises:
+            StorageUnavailable: the file system refuses.
+        """
+        with reachable():
+            try:
+                return (self._folder / name.run_id / name.file).open("rb")
             except FileNotFoundError:
                 return None
 
@@ -78,7 +91,7 @@ class Blobs:
         Raises:
             StorageUnavailable: the file system refuses.
         """
-        with _reachable():
+        with reachable():
             try:
                 return any(self._folder.iterdir())
             except FileNotFoundError:
@@ -99,7 +112,7 @@ class Blobs:
         Raises:
             StorageUnavailable: the file system refuses.
         """
-        with _reachable():
+        with reachable():
             for file in _files(self._folder / run_id):
                 if file not in kept and int(file.partition("-")[0]) <= token:
                     (self._folder / run_id / file).unlink(missing_ok=True)
@@ -110,7 +123,7 @@ class Blobs:
         Raises:
             StorageUnavailable: the file system refuses.
         """
-        with _reachable():
+        with reachable():
             if not self._folder.is_dir():
                 return {}
             found = {folder.name: _files(folder) for folder in self._folder.iterdir()}
@@ -122,7 +135,7 @@ class Blobs:
         Raises:
             StorageUnavailable: the file system refuses.
         """
-        with _reachable():
+        with reachable():
             (self._folder / run_id / file).unlink(missing_ok=True)
 
     def drop(self, run_id: str) -> None:
@@ -139,7 +152,8 @@ def _files(folder: Path) -> list[str]:
 
 
 @contextmanager
-def _reachable() -> Iterator[None]:
+def reachable() -> Iterator[None]:
+    """Within this block a file system that refuses is `StorageUnavailable`."""
     try:
         yield
     except OSError as error:

@@ -1,20 +1,23 @@
 """The saved states of runs: in the row, or in a file where they are large."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from io import BufferedIOBase, BytesIO
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, RowMapping, Select, and_, delete, func, insert, select
 
 from gatelab.errors import CheckpointMissing, CorruptCheckpoint, NoCheckpoint, NotFound, StorageUnavailable
 from gatelab.specs.generation import CheckpointWord
-from gatelab.store.blobs import BlobName, Blobs
+from gatelab.store.blobs import BlobName, Blobs, reachable
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.runs import require_run
 from gatelab.store.tables import LOCAL, checkpoints, metrics, runs
+
+Found = TypeVar("Found")
 
 # A checkpoint's file may be deleted between the reading of its row and of the file; the next look finds another one.
 _LOOKS = 3
@@ -108,20 +111,53 @@ class Checkpoints:
                     return self._read(run_id, info.step)
             raise
 
+    def open(self, run_id: str, step: int) -> BufferedIOBase:
+        """The bytes of a checkpoint, to be read a piece at a time. They are those that were saved: they were read once.
+
+        Raises:
+            NotFound: there is no such run, or no checkpoint of that step.
+            NoCheckpoint: the run has none at all.
+            CorruptCheckpoint, CheckpointMissing, StorageUnavailable: as `get`.
+        """
+        row, found = self._look(run_id, step, self._blobs.open)
+        file = BytesIO(row["data"]) if found is None else found
+        try:
+            with reachable():
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+            if digest != row["sha256"]:
+                raise _corrupt(row)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
     def _read(self, run_id: str, step: int | CheckpointWord) -> Checkpoint:
+        row, found = self._look(run_id, step, self._blobs.get)
+        data = row["data"] if found is None else found
+        if hashlib.sha256(data).hexdigest() != row["sha256"]:
+            raise _corrupt(row)
+        return Checkpoint(run_id, row["step"], row["epoch"], row["sha256"], data)
+
+    def _look(
+        self, run_id: str, step: int | CheckpointWord, fetch: Callable[[BlobName], Found | None]
+    ) -> tuple[RowMapping, Found | None]:
+        """The row of a checkpoint, and what `fetch` finds of its file, if it has one."""
         for _look in range(_LOOKS):
             with self._database.read() as connection:
                 row = _row(connection, run_id, step, [*checkpoints.c])
-            data: bytes | None = row["data"] if row["data"] is not None else self._blobs.get(_blob(row))
-            if data is None:
-                continue
-            if hashlib.sha256(data).hexdigest() != row["sha256"]:
-                raise CorruptCheckpoint(f"checkpoint {row['step']} of run {run_id} is not what was saved")
-            return Checkpoint(run_id, row["step"], row["epoch"], row["sha256"], data)
+            if row["data"] is not None:
+                return row, None
+            if (found := fetch(_blob(row))) is not None:
+                return row, found
         missing = f"the file of checkpoint {step} of run {run_id} is missing"
         if self._blobs.has_files():
             raise CheckpointMissing(missing)
         raise StorageUnavailable(f"{missing}, and so are all others; is data_dir shared by all hosts?")
+
+
+def _corrupt(row: RowMapping) -> CorruptCheckpoint:
+    return CorruptCheckpoint(f"checkpoint {row['step']} of run {row['run_id']} is not what was saved")
 
 
 def save(connection: Connection, saved: Saved, *, epoch: int) -> None:

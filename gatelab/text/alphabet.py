@@ -1,8 +1,12 @@
 """Which characters a text is made of, and how often each occurs."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
+
+PIECE = 2**18
+"""Characters that are looked at without a pause, in which other threads would have to wait."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,10 @@ class Letter:
 
 def alphabet(text: str) -> list[Letter]:
     """The characters of `text`, the most frequent first, and in the order of Unicode where two are equally frequent."""
-    points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-    counts = np.bincount(points) if len(points) else np.zeros(0, np.int64)
+    counts = np.zeros(sys.maxunicode + 1, np.int64)
+    for at in range(0, len(text), PIECE):
+        found = np.bincount(np.frombuffer(text[at : at + PIECE].encode("utf-32-le"), dtype=np.uint32))
+        counts[: len(found)] += found
     present = np.flatnonzero(counts)
     order = present[np.argsort(-counts[present], kind="stable")]
     return [Letter(chr(point), int(counts[point])) for point in order.tolist()]

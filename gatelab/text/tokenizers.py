@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.specs.model import ByteTokenizerSpec, CharTokenizerSpec, TokenizerSpec
+from gatelab.text.alphabet import PIECE, alphabet
 
 Ids = NDArray[np.int64]
 
@@ -267,8 +268,8 @@ def measure(spec: TokenizerSpec, text: str) -> Extent:
     match spec:
         case CharTokenizerSpec(normalize=normalize):
             clean = normalized(text, normalize)
-            alphabet = "".join(sorted(set(clean)))
-            return Extent(len(clean), SPECIALS + len(alphabet), alphabet)
+            characters = "".join(sorted(letter.character for letter in alphabet(clean)))
+            return Extent(len(clean), SPECIALS + len(characters), characters)
         case ByteTokenizerSpec():
             return Extent(len(text.encode()), SPECIALS + 256)
 
@@ -289,7 +290,20 @@ def from_json(data: dict[str, Any]) -> Tokenizer:
 
 def normalized(text: str, how: str) -> str:
     """`text` as the vocabulary sees it. `letters`: runs of anything but a-z become one space, lower case."""
-    return re.sub("[^a-z]+", " ", text.lower()) if how == "letters" else text
+    return _letters(text) if how == "letters" else text
+
+
+def _letters(text: str) -> str:
+    """A piece at a time: other threads would have to wait for a whole text. What `lower` makes of a capital sigma
+    depends on what is around it, but is no letter here anyhow."""
+    pieces: list[str] = []
+    for at in range(0, len(text), PIECE):
+        piece = re.sub("[^a-z]+", " ", text[at : at + PIECE].lower())
+        if pieces and pieces[-1].endswith(" "):
+            piece = piece.removeprefix(" ")
+        if piece:
+            pieces.append(piece)
+    return "".join(pieces)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

@@ -48,11 +48,9 @@ class Told:
         return found if told else None
 
 
-def of_pieces(completing: Completing, prompt: Prompt, pieces: "Sequence[Piece]") -> Logprobs | None:
-    """Of all that was written after a prompt; None where nothing was to be."""
-    told = Told(completing, prompt)
-    found = [part for piece in pieces if (part := told.add(piece)) is not None]
-    return joined(found) if found else _nothing(completing) if pieces else None
+def of_written(completing: Completing, parts: Sequence[Logprobs]) -> Logprobs:
+    """Of all that was written after a prompt, from what was told of its pieces."""
+    return joined([_nothing(completing), *parts])
 
 
 def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:

@@ -18,9 +18,9 @@ from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import named, prompts_of
 from service.openai.shapes import Completion, CompletionRequest, Model, ModelList
 from service.openai.streaming import events
-from service.openai.whole import whole
+from service.openai.whole import collect, whole
 from service.streams import stream
-from service.writing import begin, check_bias, check_flops, check_length, collect
+from service.writing import begin, check_bias, check_flops, check_length
 
 if TYPE_CHECKING:
     from gatelab.generation import Pieces
@@ -59,7 +59,8 @@ async def completions(
     writings = await _begin_all(request, service, asking, completing) if body.length else []
     if body.stream:
         return stream(while_good(service, asking, events(completing, writings)))
-    found = await asyncio.gather(*(collect(request, pieces) for pieces in writings))
+    written = zip(completing.choices, writings, strict=True) if writings else ()
+    found = await asyncio.gather(*(collect(request, completing, prompt, pieces) for (_, prompt), pieces in written))
     return await service.work.run(request, asking.account, partial(whole, completing, found))
 
 

@@ -22,6 +22,8 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
 LOOK_SECONDS = 0.25
 """How often a stream looks for news."""
 KEEP_ALIVE_SECONDS = 15.0
+JOBS_AT_ONCE = 8
+"""How many are read from the database together."""
 
 
 class Gone(View):
@@ -86,26 +88,6 @@ async def _until_ended(events: AsyncGenerator[bytes], ended: Callable[[], None])
         ended()
 
 
-async def _until_stopping(service: Context, look: Callable[[], list[bytes]]) -> AsyncGenerator[bytes]:
-    """What `look` finds, again and again, until the service stops.
-
-    It looks at the database: whatever process wrote something, every stream sees it.
-    """
-    idle = 0.0
-    while not service.stopping:
-        news = await to_thread.run_sync(look)
-        for item in news:
-            yield item
-        if news:
-            idle = 0.0
-            continue
-        if idle >= KEEP_ALIVE_SECONDS:
-            idle = 0.0
-            yield KEEP_ALIVE
-        await sleep(LOOK_SECONDS)
-        idle += LOOK_SECONDS
-
-
 async def _events(service: Context, job: str, known: int) -> AsyncGenerator[bytes]:
     """Of one job. Whether there is news, all streams of this process ask together: `News`."""
     idle, due = 0.0, True
@@ -132,20 +114,32 @@ async def _events(service: Context, job: str, known: int) -> AsyncGenerator[byte
             due = await service.news.of(job, seen, LOOK_SECONDS)
 
 
-def _changes(service: Context, account: str, limit: int) -> AsyncGenerator[bytes]:
-    known: Mapping[str, int] = {}
-    told = False
+async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator[bytes]:
+    """It looks at the database: whatever process wrote something, every stream sees it."""
+    known: Mapping[str, int] | None = None
+    idle = 0.0
+    while not service.stopping:
+        newest = await to_thread.run_sync(service.store.jobs.newest, limit, account)
+        before, known = known, newest
+        async for item in _news(service, before, newest):
+            idle = 0.0
+            yield item
+        if idle >= KEEP_ALIVE_SECONDS:
+            idle = 0.0
+            yield KEEP_ALIVE
+        await sleep(LOOK_SECONDS)
+        idle += LOOK_SECONDS
 
-    def look() -> list[bytes]:
-        nonlocal known, told
-        newest = service.store.jobs.newest(limit, account)
-        changed = [id for id, number in newest.items() if known.get(id) != number]
-        news = [event(Gone(id=id), "gone") for id in known if id not in newest]
-        if changed:
-            news += [event(Job.of(job), "job") for job in reversed(service.store.jobs.some(changed))]
-        if not told:
-            news.append(event(Ready(jobs=len(newest)), "ready"))
-        known, told = newest, True
-        return news
 
-    return _until_stopping(service, look)
+async def _news(service: Context, known: Mapping[str, int] | None, newest: Mapping[str, int]) -> AsyncGenerator[bytes]:
+    """What has changed: a few jobs at a time, whose specs may be large, and the next when those are sent."""
+    for id in known or ():
+        if id not in newest:
+            yield event(Gone(id=id), "gone")
+    changed = [id for id in reversed(list(newest)) if (known or {}).get(id) != newest[id]]
+    for at in range(0, len(changed), JOBS_AT_ONCE):
+        some = await to_thread.run_sync(service.store.jobs.some, changed[at : at + JOBS_AT_ONCE])
+        for job in reversed(some):
+            yield event(Job.of(job), "job")
+    if known is None:
+        yield event(Ready(jobs=len(newest)), "ready")

@@ -21,7 +21,7 @@ from service.models import Loaded
 from service.problems import details, unexpected
 from service.streams import event, stream
 from service.views import Ending, Generated, Piece, View
-from service.writing import begin, check_bias, check_flops, check_length, check_prompt, collect
+from service.writing import begin, check_bias, check_flops, check_length, check_prompt, until_gone
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece as Written
@@ -96,7 +96,7 @@ async def generate(
     generating = Generating(service, loaded, prompt, pieces)
     if body.stream:
         return stream(while_good(service, asking, _events(generating)))
-    found = await collect(request, pieces)
+    found = [piece async for piece in until_gone(request, pieces)]
     ending = await generating.ending(found)
     return Generated(text="".join(piece.text for piece in found), **ending.model_dump())
 

@@ -1,8 +1,12 @@
 """/v1/runs: what was trained, and how well."""
 
+import os
+from collections.abc import Iterator
+from io import BufferedIOBase
 from typing import Literal
 
 from fastapi import Response
+from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
 from gatelab.store.states import State
@@ -16,6 +20,7 @@ from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
 router = Router(prefix="/v1/runs", tags=["runs"])
 
 SAFETENSORS = "application/vnd.safetensors"
+PIECE_BYTES = 2**18
 
 
 @router.get("")
@@ -74,6 +79,18 @@ def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
 @computing
 def download_checkpoint(service: Service, run: str, step: Count) -> Response:
     """A checkpoint as a safetensors file: weights, optimizer state, and spec and vocabulary in its metadata."""
-    found = service.store.checkpoints.get(run, step)
-    headers = {"Content-Disposition": f'attachment; filename="{found.run_id}-{found.step}.safetensors"'}
-    return Response(found.data, media_type=SAFETENSORS, headers=headers)
+    file = service.store.checkpoints.open(run, step)
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{run}-{step}.safetensors"',
+        "Content-Length": str(length),
+    }
+    return StreamingResponse(_pieces(file), media_type=SAFETENSORS, headers=headers)
+
+
+def _pieces(file: BufferedIOBase) -> Iterator[bytes]:
+    """However slowly a client reads, one piece of the file is in memory."""
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece

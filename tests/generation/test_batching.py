@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from gatelab.errors import Overloaded
-from gatelab.generation import Batcher, Text, continuation, stream_of, write
+from gatelab.generation import Batcher, Text, batching, continuation, stream_of, write, writing
 from gatelab.generation.batching import LONGEST_CALL
 from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, Stream, build_decoder
 from gatelab.model import LanguageModel
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import ByteTokenizer
 from tests.randomized import seed
+from tests.waiting import eventually
 
 __all__ = ["seed"]
 
@@ -158,3 +159,59 @@ def test_logits_come_with_the_tokens(model: LanguageModel) -> None:
 
     shapes = asyncio.run(all_logits())
     assert sum(tokens for tokens, _ in shapes) == how.max_tokens
+
+
+def test_a_text_that_nobody_reads_is_paused_and_goes_on_where_it_was(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_HELD", 1000)
+    batcher, decoder, how = Batcher(most=1), Watched(model), Sampling(max_tokens=5000, seed=1)
+
+    async def slowly() -> tuple[str, str]:
+        stream = stream_of(decoder, TOKENIZER.encode("it").ids, how)
+        pieces = write(batcher, decoder, stream, Text(TOKENIZER, how, NOTHING))
+        while not pieces.writing.paused:
+            await asyncio.sleep(0.01)
+        steps = sum(count for _, count in decoder.calls)
+        assert steps < how.max_tokens
+        # It takes nobody's place meanwhile.
+        beside = await written(batcher, decoder, "it", Sampling(max_tokens=40, temperature=0))
+        assert sum(count for _, count in decoder.calls) - steps <= 40 + LONGEST_CALL
+        return "".join([piece.text async for piece in pieces]), beside
+
+    text, beside = asyncio.run(slowly())
+    assert text == text_of(model, "it", how)
+    assert beside == text_of(model, "it", Sampling(max_tokens=40, temperature=0))
+
+
+def test_a_paused_text_that_nobody_wants_any_more_is_dropped(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_HELD", 1000)
+    batcher, decoder = Batcher(), Watched(model)
+
+    async def leave() -> None:
+        stream = stream_of(decoder, TOKENIZER.encode("it").ids, Sampling(max_tokens=1_000_000, temperature=0))
+        pieces = write(batcher, decoder, stream, Text(TOKENIZER, stream.how, NOTHING))
+        while not pieces.writing.paused:
+            await asyncio.sleep(0.01)
+        pieces.close()
+
+    asyncio.run(leave())
+    eventually(lambda: not batcher._running, "nothing is written any more")
+
+
+def test_a_call_hands_over_few_logits_of_a_large_vocabulary(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "MOST_LOGITS", 3 * TOKENIZER.vocabulary)
+    decoder, how = Watched(model), Sampling(max_tokens=50, temperature=0)
+
+    async def all_pieces() -> list[int]:
+        stream = stream_of(decoder, TOKENIZER.encode("it").ids, how)
+        text = Text(TOKENIZER, how, NOTHING)
+        return [len(piece.ids) async for piece in write(Batcher(), decoder, stream, text, logits=True)]
+
+    sizes = asyncio.run(all_pieces())
+    assert max(sizes) <= 3
+    assert sum(sizes) == 50

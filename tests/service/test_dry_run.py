@@ -1,11 +1,12 @@
 """POST /v1/jobs?dry_run=true: what a job would cost, and nothing else."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gatelab.specs import Limits
-from tests.service.installation import SPEC, Installation, installation, problem
+from tests.service.installation import LIMITS, SPEC, Installation, installation, problem
 
 GRID = SPEC | {"grid": {"model.cell.hidden": [4, 8], "training.optimizer.lr": [0.1, 0.2]}, "repeats": 2}
 
@@ -29,6 +30,17 @@ def test_it_counts_runs_parameters_and_memory(service: Installation) -> None:
     assert found["parameters"] == {"smallest": small, "largest": large}
     assert found["memory"]["bytes"] > 4 * large
     assert "activations of one batch" in found["memory"]["covers"]
+
+
+def test_a_run_that_needs_more_memory_than_there_is_is_refused(tmp_path: Path) -> None:
+    with installation(tmp_path, limits=LIMITS.model_copy(update={"run_memory_bytes": 10**6})) as service:
+        service.add_corpus()
+        assert plan(service, SPEC)["memory"]["bytes"] <= 10**6
+        large = SPEC | {"model": {"cell": {"kind": "gru", "hidden": 200}}}
+        for path in ("/v1/jobs", "/v1/jobs?dry_run=true"):
+            told = problem(service.client.post(path, json=large), 413, "too-large")["detail"]
+            assert "the limit run_memory_bytes" in told
+        assert service.get("/v1/jobs")["data"] == []
 
 
 def test_nothing_is_predicted_before_anything_has_run(service: Installation) -> None:

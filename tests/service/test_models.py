@@ -1,7 +1,9 @@
 """Loaded models are kept, so many and no more, and are always the right ones."""
 
 import gc
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -9,8 +11,10 @@ import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound
+from gatelab.store import Checkpoint as Saved
 from gatelab.store import Report, State, Store
-from service.models import Models, _prepare_torch
+from service import models as service_models
+from service.models import Loaded, Models, _prepare_torch
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
 from tests.store.conftest import claimed
@@ -42,6 +46,41 @@ def test_the_models_used_latest_stay(store: Store, run: str) -> None:
     models.get(run, 3)
     assert models.get(run, 1) is first, "it was used after the second"
     assert models.get(run, 2) is not second, "it had to go"
+
+
+def test_models_take_no_more_memory_than_they_may_together(store: Store, run: str) -> None:
+    size = Models(store).get(run, 1).bytes
+    models = Models(store, capacity=100, most_bytes=2 * size)
+    first, second = models.get(run, 1), models.get(run, 2)
+    assert (models.get(run, 1), models.get(run, 2)) == (first, second)
+    models.get(run, 3)
+    assert models.get(run, 1) is not first
+    alone = Models(store, most_bytes=1)
+    assert alone.get(run, 1) is alone.get(run, 1), "the one that is used stays, whatever it takes"
+
+
+def test_however_many_ask_at_once_a_model_is_loaded_once(
+    store: Store, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[int] = []
+
+    def load(saved: Saved) -> Loaded:
+        loads.append(saved.step)
+        time.sleep(0.05)  # as long as others take to ask for it
+        return whole(saved)
+
+    whole = service_models._load
+    monkeypatch.setattr(service_models, "_load", load)
+    models, gate = Models(store), Barrier(8)
+
+    def ask(_: int) -> Loaded:
+        gate.wait()
+        return models.get(run, "latest")
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(ask, range(8)))
+    assert len(loads) == 1
+    assert all(each is found[0] for each in found)
 
 
 def test_what_is_not_there_is_not_loaded(store: Store, run: str) -> None:

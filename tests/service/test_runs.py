@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,10 @@ from gatelab.store.tables import runs
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
+from service.routes import runs as routes
 from service.views import RunMetrics
 from tests.service.conftest import Trained
-from tests.service.installation import SPEC, TEXT, Installation, problem, spec
+from tests.service.installation import SPEC, TEXT, Installation, installation, problem, spec
 from tests.store.conftest import claimed
 
 
@@ -89,6 +91,29 @@ def test_a_checkpoint_is_downloaded_as_it_was_saved(trained: Trained, evaluation
     assert found.spec == expected.spec
     assert found.tokenizer == expected.tokenizer
     assert all(torch.equal(found.weights[name], weights) for name, weights in expected.weights.items())
+
+
+def test_a_download_holds_a_piece_of_the_file_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the file is deleted while it is read; and a damaged one is not sent at all."""
+    monkeypatch.setattr(routes, "PIECE_BYTES", 1000)
+    with installation(tmp_path, inline_checkpoint_bytes=0) as service:
+        service.add_corpus()
+        job = service.submit()["id"]
+        service.work()
+        [run] = service.runs(job)
+        whole = service.store.checkpoints.get(run["id"], run["step"]).data
+        [file] = Path(service.settings.blob_dir, run["id"]).glob(f"*-{run['step']}-*")
+        pieces = routes._pieces(service.store.checkpoints.open(run["id"], run["step"]))
+        first = next(pieces)
+        assert len(first) == 1000
+        file.unlink()
+        assert first + b"".join(pieces) == whole
+        file.write_bytes(whole)
+        path = f"/v1/runs/{run['id']}/checkpoints/{run['step']}"
+        answer = service.client.get(path)
+        assert (answer.content, answer.headers["content-length"]) == (whole, str(len(whole)))
+        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        problem(service.client.get(path), 500, "corrupt-checkpoint")
 
 
 def test_a_checkpoint_of_a_step_that_has_none_is_not_found(trained: Trained) -> None:

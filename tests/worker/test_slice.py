@@ -143,6 +143,18 @@ def test_a_corpus_that_is_too_short_fails_the_run(store: Store, settings: Settin
     assert "training.num_steps: the corpus is too short" in run.error["message"]
 
 
+def test_a_run_that_needs_more_memory_than_there_is_fails_and_says_so(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "memory_bytes", lambda: 2**10)
+    queue(store)
+    train_all(store, settings)
+    run = store.runs.get(only_run(store))
+    assert run.error is not None
+    assert (run.state, run.step, run.error["type"]) == (State.FAILED, 0, "too-large")
+    assert "GiB of memory, and this worker's machine has" in run.error["message"]
+
+
 def test_any_fault_fails_the_run_and_keeps_what_it_measured(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
