@@ -13,7 +13,7 @@ from gatelab.embedded import lock, notes, programs, sockets, valkey
 from gatelab.embedded.children import Child, Program
 from gatelab.embedded.errors import CannotStart
 from gatelab.embedded.interrupts import Interrupts
-from gatelab.settings import KEY_FILE
+from gatelab.signing_in import make_code
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -80,9 +80,9 @@ class Launcher:
         """Start, watch until told to stop, stop. Whatever happens, no process is left."""
         try:
             if self._start():
-                url, key = sockets.url(self.listener), (self.data_dir / KEY_FILE).read_text().strip()
+                url = sockets.url(self.listener)
                 print(f"Gatelab is ready: {url}", flush=True)
-                print(f"The page, signed in: {url}/#key={key}", flush=True)
+                print(f"The page, signed in (good once): {url}/#code={make_code(self.data_dir)}", flush=True)
                 self._watch()
         finally:
             self.stop()

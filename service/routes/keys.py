@@ -1,8 +1,9 @@
 """/v1/keys: who may use this installation; /v1/login: a key as a cookie, for the page; /v1/account: who one is."""
 
 from fastapi import Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from gatelab.signing_in import redeem
 from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
@@ -55,7 +56,18 @@ class KeyList(View):
 
 
 class Login(Spec):
-    key: str = Field(pattern=r"^[\x21-\x7e]{1,200}$", description="an API key")
+    """One of the two."""
+
+    key: str | None = Field(None, pattern=r"^[\x21-\x7e]{1,200}$", description="an API key")
+    code: str | None = Field(
+        None, pattern=r"^[\x21-\x7e]{1,200}$", description="what `gatelab up` prints: good once, for the first key"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Login":
+        if (self.key is None) == (self.code is None):
+            raise ValueError("send either key or code")
+        return self
 
 
 class Self(View):
@@ -128,9 +140,10 @@ def login(service: Service, request: Request, response: Response, body: Login) -
     """Take a key as a cookie, which scripts cannot read and other sites cannot send."""
     if not service.settings.auth:
         return
-    caller_of(service, body.key)
+    key = redeem(service.settings.data_dir, body.code) if body.code is not None else str(body.key)
+    caller_of(service, key)
     secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, body.key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
+    response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
 
 
 @login_router.delete("/login", status_code=204)

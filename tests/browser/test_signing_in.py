@@ -26,6 +26,20 @@ def test_the_printed_address_signs_in_and_shows_no_key(open_page: Open, installa
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
 
 
+def test_an_address_replaces_no_session_silently(open_page: Open, installation: Gatelab) -> None:
+    """Another page may lead here: what is done next must not be done as somebody else."""
+    watched = open_page()
+    page = watched.go("/#key=gatelab_of_somebody_else")
+    expect(page.get_by_role("heading", name="Sign in with another key?")).to_be_visible()
+    watched.shoot("other-session")
+    page.get_by_role("button", name="Stay signed in").press("Enter")
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    assert "gatelab_of" not in page.url
+    page.goto(f"{installation.url}/corpora#key={key_of(installation)}")
+    page.get_by_role("button", name="Use the address's key").press("Enter")
+    expect(page.get_by_role("heading", name="Corpora")).to_be_visible()
+
+
 def test_a_key_is_typed_and_given_back_by_keyboard(open_page: Open, installation: Gatelab) -> None:
     watched = open_page(signed_in=False)
     page = watched.go("/corpora")

@@ -41,6 +41,14 @@ class Launcher:
         assert line.startswith("Gatelab is ready: http://"), line
         return line.removeprefix("Gatelab is ready: ").strip()
 
+    @cached_property
+    def signed_in(self) -> str:
+        """The line with the address that signs in."""
+        assert self.url
+        line = self._lines.get(timeout=PATIENCE)
+        assert line.startswith("The page, signed in (good once): "), line
+        return line.strip()
+
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(by)

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from client.api import Gatelab
+from gatelab.settings import KEY_FILE
 from tests import servers
 from tests.embedded.conftest import Launcher, alive
 from tests.processes import temporary_folder
@@ -74,6 +76,10 @@ def test_a_stop_ends_everything_and_what_was_added_is_kept(launcher: Launcher, f
     again = Launcher(folder, "--stop-on-eof")
     with Gatelab(again.url) as gatelab:
         assert [corpus.name for corpus in gatelab.corpora()] == ["book"]
+    assert (folder / KEY_FILE).read_text().strip() not in again.signed_in, "what it prints may end in a log"
+    code = again.signed_in.partition("/#code=")[2]
+    statuses = [httpx2.post(f"{again.url}/v1/login", json={"code": code}).status_code for _ in range(2)]
+    assert statuses == [204, 401]
     family = again.family()
     kinds = ("valkey-server", "service.app", "-m worker")
     assert all(any(kind in command for command in family.values()) for kind in kinds), family

@@ -1,0 +1,45 @@
+"""Addresses that sign in once: what `gatelab up` prints ends in logs, whose readers shall find no key there.
+
+A code is made by whoever may write the data directory, and is exchanged for the key that lies there too. Of the code
+only its digest is kept.
+"""
+
+import hashlib
+import hmac
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from gatelab.errors import NotAuthenticated
+from gatelab.secrets import write_secret
+from gatelab.settings import KEY_FILE
+
+CODE_FILE = "sign-in"
+
+
+def make_code(data_dir: Path) -> str:
+    """A code that is good once, in place of the one before."""
+    code = secrets.token_urlsafe(24)
+    write_secret(data_dir / CODE_FILE, _digest(code).encode())
+    return code
+
+
+def redeem(data_dir: Path, code: str) -> str:
+    """The key that a code stands for. The code is good for nothing from now on.
+
+    Raises:
+        NotAuthenticated: it is not the last code that was made, or was used.
+    """
+    file = data_dir / CODE_FILE
+    with suppress(OSError):
+        if hmac.compare_digest(file.read_text(), _digest(code)):
+            file.unlink()  # of two that come at once, one finds it
+            return (data_dir / KEY_FILE).read_text().strip()
+    raise NotAuthenticated(
+        "this address has signed somebody in already, or is from an earlier start; start `gatelab up` again, or sign in"
+        f" with the key in {KEY_FILE} of the data directory"
+    )
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode(errors="surrogatepass")).hexdigest()
