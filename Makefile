@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install page openapi demo up test test-all long faults fuzz load check coverage format lock clean
+.PHONY: help venv install page openapi demo up test test-all long faults fuzz load hostile check coverage format lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -43,6 +43,7 @@ long: $(VENV)/installed-dev page ## the long campaigns alone: faults, sanitizers
 	@scripts/test -m long $(ARGS)
 	@python -m tests.fuzz --seconds 30
 	@python -m benchmarks.load --seconds 20
+	@python -m benchmarks.hostile --seconds 4
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
@@ -52,6 +53,9 @@ load: $(VENV)/installed-dev ## many clients at once on PostgreSQL and Redis (ARG
 
 fuzz: $(VENV)/installed-dev ## feed the readers of specs, checkpoints, states, texts with anything (ARGS="--seconds 600")
 	@python -m tests.fuzz $(ARGS)
+
+hostile: $(VENV)/installed-dev ## one account attacks, neighbours are timed (ARGS="--seconds 15 --strict")
+	@python -m benchmarks.hostile $(ARGS)
 
 check: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## style, types and the direction of imports
 	@scripts/check

@@ -1,18 +1,25 @@
 """Bodies that are too large are refused: before they are read where they say so, else as soon as they are."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatelab.errors import TooLarge
+from gatelab.errors import GatelabError, Overloaded, TooLarge
 from gatelab.specs import Limits
 from gatelab.specs.integers import read_count
-from service.problems import details, response
+from service.problems import details, headers_of, response
+from service.quotas import Amount
 
 CORPORA = frozenset({"/v1/corpora", "/v1/corpora/"})
 """The addresses that take whole texts."""
 
 
+LOGIN = "/v1/login"
+"""Open to everybody. It takes a key."""
+LOGIN_BYTES = 4096
 JOBS = frozenset({"/v1/jobs", "/v1/jobs/"})
 """The addresses that take specs, which are kept, and shown in every list."""
 
@@ -21,11 +28,12 @@ class BodyLimit:
     """Answers 413 to a body of more bytes than its address takes: `body_bytes` for a corpus, `spec_bytes` for a job,
     `request_bytes` for all else."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, bodies: Amount) -> None:
         other = min(limits.request_bytes, limits.body_bytes)
-        self._other = _Limited(app, other)
-        self._by_path = dict.fromkeys(CORPORA, _Limited(app, limits.body_bytes))
-        self._by_path |= dict.fromkeys(JOBS, _Limited(app, min(limits.spec_bytes, other)))
+        self._other = _Limited(app, other, bodies)
+        self._by_path = dict.fromkeys(CORPORA, _Limited(app, limits.body_bytes, bodies))
+        self._by_path |= dict.fromkeys(JOBS, _Limited(app, min(limits.spec_bytes, other), bodies))
+        self._by_path[LOGIN] = _Limited(app, min(LOGIN_BYTES, other), bodies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._by_path.get(scope.get("path", ""), self._other)(scope, receive, send)
@@ -34,15 +42,45 @@ class BodyLimit:
 class _Limited:
     """One limit. Starlette's middleware counts what arrives; what is declared is refused here, as a problem."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, bodies: Amount) -> None:
         self._counted, self._max_bytes = RequestBodyLimitMiddleware(app, max_body_size=max_bytes), max_bytes
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            # One that is no number, or too large for one, is not believed: what arrives is counted, too.
-            declared = read_count(Headers(scope=scope).get("content-length", "")) or 0
-            if declared > self._max_bytes:
-                error = TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here")
-                await response(details(error))(scope, receive, send)
-                return
-        await self._counted(scope, receive, send)
+        if scope["type"] != "http":
+            await self._counted(scope, receive, send)
+            return
+        try:
+            with self._admitted(scope):
+                await self._counted(scope, receive, send)
+        except _Refused as refused:
+            problem = details(refused.error)
+            await response(problem, headers_of(problem.status))(scope, receive, send)
+
+    @contextmanager
+    def _admitted(self, scope: Scope) -> Iterator[None]:
+        """
+        Raises:
+            _Refused: the body is too large, or too much for its account now.
+        """
+        headers = Headers(scope=scope)
+        # One that is no number, or too large for one, is not believed: what arrives is counted, too.
+        declared = read_count(headers.get("content-length", "")) or 0
+        if declared > self._max_bytes:
+            raise _Refused(TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here"))
+        size = self._max_bytes if "transfer-encoding" in headers else declared
+        caller = scope.get("state", {}).get("caller")
+        with ExitStack() as stack:
+            if caller is not None and size:
+                try:
+                    stack.enter_context(self._bodies.take(caller.account, size))
+                except Overloaded as error:
+                    raise _Refused(error) from None
+            yield
+
+
+class _Refused(Exception):
+    """Nothing of the body was read."""
+
+    def __init__(self, error: GatelabError) -> None:
+        self.error = error

@@ -5,10 +5,12 @@ route depends on, asks whether the key may do this, and whether what the path na
 else it is not there (404).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, get_args
 
 from anyio import CapacityLimiter, to_thread
@@ -57,6 +59,7 @@ class Authentication:
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app, self.context = app, context
+        self._lookups: dict[str, asyncio.Future[Caller]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PROTECTED) or scope["path"] == OPEN:
@@ -77,7 +80,21 @@ class Authentication:
         secret = _secret(connection)
         if secret is None:
             raise NotAuthenticated("send an API key: Authorization: Bearer ..., see `gatelab keys`")
-        return await to_thread.run_sync(caller_of, self.context, secret, limiter=_threads)
+        return await asyncio.shield(self._lookup(secret))
+
+    def _lookup(self, secret: str) -> "asyncio.Future[Caller]":
+        """Whose secret it is. Requests that come with the same one meanwhile wait for the same answer: however many
+        there are, others do not wait for them."""
+        if (lookup := self._lookups.get(secret)) is None:
+            asked = to_thread.run_sync(caller_of, self.context, secret, limiter=_threads)
+            lookup = self._lookups[secret] = asyncio.ensure_future(asked)
+            lookup.add_done_callback(partial(self._answered, secret))
+        return lookup
+
+    def _answered(self, secret: str, lookup: "asyncio.Future[Caller]") -> None:
+        del self._lookups[secret]
+        if not lookup.cancelled():
+            lookup.exception()  # whoever asked may have gone
 
 
 def seen(context: Context, connection: HTTPConnection) -> Caller | None:

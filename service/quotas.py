@@ -2,7 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
@@ -41,8 +42,42 @@ class Concurrency:
         return give_back
 
 
+class Amount:
+    """Of each account, at most `most` together. One that asks for nothing else may have more: what it asks for may be
+    larger."""
+
+    def __init__(self, limit: str, most: int) -> None:
+        self._limit, self._most = limit, most
+        self._lock = threading.Lock()
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, account: str, amount: int) -> Iterator[None]:
+        """So much more, within this block.
+
+        Raises:
+            Overloaded: that would be more than may be.
+        """
+        with self._lock:
+            taken = self._taken[account]
+            if taken and taken + amount > self._most:
+                raise Overloaded(
+                    f"requests of this account with {taken} bytes are not answered yet, and the limit {self._limit} is"
+                    f" {self._most}; try again when one has been answered"
+                )
+            self._taken[account] += amount
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[account] -= amount
+                if not self._taken[account]:
+                    del self._taken[account]
+
+
 class Quotas:
     def __init__(self, limits: Limits) -> None:
+        self.bodies = Amount("unanswered_bytes", limits.unanswered_bytes)
         self.generations = Concurrency("generations", limits.generations)
         self.event_streams = Concurrency("event_streams", limits.event_streams)
         self._rate = RateLimitItemPerSecond(limits.requests_per_second)

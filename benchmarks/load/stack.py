@@ -41,7 +41,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
+def running_stack(limits: Mapping[str, int] = LIMITS) -> Iterator[Stack]:
     """An installation on the servers that answer here, or on such as are started for it. Nothing of it stays."""
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -52,7 +52,7 @@ def running_stack() -> Iterator[Stack]:
             "GATELAB_BROKER_URL": enter(servers.redis_database(enter(servers.redis_server()))),
             "GATELAB_DEVICE": "cpu",
             "GATELAB_THREADS": "1",
-            **{f"GATELAB_LIMITS__{name}": str(value) for name, value in LIMITS.items()},
+            **{f"GATELAB_LIMITS__{name}": str(value) for name, value in limits.items()},
         }
         environment = {**os.environ, **told}
         subprocess.run([sys.executable, "-m", "gatelab.store.migrate", "--key"], env=environment, check=True)

@@ -15,6 +15,8 @@ LOOK_SECONDS = 0.05
 """How often to look for texts that are no longer wanted while all are paused."""
 MOST_LOGITS = 2**18
 """Logits that a call hands over of each text, at most; a megabyte."""
+TOKENS_WITH_LOGITS = 32
+"""As many tokens have logits in a call, at most: to tell of them takes far longer than to write them."""
 LONGEST_CALL = 256
 """Steps of a call at most: of a text that ends early, so many were for nothing."""
 
@@ -118,7 +120,7 @@ class Batcher:
         """One call for the texts of one model. What it writes of a text beyond its end is thrown away."""
         most = [max(w.remaining for w in writings), *(w.remaining for w in writings if w.exact)]
         if any(w.logits for w in writings):
-            most.append(max(1, MOST_LOGITS // decoder.vocabulary))
+            most.append(max(1, min(TOKENS_WITH_LOGITS, MOST_LOGITS // decoder.vocabulary)))
         steps = min(self._steps(decoder, len(writings)), LONGEST_CALL, *most)
         begun = time.perf_counter()
         try:

@@ -25,6 +25,9 @@ class Limits(Spec):
     body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of a request's body that brings a corpus")
     spec_bytes: int = Field(2**20, ge=1, description="bytes of a request's body that brings a job's spec")
     request_bytes: int = Field(16 * 2**20, ge=1, description="bytes of any other request's body")
+    unanswered_bytes: int = Field(
+        32 * 2**20, ge=1, description="bytes of the bodies of an account's requests that are not answered yet, together"
+    )
     job_flops: int = Field(10**18, ge=1, description="floating-point operations of all runs of a job")
     run_memory_bytes: int = Field(
         0,

@@ -42,16 +42,17 @@ def _event(answer: Completion) -> bytes:
 
 
 async def _merged(writings: "Sequence[Pieces]") -> "AsyncIterator[tuple[int, Piece]]":
-    """The pieces of all choices as they come, each with the number of its choice."""
-    pieces: asyncio.Queue[tuple[int, Piece | Exception | None]] = asyncio.Queue()
+    """The pieces of all choices as they come, each with the number of its choice. Those that nobody takes stay where
+    they are written, which pauses them."""
+    pieces: asyncio.Queue[tuple[int, Piece | Exception | None]] = asyncio.Queue(maxsize=1)
 
     async def forward(number: int, writing: "Pieces") -> None:
         try:
             async for piece in writing:
-                pieces.put_nowait((number, piece))
-            pieces.put_nowait((number, None))
+                await pieces.put((number, piece))
+            await pieces.put((number, None))
         except Exception as error:
-            pieces.put_nowait((number, error))
+            await pieces.put((number, error))
 
     tasks = [asyncio.create_task(forward(*each)) for each in enumerate(writings)]
     open_ones = len(writings)

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 
 from gatelab.errors import Abandoned, Overloaded
 from gatelab.generation import scoring
+from gatelab.store.keys import Key, Keys, Scope
 from service.work import Work, still_wanted
 from tests.service.conftest import Trained
-from tests.service.installation import LIMITS, Installation, installation, problem
+from tests.service.installation import LIMITS, Installation, bearer, installation, problem
 from tests.waiting import eventually
 
 TWO = LIMITS.model_copy(update={"computations": 2, "waiting": 3})
@@ -193,6 +196,32 @@ def test_the_service_answers_while_an_account_computes_all_it_may(trained: Train
         finally:
             stuck.set()
         assert set(answers) == {200}
+
+
+def test_however_many_come_with_a_key_it_is_looked_up_once_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, now, most, find = threading.Lock(), Counter[str](), Counter[str](), Keys.find
+
+    def watched(keys: Keys, secret: str) -> Key | None:
+        with lock:
+            now[secret] += 1
+            most[secret] = max(most[secret], now[secret])
+        time.sleep(0.005)
+        with lock:
+            now[secret] -= 1
+        return find(keys, secret)
+
+    monkeypatch.setattr(Keys, "find", watched)
+    with installation(tmp_path, auth=True) as service, ThreadPoolExecutor(16) as threads:
+        _, good = service.store.keys.create("ada", Scope.READ, "k")
+
+        def ask(secret: str) -> int:
+            return service.client.get("/v1/account", headers=bearer(secret)).status_code
+
+        statuses = list(threads.map(ask, [good, "gatelab_wrong"] * 40))
+    assert statuses == [200, 401] * 40
+    assert most == {good: 1, "gatelab_wrong": 1}
 
 
 TEXTS = {

@@ -1,0 +1,1 @@
+"""One account does its worst; what do its neighbours notice?"""

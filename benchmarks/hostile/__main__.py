@@ -1,0 +1,147 @@
+"""What an account's neighbours notice of its attacks: the time of `/healthz` and of a look at their own job.
+
+python -m benchmarks.hostile [--seconds 15] [--strict]
+
+Ends with status 1 where a neighbour got no answer or a wrong one, where the service took more memory than
+`CEILING_MIB`, or was no longer as it was after an attack; with --strict also where answers were later than the bounds.
+"""
+
+import argparse
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pydoc_data.topics import topics
+from typing import Any
+
+import httpx2
+
+from benchmarks import tables
+from benchmarks.hostile.attacks import ATTACKS, Attack, Ground
+from benchmarks.hostile.probing import Probe, ask, probing
+from benchmarks.load.requests import quantile
+from benchmarks.load.stack import Stack, running_stack
+from benchmarks.quiet import warn_if_busy
+
+CEILING_MIB = 3072
+BOUNDS_MS = {"/healthz": 50.0, "a job": 100.0}
+"""The 99th percentile of a neighbour's answers."""
+JOB: dict[str, Any] = {
+    "corpus": "book",
+    "model": {"cell": {"kind": "gru", "hidden": 16}},
+    "training": {
+        "num_steps": 16,
+        "batch_size": 64,
+        "windows": {"stride": 16, "train": 640, "validation": 64},
+        "epochs": 1,
+    },
+}
+LARGE = JOB | {"model": {"cell": {"kind": "gru", "hidden": 1024}}}
+
+
+@dataclass
+class Noticed:
+    """What neighbours noticed of an attack."""
+
+    attack: str
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    broken: int = 0
+    mebibytes: int = 0
+
+    def faults(self, *, strict: bool) -> list[str]:
+        found = []
+        if self.broken:
+            found.append(f"{self.broken} requests of neighbours failed")
+        if self.mebibytes > CEILING_MIB:
+            found.append(f"the service took {self.mebibytes} MiB")
+        for path, bound in BOUNDS_MS.items():
+            if strict and quantile(self.milliseconds[path], 0.99) > bound:
+                found.append(f"{path} took over {bound:.0f} ms (p99)")
+        return [f"{self.attack}: {fault}" for fault in found]
+
+    def row(self) -> list[str]:
+        times = [f"{quantile(self.milliseconds[path], share):.1f}" for path in BOUNDS_MS for share in (0.5, 0.99)]
+        return [self.attack, str(sum(map(len, self.milliseconds.values()))), *times, str(self.mebibytes)]
+
+
+def main() -> None:
+    arguments = _arguments()
+    warn_if_busy()
+    with running_stack(limits={}) as stack:
+        ground, neighbour, job = prepare(stack)
+        names = {"/healthz": "/healthz", f"/v1/jobs/{job}": "a job"}
+        with probing(stack.url, neighbour, list(names)) as probe:
+            found = [
+                notice(stack, ground, probe, names, attack, arguments.seconds, name)
+                for name, attack in ATTACKS.items()
+                if arguments.only in name
+            ]
+    header = ["attack", "requests", *(f"{path}, ms ({share})" for path in BOUNDS_MS for share in ("p50", "p99"))]
+    tables.show([*header, "MiB"], (noticed.row() for noticed in found))
+    faults = [fault for noticed in found for fault in noticed.faults(strict=arguments.strict)]
+    print("\n".join(faults), file=sys.stderr)
+    sys.exit(bool(faults))
+
+
+def prepare(stack: Stack) -> tuple[Ground, str, str]:
+    """Two accounts. Returns where the attacker stands, the neighbour's key and the neighbour's job."""
+    admin = httpx2.Client(base_url=stack.url, headers={"Authorization": f"Bearer {stack.key}"}, timeout=120)
+    with admin:
+        keys = [
+            admin.post("/v1/keys", json={"account": account}).raise_for_status().json()["secret"]
+            for account in ("mallory", "ada")
+        ]
+    text = "\n".join(topics[name] for name in sorted(topics))
+    runs: list[Any] = []
+    for key, specs in zip(keys, ([JOB, LARGE], [JOB]), strict=True):
+        with httpx2.Client(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}, timeout=120) as http:
+            http.post("/v1/corpora", json={"name": "book", "text": text}).raise_for_status()
+            http.post("/v1/corpora", json={"name": "large", "text": text * (2**24 // len(text))}).raise_for_status()
+            runs += [_trained(http, spec) for spec in specs]
+    small, large, neighbours = runs
+    ground = Ground(stack.url, keys[0], small["id"], large["id"], large["step"], "large")
+    return ground, keys[1], neighbours["job"]
+
+
+def _trained(http: httpx2.Client, spec: dict[str, Any]) -> Any:
+    job = http.post("/v1/jobs", json=spec).raise_for_status().json()["id"]
+    while True:
+        [run] = http.get(f"/v1/runs?job={job}").raise_for_status().json()["data"]
+        if run["state"] not in ("queued", "running"):
+            assert run["state"] == "succeeded", run
+            return run
+        time.sleep(0.2)
+
+
+def notice(
+    stack: Stack, ground: Ground, probe: Probe, names: dict[str, str], attack: Attack, seconds: float, name: str
+) -> Noticed:
+    noticed, over = Noticed(name, {path: [] for path in BOUNDS_MS}), threading.Event()
+    probe.take()
+    attacker = threading.Thread(target=attack, args=(ground, over), daemon=True)
+    attacker.start()
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        noticed.mebibytes = max(noticed.mebibytes, stack.memory()["service"])
+        time.sleep(0.1)
+    for path, status, milliseconds in probe.take():
+        noticed.milliseconds[names[path]].append(milliseconds)
+        noticed.broken += status != 200
+    over.set()
+    attacker.join(120)
+    if ask(stack.url, ground.key, f"/v1/runs/{ground.small}") != 200:
+        noticed.broken += 1
+    print(f"{name}: done", file=sys.stderr, flush=True)
+    return noticed
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=15, help="of each attack")
+    parser.add_argument("--only", default="", help="attacks whose names have this in them")
+    parser.add_argument("--strict", action="store_true", help="late answers are faults, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
