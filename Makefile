@@ -41,9 +41,9 @@ test-all: test long ## `make test`, then the long campaigns
 long: $(VENV)/installed-dev page ## the long campaigns alone: faults, sanitizers, browser, fuzz, load, benchmarks
 	@python -m tests.browser.chromium
 	@scripts/test -m long $(ARGS)
-	@python -m tests.fuzz --seconds 30
+	@python -m tests.fuzz --seconds 20
 	@python -m benchmarks.load --seconds 20
-	@python -m benchmarks.hostile --seconds 4
+	@python -m benchmarks.hostile --seconds 2
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
