@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatelab.costs import Expected, Work, predict, work
+from gatelab.costs import Expected, Work, predict, step_flops, work
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.sweeps import in_grid, numbered
 from gatelab.text.prefixes import check_prefix
-from gatelab.text.tokenizers import measure
+from gatelab.text.tokenizers import Extent, measure
 from gatelab.text.windows import check_length
 
 
@@ -54,6 +54,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     if (flops := sum(each.flops for each in works)) > limits.job_flops:
         message = f"the job takes {flops:.2g} floating-point operations; the limit job_flops is {limits.job_flops:.2g}"
         raise TooLarge(message)
+    _check_each(spec, runs, lambda run: _check_step(run, extents[run.tokenizer], limits.step_flops))
     _check_memory(works, limits.run_memory_bytes or memory_bytes())
     history = store.results.history()
     cells = [run.model.cell.kind for run in runs]
@@ -85,6 +86,19 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
         account=account,
         most_unfinished=limits.queued_runs,
     )
+
+
+def _check_step(run: RunSpec, extent: Extent, most: int) -> None:
+    """
+    Raises:
+        InvalidSpec: a single step takes longer than anybody who cancels the run should wait.
+    """
+    if (flops := step_flops(run, extent)) > most:
+        message = (
+            f"a step of {run.training.batch_size} windows of {run.training.num_steps} tokens takes {flops:.2g}"
+            f" floating-point operations; the limit step_flops is {most:.2g}"
+        )
+        raise InvalidSpec.at("training.batch_size", message)
 
 
 def _check_memory(works: Sequence[Work], most: int) -> None:

@@ -67,6 +67,12 @@ def work(spec: RunSpec, extent: Extent) -> Work:
     )
 
 
+def step_flops(spec: RunSpec, extent: Extent) -> int:
+    """Floating-point operations of the widest training step: what nobody can cancel once it has begun."""
+    train = reading(spec, extent.tokens).train
+    return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
+
+
 def blocks(cell: CellSpec) -> int:
     """How many matrices of hidden x hidden the cell has: one for the candidate and one for each gate."""
     match cell:

@@ -43,6 +43,17 @@ def test_a_run_that_needs_more_memory_than_there_is_is_refused(tmp_path: Path) -
         assert service.get("/v1/jobs")["data"] == []
 
 
+def test_a_step_that_would_take_minutes_is_refused(tmp_path: Path) -> None:
+    """A step cannot be cancelled."""
+    with installation(tmp_path, limits=LIMITS.model_copy(update={"step_flops": 10**7})) as service:
+        service.add_corpus()
+        plan(service, SPEC)
+        large = SPEC | {"grid": {"training.batch_size": [1, 16], "model.cell.hidden": [6, 64]}}
+        [fault] = problem(service.client.post("/v1/jobs", json=large), 422, "invalid-spec")["problems"]
+        assert fault["path"].startswith("grid.training.batch_size")
+        assert "the limit step_flops is 1e+07" in fault["message"]
+
+
 def test_nothing_is_predicted_before_anything_has_run(service: Installation) -> None:
     service.add_corpus()
     seconds = plan(service, SPEC)["seconds"]
