@@ -195,4 +195,4 @@ class CheckpointMissing(Unavailable):
 
 
 class StorageUnavailable(Unavailable):
-    """Of a run nothing is lost, nor anybody to blame: whoever trains it waits, and tries again."""
+    """No run has lost anything, and none is to blame: whoever trains it waits, and tries again."""

@@ -1,17 +1,16 @@
 """Bodies that are too large are refused: before they are read where they say so, else as soon as they are."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatelab.errors import GatelabError, Overloaded, TooLarge
+from gatelab.errors import GatelabError, TooLarge
 from gatelab.specs import Limits
 from gatelab.specs.integers import read_count
 from service.problems import details, headers_of, response
-from service.quotas import Amount
+from service.quotas import Concurrency
 
 CORPORA = frozenset({"/v1/corpora", "/v1/corpora/"})
 """The addresses that take whole texts."""
@@ -28,59 +27,49 @@ class BodyLimit:
     """Answers 413 to a body of more bytes than its address takes: `body_bytes` for a corpus, `spec_bytes` for a job,
     `request_bytes` for all else."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, bodies: Amount) -> None:
-        other = min(limits.request_bytes, limits.body_bytes)
+    def __init__(self, app: ASGIApp, limits: Limits, bodies: Concurrency) -> None:
+        self._app, other = app, min(limits.request_bytes, limits.body_bytes)
         self._other = _Limited(app, other, bodies)
         self._by_path = dict.fromkeys(CORPORA, _Limited(app, limits.body_bytes, bodies))
         self._by_path |= dict.fromkeys(JOBS, _Limited(app, min(limits.spec_bytes, other), bodies))
         self._by_path[LOGIN] = _Limited(app, min(LOGIN_BYTES, other), bodies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._by_path.get(scope.get("path", ""), self._other)(scope, receive, send)
+        limited = self._app if scope["type"] != "http" else self._by_path.get(scope["path"], self._other)
+        await limited(scope, receive, send)
 
 
 class _Limited:
     """One limit. Starlette's middleware counts what arrives; what is declared is refused here, as a problem."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, bodies: Amount) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, bodies: Concurrency) -> None:
         self._counted, self._max_bytes = RequestBodyLimitMiddleware(app, max_body_size=max_bytes), max_bytes
         self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._counted(scope, receive, send)
+        try:
+            answered = self._admit(scope)
+        except GatelabError as error:
+            problem = details(error)
+            await response(problem, headers_of(problem.status))(scope, receive, send)
             return
         try:
-            with self._admitted(scope):
-                await self._counted(scope, receive, send)
-        except _Refused as refused:
-            problem = details(refused.error)
-            await response(problem, headers_of(problem.status))(scope, receive, send)
+            await self._counted(scope, receive, send)
+        finally:
+            answered()
 
-    @contextmanager
-    def _admitted(self, scope: Scope) -> Iterator[None]:
-        """
+    def _admit(self, scope: Scope) -> Callable[[], None]:
+        """Returns what is to be called when the request is answered.
+
         Raises:
-            _Refused: the body is too large, or too much for its account now.
+            TooLarge: the body is.
+            Overloaded: its account brings too much along already. Nothing of the body was read.
         """
         headers = Headers(scope=scope)
         # One that is no number, or too large for one, is not believed: what arrives is counted, too.
         declared = read_count(headers.get("content-length", "")) or 0
         if declared > self._max_bytes:
-            raise _Refused(TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here"))
+            raise TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here")
         size = self._max_bytes if "transfer-encoding" in headers else declared
         caller = scope.get("state", {}).get("caller")
-        with ExitStack() as stack:
-            if caller is not None and size:
-                try:
-                    stack.enter_context(self._bodies.take(caller.account, size))
-                except Overloaded as error:
-                    raise _Refused(error) from None
-            yield
-
-
-class _Refused(Exception):
-    """Nothing of the body was read."""
-
-    def __init__(self, error: GatelabError) -> None:
-        self.error = error
+        return self._bodies.take(caller.account, size) if caller is not None and size else lambda: None

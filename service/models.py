@@ -56,7 +56,7 @@ class Models:
         on_texts: Callable[[int, int], object] = lambda *_: None,
     ) -> None:
         self._store, self._capacity, self._most_bytes = store, capacity, most_bytes
-        # Of two models that share a lock, one waits for the other: there are few of them, and enough.
+        # Two models may share a lock, and one then waits for the other: that is rare, and does no harm.
         self._loading = [threading.Lock() for _ in range(64)]
         self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
         self._lock = threading.Lock()

@@ -2,8 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
@@ -14,70 +13,42 @@ from gatelab.specs import Limits
 
 
 class Concurrency:
-    """Of each account, at most `most` at once."""
+    """Of each account, at most `most` at once; where amounts are counted, one that is larger may be there alone."""
 
     def __init__(self, limit: str, most: int) -> None:
         self._limit, self._most = limit, most
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
 
-    def take(self, account: str) -> Callable[[], None]:
-        """One more, until what is returned is called, which does so once.
+    def take(self, account: str, amount: int = 1) -> Callable[[], None]:
+        """So much more, until what is returned is called, which gives it back once.
 
         Raises:
-            Overloaded: there are as many as may be.
+            Overloaded: that would be more than may be.
         """
         with self._lock:
-            if self._open[account] >= self._most:
-                raise Overloaded(f"{self._most} are open, the limit {self._limit}; try again when one has ended")
-            self._open[account] += 1
+            there = self._open[account]
+            if there and there + amount > self._most:
+                raise Overloaded(
+                    f"{there} are open, the limit {self._limit} is {self._most}; try again when one has ended"
+                )
+            self._open[account] += amount
         given_back = threading.Event()
 
         def give_back() -> None:
             with self._lock:
                 if not given_back.is_set():
                     given_back.set()
-                    self._open[account] -= 1
+                    self._open[account] -= amount
+                    if not self._open[account]:
+                        del self._open[account]
 
         return give_back
 
 
-class Amount:
-    """Of each account, at most `most` together. One that asks for nothing else may have more: what it asks for may be
-    larger."""
-
-    def __init__(self, limit: str, most: int) -> None:
-        self._limit, self._most = limit, most
-        self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
-
-    @contextmanager
-    def take(self, account: str, amount: int) -> Iterator[None]:
-        """So much more, within this block.
-
-        Raises:
-            Overloaded: that would be more than may be.
-        """
-        with self._lock:
-            taken = self._taken[account]
-            if taken and taken + amount > self._most:
-                raise Overloaded(
-                    f"requests of this account with {taken} bytes are not answered yet, and the limit {self._limit} is"
-                    f" {self._most}; try again when one has been answered"
-                )
-            self._taken[account] += amount
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._taken[account] -= amount
-                if not self._taken[account]:
-                    del self._taken[account]
-
-
 class Quotas:
     def __init__(self, limits: Limits) -> None:
-        self.bodies = Amount("unanswered_bytes", limits.unanswered_bytes)
+        self.bodies = Concurrency("unanswered_bytes", limits.unanswered_bytes)
         self.generations = Concurrency("generations", limits.generations)
         self.event_streams = Concurrency("event_streams", limits.event_streams)
         self._rate = RateLimitItemPerSecond(limits.requests_per_second)

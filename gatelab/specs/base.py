@@ -13,7 +13,7 @@ from gatelab.specs.faults import problems
 from gatelab.specs.texts import unfit
 
 MOST_ENTRIES = 10_000
-"""Of an object. Nothing that can be asked for needs near as many."""
+"""Most entries of an object. No request needs nearly as many."""
 
 _LEFT_ALONE = ("keys_schema", "metadata", "default")
 
@@ -39,7 +39,7 @@ def _exact(schema: Any) -> Any:
             positive = no_info_after_validator_function(lambda value: value + 0.0, cast(CoreSchema, exact))
             return no_info_before_validator_function(_number, positive)
         case "list" | "tuple" | "set" | "frozenset":
-            # Of a million wrong items, one is told: to collect them all would take seconds and gigabytes.
+            # One wrong item of a million is reported: to collect them all would take seconds and gigabytes.
             return exact | {"fail_fast": True}
         case "dict" | "model-fields":
             most = min(exact.get("max_length") or MOST_ENTRIES, MOST_ENTRIES)

@@ -67,11 +67,10 @@ class Blobs:
         Raises:
             StorageUnavailable: the file system refuses.
         """
-        with reachable():
-            try:
-                return (self._folder / name.run_id / name.file).read_bytes()
-            except FileNotFoundError:
-                return None
+        if (file := self.open(name)) is None:
+            return None
+        with reachable(), file:
+            return file.read()
 
     def open(self, name: BlobName) -> BufferedReader | None:
         """A file to read, or None where it is not there. It can be read to its end though it is deleted meanwhile.

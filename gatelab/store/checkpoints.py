@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, RowMapping, Select, and_, delete, func, insert, select
+from sqlalchemy import Column, Connection, RowMapping, Select, and_, delete, exists, func, insert, select
 
 from gatelab.errors import CheckpointMissing, CorruptCheckpoint, NoCheckpoint, NotFound, StorageUnavailable
 from gatelab.specs.generation import CheckpointWord
@@ -203,9 +203,7 @@ def latest(connection: Connection, run_id: str) -> tuple[int, int] | None:
 
 def any_files(connection: Connection) -> bool:
     """Whether a checkpoint of any run is a file."""
-    return (
-        connection.execute(select(checkpoints.c.step).where(checkpoints.c.data.is_(None)).limit(1)).first() is not None
-    )
+    return bool(connection.scalar(select(exists().where(checkpoints.c.data.is_(None)))))
 
 
 def blob_files(connection: Connection, run_id: str) -> set[str]:

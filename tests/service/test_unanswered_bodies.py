@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gatelab.errors import Overloaded
-from service.quotas import Amount
+from service.quotas import Concurrency
 from service.routes import corpora
 from tests.service.installation import LIMITS, Installation, installation, problem
 from tests.waiting import eventually
@@ -54,16 +54,19 @@ def test_a_body_of_unknown_length_counts_as_the_longest(service: Installation) -
 
 
 def test_one_alone_may_be_larger_and_what_was_taken_is_given_back() -> None:
-    amount = Amount("bytes", 10)
+    bodies = Concurrency("bytes", 10)
     for _ in range(3):
-        with amount.take("ada", 100):
-            with pytest.raises(Overloaded), amount.take("ada", 1):
-                pass
-            with amount.take("bob", 10):
-                pass
-        with amount.take("ada", 4), amount.take("ada", 6), pytest.raises(Overloaded), amount.take("ada", 1):
-            pass
-    assert not amount._taken
+        large = bodies.take("ada", 100)
+        with pytest.raises(Overloaded):
+            bodies.take("ada", 1)
+        bodies.take("bob", 10)()
+        large()
+        small = [bodies.take("ada", 4), bodies.take("ada", 6)]
+        with pytest.raises(Overloaded):
+            bodies.take("ada", 1)
+        for give_back in (*small, *small):  # each once
+            give_back()
+    assert not bodies._open
 
 
 def test_a_stranger_s_body_is_short(service: Installation) -> None:

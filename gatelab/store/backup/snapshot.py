@@ -80,6 +80,9 @@ def take(database: Path, blob_dir: Path, folder: Path) -> tuple[list[Blob], list
             there = [blob for blob in found if _link(blob_dir.parent / blob.name, folder / blob.name)]
         finally:
             writer.execute("ROLLBACK")
+        missing = sorted(set(found) - set(there), key=lambda blob: blob.name)
+        if missing and not there:
+            raise Unavailable(f"none of the {len(found)} large checkpoints is in {blob_dir}; make it available again")
         with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as copy:
             # In one step, by a source that is in a transaction: of that transaction, whatever others commit.
             reader.backup(copy)
@@ -87,9 +90,7 @@ def take(database: Path, blob_dir: Path, folder: Path) -> tuple[list[Blob], list
             # Rewritten, it holds no page of what was deleted; and it is one file, with no log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
             copy.execute("VACUUM")
-    if found and not there:
-        raise Unavailable(f"none of the {len(found)} large checkpoints is in {blob_dir}; make it available again")
-    return there, [blob for blob in found if blob not in there]
+    return there, missing
 
 
 def named_by(database: Path) -> tuple[str, list[Blob]]:
