@@ -38,11 +38,13 @@ def duration(seconds: float | None) -> str:
 
 
 def cell(spec: dict[str, Any]) -> str:
-    """The cell of a run's spec in a word or two: lstm, rnn relu, gru, gru reset after."""
+    """The cell of a run's spec in a word or two: lstm, rnn relu, gru, gru reset after, the name of equations."""
     found = spec.get("model", {}).get("cell", {})
     kind = str(found.get("kind", "-"))
     if kind == "gru":
         gates = found.get("gates", ["reset", "update"])
         named = "" if len(gates) == 2 else " " + ("+".join(gates) or "no gates")
         return kind + named + (" after" if found.get("reset") == "after" else "")
+    if found.get("name"):
+        return printable(str(found["name"]))
     return f"{kind} {found['activation']}" if found.get("activation", "tanh") != "tanh" else kind

@@ -250,14 +250,25 @@ class UnitStatistics(Answer):
     near_one: list[float | None] | None = None
 
 
+class StateRows(Answer):
+    """A tensor of a state by its name: a row a step, a column for each unit."""
+
+    name: str
+    rows: list[list[float | None]] = []
+
+
 class LayerGates(Answer):
-    """One layer: a row a step, a column for each of `units`. `cell` is an LSTM's; all None without `values`."""
+    """One layer: a row a step, a column for each of `units`; all None without `values`.
+
+    `hidden` is the output h, `cell` the state c of an LSTM; `states` are the other tensors of a state.
+    """
 
     layer: int
     units: list[int]
     gates: dict[str, list[list[float | None]]] | None = None
     hidden: list[list[float | None]] | None = None
     cell: list[list[float | None]] | None = None
+    states: list[StateRows] | None = None
     statistics: dict[str, UnitStatistics] = {}
 
 

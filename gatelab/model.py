@@ -64,7 +64,10 @@ class LanguageModel(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def initialize(self, seed: int) -> None:
-        """Draw all parameters. Each is a function of (seed, its name): variants that share one start equal in it."""
+        """Draw all parameters, but those whose first values the cell's equations set.
+
+        Each is a function of (seed, its name): variants that share one start equal in it.
+        """
         init = self.spec.init
         bound = 1 / math.sqrt(self.spec.cell.hidden)
         for name, parameter in self.named_parameters():
@@ -77,6 +80,8 @@ class LanguageModel(nn.Module):
             else:
                 values.uniform_(-bound, bound, generator=generator)
             parameter.data.copy_(values)
+        for cell in self._cells():
+            cell.set_initial_values()
 
     def initial_state(self, batch: int) -> ModelState:
         return tuple(cell.initial_state(batch) for cell in self._cells())
@@ -100,6 +105,10 @@ class LanguageModel(nn.Module):
             if dropout is not None:
                 x = dropout.apply(x, self.spec.dropout, layer)
         return x @ self.weight_head + self.bias_head, tuple(after)
+
+    def cell(self, layer: int) -> Cell:
+        """The cell of a layer."""
+        return list(self._cells())[layer]
 
     def _cells(self) -> Iterator[Cell]:
         for cell in self.cells:

@@ -12,6 +12,8 @@ LONGEST = 50
 """Characters of a name that is compared."""
 MOST = 100
 """Names that are compared with one."""
+_COMPARED = 5
+"""Of the likest names, those that are compared again."""
 _CUTOFF = 0.6
 """As `difflib` has it: 1 for equal names, 0 for those that share nothing."""
 _CUTOFF_ELSEWHERE = 0.75
@@ -23,8 +25,15 @@ def nearest(given: str, known: Iterable[str], cutoff: float = _CUTOFF) -> str | 
     if not 0 < len(given) <= LONGEST:
         return None
     names = {name.casefold(): name for name in islice(known, MOST) if len(name) <= LONGEST and name != given}
-    found = difflib.get_close_matches(given.casefold(), names, n=1, cutoff=cutoff)
-    return names[found[0]] if found else None
+    word = given.casefold()
+
+    def alike(name: str) -> tuple[float, bool, int]:
+        """Of names that are equally alike, one with the same first letter, and then the first one."""
+        return difflib.SequenceMatcher(None, name, word).ratio(), name[:1] == word[:1], -order[name]
+
+    order = {name: place for place, name in enumerate(names)}
+    found = difflib.get_close_matches(word, names, n=_COMPARED, cutoff=cutoff)
+    return names[max(found, key=alike)] if found else None
 
 
 def did_you_mean(found: str | None) -> str:

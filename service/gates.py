@@ -32,14 +32,25 @@ class UnitStatistics(View):
     near_one: Series | None = None
 
 
+class StateRows(View):
+    """A tensor of a state by its name: a row a step, a column for each unit."""
+
+    name: str
+    rows: Rows
+
+
 class LayerGates(View):
-    """One layer: a row a step, a column for each of `units`. `cell` is an LSTM's; all null without `values`."""
+    """One layer: a row a step, a column for each of `units`; all null without `values`.
+
+    `hidden` is the output h, `cell` the state c of an LSTM; `states` are the other tensors of a state.
+    """
 
     layer: int
     units: list[int]
     gates: dict[str, Rows] | None
     hidden: Rows | None
     cell: Rows | None = None
+    states: list[StateRows] | None = None
     statistics: dict[str, UnitStatistics]
 
 
@@ -138,11 +149,15 @@ class Answer:
         return file.getvalue()
 
     def _layer(self, layer: "LayerTrace") -> dict[str, Any]:
+        from gatelab.gates import STATE_NAMES
+
         values = {"gates": layer.gates, **layer.state} if self.values else {}
+        others = {name: rows for name, rows in layer.state.items() if name not in STATE_NAMES}
         return {
             "layer": layer.layer,
             "units": layer.units,
             **{name: values.get(name) for name in ("gates", "hidden", "cell")},
+            "states": [{"name": name, "rows": rows} for name, rows in others.items()] if self.values else None,
             "statistics": {name: _statistics(found, gate) for name, found, gate in _all_statistics(layer)},
         }
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatelab.costs import Expected, Work, predict, step_flops, work
+from gatelab.costs import Expected, Work, predict, speed_class, step_flops, work
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
@@ -57,7 +57,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     _check_each(spec, runs, lambda run: _check_step(run, extents[run.tokenizer], limits.step_flops))
     _check_memory(works, limits.run_memory_bytes or memory_bytes())
     history = store.results.history()
-    cells = [run.model.cell.kind for run in runs]
+    cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
     expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
     return Plan(corpus, indexed, expected, history.device, len(history.runs))

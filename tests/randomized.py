@@ -9,10 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.equations.zoo import zoo
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from tests.rounding import assert_rounded, largest
 
-CELLS: tuple[CellSpec, ...] = (
+CLASSIC: tuple[CellSpec, ...] = (
     RnnSpec(kind="rnn", activation="tanh"),
     RnnSpec(kind="rnn", activation="relu"),
     *(
@@ -22,7 +23,14 @@ CELLS: tuple[CellSpec, ...] = (
     ),
     LstmSpec(kind="lstm"),
 )
-"""Every variant that can be asked for. The contract suite fails if one is missing."""
+"""Every variant that has options instead of equations. The contract suite fails if one is missing."""
+
+EQUATIONS: tuple[CellSpec, ...] = tuple(
+    EquationsSpec(kind="equations", name=name, equations=zoo()[name].equations) for name in ("mgu", "fastgrnn", "slstm")
+)
+"""Cells that are written as equations: with a gate that is used twice, with scalars, and with four states."""
+
+CELLS = CLASSIC + EQUATIONS
 
 
 def cell_name(spec: CellSpec) -> str:
@@ -32,6 +40,8 @@ def cell_name(spec: CellSpec) -> str:
             return "-".join(("gru", *gates, reset))
         case RnnSpec(activation=activation):
             return f"rnn-{activation}"
+        case EquationsSpec(name=str(name)):
+            return name
     return spec.kind
 
 

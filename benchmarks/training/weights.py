@@ -7,7 +7,7 @@ from benchmarks.peers.textbook import Textbook
 from benchmarks.peers.textbook_cells import Gru, Lstm, Rnn, TextbookCell
 from benchmarks.peers.torch_layers import TorchLayers
 from gatelab.model import LanguageModel
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 
 Weights = dict[str, Tensor]
 LETTERS = {"update": "z", "reset": "r"}
@@ -36,6 +36,8 @@ def _textbook_cell(spec: CellSpec, inputs: int) -> TextbookCell:
             return Gru(inputs, spec.hidden, letters, reset_after=spec.reset == "after" and "reset" in gates)
         case LstmSpec():
             return Lstm(inputs, spec.hidden)
+        case EquationsSpec():
+            raise ValueError(f"there is no textbook peer of {spec.title}")
 
 
 def _columns(spec: CellSpec) -> str:
@@ -47,6 +49,8 @@ def _columns(spec: CellSpec) -> str:
             return "".join(LETTERS[gate] for gate in gates) + "h"
         case LstmSpec():
             return "ifgo"
+        case EquationsSpec():
+            raise ValueError(f"{spec.title} has no blocks of columns")
 
 
 def _in_blocks(letters: str, own: Weights) -> Weights:

@@ -1,14 +1,11 @@
-"""The recurrent cells. A new variant: its few lines in `gatelab/specs/cells.py`, one file here, one line in `build`.
-
-`EquationCell` is any cell from its equations (`gatelab.equations`); `gatelab.cells.zoo` has published ones.
-"""
+"""The recurrent cells. A new one is a file of its equations in `zoo/`, which `EquationCell` computes."""
 
 from gatelab.cells.base import Cell, GateOverride, State
 from gatelab.cells.equations import EquationCell
 from gatelab.cells.gru import Gru
 from gatelab.cells.lstm import Lstm
 from gatelab.cells.rnn import Rnn
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 
 __all__ = ["Cell", "EquationCell", "GateOverride", "Gru", "Lstm", "Rnn", "State", "build"]
 
@@ -22,3 +19,5 @@ def build(spec: CellSpec, inputs: int) -> Cell:
             return Gru(spec, inputs)
         case LstmSpec():
             return Lstm(spec, inputs)
+        case EquationsSpec():
+            return EquationCell(spec.representation, inputs, spec.hidden)

@@ -1,19 +1,19 @@
 """Any cell, from the representation of its equations, in PyTorch: this defines what the other engines compute."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from operator import add, mul, sub, truediv
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gatelab.cells.base import Cell, GateOverride, State, overridden
-from gatelab.equations import Node, Parameter, Representation
+from gatelab.equations import Parameter, Representation
 
-OPERATIONS: Mapping[str, Callable[..., Tensor]] = {
-    "+": torch.add,
-    "-": torch.sub,
-    "*": torch.mul,
-    "/": torch.div,
+ARITHMETIC: dict[str, Callable[..., Tensor]] = {"+": add, "-": sub, "*": mul, "/": truediv}
+"""Operations that also take a number in the place of one tensor."""
+
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "negative": torch.neg,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -33,7 +33,7 @@ OPERATIONS: Mapping[str, Callable[..., Tensor]] = {
     "max": torch.maximum,
     "min": torch.minimum,
 }
-"""Operation -> what computes it."""
+OPERATIONS = ARITHMETIC | FUNCTIONS
 
 
 class EquationCell(Cell):
@@ -60,46 +60,51 @@ class EquationCell(Cell):
                 _set_initial(self.get_parameter(parameter.name), parameter)
 
     def project(self, x: Tensor) -> Tensor:
-        weights = torch.cat([self.get_parameter(name) for name in self._reads], dim=1)
-        return x @ weights if x.is_floating_point() else functional.embedding(x, weights)
+        weights = self.input_weights
+        if x.is_floating_point():
+            return torch.cat([x @ weight for weight in weights], dim=-1)
+        return functional.embedding(x, torch.cat(weights, dim=1))
+
+    @property
+    def input_weights(self) -> list[Tensor]:
+        return [self.get_parameter(name) for name in self._reads]
 
     def update(self, u: Tensor, state: State, gates: GateOverride | None = None) -> State:
-        values: list[Tensor] = []
+        values: list[Tensor | float] = []
         read = dict(zip(self._reads, u.chunk(len(self._reads), dim=1), strict=True))
         before = dict(zip(self.states, state, strict=True))
         for node in self.representation.nodes:
             operands = [values[place] for place in node.operands]
-            values.append(self._value(node, operands, read, before, gates))
-        return tuple(values[place].expand_as(state[0]) for place in self.representation.after)
+            match node.op:
+                case "read":
+                    values.append(read[node.name])
+                case "state":
+                    values.append(before[node.name])
+                case "parameter":
+                    values.append(self.get_parameter(node.name))
+                case "number":
+                    values.append(node.value)
+                case "@":
+                    values.append(self._tensor(operands[0]).expand_as(state[0]) @ self.get_parameter(node.name))
+                case "gate":
+                    values.append(_gate(node.name, self._tensor(operands[0]), state[0], gates))
+                case _:
+                    values.append(self._computed(node.op, operands))
+        return tuple(self._tensor(values[place]).expand_as(state[0]) for place in self.representation.after)
 
-    def _value(
-        self,
-        node: Node,
-        operands: list[Tensor],
-        read: Mapping[str, Tensor],
-        before: Mapping[str, Tensor],
-        gates: GateOverride | None,
-    ) -> Tensor:
-        match node.op:
-            case "read":
-                return read[node.name]
-            case "state":
-                return before[node.name]
-            case "parameter":
-                return self.get_parameter(node.name)
-            case "number":
-                return self._like.new_tensor(node.value)
-            case "@":
-                return operands[0].expand_as(before["h"]) @ self.get_parameter(node.name)
-            case "gate":
-                # A gate of parameters alone is the same for all sequences; whoever replaces it sees them all.
-                return overridden(gates, node.name, operands[0].expand_as(before["h"]) if gates else operands[0])
-        return OPERATIONS[node.op](*operands)
+    def _computed(self, op: str, operands: list[Tensor | float]) -> Tensor:
+        if op in ARITHMETIC and any(isinstance(operand, Tensor) for operand in operands):
+            return ARITHMETIC[op](*operands)
+        return OPERATIONS[op](*map(self._tensor, operands))
 
-    @property
-    def _like(self) -> Tensor:
-        """A tensor of the cell's precision, where the cell is."""
-        return next(self.parameters())
+    def _tensor(self, value: Tensor | float) -> Tensor:
+        """A number in the cell's precision, where the cell is."""
+        return value if isinstance(value, Tensor) else next(self.parameters()).new_tensor(value)
+
+
+def _gate(name: str, activation: Tensor, like: Tensor, gates: GateOverride | None) -> Tensor:
+    """A gate of parameters alone is the same for all sequences; what replaces or notes it sees them all."""
+    return overridden(gates, name, activation.expand_as(like)) if gates else activation
 
 
 def _set_initial(tensor: Tensor, parameter: Parameter) -> None:

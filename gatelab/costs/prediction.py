@@ -33,7 +33,7 @@ PRIOR = 0.03
 
 @dataclass(frozen=True)
 class Past:
-    """A run that has succeeded: the kind of its cell, its work, and the seconds of training and evaluation."""
+    """A run that has succeeded: the `speed_class` of its cell, its work, and the seconds of training and evaluation."""
 
     cell: str
     work: Work
@@ -41,7 +41,7 @@ class Past:
 
 
 def predict(wanted: Sequence[tuple[str, Work]], past: Sequence[Past]) -> list[float] | None:
-    """Seconds of training and evaluation of each of the runs `wanted`, given as (kind of cell, work).
+    """Seconds of training and evaluation of each of the runs `wanted`, given as (`speed_class` of the cell, work).
 
     Returns:
         None where there is no past run to go by.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.costs.cells import counts
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import OptimizerSpec, SgdSpec
@@ -62,7 +62,7 @@ def work(spec: RunSpec, extent: Extent) -> Work:
             + _activations(model, extent.vocabulary, read.train, read.validation)
         ),
         scan_steps=steps * model.layers,
-        elements=tokens * (model.layers * blocks(model.cell) * model.cell.hidden + extent.vocabulary),
+        elements=tokens * (model.layers * counts(model.cell).activations * model.cell.hidden + extent.vocabulary),
         flops=tokens * flops_per_token(model, extent.vocabulary),
     )
 
@@ -73,25 +73,12 @@ def step_flops(spec: RunSpec, extent: Extent) -> int:
     return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
 
 
-def blocks(cell: CellSpec) -> int:
-    """How many matrices of hidden x hidden the cell has: one for the candidate and one for each gate."""
-    match cell:
-        case RnnSpec():
-            return 1
-        case GruSpec(gates=gates):
-            return 1 + len(gates)
-        case LstmSpec():
-            return 4
-
-
 def parameters(model: ModelSpec, vocabulary: int) -> int:
     """The number of trained parameters: embedding, layers of cells, head."""
-    cell, hidden = model.cell, model.cell.hidden
+    cell, hidden = counts(model.cell), model.cell.hidden
     embedding = 0 if model.input == "one_hot" else model.input.embedding
-    reset_after = isinstance(cell, GruSpec) and "reset" in cell.gates and cell.reset == "after"
-    each = blocks(cell) * hidden * (hidden + 1) + (hidden if reset_after else 0)
-    inputs = blocks(cell) * hidden * ((embedding or vocabulary) + (model.layers - 1) * hidden)
-    return vocabulary * embedding + inputs + model.layers * each + (hidden + 1) * vocabulary
+    first, upper = cell.parameters(embedding or vocabulary, hidden), cell.parameters(hidden, hidden)
+    return vocabulary * embedding + first + (model.layers - 1) * upper + (hidden + 1) * vocabulary
 
 
 def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
@@ -99,10 +86,10 @@ def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
 
     A one-hot input costs none: its product is a look-up.
     """
-    hidden = model.cell.hidden
+    cell, hidden = counts(model.cell), model.cell.hidden
     embedding = 0 if model.input == "one_hot" else model.input.embedding
     inputs = embedding + (model.layers - 1) * hidden
-    return 2 * (blocks(model.cell) * hidden * (model.layers * hidden + inputs) + hidden * vocabulary)
+    return 2 * hidden * (model.layers * cell.products * hidden + cell.input_matrices * inputs + vocabulary)
 
 
 def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
@@ -115,13 +102,11 @@ def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
 def _activations(model: ModelSpec, vocabulary: int, train: Part, held_out: Part) -> int:
     """Numbers kept of the larger of a training batch, all of them for its backward pass, and of an evaluation's.
 
-    A layer keeps the input's side of every block, every activation and the state; the head keeps logits and their
+    A layer keeps the input's side of every sum, every activation and the state; the head keeps logits and their
     softmax.
     """
-    hidden = model.cell.hidden
-    states = 2 if isinstance(model.cell, LstmSpec) else 1
-    layer = (2 * blocks(model.cell) + states) * hidden
+    cell, hidden = counts(model.cell), model.cell.hidden
     embedding = 0 if model.input == "one_hot" else model.input.embedding
-    training = train.steps * train.widest * (model.layers * layer + embedding + 2 * vocabulary)
-    evaluating = held_out.steps * held_out.widest * ((blocks(model.cell) + 2) * hidden + embedding + 2 * vocabulary)
-    return max(training, evaluating)
+    training = train.steps * train.widest * (model.layers * cell.kept * hidden + embedding + 2 * vocabulary)
+    reading = (cell.input_matrices + 2) * hidden + embedding + 2 * vocabulary
+    return max(training, held_out.steps * held_out.widest * reading)

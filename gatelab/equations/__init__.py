@@ -11,14 +11,22 @@ letter are matrices, inferred from what they multiply; `b` and `b_...` are biase
 not. No user's text is run: it is read, checked and turned into a graph (`Representation`).
 """
 
+from functools import lru_cache
+
 from gatelab.equations.build import Builder
 from gatelab.equations.mistakes import InvalidEquations, Place
 from gatelab.equations.parser import parse
 from gatelab.equations.representation import Node, Parameter, Representation
+from gatelab.equations.tokens import lines_of
 
-__all__ = ["InvalidEquations", "Node", "Parameter", "Place", "Representation", "read"]
+__all__ = ["InvalidEquations", "Node", "Parameter", "Place", "Representation", "canonical", "read"]
 
 
+KEPT = 256
+"""Representations that `read` remembers. A spec is read often, and its equations are the same each time."""
+
+
+@lru_cache(KEPT)
 def read(text: str) -> Representation:
     """The cell that these equations describe.
 
@@ -26,3 +34,12 @@ def read(text: str) -> Representation:
         InvalidEquations: naming the first mistake, its place, and what is allowed.
     """
     return Builder(parse(text), text).build()
+
+
+def canonical(text: str) -> str:
+    """The equations without comments, blank lines and spaces that mean nothing.
+
+    Raises:
+        InvalidEquations: a character or a word that no equation has.
+    """
+    return "\n".join(" ".join(token.text for token in line[:-1]) for line in lines_of(text))

@@ -1,7 +1,8 @@
 """A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
 
 from gatelab.errors import InvalidRequest
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec, in_words
+from gatelab.export.equations import cell_program
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec, in_words
 from gatelab.specs.model import ModelSpec
 
 _HEAD = '''"""Continues a text with the model in a file: python generate.py model.safetensors "it has" [characters]
@@ -17,7 +18,8 @@ import numpy as np
 
 
 def read(path):
-    data = open(path, "rb").read()
+    with open(path, "rb") as file:
+        data = file.read()
     size = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:size])
     facts = json.loads(header.pop("__metadata__")["gatelab"])
@@ -37,8 +39,7 @@ def step(w, token, states):
     x = w["embedding"][token] if "embedding" in w else None
     for layer, state in enumerate(states):
         own = {name.removeprefix(f"cells.{layer}."): t for name, t in w.items() if name.startswith(f"cells.{layer}.")}
-        u = own["bias"] + (own["weight_input"][token] if x is None else x @ own["weight_input"])
-        states[layer] = cell(own, u, state)
+        states[layer] = cell(own, (lambda matrix: matrix[token]) if x is None else x.__matmul__, state)
         x = states[layer][0]
     logits = x @ w["weight_head"] + w["bias_head"]
     if not np.isfinite(logits).all():
@@ -79,12 +80,23 @@ def script(model: ModelSpec) -> str:
     Raises:
         InvalidRequest: nobody has written its cell in numpy.
     """
-    tensors = 2 if isinstance(model.cell, LstmSpec) else 1
-    return _HEAD + _cell(model.cell) + _TAIL.replace("TENSORS", str(tensors))
+    head, cell = _HEAD, _cell(model.cell)
+    if "math." in cell:
+        head = head.replace("import json\n", "import json\nimport math\n")
+    return head + cell + _TAIL.replace("TENSORS", str(_tensors(model.cell)))
+
+
+def _tensors(spec: CellSpec) -> int:
+    """How many tensors the cell's state has."""
+    if isinstance(spec, EquationsSpec):
+        return len(spec.representation.states)
+    return 2 if isinstance(spec, LstmSpec) else 1
 
 
 def _cell(spec: CellSpec) -> str:
-    lines = ["def cell(w, u, state):"]
+    if isinstance(spec, EquationsSpec):
+        return cell_program(spec.representation)
+    lines = ["def cell(w, read, state):", "    u = w['bias'] + read(w['weight_input'])"]
     match spec:
         case RnnSpec(activation=activation) if activation in _ACTIVATIONS:
             lines += ["    (h,) = state", f"    return ({_ACTIVATIONS[activation]}(u + h @ w['weight_hidden']),)"]

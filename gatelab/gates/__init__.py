@@ -5,10 +5,11 @@ from gatelab.gates.influence import Influence, influence
 from gatelab.gates.recall import Recall, recall
 from gatelab.gates.saturation import Saturation, saturation
 from gatelab.gates.statistics import QUANTILES, Statistics, across_units
-from gatelab.gates.traces import LayerTrace, Trace, trace
+from gatelab.gates.traces import STATE_NAMES, LayerTrace, Trace, trace
 
 __all__ = [
     "QUANTILES",
+    "STATE_NAMES",
     "Clamps",
     "Influence",
     "LayerTrace",

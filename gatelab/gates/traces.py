@@ -16,8 +16,9 @@ from gatelab.text.tokenizers import Ids
 
 Floats = NDArray[np.float32]
 
-STATE_NAMES = ("hidden", "cell")
-"""Of the tensors of a state: the output h, and of an LSTM the cell c."""
+_NAMES = {"h": "hidden", "c": "cell"}
+STATE_NAMES = tuple(_NAMES.values())
+"""Of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class LayerTrace:
         layer: its number; the first is 0.
         units: (units,) the numbers of the hidden units that follow.
         gates: name -> (steps, units), the activations as they were used: those that are held are what they are held at.
-        state: `hidden`, and of an LSTM `cell`: (steps, units) after each step.
+        state: name of `state_names` -> (steps, units) after each step.
     """
 
     layer: int
@@ -89,6 +90,12 @@ def cells_of(model: LanguageModel) -> list[Cell]:
     return [cell for cell in model.cells if isinstance(cell, Cell)]
 
 
+def state_names(cell: Cell) -> list[str]:
+    """What the tensors of a cell's state are called, each differently, and none as a gate."""
+    names = [_NAMES.get(letter, letter) for letter in cell.states]
+    return names if len({*names, *cell.gates}) == len(names) + len(cell.gates) else list(cell.states)
+
+
 def observed(
     cell: Cell, x: Tensor, layer: int, clamps: Clamps, units: Tensor | None = None
 ) -> tuple[Tensor, dict[str, list[Tensor]]]:
@@ -110,7 +117,7 @@ def observed(
     outputs = []
     for step, u in enumerate(cell.project(x).unbind(0)):
         state = cell.update(u, state, recording(cell.gates, clamps.at(step, layer), see))
-        for name, tensor in zip(STATE_NAMES, state, strict=False):
+        for name, tensor in zip(state_names(cell), state, strict=True):
             see(f"state.{name}", tensor)
         outputs.append(state[0])
     return torch.stack(outputs), rows
@@ -120,10 +127,9 @@ def _picked(cell: Cell, layer: int, rows: Mapping[str, list[Tensor]], units: Ids
     def matrix(name: str) -> Floats:
         return np.ascontiguousarray(torch.cat(rows[name]).float().cpu().numpy())
 
-    names = STATE_NAMES[: cell.tensors_in_state]
     return LayerTrace(
         layer,
         units,
         {name: matrix(name) for name in cell.gates},
-        {name: matrix(f"state.{name}") for name in names},
+        {name: matrix(f"state.{name}") for name in state_names(cell)},
     )

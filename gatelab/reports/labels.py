@@ -17,7 +17,9 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
 
 
 def label(value: Any) -> str:
-    """A value of a spec: `32`, `reset+update`, `none` (an empty list), `off` (null), `gru hidden=32 reset=after`."""
+    """A value of a spec: `32`, `reset+update`, `none` (an empty list), `off` (null), `gru hidden=32 reset=after`,
+    `mgu hidden=64` (equations, by their title).
+    """
     match value:
         case None:
             return "off"
@@ -25,6 +27,8 @@ def label(value: Any) -> str:
             return str(value).lower()
         case float():
             return format(value, ".12g")
+        case {"kind": "equations", "equations": str(title), **others}:
+            return label({"kind": title, **others})
         case Mapping():
             fields = [f"{name}={label(inner)}" for name, inner in value.items() if name != "kind"]
             return " ".join([*([str(value["kind"])] if "kind" in value else []), *fields])

@@ -1,5 +1,6 @@
 """What tells the variants of a report apart: the values that ran, taken from the resolved specs of the runs."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from pydantic import BaseModel
 
 from gatelab.reports.labels import identity
 from gatelab.reports.records import RunRecord
+from gatelab.specs.cells import EquationsSpec
+from gatelab.specs.job import RunSpec
 from gatelab.specs.resolved import as_json, field_at
 
 SEED = "training.seed"
@@ -17,14 +20,15 @@ Values = Mapping[str, Any]
 
 
 def of_grid(paths: Sequence[str], runs: Sequence[RunRecord]) -> list[Values]:
-    """Each run's values of the paths of a grid.
+    """Each run's values of the paths of a grid; equations by their titles.
 
     Of an object, such as a cell, the kind is told and every field that is not at its default in one of those of its
     kind. A path that a run's spec does not have, since another value of the grid took its place, is left out.
     """
     found: list[dict[str, Any]] = [{} for _ in runs]
+    specs = _titled(runs)
     for path in paths:
-        fields = {place: field for place, run in enumerate(runs) if (field := _field(run, path)) is not _ABSENT}
+        fields = {place: field for place, spec in enumerate(specs) if (field := _field(spec, path)) is not _ABSENT}
         told = _told_fields(fields.values())
         for place, field in fields.items():
             found[place][path] = _told(field, told)
@@ -36,7 +40,10 @@ def that_differ(runs: Sequence[RunRecord]) -> tuple[list[str], list[Values]]:
 
     The corpus is compared by its text: two names may stand for the same.
     """
-    flat = [dict(_flat(run.resolved.model_dump(mode="json"))) | {"corpus": run.corpus_sha256[:12]} for run in runs]
+    flat = [
+        dict(_flat(spec.model_dump(mode="json"))) | {"corpus": run.corpus_sha256[:12]}
+        for spec, run in zip(_titled(runs), runs, strict=True)
+    ]
     paths = [
         path
         for path in dict.fromkeys(path for each in flat for path in each)
@@ -48,9 +55,39 @@ def that_differ(runs: Sequence[RunRecord]) -> tuple[list[str], list[Values]]:
 _ABSENT = object()
 
 
-def _field(run: RunRecord, path: str) -> Any:
+def _titled(runs: Sequence[RunRecord]) -> list[RunSpec]:
+    """What ran, with titles in the place of equations: the name of the first run that names them, if no others have it.
+
+    Equal equations have equal titles, and different ones have not.
+    """
+    resolved = [run.resolved for run in runs]
+    names: dict[str, str] = {}
+    for run, spec in zip(runs, resolved, strict=True):
+        if isinstance(cell := spec.model.cell, EquationsSpec) and (name := getattr(run.spec.model.cell, "name", None)):
+            names.setdefault(cell.equations, name)
+    owners = Counter(names.values())
+    return [
+        _with_equations(spec, _title(cell, names.get(cell.equations), owners))
+        if isinstance(cell := spec.model.cell, EquationsSpec)
+        else spec
+        for spec in resolved
+    ]
+
+
+def _title(cell: EquationsSpec, name: str | None, owners: Mapping[str, int]) -> str:
+    if name is None:
+        return cell.title
+    return name if owners[name] == 1 else f"{name} {cell.digest[:8]}"
+
+
+def _with_equations(spec: RunSpec, equations: str) -> RunSpec:
+    cell = spec.model.cell.model_copy(update={"equations": equations})
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"cell": cell})})
+
+
+def _field(spec: RunSpec, path: str) -> Any:
     try:
-        return field_at(run.resolved, path)
+        return field_at(spec, path)
     except KeyError:
         return _ABSENT
 

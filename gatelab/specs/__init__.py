@@ -1,7 +1,7 @@
 """The language of Gatelab, data only: HTTP body = database JSON = YAML file = Python object."""
 
 from gatelab.specs.base import Spec, parse
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.gates import ClampSpec, GatesRequest, InfluenceSpec
 from gatelab.specs.generation import GenerateRequest, Sampling
 from gatelab.specs.job import JobSpec, RunSpec
@@ -29,6 +29,7 @@ __all__ = [
     "ClampSpec",
     "CopySpec",
     "EmbeddingSpec",
+    "EquationsSpec",
     "GatesRequest",
     "GenerateRequest",
     "GruSpec",

@@ -1,10 +1,14 @@
-"""The recurrent cells that can be asked for. A new variant adds its few lines here and one file in `gatelab/cells/`."""
+"""The recurrent cells that a model may have: the classic ones by their options, any other by its equations."""
 
-from typing import Annotated, Literal
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from gatelab.specs.base import Spec
+from gatelab.equations import InvalidEquations, Representation, canonical, read
+from gatelab.equations.bounds import CHARACTERS, NAME_LENGTH
+from gatelab.equations.zoo import zoo
+from gatelab.specs.base import Spec, Text
 
 Hidden = Annotated[int, Field(ge=1, le=65536, description="number of hidden units")]
 Gate = Literal["reset", "update"]
@@ -43,10 +47,76 @@ class LstmSpec(Spec):
     hidden: Hidden = 32
 
 
-CellSpec = Annotated[RnnSpec | GruSpec | LstmSpec, Field(discriminator="kind")]
+class EquationsSpec(Spec):
+    """Any cell, as its equations. See `gatelab.equations` for their language."""
+
+    kind: Literal["equations"]
+    name: Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)] | None = Field(
+        None, description="what reports call the cell"
+    )
+    hidden: Hidden = 32
+    equations: Annotated[Text, Field(min_length=1, max_length=CHARACTERS)] = Field(
+        description="assignments, a line each; h' is the output: h' = tanh(W @ x + U @ h + b)"
+    )
+
+    @field_validator("equations")
+    @classmethod
+    def _can_be_computed(cls, equations: str) -> str:
+        try:
+            read(equations)
+        except InvalidEquations as error:
+            raise ValueError(error.problems[0].message) from None
+        return equations
+
+    @property
+    def representation(self) -> Representation:
+        """What the equations come to."""
+        return read(self.equations)
+
+    @property
+    def canonical(self) -> "EquationsSpec":
+        """The same cell without what makes no difference to its results: its name, comments, spaces."""
+        return self.model_copy(update={"name": None, "equations": canonical(self.equations)})
+
+    @property
+    def digest(self) -> str:
+        """Equal for cells that train alike: whose equations differ by spaces and comments at most."""
+        return hashlib.sha256(self.canonical.equations.encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """Its name, or a few digits of its digest."""
+        return self.name or f"equations {self.digest[:8]}"
+
+
+if TYPE_CHECKING:
+    PublishedName: TypeAlias = str
+else:
+    PublishedName = Literal[tuple(name for name in zoo() if name not in ("rnn", "gru", "lstm"))]
+
+
+class PublishedSpec(Spec):
+    """A published cell that comes with Gatelab: `{kind: mgu}`. It is stored as its equations."""
+
+    kind: PublishedName
+    hidden: Hidden = 32
+
+    @property
+    def written_out(self) -> EquationsSpec:
+        equations = zoo()[self.kind].equations
+        return EquationsSpec(kind="equations", name=self.kind, hidden=self.hidden, equations=equations)
+
+
+if TYPE_CHECKING:
+    CellSpec: TypeAlias = RnnSpec | GruSpec | LstmSpec | EquationsSpec
+else:
+    _WrittenOut = Annotated[PublishedSpec, AfterValidator(lambda cell: cell.written_out)]
+    CellSpec = Annotated[RnnSpec | GruSpec | LstmSpec | EquationsSpec | _WrittenOut, Field(discriminator="kind")]
 
 
 def in_words(cell: Spec) -> str:
     """A cell without its size, such as: kind gru, gates reset and update, reset before."""
+    if isinstance(cell, EquationsSpec):
+        return cell.title
     fields = cell.model_dump(mode="json", exclude={"hidden"})
     return ", ".join(f"{name} {' and '.join(v) if isinstance(v, list) else v}" for name, v in fields.items())

@@ -16,6 +16,9 @@ MOST_TOLD = 100
 """How many faults of one input are told one by one."""
 MOST_HINTS = 20
 """How many faults of one input are said with what may be meant."""
+MOST_CHOICES = 10
+FIRST_CHOICES = 4
+"""How many choices are named where there are more than `MOST_CHOICES`."""
 _SHOWN = 40
 """Characters of a value that a message shows."""
 
@@ -54,7 +57,7 @@ def _message(fault: Mapping[str, Any]) -> str:
         case "model_type" | "dict_type" | "model_attributes_type":
             return "must be an object with fields"
         case "union_tag_invalid":
-            field, allowed = fault["ctx"]["discriminator"].strip("'"), fault["ctx"]["expected_tags"]
+            field, allowed = fault["ctx"]["discriminator"].strip("'"), _few(fault["ctx"]["expected_tags"])
             return f"unknown {field} {_short(fault['ctx']['tag'])!r}; use one of {allowed}"
         case "union_tag_not_found":
             return f"the field {fault['ctx']['discriminator']} is required"
@@ -67,6 +70,14 @@ def _message(fault: Mapping[str, Any]) -> str:
         case "too_long" | "string_too_long" | "bytes_too_long":
             return _length(fault, "at most", fault["ctx"]["max_length"])
     return message[:1].lower() + message[1:] + _given(value)
+
+
+def _few(choices: str) -> str:
+    """The choices, or the first of them where there are too many to read."""
+    each = choices.split(", ")
+    if len(each) <= MOST_CHOICES:
+        return choices
+    return f"{', '.join(each[:FIRST_CHOICES])}, or one of {len(each) - FIRST_CHOICES} others such as {each[-1]}"
 
 
 def _given(value: object) -> str:

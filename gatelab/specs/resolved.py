@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gatelab.specs.cells import GruSpec
+from gatelab.specs.cells import EquationsSpec, GruSpec
 from gatelab.specs.job import RunSpec
 
 
@@ -15,8 +15,8 @@ def resolved(spec: RunSpec) -> RunSpec:
     """The spec with every field that another one decides at its actual value.
 
     Windows without a stride begin every `num_steps` tokens. A GRU without a reset gate resets neither before nor after
-    the product. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order, defaults that are left
-    out) are equal since the spec was parsed.
+    the product. Equations have neither a name nor comments. All other spellings of a value (`1`, `1.0` and `"1e0"`,
+    gates in any order, defaults that are left out) are equal since the spec was parsed.
     """
     training, cell = spec.training, spec.model.cell
     if training.windows.stride is None:
@@ -24,6 +24,8 @@ def resolved(spec: RunSpec) -> RunSpec:
         training = training.model_copy(update={"windows": windows})
     if isinstance(cell, GruSpec) and "reset" not in cell.gates:
         cell = cell.model_copy(update={"reset": GruSpec.model_fields["reset"].default})
+    if isinstance(cell, EquationsSpec):
+        cell = cell.canonical
     model = spec.model.model_copy(update={"cell": cell})
     return spec.model_copy(update={"training": training, "model": model})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
-from gatelab.costs import Past, Work
+from gatelab.costs import Past, Work, speed_class
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.reports.records import Evaluation, RunRecord
 from gatelab.specs import RunSpec
@@ -67,12 +67,13 @@ class Results:
         latest = select(runs.c.device, runs.c.engine).where(*succeeded).order_by(runs.c.finished_at.desc()).limit(1)
         with self._database.read() as connection:
             device, engine = connection.execute(latest).one_or_none() or (None, None)
-            cell = runs.c.spec["model"]["cell"]["kind"].as_string()
-            query = select(cell, runs.c.work, runs.c.metrics["seconds"].as_float()).where(
+            kind, name = (runs.c.spec["model"]["cell"][field].as_string() for field in ("kind", "name"))
+            query = select(kind, name, runs.c.work, runs.c.metrics["seconds"].as_float()).where(
                 *succeeded, runs.c.device == device, runs.c.engine.is_not_distinct_from(engine)
             )
             rows = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(PAST_RUNS)).all()
-        return History(device, [Past(kind, Work(**work), seconds) for kind, work, seconds in rows if seconds])
+        past = [Past(speed_class(kind, name), Work(**work), seconds) for kind, name, work, seconds in rows if seconds]
+        return History(device, past)
 
 
 _NAMES = (

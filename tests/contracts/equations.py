@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 
 Array = NDArray[np.float64]
 Weights = Mapping[str, Array]
@@ -63,6 +63,33 @@ def lstm(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NON
     return Step((gates["output"] * np.tanh(c), c), gates)
 
 
+def mgu(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Zhou et al. (2016), eq. 5 to 7."""
+    (h,) = state
+    f = replaced.get("forget", sigmoid(affine(w, "f", x, h)))
+    candidate = np.tanh(x @ w["W_c"] + (f * h) @ w["U_c"] + w["b_c"])
+    return Step(((1 - f) * h + f * candidate,), {"forget": f})
+
+
+def fastgrnn(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Kusupati et al. (2018), eq. 4: one pair of matrices, and two scalars."""
+    (h,) = state
+    a = x @ w["W"] + h @ w["U"]
+    z = replaced.get("update", sigmoid(a + w["b_z"]))
+    return Step(((sigmoid(w["zeta"]) * (1 - z) + sigmoid(w["nu"])) * np.tanh(a + w["b_h"]) + z * h,), {"update": z})
+
+
+def slstm(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Beck et al. (2024), eq. 8 to 17. The state is h, m, c, n: in the order in which the equations define them."""
+    h, m, c, n = state
+    log_forget = -np.logaddexp(0, -affine(w, "f", x, h))
+    after_m = np.maximum(log_forget + m, affine(w, "i", x, h))
+    i, f = np.exp(affine(w, "i", x, h) - after_m), np.exp(log_forget + m - after_m)
+    o = replaced.get("output", sigmoid(affine(w, "o", x, h)))
+    c, n = f * c + i * np.tanh(affine(w, "z", x, h)), f * n + i
+    return Step((o * c / n, after_m, c, n), {"output": o})
+
+
 def step(spec: CellSpec, w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
     """One step of the cell that `spec` describes."""
     match spec:
@@ -72,6 +99,8 @@ def step(spec: CellSpec, w: Weights, x: Array, state: State, replaced: Mapping[s
             return gru(spec, w, x, state, replaced)
         case LstmSpec():
             return lstm(w, x, state, replaced)
+        case EquationsSpec():
+            return {"mgu": mgu, "fastgrnn": fastgrnn, "slstm": slstm}[spec.title](w, x, state, replaced)
 
 
 def scan(spec: CellSpec, w: Weights, x: Array, state: State) -> tuple[Array, State]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gatelab.cells import Cell, State, build
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from tests.contracts.equations import Array
 from tests.randomized import randomize, tensor
 
@@ -44,6 +44,8 @@ def blocks(spec: CellSpec) -> str:
             return "".join(name[0] for name in gates) + "c"
         case LstmSpec():
             return "ifgo"
+        case EquationsSpec():
+            raise ValueError("its parameters have names of their own")
 
 
 def hidden_weight(cell: Cell) -> Tensor:
@@ -54,6 +56,8 @@ def hidden_weight(cell: Cell) -> Tensor:
 
 def named(spec: CellSpec, cell: Cell) -> dict[str, Array]:
     """The cell's parameters under the names that the equations use."""
+    if isinstance(spec, EquationsSpec):
+        return {name: parameter.detach().numpy() for name, parameter in cell.named_parameters()}
     letters = blocks(spec)
     found = {"d_c": np.zeros(cell.hidden)}  # without a reset gate behind the product, the second bias is redundant
     for letter, block in (("W", cell.weight_input), ("U", hidden_weight(cell)), ("b", cell.bias)):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gatelab.cells import EquationCell, State, build
-from gatelab.cells.zoo import zoo
 from gatelab.equations import read
+from gatelab.equations.zoo import zoo
 from gatelab.scan import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from tests.contracts import equations

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gatelab.cells import EquationCell
-from gatelab.cells.zoo import zoo
 from gatelab.equations import InvalidEquations, Representation, bounds, read
 from gatelab.equations.functions import ARGUMENTS
 from gatelab.equations.reserved import RESERVED
+from gatelab.equations.zoo import zoo
 from tests.randomized import examples
 
 GRU = """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gatelab.gates import Trace, trace
-from gatelab.gates.traces import STATE_NAMES, cells_of
+from gatelab.gates.traces import STATE_NAMES, cells_of, state_names
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, ClampSpec
 from gatelab.text.tokenizers import Ids
@@ -67,7 +67,7 @@ def stepwise(model: LanguageModel, ids: Ids, clamps: list[ClampSpec]) -> list[li
                 return apply
 
             state = cell.update(u, state, {name: hold(name) for name in cell.gates})
-            row |= dict(zip(STATE_NAMES, state, strict=False))
+            row |= dict(zip(state_names(cell), state, strict=True))
             rows.append(row)
             outputs.append(state[0])
         x = torch.stack(outputs)

@@ -16,7 +16,7 @@ from gatelab.specs.training import Precision
 from gatelab.training.engines.rounding import RoundedProducts
 from tests import servers
 from tests.contracts.weights import hidden_weight
-from tests.randomized import CELLS, assert_close, cell_name, randomize, tensor
+from tests.randomized import CLASSIC, assert_close, cell_name, randomize, tensor
 from tests.rounding import FLIPS, assert_rounded
 
 if sys.platform != "linux":
@@ -106,7 +106,7 @@ def check(pack: Pack, form: triton.Form, gathered: bool, random: np.random.Gener
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("spec", CELLS, ids=cell_name)
+@pytest.mark.parametrize("spec", CLASSIC, ids=cell_name)
 def test_every_cell_has_the_values_and_gradients_of_the_reference(
     spec: CellSpec, form: triton.Form, random: np.random.Generator
 ) -> None:

@@ -98,7 +98,12 @@ def test_faults_of_adam_have_their_place(kind: str, field: str, value: object, w
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("model.cell", {"kind": "gnu"}, "unknown kind 'gnu'; use one of 'rnn', 'gru', 'lstm'; did you mean 'gru'?"),
+        (
+            "model.cell",
+            {"kind": "gnu"},
+            "unknown kind 'gnu'; use one of 'rnn', 'gru', 'lstm', 'equations', or one of 27 others such as 'sru'; "
+            "did you mean 'gru'?",
+        ),
         ("training.optimizer", {"kind": "rmsprop"}, "unknown kind 'rmsprop'; use one of 'sgd', 'adam', 'adamw'"),
         ("tokenizer", {"kind": "bpe"}, "unknown kind 'bpe'; use one of 'char', 'byte'"),
         ("model.cell", {"hidden": 3}, "the field 'kind' is required"),

@@ -75,7 +75,7 @@ class TorchEngine(Engine):
             return nullcontext()
         # The first layer's input is one-hot or an embedding of as few different tokens: what it is multiplied with
         # becomes a table, in which nothing is to be gained.
-        return RoundedProducts(exact=[model.get_parameter("cells.0.weight_input")])
+        return RoundedProducts(exact=model.cell(0).input_weights)
 
     def optimizer_state(self, member: int) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in optimizer_state(self._optimizers[member]).items()}

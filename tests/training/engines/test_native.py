@@ -15,7 +15,7 @@ from gatelab.specs import CellSpec, GruSpec
 from gatelab.specs.training import TrainingSpec
 from gatelab.text.windows import Windows
 from gatelab.training.engines import Member, NativeEngine, Reading, TorchEngine
-from tests.randomized import CELLS, cell_name, random, seed, seeds
+from tests.randomized import CLASSIC, cell_name, random, seed, seeds
 from tests.rounding import assert_as_near, assert_rounded, gradient_terms, terms_of
 from tests.training.engines.comparing import (
     CPU,
@@ -47,7 +47,7 @@ def alone(model: LanguageModel, training: TrainingSpec = PLAIN) -> NativeEngine:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_losses_states_and_gradients_are_the_references(
     cell: CellSpec, shape: str, random: np.random.Generator, seed: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_losses_states_and_gradients_are_the_references(
     assert found.read.tokens == expected.read.tokens
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_large_weights_are_as_far_from_the_truth_as_with_torch(
     cell: CellSpec, random: np.random.Generator, seed: int
 ) -> None:
@@ -94,7 +94,7 @@ def test_any_vocabulary(vocabulary: int, random: np.random.Generator, seed: int)
 
 
 def test_a_reading_without_a_gradient_is_the_same(random: np.random.Generator, seed: int) -> None:
-    for cell in CELLS:
+    for cell in CLASSIC:
         model = model_of(cell, seed, hidden=17, layers=2)
         reading = random_reading(random, model, 20, 7)
         engine = alone(model)
@@ -112,7 +112,7 @@ def flat(state: tuple[tuple[Tensor, ...], ...]) -> Tensor:
 # -- The same bits ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_the_number_of_threads_changes_no_bit(
     cell: CellSpec, random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +131,7 @@ def test_the_number_of_threads_changes_no_bit(
         assert all(torch.equal(other.gradient[name], g) for name, g in found[0].gradient.items())
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_a_member_of_a_pack_is_itself_alone(cell: CellSpec, random: np.random.Generator, seed: int) -> None:
     models = [model_of(cell, seed + i, hidden=9, layers=2) for i in range(3)]
     trainings = [

@@ -20,7 +20,7 @@ from gatelab.text import prepare
 from gatelab.training import Evaluated, Started, pack_size, train
 from gatelab.training.engines import ENGINES, choose_engine
 from gatelab.training.engines.triton_engine import TritonEngine
-from tests.randomized import CELLS, cell_name
+from tests.randomized import CLASSIC, cell_name
 from tests.training.runs import corpus, spec_of
 
 CPU = torch.device("cpu")
@@ -109,14 +109,14 @@ def test_a_worker_finds_room_for_it(leaky: RunSpec, time_machine: str) -> None:
     assert started.parameters == WORK.parameters(leaky.model, vocabulary)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_every_other_cell_has_native_code(cell: CellSpec) -> None:
     kind_of(cell)
     assert choose_engine(CPU, "auto", "fp32", cell) == "native"
 
 
 def test_a_choice_that_a_known_cell_did_not_have_is_unknown_too() -> None:
-    swish = CELLS[0].model_copy(update={"activation": "swish"})
+    swish = CLASSIC[0].model_copy(update={"activation": "swish"})
     for name, engine in ENGINES.items():
         obstacle = None if engine is TritonEngine else engine.obstacle(CPU, "fp32", swish)
         assert (obstacle is not None) == (name == "native")

@@ -17,7 +17,7 @@ from gatelab.specs.training import Precision, TrainingSpec
 from gatelab.training.engines import Engine, Member, NativeEngine, Reading, TorchEngine, choose_engine
 from gatelab.training.engines.rounding import RoundedProducts
 from tests.conftest import NO_BF16
-from tests.randomized import CELLS, assert_close, cell_name, random, seed, tensor
+from tests.randomized import CLASSIC, assert_close, cell_name, random, seed, tensor
 from tests.rounding import FLIPS, LOST, TURNED
 from tests.training.engines.comparing import (
     CPU,
@@ -83,7 +83,7 @@ def test_products_with_what_is_exact_are_left_alone(random: np.random.Generator)
         assert torch.equal(a @ b, rounded(a) @ rounded(b))
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_a_model_differs_by_what_bfloat16_loses(cell: CellSpec, random: np.random.Generator, seed: int) -> None:
     model = model_of(cell, seed, hidden=24, layers=2, input={"embedding": 6})
     reading = Reading(random_windows(random, 30, 8), np.arange(30))
@@ -101,7 +101,7 @@ def farthest(cell: CellSpec) -> float:
 
 @needs_bf16
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_the_native_engine_rounds_as_the_reference(
     cell: CellSpec, shape: str, random: np.random.Generator, seed: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The published cells that come with Gatelab, each a file of its equations: `<name>.cell`.
+"""The published cells that come with Gatelab, each a file of its equations: `gatelab/cells/zoo/<name>.cell`.
 
 A file begins with two comments: what the cell is called, and where it was published. A new file is a new cell.
 """
@@ -11,6 +11,7 @@ from importlib.resources import files
 from gatelab.equations import Representation, read
 
 SUFFIX = ".cell"
+FOLDER = files("gatelab") / "cells" / "zoo"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class ZooCell:
 @cache
 def zoo() -> Mapping[str, ZooCell]:
     """Name -> cell, in the order of the names."""
-    found = sorted(file.name for file in files(__name__).iterdir() if file.name.endswith(SUFFIX))
+    found = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(SUFFIX))
     return {name.removesuffix(SUFFIX): _cell(name) for name in found}
 
 
 def _cell(file: str) -> ZooCell:
-    text = files(__name__).joinpath(file).read_text(encoding="utf-8")
+    text = FOLDER.joinpath(file).read_text(encoding="utf-8")
     title, source = (line.removeprefix("#").strip().removesuffix(".") for line in text.splitlines()[:2])
     return ZooCell(file.removesuffix(SUFFIX), title, source, text)

@@ -1,0 +1,96 @@
+"""What one step of a cell costs, counted from its spec."""
+
+from dataclasses import dataclass
+
+from gatelab.equations import Representation
+from gatelab.equations.functions import ARGUMENTS
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """What a layer has, and computes of each token.
+
+    Attributes:
+        input_matrices: (inputs, hidden), each multiplied once with the input.
+        matrices: (hidden, hidden), trained.
+        products: with such a matrix.
+        vectors: (hidden,), trained.
+        scalars: trained numbers that all units share.
+        activations: numbers a unit that go through an activation function.
+        kept: numbers a unit that the way back needs, the states among them.
+    """
+
+    input_matrices: int
+    matrices: int
+    products: int
+    vectors: int
+    scalars: int
+    activations: int
+    kept: int
+
+    def parameters(self, inputs: int, hidden: int) -> int:
+        """Trained numbers of a layer."""
+        matrices = self.input_matrices * inputs + self.matrices * hidden
+        return (matrices + self.vectors) * hidden + self.scalars
+
+
+def counts(cell: CellSpec) -> CellCounts:
+    match cell:
+        case RnnSpec():
+            return _blocks(1)
+        case GruSpec(gates=gates):
+            reset_after = "reset" in gates and cell.reset == "after"
+            return _blocks(1 + len(gates), more_biases=int(reset_after))
+        case LstmSpec():
+            return _blocks(4, states=2)
+        case EquationsSpec():
+            return _equations(cell.representation)
+
+
+def speed_class(kind: str, name: str | None) -> str:
+    """Cells that are as fast as one another at equal work: those of one kind, and equations of one name."""
+    return f"{kind} {name}" if name else kind
+
+
+def _blocks(blocks: int, states: int = 1, more_biases: int = 0) -> CellCounts:
+    """A cell of sums that each have both products, a bias and an activation."""
+    return CellCounts(blocks, blocks, blocks, blocks + more_biases, 0, blocks, 2 * blocks + states)
+
+
+def _equations(found: Representation) -> CellCounts:
+    kinds = [parameter.kind for parameter in found.parameters]
+    return CellCounts(
+        input_matrices=kinds.count("input_matrix"),
+        matrices=kinds.count("matrix"),
+        products=sum(node.op == "@" for node in found.nodes),
+        vectors=kinds.count("vector"),
+        scalars=kinds.count("scalar"),
+        activations=max(1, sum(node.op in ARGUMENTS and not node.scalar for node in found.nodes)),
+        kept=kinds.count("input_matrix") + len(_kept(found)) + len(found.states),
+    )
+
+
+_BY_RESULT = frozenset({"sigmoid", "tanh", "exp", "sqrt", "relu"})
+"""Functions whose derivative is known from their result."""
+_LINEAR = frozenset({"+", "-", "negative", "gate"})
+
+
+def _kept(found: Representation) -> set[int]:
+    """The nodes whose values the way back needs."""
+    kept: set[int] = set()
+    for place, node in enumerate(found.nodes):
+        if node.op in _BY_RESULT:
+            kept.add(place)
+        elif node.op not in _LINEAR and all(found.nodes[operand].op != "number" for operand in node.operands):
+            kept.update(_behind_gates(found, operand) for operand in node.operands)
+    return {
+        place for place in kept if not found.nodes[place].scalar and found.nodes[place].op not in ("parameter", "state")
+    }
+
+
+def _behind_gates(found: Representation, place: int) -> int:
+    """What a gate is the value of."""
+    while found.nodes[place].op == "gate":
+        place = found.nodes[place].operands[0]
+    return place
