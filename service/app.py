@@ -20,6 +20,7 @@ from service.news import News
 from service.pages import Pages
 from service.quotas import Quotas
 from service.routes import (
+    cells,
     compare,
     completions,
     corpora,
@@ -49,6 +50,7 @@ SWITCH_SECONDS = 0.0005
 times as long, for every step of an answer."""
 
 GUARDED = (
+    cells,
     corpora,
     events,
     jobs,

@@ -30,7 +30,7 @@ COOKIE = "gatelab_key"
 PROTECTED = ("/v1/", "/metrics")
 OPEN = "/v1/login"
 """Where a key is exchanged for a cookie."""
-READING_TAGS = {"generation", "gates", "OpenAI"}
+READING_TAGS = {"generation", "gates", "OpenAI", "cells"}
 """Routes that ask by POST and change nothing."""
 ASK_SECONDS = 1.0
 """How long a stream trusts that its key is good."""

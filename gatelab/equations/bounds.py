@@ -2,6 +2,8 @@
 
 CHARACTERS = 10_000
 LINES = 200
+WORDS = 3_000
+"""Names, numbers and signs of all lines."""
 NAME_LENGTH = 40
 NUMBER_LENGTH = 30
 DEPTH = 40

@@ -35,13 +35,20 @@ def lines_of(text: str) -> list[list[Token]]:
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) > bounds.LINES:
         raise InvalidEquations(f"has {len(lines)} lines; at most {bounds.LINES} are allowed")
-    found = (_tokens(line, number, text) for number, line in enumerate(lines, start=1))
-    return [tokens for tokens in found if len(tokens) > 1]
+    found: list[list[Token]] = []
+    words = 0
+    for number, line in enumerate(lines, start=1):
+        tokens = _tokens(line, number, text, bounds.WORDS - words)
+        words += len(tokens) - 1
+        if len(tokens) > 1:
+            found.append(tokens)
+    return found
 
 
-def _tokens(line: str, number: int, text: str) -> list[Token]:
+def _tokens(line: str, number: int, text: str, most: int) -> list[Token]:
     code = line.partition("#")[0].rstrip()
-    tokens, at = [], 0
+    tokens: list[Token] = []
+    at = 0
     while at < len(code):
         if code[at] in " \t":
             at += 1
@@ -51,6 +58,8 @@ def _tokens(line: str, number: int, text: str) -> list[Token]:
             raise InvalidEquations(_strange(code[at]), Place(number, at + 1), text)
         token = Token(match.lastgroup, match[0], Place(number, at + 1, len(match[0])))  # type: ignore[arg-type]
         _check_length(token, text)
+        if len(tokens) == most:
+            raise InvalidEquations(f"there are more than {bounds.WORDS} words and signs", token.place, text)
         tokens.append(token)
         at = match.end()
     return [*tokens, Token("end", "", Place(number, len(code) + 1))]

@@ -47,6 +47,26 @@ class LstmSpec(Spec):
     hidden: Hidden = 32
 
 
+def _can_be_computed(equations: str) -> str:
+    try:
+        read(equations)
+    except InvalidEquations as error:
+        raise ValueError(error.problems[0].message) from None
+    return equations
+
+
+Equations = Annotated[
+    Text,
+    Field(
+        min_length=1,
+        max_length=CHARACTERS,
+        description="assignments, a line each; h' is the output: h' = tanh(W @ x + U @ h + b)",
+    ),
+    AfterValidator(_can_be_computed),
+]
+"""The text that defines a cell."""
+
+
 class EquationsSpec(Spec):
     """Any cell, as its equations. See `gatelab.equations` for their language."""
 
@@ -55,18 +75,7 @@ class EquationsSpec(Spec):
         None, description="what reports call the cell"
     )
     hidden: Hidden = 32
-    equations: Annotated[Text, Field(min_length=1, max_length=CHARACTERS)] = Field(
-        description="assignments, a line each; h' is the output: h' = tanh(W @ x + U @ h + b)"
-    )
-
-    @field_validator("equations")
-    @classmethod
-    def _can_be_computed(cls, equations: str) -> str:
-        try:
-            read(equations)
-        except InvalidEquations as error:
-            raise ValueError(error.problems[0].message) from None
-        return equations
+    equations: Equations
 
     @property
     def representation(self) -> Representation:

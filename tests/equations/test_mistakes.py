@@ -176,3 +176,8 @@ def _means_something(text: str) -> None:
         return
     assert isinstance(found, Representation)
     assert len(found.nodes) <= bounds.NODES
+
+
+def test_many_words_are_counted_before_they_are_understood() -> None:
+    refused = mistake("h' = W @ x" + "+h*h" * 1900)
+    assert "there are more than 3000 words and signs" in str(refused)

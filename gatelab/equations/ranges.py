@@ -1,0 +1,168 @@
+"""Between which values the nodes of a cell lie: interval arithmetic, with what it does not see by itself of cells."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from gatelab.equations.representation import Representation
+
+Range = tuple[float, float]
+ANY: Range = (-math.inf, math.inf)
+
+
+def ranges(cell: Representation, states: Mapping[str, Range], weights: Range | Callable[[], Range]) -> list[Range]:
+    """Between which values each node lies.
+
+    Args:
+        states: the range of each.
+        weights: that of inputs, of parameters, and of what a matrix makes of 1; or what draws one for each of them.
+
+    What divides by something that may be 0 could be anything; it is taken to be what is divided.
+    """
+    drawn = weights if callable(weights) else lambda: weights
+    found: list[Range] = []
+    for place, node in enumerate(cell.nodes):
+        operands = [found[operand] for operand in node.operands]
+        match node.op:
+            case "read" | "parameter":
+                value = drawn()
+            case "state":
+                value = states[node.name]
+            case "number":
+                value = (node.value, node.value)
+            case "@":
+                value = _product(operands[0], drawn())
+            case "gate":
+                value = operands[0]
+            case "+" | "-" | "*" | "/":
+                value = _arithmetic(cell, place, found)
+            case _:
+                value = _FUNCTIONS[node.op](*operands)
+        found.append(value)
+    return found
+
+
+def _arithmetic(cell: Representation, place: int, found: Sequence[Range]) -> Range:
+    node = cell.nodes[place]
+    left, right = (found[operand] for operand in node.operands)
+    match node.op:
+        case "+":
+            return _mixture(cell, place, found) or _sum(left, right)
+        case "-":
+            return _below_maximum(cell, place) or _sum(left, _negative(right))
+        case "*":
+            return _square(left) if node.operands[0] == node.operands[1] else _product(left, right)
+    return _share(cell, place, found) or _quotient(left, right)
+
+
+def _mixture(cell: Representation, place: int, found: Sequence[Range]) -> Range | None:
+    """g * a + (1 - g) * c lies between a and c where g lies between 0 and 1."""
+    left, right = (cell.nodes[operand] for operand in cell.nodes[place].operands)
+    if left.op != "*" or right.op != "*":
+        return None
+    for a in range(2):
+        for b in range(2):
+            share, rest = left.operands[a], right.operands[b]
+            for g, other in ((share, rest), (rest, share)):
+                if _is_complement(cell, g, other) and 0 <= found[g][0] <= found[g][1] <= 1:
+                    return hull(found[left.operands[1 - a]], found[right.operands[1 - b]])
+    return None
+
+
+def _is_complement(cell: Representation, g: int, other: int) -> bool:
+    """Whether `other` is 1 - g."""
+    node = cell.nodes[other]
+    return node.op == "-" and node.operands[1] == g and cell.nodes[node.operands[0]].value == 1
+
+
+def _below_maximum(cell: Representation, place: int) -> Range | None:
+    """a - max(a, c) is at most 0."""
+    left, right = cell.nodes[place].operands
+    return (-math.inf, 0.0) if cell.nodes[right].op == "max" and left in cell.nodes[right].operands else None
+
+
+def _share(cell: Representation, place: int, found: Sequence[Range]) -> Range | None:
+    """a / (a + c) is a share of 1 where both are positive."""
+    part, whole = cell.nodes[place].operands
+    terms = cell.nodes[whole].operands if cell.nodes[whole].op == "+" else ()
+    return (0.0, 1.0) if part in terms and all(found[term][0] >= 0 < found[term][1] for term in terms) else None
+
+
+def hull(a: Range, b: Range) -> Range:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def _sum(a: Range, b: Range) -> Range:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _negative(a: Range) -> Range:
+    return -a[1], -a[0]
+
+
+def _product(a: Range, b: Range) -> Range:
+    # 0 times anything is 0 here: an interval that is infinite has no infinite number in it.
+    ends = [0.0 if 0 in (p, q) else p * q for p in a for q in b]
+    return min(ends), max(ends)
+
+
+def _square(a: Range) -> Range:
+    low, high = _product(a, a)
+    return (0.0 if a[0] <= 0 <= a[1] else min(a[0] * a[0], a[1] * a[1])), max(high, -low)
+
+
+def _quotient(a: Range, b: Range) -> Range:
+    if b == (0, 0):
+        return math.nan, math.nan
+    return a if b[0] <= 0 <= b[1] else _product(a, (1 / b[1], 1 / b[0]))
+
+
+def _rising(function: Callable[[float], float]) -> Callable[[Range], Range]:
+    return lambda a: (function(a[0]), function(a[1]))
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + _exp(-x))
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(_exp(-abs(x)))
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
+
+
+def _root(x: float) -> float:
+    return math.sqrt(max(x, 0.0))
+
+
+def _absolute(a: Range) -> Range:
+    low, high = sorted((abs(a[0]), abs(a[1])))
+    return (0.0 if a[0] <= 0 <= a[1] else low), high
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Range]] = {
+    "negative": _negative,
+    "sigmoid": _rising(_sigmoid),
+    "tanh": _rising(math.tanh),
+    "relu": _rising(lambda x: max(x, 0.0)),
+    "exp": _rising(_exp),
+    "log": _rising(_log),
+    "sqrt": _rising(_root),
+    "softplus": _rising(_softplus),
+    "log_sigmoid": _rising(lambda x: -_softplus(-x)),
+    # The least values of both are at about -1.28 and -0.75.
+    "silu": lambda a: (-0.279, max(a[1], 0.0)),
+    "gelu": lambda a: (-0.170, max(a[1], 0.0)),
+    "abs": _absolute,
+    "sin": lambda _: (-1.0, 1.0),
+    "cos": lambda _: (-1.0, 1.0),
+    "hard_sigmoid": _rising(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0)),
+    "hard_tanh": _rising(lambda x: min(max(x, -1.0), 1.0)),
+    "max": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
+    "min": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
+}

@@ -1,0 +1,172 @@
+"""/v1/cells: the published cells, and what the equations of any other come to."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gatelab.costs import counts
+from gatelab.equations import Representation
+from gatelab.equations.advice import advice
+from gatelab.equations.typeset import mathml, typeset
+from gatelab.equations.zoo import zoo
+from gatelab.errors import NotFound
+from gatelab.near import did_you_mean, nearest
+from gatelab.specs.base import Spec
+from gatelab.specs.cells import CellSpec, Equations, EquationsSpec, GruSpec, Hidden
+from service.bodies import Router
+from service.computing import computing
+from service.views import Page, View, whole
+
+router = Router(prefix="/v1/cells", tags=["cells"])
+
+
+class PublishedCell(View):
+    """A cell that a spec may name: `{"kind": "mgu"}`."""
+
+    name: str
+    title: str
+    source: str
+    equations: str
+    states: list[str]
+    gates: list[str]
+
+
+class CellCheck(Spec):
+    """The body of POST /v1/cells/check."""
+
+    equations: Equations
+    hidden: Hidden = 32
+    inputs: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        28, description="size of the input: the vocabulary of a one-hot input, or the embedding"
+    )
+
+
+class CellParameter(View):
+    """`shape` in words, `count` for the sizes that were asked for."""
+
+    name: str
+    shape: list[Literal["inputs", "hidden"]]
+    count: int
+    initial: float | Literal["identity"] | None
+
+
+class CellNode(View):
+    """An operation. `operands` are places in the list of nodes; `stage` is how many recurrent products come before."""
+
+    op: str
+    operands: list[int]
+    name: str
+    value: float
+    stage: int
+
+
+class CellAdvice(View):
+    """Something that the author may not have meant: a gate that never closes, a state that may overflow, ..."""
+
+    code: str
+    name: str
+    message: str
+
+
+class CheckedCell(View):
+    """What the equations come to.
+
+    `stages` is how many recurrent products wait for one another, `after` the place in `nodes` of each state's new
+    value. `flops` are floating-point operations of the layer a token, and `beside_gru` what share of a GRU's they are.
+    """
+
+    digest: str
+    states: list[str]
+    gates: list[str]
+    parameters: list[CellParameter]
+    parameter_count: int
+    stages: int
+    products: int
+    flops: int
+    beside_gru: float
+    latex: list[str]
+    mathml: str
+    advice: list[CellAdvice]
+    nodes: list[CellNode]
+    after: list[int]
+
+
+@router.get("")
+def list_cells() -> Page[PublishedCell]:
+    """The published cells that come with Gatelab, by their names."""
+    return whole(sorted(zoo()), published)
+
+
+@router.get("/{name}")
+def get_cell(name: str) -> PublishedCell:
+    if name not in zoo():
+        raise NotFound("cell", name, did_you_mean(nearest(name, zoo())))
+    return published(name)
+
+
+@router.post("/check")
+@computing
+def check_cell(body: CellCheck) -> CheckedCell:
+    """What equations come to: parameters, gates, costs, how they are typeset. 422 says what is wrong with them."""
+    spec = EquationsSpec(kind="equations", hidden=body.hidden, equations=body.equations)
+    found, formulas = spec.representation, typeset(body.equations)
+    flops = _flops(spec, body.inputs)
+    return CheckedCell(
+        digest=spec.digest,
+        states=list(found.states),
+        gates=list(found.gates),
+        parameters=list(_parameters(found, body.inputs, body.hidden)),
+        parameter_count=found.count(body.inputs, body.hidden),
+        stages=max(found.stages),
+        products=counts(spec).products,
+        flops=flops,
+        beside_gru=flops / _flops(GruSpec(kind="gru", hidden=body.hidden), body.inputs),
+        latex=[formula.latex for formula in formulas],
+        mathml=mathml(formulas),
+        advice=[CellAdvice(code=each.code, name=each.name, message=each.message) for each in advice(found)],
+        nodes=[
+            CellNode(op=node.op, operands=list(node.operands), name=node.name, value=node.value, stage=stage)
+            for node, stage in zip(found.nodes, found.stages, strict=True)
+        ],
+        after=list(found.after),
+    )
+
+
+def published(name: str) -> PublishedCell:
+    cell = zoo()[name]
+    return PublishedCell(
+        name=name,
+        title=cell.title,
+        source=cell.source,
+        equations=cell.equations,
+        states=list(cell.representation.states),
+        gates=list(cell.representation.gates),
+    )
+
+
+def _parameters(found: Representation, inputs: int, hidden: int) -> Iterable[CellParameter]:
+    for parameter in found.parameters:
+        count = 1
+        for size in parameter.shape(inputs, hidden):
+            count *= size
+        yield CellParameter(
+            name=parameter.name,
+            shape=_SHAPES[parameter.kind],
+            count=count,
+            initial=parameter.initial,
+        )
+
+
+_SHAPES: dict[str, list[Literal["inputs", "hidden"]]] = {
+    "input_matrix": ["inputs", "hidden"],
+    "matrix": ["hidden", "hidden"],
+    "vector": ["hidden"],
+    "scalar": [],
+}
+
+
+def _flops(cell: CellSpec, inputs: int) -> int:
+    """Of one layer whose input is no one-hot row, without the head."""
+    hidden, found = cell.hidden, counts(cell)
+    return 2 * hidden * (found.products * hidden + found.input_matrices * inputs)

@@ -1,0 +1,78 @@
+"""What is said about cells that are no mistakes, and the intervals that it is known from."""
+
+import numpy as np
+import pytest
+import torch
+
+from gatelab.cells import EquationCell
+from gatelab.equations import read
+from gatelab.equations.advice import advice
+from gatelab.equations.ranges import Range, ranges
+from gatelab.equations.zoo import zoo
+
+UNBOUNDED = {"indrnn", "irnn", "li_gru"}
+"""Published cells of rectified units, whose states their authors keep from growing by other means."""
+
+
+@pytest.mark.parametrize("name", sorted(zoo()))
+def test_published_cells_have_nothing_that_their_authors_did_not_mean(name: str) -> None:
+    assert [(each.code, each.name) for each in advice(zoo()[name].representation)] == (
+        [("may-overflow", "h")] if name in UNBOUNDED else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("h' = tanh(W @ x + U @ h + b_1 + b_2)", [("redundant", "b_2")]),
+        ("h' = tanh(W @ x + b_1 - (b_2 - U @ h))", [("redundant", "b_2")]),
+        ("h' = tanh(W @ x + V @ x + U @ h)", [("redundant", "V")]),
+        ("h' = tanh(W @ x + U @ h + V @ h)", [("redundant", "V")]),
+        ("vector p\nh' = tanh(W @ x + U @ h + b * p)", []),
+        ("p = W @ x + b_1\nh' = tanh(p + b_2) + tanh(p + U @ h)", []),
+        ("g = sigmoid(relu(W @ x))\nh' = g * h + (1 - g) * tanh(V @ x)", [("never-closes", "g")]),
+        ("g = sigmoid(-relu(W @ x))\nh' = g * h + (1 - g) * tanh(V @ x)", [("never-opens", "g")]),
+        ("gate g = exp(W @ x)\nh' = tanh(g * h)", [("no-share", "g")]),
+        ("gate g = min(max(W @ x, 0), 1)\nh' = g * h", []),
+        ("h' = W @ x + U @ h", [("may-overflow", "h")]),
+        ("h' = h * h + W @ x", [("may-overflow", "h")]),
+        ("h' = h + W @ x", []),
+        ("c' = exp(c) + W @ x\nh' = tanh(c')", [("may-overflow", "c")]),
+        ("h' = h / h + W @ x", [("not-finite", "h")]),
+        ("c' = log(c) + W @ x\nh' = tanh(c')", [("not-finite", "c")]),
+    ],
+)
+def test_what_may_not_be_meant(text: str, found: list[tuple[str, str]]) -> None:
+    assert [(each.code, each.name) for each in advice(read(text))] == found
+
+
+def random_range(random: np.random.Generator) -> Range:
+    low, high = sorted(random.normal(size=2).tolist())
+    return low, high
+
+
+EVERYTHING = """
+vector p
+a = W @ x - p * h
+g = sigmoid(a)
+c = min(silu(a) + gelu(a), softplus(a) - log_sigmoid(a)) * abs(a)
+d = sin(a) + cos(a) * hard_sigmoid(a) + hard_tanh(a) * hard_tanh(a)
+e = exp(tanh(a)) + log(1 + relu(a)) + sqrt(abs(a)) + 1 / (2 + tanh(a))
+f = a - max(a, p) + relu(a) / (relu(a) + abs(p))
+h' = g * c + (1 - g) * d - e * f
+"""
+
+
+def test_every_value_lies_in_its_range(random: np.random.Generator) -> None:
+    cell = EquationCell(read(EVERYTHING), 1, 1).double()
+    for _ in range(50):
+        state, weights = random_range(random), random_range(random)
+        found = ranges(cell.representation, {"h": state}, weights)
+        for _ in range(20):
+            for parameter in cell.parameters():
+                parameter.data.fill_(random.uniform(*weights))
+            h = torch.full((1, 1), random.uniform(*state), dtype=torch.float64)
+            (after,) = cell.update(cell.project(torch.ones(1, 1, 1, dtype=torch.float64))[0], (h,))
+            low, high = found[cell.representation.after[0]]
+            slack = 1e-9 * max(1.0, abs(low), abs(high))
+            assert low - slack <= after.item() <= high + slack
