@@ -11,6 +11,7 @@ from client.events import follow
 from client.models import (
     ApiKey,
     ApiKeys,
+    CheckedCell,
     Checkpoint,
     Corpus,
     Event,
@@ -22,6 +23,7 @@ from client.models import (
     NewKey,
     Page,
     Plan,
+    PublishedCell,
     Recall,
     Run,
     Sample,
@@ -137,6 +139,27 @@ class Gatelab:
 
     def delete_corpus(self, corpus: str) -> None:
         self._transport.delete(_path("corpora", corpus))
+
+    # Cells
+
+    def cells(self) -> Iterator[PublishedCell]:
+        """The published cells that come with Gatelab."""
+        return self._pages("/v1/cells", Page[PublishedCell])
+
+    def cell(self, name: str) -> PublishedCell:
+        return self._transport.get(_path("cells", name), PublishedCell)
+
+    def check_cell(self, equations: str, hidden: int = 32, inputs: int = 28) -> CheckedCell:
+        """What equations come to: parameters, gates, costs, and what their author may not have meant.
+
+        Args:
+            inputs: the size of the input: the vocabulary of a one-hot input, or the embedding.
+
+        Raises:
+            ApiError: the equations have a mistake; the message says where.
+        """
+        body = {"equations": equations, "hidden": hidden, "inputs": inputs}
+        return self._transport.post("/v1/cells/check", CheckedCell, body)
 
     # Jobs
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import backup, corpora, demo, gates, generate, jobs, keys, recall, reports, runs, up
+from client.commands import backup, cells, corpora, demo, gates, generate, jobs, keys, recall, reports, runs, up
 from client.commands.options import Commands
 from client.output import print_line
 from gatelab import __version__
@@ -27,6 +27,7 @@ app.command()(demo.demo)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.add_typer(corpora.app, name="corpora")
+app.add_typer(cells.app, name="cells")
 app.add_typer(keys.app, name="keys")
 app.command()(jobs.submit)
 app.command("watch")(jobs.watch_job)

@@ -46,9 +46,10 @@ def _arithmetic(cell: Representation, place: int, found: Sequence[Range]) -> Ran
     left, right = (found[operand] for operand in node.operands)
     match node.op:
         case "+":
-            return _mixture(cell, place, found) or _sum(left, right)
+            return _mixture(cell, place, found) or _step_towards(cell, place, found) or _sum(left, right)
         case "-":
-            return _below_maximum(cell, place) or _sum(left, _negative(right))
+            towards = _step_towards(cell, place, found)
+            return towards or _below_maximum(cell, place) or _sum(left, _negative(right))
         case "*":
             return _square(left) if node.operands[0] == node.operands[1] else _product(left, right)
     return _share(cell, place, found) or _quotient(left, right)
@@ -65,6 +66,21 @@ def _mixture(cell: Representation, place: int, found: Sequence[Range]) -> Range 
             for g, other in ((share, rest), (rest, share)):
                 if _is_complement(cell, g, other) and 0 <= found[g][0] <= found[g][1] <= 1:
                     return hull(found[left.operands[1 - a]], found[right.operands[1 - b]])
+    return None
+
+
+def _step_towards(cell: Representation, place: int, found: Sequence[Range]) -> Range | None:
+    """a + g * (c - a), or a - g * (a - c), lies between a and c where g lies between 0 and 1."""
+    node = cell.nodes[place]
+    orders = [node.operands, node.operands[::-1]] if node.op == "+" else [node.operands]
+    for a, way in orders:
+        if cell.nodes[way].op != "*":
+            continue
+        for g, difference in (cell.nodes[way].operands, cell.nodes[way].operands[::-1]):
+            terms = cell.nodes[difference].operands if cell.nodes[difference].op == "-" else ()
+            c, known = terms if node.op == "+" and terms else terms[::-1] or (-1, -1)
+            if known == a and 0 <= found[g][0] <= found[g][1] <= 1:
+                return hull(found[a], found[c])
     return None
 
 

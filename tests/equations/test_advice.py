@@ -37,6 +37,10 @@ def test_published_cells_have_nothing_that_their_authors_did_not_mean(name: str)
         ("h' = W @ x + U @ h", [("may-overflow", "h")]),
         ("h' = h * h + W @ x", [("may-overflow", "h")]),
         ("h' = h + W @ x", []),
+        ("g = sigmoid(W @ x)\nh' = h + g * (tanh(V @ x) - h)", []),
+        ("g = sigmoid(W @ x)\nh' = (tanh(V @ x) - h) * g + h", []),
+        ("g = sigmoid(W @ x)\nh' = h - g * (h - tanh(V @ x))", []),
+        ("g = sigmoid(W @ x)\nh' = h + g * (h - tanh(V @ x))", [("may-overflow", "h")]),
         ("c' = exp(c) + W @ x\nh' = tanh(c')", [("may-overflow", "c")]),
         ("h' = h / h + W @ x", [("not-finite", "h")]),
         ("c' = log(c) + W @ x\nh' = tanh(c')", [("not-finite", "c")]),
@@ -59,7 +63,8 @@ c = min(silu(a) + gelu(a), softplus(a) - log_sigmoid(a)) * abs(a)
 d = sin(a) + cos(a) * hard_sigmoid(a) + hard_tanh(a) * hard_tanh(a)
 e = exp(tanh(a)) + log(1 + relu(a)) + sqrt(abs(a)) + 1 / (2 + tanh(a))
 f = a - max(a, p) + relu(a) / (relu(a) + abs(p))
-h' = g * c + (1 - g) * d - e * f
+k = g * c + (1 - g) * d - e * f
+h' = k + (c - k) * g - g * (h - c) + (d - g * (d - e))
 """
 
 
