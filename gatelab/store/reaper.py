@@ -1,9 +1,11 @@
 """Takes runs back from workers that fell silent. Any number of reapers may run, at any time."""
 
+import time
 from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
+from gatelab.errors import Unavailable
 from gatelab.settings import Settings
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
@@ -21,6 +23,7 @@ class Reaper:
         self._database = database
         self._max_crashes = settings.max_crashes
         self._rewake, self._lease = settings.rewake_seconds, settings.lease_seconds
+        self._outage = _Outage(2 * settings.heartbeat_seconds)
 
     def reap(self) -> list[str]:
         """Take back the running runs whose lease is over; returns the ids of those that are queued again.
@@ -28,16 +31,31 @@ class Reaper:
         They keep their place in the queue. The token stays, since the state alone keeps the old owner out, and the
         next claim raises it. A run that took down its workers too often without a new checkpoint fails; one that was
         to be cancelled or paused is. A lease that ends later than any that is taken now is over as well: since it was
-        taken, the clock was set back.
+        taken, the clock was set back. After an outage of the database server, living workers get the time to renew their
+        leases, and what could not be renewed counts as no crash.
 
         Raises:
             Unavailable: the database cannot be reached.
         """
+        try:
+            if self._outage.present:
+                with self._database.read() as connection:
+                    connection.execute(select(now()))
+                self._outage.over()
+            return [] if self._outage.waiting else self._reap()
+        except Unavailable:
+            # A file is never away: a process that holds its lock has stopped, perhaps the one whose run it is.
+            if self._database.path is None:
+                self._outage.begin()
+            raise
+
+    def _reap(self) -> list[str]:
         queued: list[str] = []
         while True:
             with self._database.write() as connection:
                 taken = self._take_one(connection)
             if taken is None:
+                self._outage.forget()
                 return queued
             run_id, state = taken
             if state is State.QUEUED:
@@ -77,7 +95,7 @@ class Reaper:
         run = connection.execute(expired).first()
         if run is None:
             return None
-        crashes = run.crash_count + 1
+        crashes = run.crash_count + (not self._outage.forgiven)
         values: dict[str, Any] = {"crash_count": crashes}
         to = settle(State.QUEUED, cancel=run.cancel_requested, pause=run.pause_requested)
         if to is State.QUEUED and crashes >= self._max_crashes:
@@ -86,3 +104,28 @@ class Reaper:
             values["error"] = {"type": "crashed", "message": message}
         move(connection, runs.c.id == run.id, to, values=values, reason="lease expired")
         return run.id, to
+
+
+class _Outage:
+    """What a reaper knows of the time in which it could not reach the database: nor could any worker, perhaps."""
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._until = 0.0
+        self.present = False
+        self.forgiven = False
+
+    def begin(self) -> None:
+        self.present = True
+
+    def over(self) -> None:
+        self.present, self.forgiven = False, True
+        self._until = time.monotonic() + self._grace
+
+    def forget(self) -> None:
+        """All that the outage was to blame for has been taken back."""
+        self.forgiven = False
+
+    @property
+    def waiting(self) -> bool:
+        return time.monotonic() < self._until

@@ -1,8 +1,11 @@
+import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import select, update
 
+from gatelab.errors import Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Claim, Job, Report, State, Store
 from gatelab.store.tables import jobs, runs
@@ -74,6 +77,39 @@ def test_a_run_that_keeps_taking_down_its_workers_fails(
     assert run.error is not None
     assert run.error["type"] == "crashed"
     assert event_types(store, job.id)[-2:] == ["run_failed", "job_finished"]
+
+
+def away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reaper find the database away, once."""
+    with monkeypatch.context() as patch:
+
+        def fail() -> NoReturn:
+            raise Unavailable("the database cannot be reached")
+
+        patch.setattr(store.database, "write", fail)
+        patch.setattr(store.database, "read", fail)
+        with pytest.raises(Unavailable):
+            store.reaper.reap()
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_an_outage_of_the_server_is_no_crash(
+    store: Store, settings: Settings, new_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_job()
+    claim = crash(store)
+    clock = time.monotonic()
+    monkeypatch.setattr("gatelab.store.reaper.time.monotonic", lambda: clock)
+    away(store, monkeypatch)
+    away(store, monkeypatch)
+    assert store.reaper.reap() == [], "its worker may be alive, and renew its lease now that it can"
+    clock += 2 * settings.heartbeat_seconds + 0.001
+    assert store.reaper.reap() == [claim.run_id]
+    assert store.runs.get(claim.run_id).crash_count == 0
+    # The next one that falls silent has nothing to do with it.
+    claim = crash(store)
+    assert store.reaper.reap() == [claim.run_id]
+    assert store.runs.get(claim.run_id).crash_count == 1
 
 
 def test_a_new_checkpoint_forgives_crashes(store: Store, settings: Settings, new_job: Callable[..., Job]) -> None:
