@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from gatelab import machine
+from gatelab.embedded.errors import CannotStart
+from gatelab.embedded.launcher import make_data_dir
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,11 @@ def test_a_container_s_limit_counts_where_it_is_less(
     (file := tmp_path / "memory.max").write_text(said)
     monkeypatch.setattr(machine, "CGROUP_LIMITS", (tmp_path / "not there", file))
     assert machine.memory_bytes() == (physical if expected is None else expected)
+
+
+def test_a_full_disk_is_an_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.disk_obstacle(tmp_path) is None
+    monkeypatch.setattr(machine, "LEAST_FREE", 2**62)
+    assert f"the disk of {tmp_path} is full" in str(machine.disk_obstacle(tmp_path / "not" / "yet"))
+    with pytest.raises(CannotStart, match="is full"):
+        make_data_dir(tmp_path / "data")

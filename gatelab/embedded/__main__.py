@@ -21,6 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     except GatelabError as error:
         print(f"gatelab: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # A disk that has become full, a folder that was taken away.
+        print(f"gatelab: cannot write to {options.data_dir}: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

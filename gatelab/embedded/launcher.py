@@ -13,6 +13,7 @@ from gatelab.embedded import lock, notes, programs, sockets, valkey
 from gatelab.embedded.children import Child, Program
 from gatelab.embedded.errors import CannotStart
 from gatelab.embedded.interrupts import Interrupts
+from gatelab.machine import disk_obstacle
 from gatelab.signing_in import make_code
 
 START_SECONDS = 60.0
@@ -47,7 +48,7 @@ def make_data_dir(path: Path) -> Path:
     """The absolute path of the data directory, made where it is missing, readable by its owner alone.
 
     Raises:
-        CannotStart: it cannot be made or written.
+        CannotStart: it cannot be made or written, or its disk is full.
     """
     try:
         path = path.expanduser().resolve()
@@ -58,6 +59,9 @@ def make_data_dir(path: Path) -> Path:
         raise CannotStart(f"cannot use {path} as the data directory: {error}") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise CannotStart(f"cannot write to the data directory {path}")
+    # A process that cannot write its log could not say why it does not start.
+    if obstacle := disk_obstacle(path):
+        raise CannotStart(obstacle)
     return path
 
 

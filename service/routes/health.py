@@ -3,6 +3,7 @@
 from typing import Literal
 
 from gatelab.errors import Unavailable
+from gatelab.machine import disk_obstacle
 from gatelab.store.migrate import pending
 from service.bodies import Router
 from service.context import Service
@@ -23,7 +24,12 @@ async def healthz() -> Health:
 
 @router.get("/readyz")
 def readyz(service: Service) -> Health:
-    """The database answers and has the tables of this version (else 503). A broker that is away only costs latency."""
+    """The database answers and has the tables of this version, and the disk has room (else 503).
+
+    A broker that is away only costs latency.
+    """
     if pending(service.store.database):
         raise Unavailable("the database's tables are not those of this version: run `python -m gatelab.store.migrate`")
+    if obstacle := disk_obstacle(service.settings.data_dir):
+        raise Unavailable(obstacle)
     return Health()

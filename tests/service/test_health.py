@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gatelab import machine
 from gatelab.store.migrate import upgrade
 from tests.service.installation import Installation, client, problem, settings_in
 
@@ -38,3 +39,10 @@ def test_a_service_goes_on_when_its_database_is_back(service: Installation) -> N
     problem(service.client.get("/readyz"), 503, "unavailable")
     away.rename(folder)
     assert service.client.get("/readyz").status_code == 200
+
+
+def test_a_service_whose_disk_is_full_is_not_ready(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert service.client.get("/readyz").status_code == 200
+    monkeypatch.setattr(machine, "LEAST_FREE", 2**62)
+    assert "is full" in problem(service.client.get("/readyz"), 503, "unavailable")["detail"]
+    assert service.client.get("/healthz").status_code == 200
