@@ -31,8 +31,8 @@ class Reaper:
         They keep their place in the queue. The token stays, since the state alone keeps the old owner out, and the
         next claim raises it. A run that took down its workers too often without a new checkpoint fails; one that was
         to be cancelled or paused is. A lease that ends later than any that is taken now is over as well: since it was
-        taken, the clock was set back. After an outage of the database server, living workers get the time to renew their
-        leases, and what could not be renewed counts as no crash.
+        taken, the clock was set back. After an outage of the database server, living workers get the time to renew
+        their leases, and what could not be renewed counts as no crash.
 
         Raises:
             Unavailable: the database cannot be reached.
