@@ -122,6 +122,9 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "socket_connect_timeout": 2,
         "socket_keepalive": not url.startswith("redis+socket"),
         "health_check_interval": 10,
+        # Redis is not told what a worker has taken. If it were, a worker whose Redis is away at that moment would never
+        # be rid of its one message, and never take another, though Redis came back.
+        "ack_emulation": False,
     }
     return {
         "broker_url": url,

@@ -173,7 +173,7 @@ class Installation:
 
     def _log(self) -> str:
         """The end of the log, without what the observer asked."""
-        lines = [line for line in self.stack.log().splitlines() if '"GET /' not in line]
+        lines = [line for line in self.stack.log().splitlines() if "method=GET" not in line]
         return "\n".join(lines[-100:])
 
     def _tick(self) -> None:

@@ -78,6 +78,16 @@ class Broker(Server):
         with redis.Redis.from_url(self.url) as client:
             client.flushall()
 
+    def listeners(self) -> int:
+        """How many workers wait for a message."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.info("clients")["blocked_clients"])
+
+    def waiting(self, queue: str) -> int:
+        """How many messages nobody has taken yet."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.llen(queue))
+
 
 class Postgres(Server):
     """A PostgreSQL that writes through to disk, as it should. Its data are gone when it is closed."""

@@ -1,6 +1,8 @@
 """The broker is emptied, killed and frozen; the service dies before it has told anybody; wake-ups come in twenties."""
 
 import random
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from tests import servers
 from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
 from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates
-from tests.faults.installation import Installation
+from tests.faults.installation import Installation, send
 from tests.faults.servers import Broker
 from tests.faults.workload import small
 
@@ -62,6 +64,27 @@ def test_runs_start_soon_after_the_broker_is_well_again(installation: Installati
             assert of_job(installation.store, job) == Damage()
 
 
+def test_a_wake_up_in_hand_when_the_broker_dies_is_not_the_last(installation: Installation) -> None:
+    """Each worker has one, and its child takes it only when no broker is there to be told of that."""
+    broker = installation.broker
+    with installation.other_workers(options=NO_POLLING):
+        broker.flush()
+        installation.wait_until(lambda: broker.listeners() == installation.size, "all workers listened")
+        children, before = installation.children(), wake_ups_done(installation)
+        for child in children:
+            send(child, signal.SIGSTOP)
+        installation.wake(installation.size + 1)
+        installation.wait_until(lambda: broker.waiting(installation.stack.queue) == 1, "each worker had a wake-up")
+        with killed(broker):
+            for child in children:
+                send(child, signal.SIGCONT)
+            done = before + installation.size
+            installation.wait_until(lambda: wake_ups_done(installation) == done, "the children had nothing to do")
+        job = installation.submit(small(epochs=1))
+        installation.wait_until(partial(has_started, installation, job), "a worker had heard of a run")
+        installation.finish()
+
+
 def test_runs_start_though_the_broker_is_away(installation: Installation) -> None:
     installation.broker.freeze()
     job = installation.submit(small())
@@ -71,6 +94,11 @@ def test_runs_start_though_the_broker_is_away(installation: Installation) -> Non
 
 def has_started(on: Installation, job: str) -> bool:
     return all(sight.state is not State.QUEUED for sight in on.observer.of_job(job))
+
+
+def wake_ups_done(on: Installation) -> int:
+    """How many wake-ups children have taken and are through with."""
+    return len(re.findall(r"Task gatelab\.wake\[\S+\] succeeded", on.stack.log()))
 
 
 def test_twenty_wake_ups_for_one_run_make_one_claim(installation: Installation) -> None:

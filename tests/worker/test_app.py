@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kombu import Connection, Consumer, Message, Queue
 from pydantic import SecretStr
 
 from gatelab.settings import Settings, celery_config
+from tests.faults.servers import Broker
+from tests.waiting import PATIENCE
 
 SHOW = """
 import json
@@ -79,6 +82,26 @@ def test_messages_are_json_and_nothing_else(config: dict[str, Any]) -> None:
 def test_a_worker_has_one_child_that_takes_one_message_at_a_time(config: dict[str, Any]) -> None:
     names = ("worker_pool", "worker_concurrency", "worker_prefetch_multiplier")
     assert [config[name] for name in names] == ["prefork", 1, 1]
+
+
+def test_taking_a_message_needs_no_broker(tmp_path: Path) -> None:
+    """Who holds its one message until the broker hears of it listens no more if the broker dies just then."""
+    broker = Broker(tmp_path)
+    broker.start()
+    try:
+        options = celery_config(Settings(broker_url=SecretStr(broker.url)))["broker_transport_options"]
+        with Connection(broker.url, transport_options=options) as connection:
+            queue, taken = Queue("hints"), list[Message]()
+            connection.Producer().publish({}, routing_key=queue.name)
+            channel: Any = connection.channel()
+            Consumer(channel, [queue], on_message=taken.append, prefetch_count=1).consume()
+            connection.drain_events(timeout=PATIENCE)
+            assert not channel.qos.can_consume()
+            broker.kill()
+            taken[0].ack()
+            assert channel.qos.can_consume()
+    finally:
+        broker.stop()
 
 
 def test_nobody_can_steer_a_worker_over_the_broker(config: dict[str, Any]) -> None:
