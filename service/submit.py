@@ -40,7 +40,8 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     Raises:
         InvalidSpec: naming every path that is wrong, of whichever run.
         NotFound: the account has no such corpus.
-        TooLarge: the runs together are more than a job may cost, or one needs more memory than there is.
+        TooLarge: the runs together are more than a job may cost or an account may store, or one needs more memory than
+            there is.
     """
     indexed = numbered(spec, limits.runs_per_job)
     runs = list(indexed.values())
@@ -56,6 +57,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
         raise TooLarge(message)
     _check_each(spec, runs, lambda run: _check_step(run, extents[run.tokenizer], limits.step_flops))
     _check_memory(works, limits.run_memory_bytes or memory_bytes())
+    check_room(store, limits, account, sum(each.stored_bytes for each in works), "the job may leave")
     history = store.results.history()
     cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
@@ -112,6 +114,23 @@ def _check_memory(works: Sequence[Work], most: int) -> None:
             f"a run of this job needs about {needed / 2**30:.3g} GiB of memory; the limit run_memory_bytes is"
             f" {most / 2**30:.3g} GiB: take a smaller batch_size, num_steps or model"
         )
+
+
+def check_room(store: Store, limits: Limits, account: str, more: int, what: str) -> None:
+    """
+    Raises:
+        TooLarge: with this many bytes more, the account would take more room than it may.
+    """
+    taken = store.accounts.stored_bytes(account)
+    if taken + more > limits.account_bytes:
+        raise TooLarge(
+            f"{what} {_mebibytes(more)}, and the account's corpora and runs may take {_mebibytes(taken)} already; the"
+            f" limit account_bytes is {_mebibytes(limits.account_bytes)}: delete jobs or corpora, or keep less"
+        )
+
+
+def _mebibytes(number: int) -> str:
+    return f"{number / 2**20:.4g} MiB"
 
 
 def _digest(spec: JobSpec) -> str:

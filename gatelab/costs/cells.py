@@ -17,6 +17,7 @@ class CellCounts:
         products: with such a matrix.
         vectors: (hidden,), trained.
         scalars: trained numbers that all units share.
+        states: tensors of its state.
         activations: numbers a unit that go through an activation function.
         kept: numbers a unit that the way back needs, the states among them.
     """
@@ -26,6 +27,7 @@ class CellCounts:
     products: int
     vectors: int
     scalars: int
+    states: int
     activations: int
     kept: int
 
@@ -55,7 +57,7 @@ def speed_class(kind: str, name: str | None) -> str:
 
 def _blocks(blocks: int, states: int = 1, more_biases: int = 0) -> CellCounts:
     """A cell of sums that each have both products, a bias and an activation."""
-    return CellCounts(blocks, blocks, blocks, blocks + more_biases, 0, blocks, 2 * blocks + states)
+    return CellCounts(blocks, blocks, blocks, blocks + more_biases, 0, states, blocks, 2 * blocks + states)
 
 
 def _equations(found: Representation) -> CellCounts:
@@ -66,6 +68,7 @@ def _equations(found: Representation) -> CellCounts:
         products=sum(node.op == "@" for node in found.nodes),
         vectors=kinds.count("vector"),
         scalars=kinds.count("scalar"),
+        states=len(found.states),
         activations=max(1, sum(node.op in ARGUMENTS and not node.scalar for node in found.nodes)),
         kept=kinds.count("input_matrix") + len(_kept(found)) + len(found.states),
     )

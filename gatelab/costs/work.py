@@ -1,6 +1,6 @@
 """Parameters, memory and arithmetic of a run, counted from its spec."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatelab.costs.cells import counts
 from gatelab.specs.job import RunSpec
@@ -10,6 +10,10 @@ from gatelab.text.reading import Part, reading
 from gatelab.text.tokenizers import Extent
 
 FLOAT_BYTES = 4
+BYTES_PER_CHARACTER = 4
+"""At most, in UTF-8."""
+DESCRIPTION_BYTES, BYTES_PER_LETTER = 16 * 2**10, 12
+"""What a checkpoint says beside its numbers: the spec and where it is, and each letter as JSON may spell it."""
 TRAINING = 3
 """Forward and backward pass together cost about three forward passes."""
 
@@ -24,6 +28,8 @@ class Work:
         scan_steps: steps of a layer over a batch, one after the other: what overheads are paid for.
         elements: numbers that go through an activation function: what memory traffic is paid for.
         flops: floating-point operations of the matrix products.
+        stored_bytes: most bytes of checkpoints and samples that the run leaves. It says nothing of time, and takes no
+            part in comparisons; 0 for runs of earlier versions.
     """
 
     parameters: int
@@ -31,6 +37,7 @@ class Work:
     scan_steps: int
     elements: int
     flops: int
+    stored_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def work(spec: RunSpec, extent: Extent) -> Work:
         scan_steps=steps * model.layers,
         elements=tokens * (model.layers * counts(model.cell).activations * model.cell.hidden + extent.vocabulary),
         flops=tokens * flops_per_token(model, extent.vocabulary),
+        stored_bytes=_stored_bytes(spec, count, extent.vocabulary, read.train),
     )
 
 
@@ -90,6 +98,19 @@ def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
     embedding = 0 if model.input == "one_hot" else model.input.embedding
     inputs = embedding + (model.layers - 1) * hidden
     return 2 * hidden * (model.layers * cell.products * hidden + cell.input_matrices * inputs + vocabulary)
+
+
+def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) -> int:
+    """Of as many checkpoints as are kept, or as there are steps, and of a sample each epoch."""
+    training, model = spec.training, spec.model
+    checkpoints = min(training.keep_checkpoints, training.epochs * train.batches) + training.keep_best
+    numbers = parameters * (1 + _optimizer_tensors(training.optimizer))
+    if training.carry_state:
+        numbers += model.layers * counts(model.cell).states * train.widest * model.cell.hidden
+    sample = training.sample
+    characters = 0 if sample is None else training.epochs * (sample.characters + len(sample.prefix))
+    each = FLOAT_BYTES * numbers + DESCRIPTION_BYTES + BYTES_PER_LETTER * vocabulary
+    return checkpoints * each + BYTES_PER_CHARACTER * characters
 
 
 def _optimizer_tensors(optimizer: OptimizerSpec) -> int:

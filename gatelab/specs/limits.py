@@ -37,6 +37,9 @@ class Limits(Spec):
         ge=0,
         description="bytes of memory that a run may need, by its estimate; 0: as many as the service's machine has",
     )
+    account_bytes: int = Field(
+        100 * 2**30, ge=1, description="bytes that an account's corpora and what its runs may leave take together"
+    )
     queued_runs: int = Field(20_000, ge=1, description="unfinished runs of an account")
     requests_per_second: int = Field(1000, ge=1, description="requests of a key in a second, of each service process")
     generations: int = Field(256, ge=1, description="texts written at once for an account, by each service process")

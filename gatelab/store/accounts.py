@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from gatelab.errors import NotFound
 from gatelab.store.corpora import missing
@@ -34,3 +34,11 @@ class Accounts:
         with self._database.read() as connection:
             if connection.scalar(select(table.c.id).where(table.c.account == account, named)) is None:
                 raise missing(connection, id, account) if kind == "corpus" else NotFound(kind, id)
+
+    def stored_bytes(self, account: str) -> int:
+        """Of the account's corpora, and what its runs, finished or not, were foreseen to leave at most."""
+        of_corpora = select(func.coalesce(func.sum(corpora.c.bytes), 0)).where(corpora.c.account == account)
+        of_run = runs.c.work["stored_bytes"].as_float()
+        of_runs = select(func.coalesce(func.sum(of_run), 0)).where(runs.c.account == account)
+        with self._database.read() as connection:
+            return int(connection.scalar(of_corpora) or 0) + int(connection.scalar(of_runs) or 0)

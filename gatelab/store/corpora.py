@@ -83,6 +83,14 @@ class Corpora:
             raise CorpusNameTaken(f"the corpus {name!r} is another text; choose another name")
         return _corpus(taken), False
 
+    def has(self, key: str, account: str = LOCAL) -> bool:
+        """Whether the account has a corpus with this name or id."""
+        query = select(corpora.c.id).where(
+            corpora.c.account == account, or_(corpora.c.id == key, corpora.c.name == key)
+        )
+        with self._database.read() as connection:
+            return connection.scalar(query) is not None
+
     def get(self, key: str, account: str = LOCAL) -> Corpus:
         """The account's corpus with this name or id.
 

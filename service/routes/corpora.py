@@ -25,6 +25,7 @@ from service.callers import Asking
 from service.computing import computing
 from service.context import Context, Cursor, Limit, Service
 from service.problems import UNREADABLE, not_json
+from service.submit import check_room
 from service.views import Corpus, Page, View, page
 
 router = Router(prefix="/v1/corpora", tags=["corpora"])
@@ -179,7 +180,10 @@ def delete_corpus(service: Service, asking: Asking, corpus: str) -> None:
 
 
 def _add(service: Context, name: str, given: str, account: str) -> tuple[Stored, bool]:
-    check_size(accepted(given), service.settings.limits.corpus_bytes)
+    text, limits = accepted(given), service.settings.limits
+    check_size(text, limits.corpus_bytes)
+    if not service.store.corpora.has(name, account):
+        check_room(service.store, limits, account, len(text.encode()), "the text has")
     return service.store.corpora.add(name, given, account)
 
 

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from gatelab.specs import Limits
+from gatelab.store import tables
 from gatelab.store.keys import Scope
 from service.quotas import Quotas
 from tests.service.conftest import Trained
-from tests.service.installation import LIMITS, SPEC, bearer, installation, problem
+from tests.service.installation import LIMITS, SPEC, TEXT, bearer, installation, problem, spec
 
 
 def limited(**changes: int) -> Limits:
@@ -80,3 +83,39 @@ def test_an_account_may_queue_so_much(tmp_path: Path) -> None:
         answer = service.client.post("/v1/jobs", json=SPEC)
         assert "queued_runs is 3" in problem(answer, 429, "overloaded")["detail"]
         assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("training", [{}, {"keep_checkpoints": 1000, "carry_state": True}], ids=["plain", "much"])
+def test_no_run_stores_more_than_was_foreseen(training: dict[str, Any], tmp_path: Path) -> None:
+    with installation(tmp_path, slice_seconds=1e-9) as service:
+        text = service.add_corpus()["characters"]
+        job = service.submit(spec(**training))["id"]
+        foreseen = service.store.accounts.stored_bytes("local") - text
+        service.work()
+        [run] = service.runs(job)
+        with service.store.database.read() as connection:
+            checkpoints = connection.scalar(select(func.sum(tables.checkpoints.c.size))) or 0
+        samples = service.get(f"/v1/runs/{run['id']}/samples")["data"]
+        written = sum(len((sample["prefix"] + sample["text"]).encode()) for sample in samples)
+        assert 0 < checkpoints + written <= foreseen
+
+
+def test_an_account_may_store_so_much(tmp_path: Path) -> None:
+    with installation(tmp_path / "first") as service:
+        service.add_corpus()
+        of_corpus = service.store.accounts.stored_bytes("local")
+        service.submit(SPEC)
+        of_run = service.store.accounts.stored_bytes("local") - of_corpus
+    with installation(tmp_path / "second", limits=limited(account_bytes=of_corpus + 2 * of_run)) as service:
+        service.add_corpus()
+        job = service.submit(SPEC)["id"]
+        service.submit(SPEC)
+        for path in ("/v1/jobs", "/v1/jobs?dry_run=true"):
+            assert "account_bytes" in problem(service.client.post(path, json=SPEC), 413, "too-large")["detail"]
+        other = service.client.post("/v1/corpora", json={"name": "other", "text": "a text"})
+        assert "account_bytes" in problem(other, 413, "too-large")["detail"]
+        again = service.client.post("/v1/corpora", json={"name": "wells", "text": TEXT})
+        assert again.status_code == 200, "nothing is added"
+        service.client.post(f"/v1/jobs/{job}/cancel")
+        assert service.client.delete(f"/v1/jobs/{job}").status_code == 204
+        service.submit(SPEC)
