@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds. Generous on a machine that does much else; pytest's own limit for a test is longer still."""
 
 
