@@ -25,6 +25,7 @@ from gatelab.store.keys import Scope as KeyScope
 from service.context import Context, Service
 from service.openai.errors import answer as openai_answer
 from service.problems import details, headers_of, response
+from service.query import check_query
 
 COOKIE = "gatelab_key"
 PROTECTED = ("/v1/", "/metrics")
@@ -170,6 +171,7 @@ async def guard(request: Request, service: Service, asking: Asking) -> None:
     Raises:
         NotAllowed: the key's scope does not cover this.
         NotFound: what the path names is another account's, or is not there.
+        InvalidRequest: the query has a parameter that nobody would read.
     """
     needed = needed_scope(request)
     if not asking.scope.allows(needed):
@@ -177,6 +179,7 @@ async def guard(request: Request, service: Service, asking: Asking) -> None:
     for kind in get_args(Owned):
         if id := request.path_params.get(kind):
             await to_thread.run_sync(service.store.accounts.require, asking.account, kind, id, limiter=_threads)
+    check_query(request)
 
 
 def needed_scope(request: Request) -> KeyScope:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.service.conftest import Trained
+from tests.service.installation import problem
 
 INTEGERS = ["-1", "9" * 10, "9" * 16, "9" * 20, "9" * 400, "9" * 5000]
 STRINGS = ["", " ", "\0", "é", "²", "1e400", "NaN", "null", "[]", "x" * 5000, "../..", "%00", "\u202e", "\U0001f600"]
@@ -58,3 +59,27 @@ def test_a_length_that_is_no_number_is_not_believed(length: str, trained: Traine
     headers = {b"content-length": length.encode("latin-1"), b"content-type": b"application/json"}
     answer = trained.service.client.post(trained.path("/score"), content=b'{"texts": ["the"]}', headers=headers)
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "message"),
+    [
+        ("/v1/runs?stat=queued", "stat", "did you mean 'state'?"),
+        ("/v1/runs?state=queued&state=running", "state", "was given 2 times; give it once"),
+        ("/v1/cells?limit=3", "limit", "there are none here"),
+        ("/v1/jobs?dry-run=true", "dry-run", "unknown query parameter; there are state, cursor, limit"),
+        ("/v1/runs?" + "x" * 3000, "x" * 3000, "unknown query parameter"),
+    ],
+)
+def test_a_parameter_that_nobody_would_read_is_refused(address: str, path: str, message: str, trained: Trained) -> None:
+    [found] = problem(trained.service.client.get(address), 422, "invalid-request")["problems"]
+    assert found["path"] == path
+    assert message in found["message"]
+
+
+def test_parameters_that_may_be_repeated_and_those_of_other_services_are_taken(trained: Trained) -> None:
+    client = trained.service.client
+    tuned = "tuned=training.optimizer.lr&tuned=model.layers"
+    assert client.get(f"/v1/jobs/{trained.job}/report?{tuned}").status_code in (200, 422)
+    assert "was given" not in client.get(f"/v1/jobs/{trained.job}/report?{tuned}").text
+    assert client.get("/v1/models?api-version=2024-06-01").status_code == 200
