@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -140,6 +141,17 @@ class Child:
         with suppress(FileNotFoundError):
             if self.log.stat().st_size > ROTATE_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
+
+    def bound_log(self) -> None:
+        """Put a large log aside while the process goes on writing it.
+
+        It appends, so what it writes next stands at the beginning. A line that comes in between is lost.
+        """
+        with suppress(OSError):
+            if self.log.stat().st_size > ROTATE_BYTES:
+                with suppress(OSError):  # a full disk: room counts for more than old lines
+                    shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+                os.truncate(self.log, 0)
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines that the process wrote."""

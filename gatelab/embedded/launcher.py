@@ -133,6 +133,7 @@ class Launcher:
         while not self.interrupts.wait(POLL_SECONDS):
             for child in (self.broker, self.service, *self.workers):
                 child.tend()
+                child.bound_log()
                 if child.hopeless:
                     raise did_not_start(child)
 

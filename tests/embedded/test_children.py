@@ -117,3 +117,16 @@ def test_a_large_log_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPatch)
     idle.rotate_log()
     assert not idle.log.exists()
     assert (folder / "child.log.1").read_text() == "x" * 11
+
+
+def test_the_log_of_a_process_that_goes_on_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "ROTATE_BYTES", 1000)
+    writer = child(folder, "import time\nwhile True:\n    print('x' * 49, flush=True)\n    time.sleep(0.001)")
+    writer.start()
+    for _ in range(3):
+        eventually(lambda: writer.log.stat().st_size > 1000, "the log is large")
+        writer.bound_log()
+        assert writer.log.with_suffix(".log.1").stat().st_size > 1000
+    eventually(lambda: writer.log.stat().st_size > 100, "the process writes on")
+    stop(writer)
+    assert set(writer.log.read_text().splitlines()[1:]) == {"x" * 49}, "from the beginning, without a hole"
