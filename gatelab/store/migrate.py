@@ -6,14 +6,11 @@ one that works.
 
 import sys
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 import migrations
 from gatelab import settings as environment
@@ -22,13 +19,17 @@ from gatelab.settings import Settings
 from gatelab.store.engine import Database
 from gatelab.store.keys import Keys, ensure_file
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_VERSIONS = "alembic_version"
 _ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
 
 
 def upgrade(settings: Settings) -> None:
     """Create the data directory and bring the database to the newest version.
 
-    Any number of processes may do so at once.
+    Any number of processes may do so at once. Where it is at that version, Alembic is not even imported.
 
     Raises:
         Unavailable: the database cannot be reached, or is newer than this program.
@@ -38,14 +39,23 @@ def upgrade(settings: Settings) -> None:
     try:
         if database.path is not None:
             database.path.parent.mkdir(parents=True, exist_ok=True)
+        if pending(database):
+            _upgrade(database)
+    finally:
+        database.close()
+
+
+def _upgrade(database: Database) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+
+    try:
         with database.write() as connection:
             _wait_for_others(connection)
             command.upgrade(_config(connection), "head")
             _check_references(connection)
     except CommandError as error:
         raise Unavailable(f"the database cannot be brought to this program's version: {error}") from error
-    finally:
-        database.close()
 
 
 def _check_references(connection: Connection) -> None:
@@ -64,17 +74,27 @@ def pending(database: Database) -> bool:
     Raises:
         Unavailable: the database cannot be reached.
     """
-    newest = ScriptDirectory.from_config(_config()).get_heads()
     with database.read() as connection:
-        return set(MigrationContext.configure(connection).get_current_heads()) != set(newest)
+        if not inspect(connection).has_table(_VERSIONS):
+            return True
+        return list(connection.scalars(text(f"SELECT version_num FROM {_VERSIONS}"))) != [revisions()[-1]]
 
 
 def knows(revision: str) -> bool:
     """Whether this program can bring a database of this revision up to date."""
-    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+    return revision in revisions()
 
 
-def _config(connection: Connection | None = None) -> Config:
+@cache
+def revisions() -> tuple[str, ...]:
+    """The versions of the tables, in their order. The name of each script begins with its own."""
+    scripts = (Path(migrations.__path__[0]) / "versions").glob("[0-9]*.py")
+    return tuple(sorted(path.name.partition("_")[0] for path in scripts))
+
+
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     folder = Path(migrations.__path__[0])
     config.set_main_option("script_location", str(folder).replace("%", "%%"))

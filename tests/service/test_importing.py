@@ -12,7 +12,7 @@ CHECK = """
 import importlib, os, sys
 before = set(os.listdir())
 importlib.import_module(sys.argv[1])
-for slow in ("torch", "scipy", "jinja2"):
+for slow in ("torch", "scipy", "jinja2", "alembic"):
     assert slow not in sys.modules, f"{slow} was imported"
 assert set(os.listdir()) == before, "something was made"
 """

@@ -18,7 +18,7 @@ from gatelab.store import FINISHED, IdempotencyKey, State, Store
 from gatelab.store.backup.making import make
 from gatelab.store.backup.restoring import restore
 from gatelab.store.engine import Database
-from gatelab.store.migrate import pending, upgrade
+from gatelab.store.migrate import pending, revisions, upgrade
 from gatelab.store.tables import deleted_runs
 from service.views import Job, Run
 from tests.store.conftest import settings_for
@@ -38,6 +38,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def test_the_names_of_the_scripts_are_their_revisions() -> None:
+    assert list(revisions()) == REVISIONS
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
