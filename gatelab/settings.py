@@ -1,5 +1,6 @@
 """What an installation is told from outside, by `GATELAB_*` environment variables. Built once by a door, passed in."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(2, gt=0, description="shortest time between two checkpoints of a run")
     max_crashes: int = Field(3, ge=1, description="a run that took its worker down so often without progress fails")
 
+    cell_cache: Path | None = Field(
+        None,
+        description="where the compiled code of cells of equations is kept; default gatelab/cells in the user's cache",
+    )
     inline_checkpoint_bytes: int = Field(
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
@@ -90,6 +95,14 @@ class Settings(BaseSettings):
     @property
     def blob_dir(self) -> Path:
         return self.data_dir.absolute() / "blobs"
+
+
+def cell_cache() -> Path:
+    """The folder for the compiled code of cells. What needs it is far from any door: it is read where it is used."""
+    if named := os.environ.get("GATELAB_CELL_CACHE"):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "gatelab" / "cells"
 
 
 def load() -> Settings:

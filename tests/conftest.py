@@ -8,6 +8,8 @@ from pathlib import Path
 
 # Before Triton can be imported: without a GPU its kernels run in its interpreter.
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
+# The code of cells is compiled once, for this and all later runs: its file is named by all that it is made of.
+os.environ.setdefault("GATELAB_CELL_CACHE", str(Path(__file__).parent.parent / "build" / "cells"))
 # Before torch can be imported: tests share few cores, and threads only make their timing vary.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -64,7 +64,7 @@ def build() -> list[Path]:
     libraries = {name: LIBRARIES / f"gatelab-{name}.so" for name in INSTRUCTIONS[machine]}
     stamp = LIBRARIES / "built-from"
     LIBRARIES.mkdir(exist_ok=True)
-    with _alone():
+    with alone(LIBRARIES / "lock"):
         if stamp.exists() and stamp.read_text() == digest and all(path.exists() for path in libraries.values()):
             return list(libraries.values())
         stamp.unlink(missing_ok=True)
@@ -75,9 +75,9 @@ def build() -> list[Path]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """One process at a time, where the system has such locks. They end with the process."""
-    with (LIBRARIES / "lock").open("w") as lock:
+    with path.open("w") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

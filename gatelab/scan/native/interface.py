@@ -1,9 +1,10 @@
 """The structs and constants of `source/engine.h`, for ctypes."""
 
-from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint8, c_void_p
 
-ABI = 4
+ABI = 5
 MAX_LAYERS = 64
+MAX_LETTERS = 64
 
 floats = POINTER(c_float)
 numbers = POINTER(c_int64)
@@ -22,12 +23,30 @@ PRECISIONS = {"fp32": 0, "bf16": 1}
 OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2}
 
 
+class Code(Structure):
+    """The code of a cell of equations."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("abi", "size", "states", "letters")),
+        ("letter", c_uint8 * MAX_LETTERS),
+        ("functions", c_void_p * 4),
+    ]
+
+
+class Place(Structure):
+    _fields_ = [("at", c_int64), ("stride", c_int64)]
+
+
 class Layer(Structure):
-    _fields_ = [(name, c_int64) for name in ("input", "bias", "gates", "candidate", "candidate_bias")]
+    _fields_ = [
+        *((name, c_int64) for name in ("input", "bias", "gates", "candidate", "candidate_bias")),
+        ("letter", Place * MAX_LETTERS),
+    ]
 
 
 class Shape(Structure):
     _fields_ = [
+        ("code", POINTER(Code)),
         *((name, c_int32) for name in ("cell", "precision", "layers", "hidden", "vocabulary", "embedding")),
         *((name, c_int64) for name in ("parameters", "embedding_at", "head_at", "head_bias_at")),
         ("layer", Layer * MAX_LAYERS),

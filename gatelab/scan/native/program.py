@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gatelab.scan.native.compile import CellCode, code_of
 from gatelab.scan.native.interface import (
     CELLS,
     MAX_LAYERS,
@@ -22,7 +23,7 @@ from gatelab.scan.native.interface import (
 )
 from gatelab.scan.native.library import Library, Unavailable
 from gatelab.specs.base import Spec
-from gatelab.specs.cells import CellSpec, GruSpec, LstmSpec, RnnSpec, in_words
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec, in_words
 from gatelab.specs.training import Precision
 
 Floats = NDArray[np.float32]
@@ -57,6 +58,18 @@ def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:
         places[name] = at, tuple(shape)
         at += int(np.prod(shape, dtype=np.int64))
     return Layout(places, at)
+
+
+def prepare(cell: CellSpec, library: Library, precision: Precision = "fp32") -> CellCode | None:
+    """The code of a cell of equations, compiled where it was not yet; None for a cell that the library knows.
+
+    Raises:
+        Unavailable: there is none, or no code for this cell.
+    """
+    if isinstance(cell, EquationsSpec):
+        return code_of(cell.representation, library, precision)
+    kind_of(cell)
+    return None
 
 
 def kind_of(cell: CellSpec) -> int:
@@ -116,11 +129,9 @@ class Program:
     ) -> None:
         if layers > MAX_LAYERS:
             raise ValueError(f"at most {MAX_LAYERS} layers (got {layers})")
-        self.library, self.layers, self.hidden = library, layers, cell.hidden
-        self.states = STATES.get(cell.kind, 1)
+        self.layers, self.hidden, self._cell, self._precision = layers, cell.hidden, cell, precision
         at = {name: offset for name, (offset, _) in layout.places.items()}
         self._shape = Shape(
-            cell=kind_of(cell),
             precision=PRECISIONS[precision],
             layers=layers,
             hidden=cell.hidden,
@@ -131,8 +142,26 @@ class Program:
             head_at=at["weight_head"],
             head_bias_at=at["bias_head"],
         )
+        self.use(library)
         for layer in range(layers):
-            self._shape.layer[layer] = _layer(at, f"cells.{layer}.")
+            prefix = f"cells.{layer}."
+            if isinstance(cell, EquationsSpec):
+                _put_letters(self._shape.layer[layer], cell, at, prefix)
+            else:
+                self._shape.layer[layer] = _layer(at, prefix)
+
+    def use(self, library: Library) -> None:
+        """Compute with this build.
+
+        Raises:
+            Unavailable: there is no code for the cell.
+        """
+        self.library, cell = library, self._cell
+        self._code = prepare(cell, library, self._precision)
+        if self._code is None:
+            self._shape.cell, self.states = kind_of(cell), STATES.get(cell.kind, 1)
+        else:
+            self._shape.code, self.states = self._code.code, self._code.code.contents.states
 
     def read(self, members: "ctypes.Array[Member]", threads: int) -> None:
         """
@@ -167,6 +196,12 @@ def _layer(at: Mapping[str, int], prefix: str) -> Layer:
         candidate=candidate if hidden < 0 else hidden,
         candidate_bias=at.get(prefix + "bias_candidate", -1),
     )
+
+
+def _put_letters(layer: Layer, cell: EquationsSpec, at: Mapping[str, int], prefix: str) -> None:
+    for place, parameter in enumerate(cell.representation.parameters):
+        layer.letter[place].at = at[prefix + parameter.name]
+        layer.letter[place].stride = cell.hidden if parameter.kind in ("input_matrix", "matrix") else 1
 
 
 def pointer(array: Floats | None) -> "ctypes._Pointer[ctypes.c_float] | None":

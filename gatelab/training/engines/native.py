@@ -10,7 +10,7 @@ from gatelab.model import LanguageModel, ModelState
 from gatelab.scan.native import Layout, Library, Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
-from gatelab.scan.native.program import Floats, kind_of, number_pointer, pointer
+from gatelab.scan.native.program import Floats, number_pointer, pointer, prepare
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
@@ -55,18 +55,18 @@ class NativeEngine(Engine):
             library = load()
         except Unavailable as reason:
             return f"the native engine is not there: {reason}"
-        try:
-            if cell is not None:
-                kind_of(cell)
-        except Unavailable as reason:
-            return f"the native engine cannot train this: {reason}"
         if precision not in library.precisions:
             return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
+        try:
+            if cell is not None:
+                prepare(cell, library, precision)
+        except Unavailable as reason:
+            return f"the native engine cannot train this: {reason}"
         return None
 
     def use(self, library: Library) -> None:
         """Compute with another build."""
-        self._program.library = library
+        self._program.use(library)
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=True)

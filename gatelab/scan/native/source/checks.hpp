@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine.h"
+#include "layer_functions.hpp"
 #include "precision.hpp"
 
 namespace gatelab {
@@ -9,6 +10,7 @@ namespace gatelab {
 enum Error {
     OK,
     BAD_CELL,
+    BAD_CODE,
     BAD_PRECISION,
     BAD_LAYERS,
     BAD_HIDDEN,
@@ -30,6 +32,7 @@ enum Error {
 inline const char *const MESSAGES[] = {
     "no error",
     "cell: no such kind",
+    "code: of another version, or not for this precision",
     "precision: not one that this build has instructions for",
     "layers: must be from 1 to 64",
     "hidden: must be from 1 to 65536",
@@ -70,10 +73,24 @@ inline int blocks_of(int cell) {
     }
 }
 
+// Rows of a letter of equations, each as far from the one before it.
+inline bool letter_fits(const GatelabShape &shape, GatelabPlace place, int kind, int64_t inputs) {
+    const int64_t rows = kind == GATELAB_INPUT_MATRIX ? inputs : kind == GATELAB_MATRIX ? shape.hidden : 1;
+    const int64_t columns = kind == GATELAB_SCALAR ? 1 : shape.hidden;
+    if (rows == 1) return inside(place.at, columns, shape);
+    return place.stride >= columns && place.stride <= shape.parameters / (rows - 1) &&
+           inside(place.at, (rows - 1) * place.stride + columns, shape);
+}
+
 inline bool layer_fits(const GatelabShape &shape, int l) {
     const GatelabLayer &at = shape.layer[l];
+    const int64_t inputs = l ? shape.hidden : shape.embedding ? shape.embedding : shape.vocabulary;
+    if (const GatelabCode *code = shape.code) {
+        for (int i = 0; i < code->letters; i++)
+            if (!letter_fits(shape, at.letter[i], code->letter[i], inputs)) return false;
+        return true;
+    }
     const int64_t hidden = shape.hidden, blocks = blocks_of(shape.cell);
-    const int64_t inputs = l ? hidden : shape.embedding ? shape.embedding : shape.vocabulary;
     const bool lstm = shape.cell == GATELAB_LSTM;
     const int64_t gates = lstm ? 4 : blocks - 1;
     const bool after = shape.cell == GATELAB_GRU_RESET_AFTER || shape.cell == GATELAB_GRU_RESET_UPDATE_AFTER;
@@ -82,9 +99,18 @@ inline bool layer_fits(const GatelabShape &shape, int l) {
            (lstm || inside(at.candidate, hidden * hidden, shape)) && (!after || inside(at.candidate_bias, hidden, shape));
 }
 
+inline Error check(const GatelabCode &code, int precision) {
+    if (code.abi != GATELAB_ABI || code.size != size_of_code()) return BAD_CODE;
+    if (code.states < 1 || code.states > GATELAB_MAX_STATES || code.letters < 1 || code.letters > GATELAB_MAX_LETTERS)
+        return BAD_CODE;
+    return code.functions[precision][0] && code.functions[precision][1] ? OK : BAD_CODE;
+}
+
 inline Error check(const GatelabShape &s) {
-    if (s.cell < 0 || s.cell >= GATELAB_CELLS) return BAD_CELL;
+    if (!s.code && (s.cell < 0 || s.cell >= GATELAB_CELLS)) return BAD_CELL;
     if (!has(s.precision)) return BAD_PRECISION;
+    if (s.code)
+        if (Error error = check(*s.code, s.precision)) return error;
     if (s.layers < 1 || s.layers > GATELAB_MAX_LAYERS) return BAD_LAYERS;
     if (s.hidden < 1 || s.hidden > 65536) return BAD_HIDDEN;
     if (s.vocabulary < 1 || s.vocabulary > 1 << 24) return BAD_VOCABULARY;

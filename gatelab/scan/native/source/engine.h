@@ -13,8 +13,10 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 4
+#define GATELAB_ABI 5
 #define GATELAB_MAX_LAYERS 64
+#define GATELAB_MAX_STATES 8
+#define GATELAB_MAX_LETTERS 64
 
 enum GatelabCell {
     GATELAB_RNN_TANH,
@@ -32,6 +34,24 @@ enum GatelabCell {
    and the parameters are always single precision. */
 enum GatelabPrecision { GATELAB_FP32, GATELAB_BF16 };
 
+/* What a letter of equations stands for: (inputs, hidden), (hidden, hidden), (hidden) or one number. */
+enum GatelabLetter { GATELAB_INPUT_MATRIX, GATELAB_MATRIX, GATELAB_VECTOR, GATELAB_SCALAR };
+
+/* The code of a cell that was written as equations, in a library of its own. */
+typedef struct {
+    int32_t abi;     /* GATELAB_ABI */
+    int32_t size;    /* of this struct and of those that its functions take */
+    int32_t states;  /* 1 .. GATELAB_MAX_STATES */
+    int32_t letters; /* 1 .. GATELAB_MAX_LETTERS */
+    uint8_t letter[GATELAB_MAX_LETTERS]; /* GatelabLetter */
+    const void *functions[2][2]; /* by GatelabPrecision: of a table, of other layers; NULL: not in this precision */
+} GatelabCode;
+
+/* Where a letter begins in the flat parameters, and how far apart its rows are. */
+typedef struct {
+    int64_t at, stride;
+} GatelabPlace;
+
 /* Where the tensors of a layer begin in the flat parameters, row-major as in gatelab/cells; -1: it has none. */
 typedef struct {
     int64_t input;          /* (inputs, blocks * hidden) */
@@ -39,9 +59,11 @@ typedef struct {
     int64_t gates;          /* (hidden, gates * hidden) */
     int64_t candidate;      /* (hidden, hidden) */
     int64_t candidate_bias; /* (hidden) */
+    GatelabPlace letter[GATELAB_MAX_LETTERS]; /* of a cell of equations, which has none of the others */
 } GatelabLayer;
 
 typedef struct {
+    const GatelabCode *code; /* of a cell of equations; NULL: `cell` */
     int32_t cell;       /* GatelabCell */
     int32_t precision;  /* GatelabPrecision */
     int32_t layers;     /* 1 .. GATELAB_MAX_LAYERS */
@@ -119,6 +141,9 @@ GATELAB_API void gatelab_decoder_free(GatelabDecoder *decoder);
 GATELAB_API int gatelab_decode(const GatelabDecoder *decoder, GatelabStream *streams, int32_t count, int32_t steps,
                                int32_t threads);
 GATELAB_API const char *gatelab_explain(int error);
+
+/* Of a library of one cell: its code, for one precision. */
+GATELAB_API const GatelabCode *gatelab_code(void);
 
 GATELAB_API int32_t gatelab_abi(void);
 /* Whether this build can compute in a GatelabPrecision. */

@@ -1,6 +1,7 @@
 // Sizes, and where weights, gradients and what is computed of a tile lie.
 #pragma once
 
+#include "engine.h"
 #include "gemm.hpp"
 
 namespace gatelab {
@@ -31,16 +32,18 @@ struct LayerWeights {
     float *input[2];        // [group][k][sum][lane]; a table: [token][group][sum][lane], bias included
     float *bias[2];         // [group][sum][lane]; not with a table
     float *candidate_bias;  // [group][lane], of the sum that takes no part in the input's product
+    float *own;             // of a cell of equations: all that it has
 };
 
 // The weights transposed, for the way back: their rows are [group][sum][lane].
 struct LayerTransposed {
     Packed recurrent[2], input[2];
+    float *own;
 };
 
 // What a layer computes and remembers of a tile. Rows and steps: [step][row].
 struct LayerWork {
-    float *state[2];        // [step + 1][row][padded]: before each step
+    float *state[GATELAB_MAX_STATES];  // [step + 1][row][padded]: before each step
     float *kept;            // [step][row][group][what][lane]
     float *operand;         // [row][padded], of the second stage; on the way back [step of the chunk][row][padded]
     float *d_sums[2];       // [group][row of the chunk][sum][lane]
@@ -51,6 +54,9 @@ struct LayerWork {
     float *columns, *input_columns;    // [row of the chunk in slots][padded]: left operands of the weights' gradients
     float *d_columns;                  // [row of the chunk in slots][sum][lane]: right operands of them
     int64_t chunk;          // steps after which gradients of weights are summed up
+    float *own;             // of a cell of equations, laid out for so many rows and steps
+    int64_t rows, steps;
+    bool train;
 };
 
 }  // namespace gatelab

@@ -5,40 +5,14 @@
 #include "cells/lstm.hpp"
 #include "cells/rnn.hpp"
 #include "head.hpp"
+#include "layer_functions.hpp"
 #include "packing.hpp"
 
 namespace gatelab {
 
-// Types of functions are the same for all cells and precisions.
-using SomeLayer = Layer<Rnn<false>, true, Single>;
-using SomePacking = Packing<Rnn<false>, true, Single>;
-
-// What the model calls of a layer, whatever its cell: the one place where a kind becomes a type.
-struct LayerFunctions {
-    int states;
-    decltype(&SomeLayer::lay_out) lay_out;
-    decltype(&SomeLayer::lay_out_transposed) lay_out_transposed;
-    decltype(&SomeLayer::lay_out_work) lay_out_work;
-    decltype(&SomeLayer::forward<true>) forward[2];  // without, with what the way back needs
-    decltype(&SomeLayer::backward) backward;
-    decltype(&SomePacking::pack) pack;
-    decltype(&SomePacking::unpack) unpack;
-    decltype(&SomePacking::scratch) scratch;
-};
-
-template <class Cell, bool TABLE, class Precision>
+template <class Cell, bool TABLE, class P>
 constexpr LayerFunctions functions_of_layer() {
-    using L = Layer<Cell, TABLE, Precision>;
-    using P = Packing<Cell, TABLE, Precision>;
-    return {Cell::states,
-            &L::lay_out,
-            &L::lay_out_transposed,
-            &L::lay_out_work,
-            {&L::template forward<false>, &L::template forward<true>},
-            &L::backward,
-            &P::pack,
-            &P::unpack,
-            &P::scratch};
+    return functions_of<Layer<Cell, TABLE, P>, Packing<Cell, TABLE, P>>(Cell::states);
 }
 
 template <class P, bool TABLE>
@@ -69,16 +43,24 @@ struct Functions {
     HeadFunctions head;
 };
 
+// Of the cell's own library, or of this one.
+template <class P, bool TABLE>
+const LayerFunctions &layer_functions(const GatelabShape &shape) {
+    if (!shape.code) return functions<P, TABLE>(shape.cell);
+    return *static_cast<const LayerFunctions *>(shape.code->functions[shape.precision][!TABLE]);
+}
+
 template <class P>
-Functions functions(int cell) {
-    return {functions<P, true>(cell), functions<P, false>(cell), {&Head<P>::pack, &Head<P>::lay_out_work, &Head<P>::score, &Head<P>::predict}};
+Functions functions(const GatelabShape &shape) {
+    return {layer_functions<P, true>(shape), layer_functions<P, false>(shape),
+            {&Head<P>::pack, &Head<P>::lay_out_work, &Head<P>::score, &Head<P>::predict}};
 }
 
 inline Functions functions(const GatelabShape &shape) {
 #if defined(GATELAB_HAS_BF16)
-    if (shape.precision == GATELAB_BF16) return functions<Brain>(shape.cell);
+    if (shape.precision == GATELAB_BF16) return functions<Brain>(shape);
 #endif
-    return functions<Single>(shape.cell);
+    return functions<Single>(shape);
 }
 
 // Weights as the products read them, or gradients in the same places.
@@ -252,8 +234,9 @@ class Model {
     void begin(const GatelabMember &m, int l, int64_t at, int64_t rows, int64_t computed, const LayerWork &work) const {
         for (int s = 0; s < states(); s++) {
             std::memset(work.state[s], 0, computed * first.padded * sizeof(float));
-            for (int64_t row = 0; m.state_in && row < rows; row++)
-                std::memcpy(work.state[s] + row * first.padded, m.state_in + state_at(m, l, s, at + row),
+            // Rows for the sake of their block repeat the last one: from others no gradient might be a number.
+            for (int64_t row = 0; m.state_in && row < computed; row++)
+                std::memcpy(work.state[s] + row * first.padded, m.state_in + state_at(m, l, s, at + std::min(row, rows - 1)),
                             shape.hidden * sizeof(float));
         }
     }

@@ -1,23 +1,10 @@
 // From a layer's flat, row-major weights to the panels that the products read, and from their gradients back.
 #pragma once
 
-#include "engine.h"
 #include "layer.hpp"
+#include "tensors.hpp"
 
 namespace gatelab {
-
-// A layer's tensors in the flat parameters or in their gradient.
-template <class Float>
-struct LayerTensors {
-    Float *input, *bias, *gates, *candidate, *candidate_bias;
-
-    LayerTensors(Float *flat, const GatelabLayer &at)
-        : input(tensor(flat, at.input)), bias(tensor(flat, at.bias)), gates(tensor(flat, at.gates)),
-          candidate(tensor(flat, at.candidate)), candidate_bias(tensor(flat, at.candidate_bias)) {}
-
-  private:
-    static Float *tensor(Float *flat, int64_t at) { return at < 0 ? nullptr : flat + at; }
-};
 
 template <class Cell, bool TABLE, class P>
 struct Packing {

@@ -1,7 +1,9 @@
 // A share of a layer's units: several threads may compute a step together, where its weights are too many for one.
 #pragma once
 
-#include "pool.hpp"
+#include <algorithm>
+
+#include "team.hpp"
 
 namespace gatelab {
 

@@ -1,0 +1,207 @@
+"""The code of a cell of equations, compiled once for this machine and kept in a folder for whoever asks again.
+
+What is compiled is made of a graph (`generate.py`): no text of a user gets to the compiler. The compiler is bounded in
+time, memory and size of what it writes, and the folder in its size.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import re
+import signal
+import subprocess
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+from gatelab.equations import Representation
+from gatelab.scan.native import build
+from gatelab.scan.native.generate import generate
+from gatelab.scan.native.interface import ABI, PRECISIONS, Code
+from gatelab.scan.native.library import Library, Unavailable
+from gatelab.settings import cell_cache
+from gatelab.specs.training import Precision
+
+SECONDS = 120
+"""How long a compiler may take: a hundred times what published cells need."""
+MEMORY = 4 * 2**30
+"""Bytes that it may have."""
+LARGEST = 32 * 2**20
+"""Bytes of a library, and of any file that the compiler writes."""
+ROOM = 256 * 2**20
+"""Bytes of the folder: libraries that were not used for longest go first."""
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_Key = tuple[str, str, str]
+_loaded: dict[_Key, "CellCode | Unavailable"] = {}
+_locks: defaultdict[_Key, Lock] = defaultdict(Lock)
+
+
+class CellCode:
+    """The loaded code of a cell for one precision and instruction set. It stays loaded as long as the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self._library.gatelab_code.restype = ctypes.POINTER(Code)
+        self.code = self._library.gatelab_code()
+
+
+def code_of(representation: Representation, library: Library, precision: Precision = "fp32") -> CellCode:
+    """The cell's code for the processor of `library`: from this process, from the folder, or from a compiler.
+
+    Raises:
+        Unavailable: there is no compiler, it failed, or the folder cannot be used.
+    """
+    key = representation.digest, precision, library.instructions
+    with _locks[key]:
+        if key not in _loaded:
+            try:
+                _loaded[key] = _code_of(representation, library.instructions, precision)
+            except Unavailable as reason:
+                # What failed once fails again, after as long a time.
+                _loaded[key] = reason
+        found = _loaded[key]
+    if isinstance(found, Unavailable):
+        raise Unavailable(str(found))
+    return found
+
+
+def _code_of(representation: Representation, instructions: str, precision: Precision) -> CellCode:
+    try:
+        compiler = build.find_compiler()
+    except build.NotBuilt:
+        raise Unavailable("there is no C++ compiler, which a cell of equations needs") from None
+    source = generate(representation)
+    command = [compiler, *flags(instructions, precision)]
+    folder = _own_folder(cell_cache())
+    key = _digest([source, *command, _version(compiler)])
+    path = folder / f"{key}.so"
+    try:
+        with build.alone(folder / f"lock-{key[0]}"):
+            if (code := _opened(path)) is None:
+                _compile(command, source, path)
+                code = _opened(path)
+                _bound(folder, keep=path)
+    except OSError as error:
+        raise Unavailable(f"the code of the cell cannot be kept in {folder}: {error}") from error
+    if code is None:
+        raise Unavailable("the compiler's code for the cell cannot be loaded")
+    return code
+
+
+def flags(instructions: str, precision: Precision) -> list[str]:
+    """What the compiler is told beside the source."""
+    machine = "aarch64" if instructions == "aarch64" else "x86_64"
+    plain = [LEVEL if flag == "-O3" else flag for flag in build.FLAGS]
+    brain = ["-DGATELAB_BRAIN"] if PRECISIONS[precision] else []
+    return [*plain, *build.INSTRUCTIONS[machine][instructions], *brain, f"-I{build.SOURCE}"]
+
+
+LEVEL = "-O1"
+"""Of optimisation. All give the same numbers."""
+
+
+def _compile(command: Sequence[str], source: str, target: Path) -> None:
+    partial = target.with_suffix(f".{os.getpid()}.part")
+    blocks = LARGEST // 512
+    limits = f"ulimit -t {SECONDS}; ulimit -v {MEMORY // 1024}; ulimit -f {blocks}; " if os.name == "posix" else ""
+    # The shell sets the limits and becomes the compiler: nothing runs between a fork and its exec here.
+    whole = ["/bin/sh", "-c", f'{limits}exec "$@"', "sh", *command, "-x", "c++", "-", "-o", str(partial)]
+    environment = {name: os.environ[name] for name in ("PATH", "LANG", "SDKROOT") if name in os.environ}
+    environment["TMPDIR"] = str(target.parent)
+    try:
+        _run(whole, source, environment)
+        if partial.stat().st_size > LARGEST:
+            raise Unavailable(f"the cell's code has more than {LARGEST} bytes")
+        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+        target.with_suffix(".sum").write_text(digest)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _run(command: Sequence[str], source: str, environment: dict[str, str]) -> None:
+    """
+    Raises:
+        Unavailable: it failed, or took too long.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=environment, start_new_session=True
+    ) as process:
+        try:
+            _, said = process.communicate(source, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"the compiler took more than {SECONDS} seconds for the cell") from None
+        finally:
+            # It starts others, which must not outlive it.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        raise Unavailable(f"the compiler failed for the cell: {said[-500:]}")
+
+
+def _opened(path: Path) -> CellCode | None:
+    """The library at `path`; None where it is missing, damaged or of other sources."""
+    try:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != path.with_suffix(".sum").read_text():
+            return None
+        os.utime(path)
+        code = CellCode(path)
+    except (OSError, AttributeError, UnicodeDecodeError):
+        return None
+    return code if code.code and code.code.contents.abi == ABI else None
+
+
+def _own_folder(folder: Path) -> Path:
+    """A folder that nobody else can write to: what lies there is run.
+
+    Raises:
+        Unavailable: it is another one.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except OSError as error:
+        raise Unavailable(f"the folder for the code of cells cannot be made: {error}") from error
+    if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        raise Unavailable(
+            f"{folder} can be written to by others: code in it is not run (GATELAB_CELL_CACHE names another)"
+        )
+    return folder
+
+
+def _bound(folder: Path, keep: Path) -> None:
+    """Remove the libraries that were not used for longest, until the others have room."""
+    found = []
+    for path in folder.glob("*.so"):
+        with suppress(OSError):
+            found.append((path.stat().st_mtime, path.stat().st_size, path))
+    size = 0
+    for _, bytes_, path in sorted(found, reverse=True):
+        size += bytes_
+        if size > ROOM and path != keep and _NAME.fullmatch(path.stem):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".sum").unlink(missing_ok=True)
+
+
+@cache
+def _version(compiler: str) -> str:
+    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False, timeout=30)
+    return done.stdout
+
+
+@cache
+def _headers() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(build.SOURCE.rglob("*.h*")):
+        digest.update(str(path.relative_to(build.SOURCE)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(words: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join([_headers(), platform.machine(), *words]).encode()).hexdigest()

@@ -1,0 +1,142 @@
+"""The C++ code of a cell, from the graph of its equations.
+
+No letter of a user's text gets into it: parameters, states and values are numbers, and a number is a float's bits.
+"""
+
+import math
+import struct
+from collections.abc import Iterator, Sequence
+
+from gatelab.equations import Node, Representation
+from gatelab.scan.native.padding import stays_empty
+from gatelab.scan.native.plan import WIDEST, Plan
+from gatelab.scan.native.schedule import Schedule, Steps
+
+INFIX = frozenset("+-*/")
+KINDS = {"input_matrix": 0, "matrix": 1, "vector": 2, "scalar": 3}
+"""Of letters, as `engine.h` numbers them."""
+
+
+def generate(representation: Representation) -> str:
+    """The source of a library of one cell."""
+    return "\n".join(_lines(Schedule(Plan(representation)))) + "\n"
+
+
+def _lines(schedule: Schedule) -> Iterator[str]:
+    plan = schedule.plan
+    yield '#include "equations/code.hpp"'
+    yield ""
+    yield "namespace gatelab {"
+    yield ""
+    yield "struct Written {"
+    yield from _indented(_constants(schedule))
+    for phase in range(plan.phases):
+        yield from _indented(_forward(schedule, phase))
+    for phase in range(plan.phases):
+        yield from _indented(_backward(schedule, phase))
+    yield "};"
+    yield ""
+    yield "}  // namespace gatelab"
+    yield ""
+    yield "const GatelabCode *gatelab_code(void) { return gatelab::code_of<gatelab::Written>(); }"
+
+
+def _constants(schedule: Schedule) -> Iterator[str]:
+    plan = schedule.plan
+    parameters = plan.representation.parameters
+    numbers = {
+        "states": len(plan.after),
+        "phases": plan.phases,
+        "chunks": len(plan.chunks),
+        "runs": len(plan.runs),
+        "operands": len(plan.operands),
+        "computed": sum(operand.kind == "computed" for operand in plan.operands),
+        "vectors": len(plan.vectors),
+        "kept": len(schedule.kept),
+        "carried": schedule.carried,
+        "crossings": len(schedule.crossing),
+        "letters": len(parameters),
+    }
+    yield f"static constexpr int {', '.join(f'{name} = {number}' for name, number in numbers.items())};"
+    yield f"static constexpr bool masked = {'false' if stays_empty(schedule) else 'true'};"
+    yield _table("int", "kind", [KINDS[parameter.kind] for parameter in parameters])
+    chunks = [f"{{{c.phase}, {len(c.sums)}, {c.recurrent}, {c.input_first}}}" for c in plan.chunks]
+    yield _table("Chunk", "chunk", chunks)
+    for name in ("input", "bias"):
+        letters = [[getattr(plan.sums[number], name) for number in chunk.sums] for chunk in plan.chunks]
+        rows = [_row(-1 if letter is None else letter for letter in each) for each in letters]
+        yield f"static constexpr int {name}[][{WIDEST}] = {_row(rows)};"
+    runs = [f"{{{r.chunk}, {r.operand}, {r.first}, {len(r.letters)}, {_row(r.letters)}}}" for r in plan.runs]
+    yield _table("Run", "run", runs)
+    operands = [f"{{Operand::{o.kind.upper()}, {o.index}, {o.phase}}}" for o in plan.operands]
+    yield _table("Operand", "operand", operands)
+    yield _table("int", "vector", plan.vectors)
+
+
+def _forward(schedule: Schedule, phase: int) -> Iterator[str]:
+    sums = [number for chunk in schedule.plan.chunks if chunk.phase == phase for number in chunk.sums]
+    unused = "" if any(what == "sum" for what, _ in schedule.forward[phase].loads.values()) else "/*sums*/"
+    yield ""
+    yield "template <class Unit>"
+    head = f"GATELAB_INLINE static void forward(Phase<{phase}>, const Vector *{unused or 'sums'}, const Unit &u) {{"
+    yield head
+    yield from _indented(_body(schedule, schedule.forward[phase], sums))
+    yield "}"
+
+
+def _backward(schedule: Schedule, phase: int) -> Iterator[str]:
+    yield ""
+    yield "template <class Unit>"
+    yield f"GATELAB_INLINE static void backward(Phase<{phase}>, const Unit &u) {{"
+    yield from _indented(_body(schedule, schedule.backward[phase], []))
+    yield "}"
+
+
+def _body(schedule: Schedule, steps: Steps, sums: Sequence[int]) -> Iterator[str]:
+    for place in sorted({*steps.loads, *steps.computed}):
+        node = schedule.graph.nodes[place]
+        if place in steps.computed:
+            value = _computed(node)
+        else:
+            what, number = steps.loads[place]
+            value = f"u.{what}({number})"
+            if what == "sum":
+                value = f"sums[{sums.index(number)}]"
+            elif what == "number":
+                value = f"broadcast({literal(node.value)})"
+        yield f"const Vector v{place} = {value};"
+    for what, numbers, place in steps.stores:
+        yield f"u.{what}({', '.join(map(str, numbers))}, v{place});"
+
+
+def _computed(node: Node) -> str:
+    operands = [f"v{operand}" for operand in node.operands]
+    if node.op in INFIX:
+        return f" {node.op} ".join(operands)
+    if node.op == "negative":
+        return f"-{operands[0]}"
+    if node.op == "where_within":
+        operands.append(literal(node.value))
+    return f"language::{node.op}({', '.join(operands)})"
+
+
+def literal(value: float) -> str:
+    """A number in single precision, exactly; infinity where it is beyond that."""
+    try:
+        single: float = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        single = math.inf
+    return f"{single.hex()}f" if math.isfinite(single) else "__builtin_inff()"
+
+
+def _table(kind: str, name: str, entries: Sequence[object]) -> str:
+    """A constant array; C++ has none without entries."""
+    return f"static constexpr {kind} {name}[] = {_row(entries) if entries else '{{}}'};"
+
+
+def _row(entries: "Iterator[object] | Sequence[object]") -> str:
+    return f"{{{', '.join(map(str, entries))}}}"
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (f"    {line}" if line else line for line in lines)

@@ -1,0 +1,185 @@
+"""Cells of equations in the native engine: every published one, and random ones, beside PyTorch."""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gatelab.equations.functions import ARGUMENTS
+from gatelab.equations.zoo import zoo
+from gatelab.generation import stream_of
+from gatelab.generation.decoders import NativeDecoder, TorchDecoder
+from gatelab.model import LanguageModel
+from gatelab.scan import native
+from gatelab.scan.native.compile import code_of
+from gatelab.specs import EquationsSpec, Sampling
+from gatelab.text.tokenizers import SPECIALS
+from gatelab.training.engines import Member, NativeEngine, Reading
+from tests.randomized import random, seed
+from tests.rounding import assert_as_near, assert_rounded, terms_of
+from tests.training.engines.comparing import (
+    CPU,
+    PLAIN,
+    differentiated,
+    distances,
+    dropout,
+    model_of,
+    random_reading,
+    random_state,
+    random_windows,
+    reference,
+)
+
+__all__ = ["random", "seed"]
+
+ZOO = sorted(zoo())
+POSITIVE = {"slstm": "n", "minlstm": "h"}
+"""Cells that divide by a state, and which: it begins above 0, as it is after every step."""
+# hidden, rows, steps, and what else a model may have.
+SHAPES: list[tuple[int, int, int, dict[str, Any]]] = [
+    (1, 1, 1, {}),
+    (5, 3, 4, {"layers": 3, "input": {"embedding": 6}}),
+    (33, 17, 7, {"layers": 2, "dropout": 0.4}),
+]
+
+
+def spec_of(equations: str) -> EquationsSpec:
+    return EquationsSpec(kind="equations", equations=equations)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """Two at a time: a compiler has one thread."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda cell: code_of(cell.representation, native.load()), zoo().values()))
+
+
+def alone(model: LanguageModel) -> NativeEngine:
+    return NativeEngine([Member(copy.deepcopy(model), PLAIN)], CPU)
+
+
+def reading_of(random: np.random.Generator, model: LanguageModel, rows: int, steps: int, positive: str = "") -> Reading:
+    reading = random_reading(random, model, rows, steps, dropout(model, 5))
+    assert isinstance(model.spec.cell, EquationsSpec)
+    names = model.spec.cell.representation.states
+    state = tuple(
+        tuple(t.abs() + 0.5 if name == positive else t for name, t in zip(names, layer, strict=True))
+        for layer in reading.state or ()
+    )
+    return Reading(reading.windows, reading.which, state, reading.dropout)
+
+
+def check(model: LanguageModel, reading: Reading) -> None:
+    """Check that loss, states and all gradients are as near to the truth as PyTorch's."""
+    found = differentiated(alone(model), {0: reading})[0]
+    # Masks of dropout are drawn in the precision of the model.
+    truth = reference(model, reading, torch.float32 if model.spec.dropout else torch.float64)
+    assert_as_near(distances(found, truth), distances(reference(model, reading, torch.float32), truth))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_published_cell_is_pytorchs(name: str, random: np.random.Generator, seed: int) -> None:
+    for hidden, rows, steps, fields in SHAPES:
+        model = model_of(spec_of(zoo()[name].equations), seed, hidden=hidden, **fields)
+        for parameter in model.parameters():  # those that a cell sets itself would be the same in all units
+            parameter.data += 0.1 * torch.from_numpy(random.normal(size=parameter.shape).astype(np.float32))
+        print(hidden, fields)
+        check(model, reading_of(random, model, rows, steps, POSITIVE.get(name, "")))
+
+
+@pytest.mark.parametrize("name", ["lem", "mi_gru", "slstm", "mingru"])
+def test_neither_threads_nor_a_pack_change_a_bit(
+    name: str, random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatelab.training.engines.native.LIGHT", 1)  # threads, however small the work
+    models = [model_of(spec_of(zoo()[name].equations), seed + i, hidden=19, layers=2) for i in range(2)]
+    readings = {i: Reading(random_windows(random, 70 + i, 6), np.arange(70 + i)) for i in range(2)}
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found += [differentiated(alone(models[0]), {0: readings[0]})[0]]
+            pack = NativeEngine([Member(copy.deepcopy(model), PLAIN) for model in models], CPU)
+            found += [differentiated(pack, readings)[0]]
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert other.read == found[0].read
+        assert all(torch.equal(other.gradient[letter], g) for letter, g in found[0].gradient.items())
+
+
+@pytest.mark.parametrize("name", ["fastgrnn", "lem", "mi_gru", "mingru", "mut3", "slstm"])
+def test_the_native_decoder_predicts_what_pytorch_does(name: str, random: np.random.Generator, seed: int) -> None:
+    model = model_of(spec_of(zoo()[name].equations), seed, hidden=33, layers=2, vocabulary=37)
+    mine, torchs = NativeDecoder(model, threads=2), TorchDecoder(copy.deepcopy(model).double())
+    ids = random.integers(SPECIALS, 37, size=9, dtype=np.int64)
+    logits, state = mine.predict(ids, mine.initial_state())
+    expected, after = torchs.predict(ids, torchs.initial_state())
+    assert_rounded((logits, state), (expected, after), terms=terms_of(model, 9), dtype=torch.float32)
+    how = Sampling(temperature=0)
+    together = mine.decode([stream_of(mine, ids[:n], how) for n in range(9)], 3, logits=True)
+    for n, found in enumerate(together):
+        [single] = mine.decode([stream_of(mine, ids[:n], how)], 3, logits=True)
+        assert np.array_equal(single.ids, found.ids)
+        assert single.logits is not None
+        assert found.logits is not None
+        assert np.array_equal(single.logits, found.logits)
+
+
+# -- Any equations ------------------------------------------------------------------------------------------------
+
+TAMED = {"exp": "exp(tanh({}))", "log": "log(1.5 + tanh({}))", "sqrt": "sqrt(1.5 + tanh({}))", "sin": "sin(3 * ({}))"}
+"""Functions of arguments for which they are finite and not too steep."""
+
+
+def random_equations(random: np.random.Generator) -> str:
+    """A cell with every function once, up to four states and six stages, and letters that are used twice."""
+    states = ["h", "s", "t", "u"][: random.integers(1, 5)]
+    lines, values = ["scalar zeta, eta", "vector p, q"], list(states)
+    for place, function in enumerate(random.permutation(sorted(ARGUMENTS))):
+        operand = random.choice(values[-4:])
+        arguments = []
+        for _ in range(ARGUMENTS[function]):
+            terms = [f"p * {random.choice(values)}", f"{random.choice(values)} / (2 + tanh({random.choice(values)}))"]
+            if place % 3 == 0 and place < 15:
+                terms += [f"U_{place // 6} @ ({operand} - zeta * {random.choice(states)})", f"W_{place % 2} @ x", "b"]
+            elif random.random() < 0.5:
+                terms += [f"W_{place} @ x", "q"]
+            arguments.append(" + ".join(map(str, random.permutation(terms))))
+        call = TAMED.get(function, function + "({})").format(", ".join(arguments))
+        lines.append(f"v_{place} = tanh({call} - eta)")
+        values.append(f"v_{place}")
+    for state in states:
+        used = [f"{random.choice(['-0.5', '0.3', '0.75', 'p'])} * {value}" for value in values]
+        lines.append(f"{state}' = tanh({' + '.join(map(str, random.permutation(used)))})")
+    return "\n".join(lines)
+
+
+def test_random_equations_are_pytorchs(random: np.random.Generator, seed: int) -> None:
+    equations = random_equations(random)
+    print(equations)
+    # Without dropout: there PyTorch's rounding is not known, and such a cell may make rounding larger.
+    for hidden, rows, steps, fields in SHAPES[1:]:
+        model = model_of(spec_of(equations), seed, hidden=hidden, **fields | {"dropout": 0.0})
+        check(model, random_reading(random, model, rows, steps))
+
+
+TIES = """
+vector p, q
+a = p + h
+c = hard_tanh(1 + 0 * a) + hard_tanh(a - a - 1) + hard_sigmoid(3 + 0 * a) + hard_sigmoid(0 * a - 3)
+d = max(a, a * 1) + min(q, 1 * q) + abs(a - a) + relu(a - a) + max(a, -(-q)) * min(a, q)
+e = max(W @ x, U @ d) + sqrt(1 + 0 * s)
+s' = 0.1 * a + 1
+h' = tanh(c + d + e)
+"""
+
+
+def test_at_ties_and_bounds_gradients_are_pytorchs(random: np.random.Generator, seed: int) -> None:
+    model = model_of(spec_of(TIES), seed, hidden=9)
+    # The argument of a relu is 0 here, as it is for PyTorch.
+    windows = random_windows(random, 5, 1, carried=True)
+    check(model, Reading(windows, np.arange(5), random_state(random, model, 5)))
