@@ -101,7 +101,7 @@ def flags(instructions: str, precision: Precision) -> list[str]:
     return [*plain, *build.INSTRUCTIONS[machine][instructions], *brain, f"-I{build.SOURCE}"]
 
 
-LEVEL = "-O1"
+LEVEL = "-O2"
 """Of optimisation. All give the same numbers."""
 
 

@@ -29,7 +29,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
             begin(size, tile, w, work, own, TRAIN ? t : 0, t, step);
             const float *x_t = TABLE ? nullptr : P::along_rows(x + t * inputs, inputs, own.left_input);
             const float *left[OPERANDS] = {};
-            for_each<Cell::phases>([&](auto phase) {
+            for_each<Cell::phases>([&](auto phase) GATELAB_ALWAYS {
                 constexpr int PHASE = decltype(phase)::value;
                 for (int o = 0; o < Cell::operands; o++)
                     if (Of::first_phase(o, true) == PHASE)
@@ -55,7 +55,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
             const int64_t first = std::max<int64_t>(0, end - work.chunk);
             for (int64_t t = end - 1; t >= first; t--, now = !now)
                 back_through_step(size, w, g, tile, t, t - first, d_out + t * rows, work, own, now);
-            for_each<Cell::chunks>([&](auto chunk) {
+            for_each<Cell::chunks>([&](auto chunk) GATELAB_ALWAYS {
                 sum_up<decltype(chunk)::value>(size, w, g, tile, first, end, x, d_x, work, own);
             });
             end = first;
@@ -106,7 +106,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
             constexpr int ROWS = decltype(block)::value;
             Vector sums[ROWS][GROUPS][WIDTH];
             const int32_t *tokens = tile.tokens + t * tile.rows + at;
-            for_each<Cell::chunks>([&](auto chunk) {
+            for_each<Cell::chunks>([&](auto chunk) GATELAB_ALWAYS {
                 constexpr int C = decltype(chunk)::value;
                 if constexpr (Cell::chunk[C].phase == PHASE) chunk_sums<C>(size, w, tokens, at, j, x, left, sums);
             });
@@ -125,7 +125,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
         constexpr int INPUTS = of.inputs(), BEGIN = Of::begin(C);
         // A table holds the input's part: sums that have only that need no register during the product.
         constexpr int SUMS = TABLE ? of.recurrent : of.width;
-        const auto start = [&](int i, int n, int q) __attribute__((always_inline)) {
+        const auto start = [&](int i, int n, int q) GATELAB_ALWAYS {
             if (!TABLE || q < of.input_first) return load(w.bias[C] + ((j + n) * of.width + q) * LANES);
             return load(w.input[C] + ((tokens[i] * size.groups + j + n) * INPUTS + q - of.input_first) * LANES);
         };
@@ -139,7 +139,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
                 accumulate<P, of.input_first, INPUTS * GROUPS>(
                     sums, P::slots(size.inputs), x + at * P::slots(size.input_padded), P::slots(size.input_padded), 1,
                     panel<INPUTS, GROUPS>(w.input[C], size.inputs, j));
-            for_each<Cell::runs>([&](auto run) {
+            for_each<Cell::runs>([&](auto run) GATELAB_ALWAYS {
                 constexpr Run R = Cell::run[decltype(run)::value];
                 if constexpr (R.chunk == C)
                     accumulate<P, R.first, R.count * GROUPS>(
@@ -179,7 +179,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
         for (int c = 0; c < Cell::chunks; c++)
             step.d_sums[c] = own.d_sums[c], step.g_input[c] = g.input[c], step.g_bias[c] = g.bias[c];
         step.g_vectors = g.vectors;
-        for_each<Cell::phases>([&](auto back) {
+        for_each<Cell::phases>([&](auto back) GATELAB_ALWAYS {
             constexpr int PHASE = Cell::phases - 1 - decltype(back)::value;
             for (int64_t row = 0; row < tile.rows; row++)
                 for (int64_t j = 0; j < size.groups; j++)
@@ -193,14 +193,14 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
     GATELAB_INLINE static void back_through_products(const LayerSize &size, const Transposed &w, const Tile &tile,
                                                      int64_t t, int64_t local, const LayerWork &work, const Work &own,
                                                      const BackwardStep<Cell> &step) {
-        for_each<Cell::chunks>([&](auto chunk) {
+        for_each<Cell::chunks>([&](auto chunk) GATELAB_ALWAYS {
             constexpr int C = decltype(chunk)::value;
             if constexpr (Cell::chunk[C].phase == PHASE)
                 for (int64_t j = 0; j < size.groups; j++)
                     P::along_rows(d_sums_at<C>(tile, work, own, local, j), tile.rows * Cell::chunk[C].width * LANES,
                                   own.d_left[C] + d_left_at<C>(tile, work, local, j));
         });
-        for_each<Cell::runs>([&](auto run) {
+        for_each<Cell::runs>([&](auto run) GATELAB_ALWAYS {
             constexpr int R = decltype(run)::value;
             constexpr Run of = Cell::run[R];
             constexpr Operand to = Cell::operand[of.operand];
@@ -257,7 +257,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
             constexpr int GROUPS = decltype(count)::value;
             const float *d_sums = d_columns<C>(tile, rows, j, 0, work, own);
             const int64_t d_panel = GROUPS == 1 ? LANES : d_columns<C>(tile, rows, j + 1, 1, work, own) - d_sums;
-            for_each<Cell::runs>([&](auto run) {
+            for_each<Cell::runs>([&](auto run) GATELAB_ALWAYS {
                 constexpr Run R = Cell::run[decltype(run)::value];
                 if constexpr (R.chunk == C)
                     add_product<R.first, R.count, GROUPS>({from[R.operand], 1, size.padded, P::slots(rows)}, size.hidden,
