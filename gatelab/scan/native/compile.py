@@ -117,8 +117,7 @@ def _compile(command: Sequence[str], source: str, target: Path) -> None:
         _run(whole, source, environment)
         if partial.stat().st_size > LARGEST:
             raise Unavailable(f"the cell's code has more than {LARGEST} bytes")
-        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-        target.with_suffix(".sum").write_text(digest)
+        target.with_suffix(".sum").write_text(_stamp(partial))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -148,13 +147,19 @@ def _run(command: Sequence[str], source: str, environment: dict[str, str]) -> No
 def _opened(path: Path) -> CellCode | None:
     """The library at `path`; None where it is missing, damaged or of other sources."""
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != path.with_suffix(".sum").read_text():
+        # Before it is opened: a damaged library may end the process, and of one that is open no other version is read.
+        if path.with_suffix(".sum").read_text() != _stamp(path):
             return None
         os.utime(path)
         code = CellCode(path)
     except (OSError, AttributeError, UnicodeDecodeError):
         return None
     return code if code.code and code.code.contents.abi == ABI else None
+
+
+def _stamp(path: Path) -> str:
+    """What must stand beside a library: the version of the interface, and a digest of its bytes."""
+    return f"{ABI} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _own_folder(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """Cells of equations in the native engine: every published one, and random ones, beside PyTorch."""
 
 import copy
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +15,13 @@ from gatelab.generation import stream_of
 from gatelab.generation.decoders import NativeDecoder, TorchDecoder
 from gatelab.model import LanguageModel
 from gatelab.scan import native
+from gatelab.scan.native import compile
 from gatelab.scan.native.compile import code_of
 from gatelab.specs import EquationsSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS
-from gatelab.training.engines import Member, NativeEngine, Reading
+from gatelab.training.engines import Member, NativeEngine, Reading, TorchEngine
 from tests.randomized import random, seed
-from tests.rounding import assert_as_near, assert_rounded, terms_of
+from tests.rounding import FLIPS, assert_as_near, assert_rounded, terms_of
 from tests.training.engines.comparing import (
     CPU,
     PLAIN,
@@ -32,6 +34,7 @@ from tests.training.engines.comparing import (
     random_windows,
     reference,
 )
+from tests.training.engines.test_precision import found_by, needs_bf16
 
 __all__ = ["random", "seed"]
 
@@ -51,10 +54,13 @@ def spec_of(equations: str) -> EquationsSpec:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiled() -> None:
-    """Two at a time: a compiler has one thread."""
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda cell: code_of(cell.representation, native.load()), zoo().values()))
+def compiled() -> Iterator[None]:
+    """Two at a time: a compiler has one thread. Less optimized, the code computes the same and is there sooner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compile, "LEVEL", "-O1")
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda cell: code_of(cell.representation, native.load()), zoo().values()))
+        yield
 
 
 def alone(model: LanguageModel) -> NativeEngine:
@@ -127,6 +133,18 @@ def test_the_native_decoder_predicts_what_pytorch_does(name: str, random: np.ran
         assert single.logits is not None
         assert found.logits is not None
         assert np.array_equal(single.logits, found.logits)
+
+
+@needs_bf16
+@pytest.mark.parametrize("name", ["lem", "mi_gru", "mut3"])
+def test_bfloat16_is_rounded_as_by_pytorch(name: str, random: np.random.Generator, seed: int) -> None:
+    apart = list[float]()
+    for attempt in range(5):  # one in some hundreds has a number that is rounded to the other neighbour and counts
+        model = model_of(spec_of(zoo()[name].equations), seed + attempt, hidden=33, layers=2, input={"embedding": 6})
+        reading = random_reading(random, model, 19, 6)
+        found, expected = (found_by(engine, model, reading, "bf16") for engine in (NativeEngine, TorchEngine))
+        apart.append(max(distances(found, expected).values()))
+    assert sorted(apart)[2] < FLIPS
 
 
 # -- Any equations ------------------------------------------------------------------------------------------------

@@ -1,0 +1,145 @@
+"""Compiling the code of cells: once, within bounds, and never from a folder that others can write to."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from structlog.testing import capture_logs
+
+from gatelab.equations import Representation, read
+from gatelab.equations.bounds import STAGES, STATES
+from gatelab.scan import native
+from gatelab.scan.native import Unavailable, build, compile
+from gatelab.scan.native.compile import CellCode, code_of
+from gatelab.scan.native.generate import generate
+from gatelab.scan.native.interface import ABI
+from gatelab.specs import EquationsSpec
+from gatelab.training.engines import choose_engine
+
+PLAIN = "h' = tanh(Weights_of_somebody @ x + U @ h + 0.125 * h + b_secret)"
+
+
+SMALL = """#include "engine.h"
+const GatelabCode *gatelab_code(void) {
+    static GatelabCode code{GATELAB_ABI, 0, %d, 0, {}, {}};
+    return &code;
+}"""
+
+
+def small(representation: Representation) -> str:
+    """What is compiled in the place of a cell, in a fraction of the time."""
+    return f"// {representation.digest}\n{SMALL % len(representation.states)}"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, and a process that has compiled nothing."""
+    monkeypatch.setenv("GATELAB_CELL_CACHE", str(tmp_path / "cells"))
+    monkeypatch.setattr(compile, "_loaded", {})
+    monkeypatch.setattr(compile, "generate", small)
+    monkeypatch.setattr("gatelab.training.engines._told", set())
+    return tmp_path / "cells"
+
+
+def compiled(equations: str = PLAIN) -> CellCode:
+    compile._loaded.clear()
+    return code_of(read(equations), native.load())
+
+
+def the_library(folder: Path) -> Path:
+    [path] = folder.glob("*.so")
+    return path
+
+
+def test_a_cell_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled()
+    before = the_library(folder).read_bytes()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(compile, "_compile", lambda *_: pytest.fail("it is there already"))
+    # A cell with other letters computes the same.
+    compiled(PLAIN.replace("U ", "V ").replace("b_secret", "b"))
+    assert the_library(folder).read_bytes() == before
+    assert code_of(read(PLAIN), native.load()) is code_of(read(PLAIN), native.load())
+
+
+@pytest.mark.parametrize("damage", [b"", b"no library", None])
+def test_what_is_damaged_is_made_again(damage: bytes | None, folder: Path) -> None:
+    compiled()
+    path = the_library(folder)
+    good = path.read_bytes()
+    path.unlink()  # what is loaded must stay as it is
+    path.write_bytes(good[: len(good) // 2] if damage is None else damage)
+    assert compiled().code.contents.states == 1
+    assert len(the_library(folder).read_bytes()) == len(good)
+
+
+def test_code_of_another_version_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled()
+    [stamp] = folder.glob("*.sum")
+    good = stamp.read_text()
+    stamp.write_text(good.replace(f"{ABI} ", f"{ABI - 1} "))
+    compiled()
+    assert stamp.read_text() == good
+    monkeypatch.setattr(compile, "generate", lambda _: small(read(PLAIN)).replace("GATELAB_ABI", "4"))
+    with pytest.raises(Unavailable, match="cannot be loaded"):
+        compiled()
+
+
+def test_nothing_of_the_text_gets_into_the_code() -> None:
+    source = generate(read(PLAIN))
+    assert "somebody" not in source
+    assert "secret" not in source
+    assert "0x1.0000000000000p-3f" in source
+    assert "inff" in generate(read("h' = 1e99 * tanh(W @ x)"))
+
+
+def test_a_cell_at_all_bounds_is_generated() -> None:
+    lines = ["v_0 = tanh(W @ x)"]
+    lines += [f"v_{i} = tanh(U_{i} @ v_{i - 1} + s_{i})\ns_{i}' = s_{i} + v_{i}" for i in range(1, STATES)][
+        : STAGES - 1
+    ]
+    lines += [f"h' = U @ v_{STAGES - 1} + h"]
+    assert f"phases = {STAGES + 1}" in generate(read("\n".join(lines)))
+
+
+def test_the_folder_has_a_bound(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile, "ROOM", 1)
+    compiled()
+    compiled(PLAIN.replace("tanh", "sigmoid"))
+    assert the_library(folder).exists()
+    assert len(list(folder.glob("*.sum"))) == 1
+
+
+def test_a_folder_that_others_can_write_to_is_not_trusted(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(Unavailable, match="can be written to by others"):
+        compiled()
+
+
+def test_a_compiler_that_fails_or_takes_too_long_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "compiler"
+    for script, message in (("echo no >&2; exit 1", "the compiler failed for the cell: no"), ("sleep 60", "took more")):
+        compiler.write_text(f"#!/bin/sh\n[ $1 = --version ] && exit\necho >> {tmp_path}/asked\n{script}\n")
+        compiler.chmod(0o755)
+        monkeypatch.setenv("CXX", str(compiler))
+        monkeypatch.setattr(compile, "SECONDS", 1)
+        with pytest.raises(Unavailable, match=message):
+            compiled()
+        with pytest.raises(Unavailable, match=message):
+            code_of(read(PLAIN), native.load())
+    assert (tmp_path / "asked").read_text() == "\n\n"
+
+
+def test_without_a_compiler_pytorch_trains_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise build.NotBuilt("none")
+
+    monkeypatch.setattr(build, "find_compiler", missing)
+    cell = EquationsSpec(kind="equations", equations=PLAIN)
+    with capture_logs() as logs:
+        assert choose_engine(torch.device("cpu"), cell=cell) == "torch"
+    [entry] = logs
+    assert "no C++ compiler, which a cell of equations needs" in entry["reason"]
