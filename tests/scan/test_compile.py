@@ -125,7 +125,7 @@ def test_a_compiler_that_fails_or_takes_too_long_is_not_asked_again(
         compiler.write_text(f"#!/bin/sh\n[ $1 = --version ] && exit\necho >> {tmp_path}/asked\n{script}\n")
         compiler.chmod(0o755)
         monkeypatch.setenv("CXX", str(compiler))
-        monkeypatch.setattr(compile, "SECONDS", 1)
+        monkeypatch.setattr(compile, "PATIENCE", 1)
         with pytest.raises(Unavailable, match=message):
             compiled()
         with pytest.raises(Unavailable, match=message):

@@ -27,7 +27,9 @@ from gatelab.settings import cell_cache
 from gatelab.specs.training import Precision
 
 SECONDS = 120
-"""How long a compiler may take: a hundred times what published cells need."""
+"""Of processor time that a compiler may take: twenty times what published cells need."""
+PATIENCE = 300
+"""Seconds after which it is ended, however busy the machine is."""
 MEMORY = 4 * 2**30
 """Bytes that it may have."""
 LARGEST = 32 * 2**20
@@ -133,9 +135,9 @@ def _run(command: Sequence[str], source: str, environment: dict[str, str]) -> No
         command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=environment, start_new_session=True
     ) as process:
         try:
-            _, said = process.communicate(source, timeout=SECONDS)
+            _, said = process.communicate(source, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"the compiler took more than {SECONDS} seconds for the cell") from None
+            raise Unavailable(f"the compiler took more than {PATIENCE} seconds for the cell") from None
         finally:
             # It starts others, which must not outlive it.
             with suppress(ProcessLookupError, PermissionError):

@@ -6,6 +6,9 @@
 
 #include "../vector.hpp"
 
+// Of long functions that few cells call: what a compiler has to do for them, it does once.
+#define GATELAB_APART inline __attribute__((noinline))
+
 namespace gatelab::language {
 
 using gatelab::relu;
@@ -77,7 +80,7 @@ GATELAB_INLINE Vector log_of_normal(Vector x) {
     return (p - z * 0.5f) + f + e * 0.693359375f;
 }
 
-GATELAB_INLINE Vector log(Vector x) {
+GATELAB_APART Vector log(Vector x) {
     Vector y = log_of_normal(x);
     y = select(x < 1.17549435e-38f, -infinity(), y);  // 0, and what counts as it
     y = select(x < 0.0f, nan(), y);
@@ -90,7 +93,7 @@ GATELAB_INLINE Vector log1p(Vector u) {
     return log_of_normal(w) + (u - (w - 1.0f)) / w;
 }
 
-GATELAB_INLINE Vector softplus(Vector x) {
+GATELAB_APART Vector softplus(Vector x) {
     Vector y = max(x, Vector{}) + log1p(exp(-abs(x)));
     return select(not_a_number(x), x, y);
 }
@@ -120,13 +123,13 @@ GATELAB_INLINE Vector normal_below(Vector x) {
     return select(x < 0.0f, tail, 1.0f - tail);
 }
 
-GATELAB_INLINE Vector gelu(Vector x) { return x * normal_below(x); }
-GATELAB_INLINE Vector gelu_slope(Vector x) {
+GATELAB_APART Vector gelu(Vector x) { return x * normal_below(x); }
+GATELAB_APART Vector gelu_slope(Vector x) {
     return normal_below(x) + x * exp(x * x * -0.5f) * 0.398942280f;
 }
 
 // sin(x + shift * pi / 2), by the polynomials of the Cephes library (sinf, cosf).
-GATELAB_INLINE Vector sine(Vector x, int shift) {
+GATELAB_APART Vector sine(Vector x, int shift) {
     const float magic = 12582912.0f, far = 8192.0f;
     Vector shifted = x * 0.636619772f + magic, n = shifted - magic;
     // pi / 2 in three parts: the products with n are exact enough for any n of less than 13 bits.

@@ -1,0 +1,104 @@
+"""Cells of equations in the native engine: beside the hand-written ones, beside PyTorch, and how long a compiler takes.
+
+python -m benchmarks.cells [--threads 1] [--rounds 5] [--seconds 0.2] [--hidden 32 128] [--cells gru lstm]
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+
+from benchmarks import tables
+from benchmarks.quiet import warn_if_busy
+from benchmarks.rounds import in_turn, median_ratio
+from benchmarks.tables import times
+from benchmarks.training.contestants import NATIVE, REFERENCE, Task, build
+from benchmarks.training.shapes import SIZES, Shape
+from benchmarks.training.speed import gauge
+from gatelab.equations.zoo import zoo
+from gatelab.scan import native
+from gatelab.scan.native.compile import code_of
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
+
+BATCH, STEPS = 1024, 32
+
+WRITTEN_BY_HAND: Mapping[str, CellSpec] = {
+    "rnn": RnnSpec(kind="rnn"),
+    "irnn": RnnSpec(kind="rnn", activation="relu"),
+    "gru": GruSpec(kind="gru"),
+    "gru_after": GruSpec(kind="gru", reset="after"),
+    "gru_reset": GruSpec(kind="gru", gates=("reset",)),
+    "gru_update": GruSpec(kind="gru", gates=("update",)),
+    "lstm": LstmSpec(kind="lstm"),
+}
+"""Published cells that the native engine has code for that was not generated."""
+
+
+def spec_of(name: str) -> EquationsSpec:
+    return EquationsSpec(kind="equations", name=name, equations=zoo()[name].equations)
+
+
+def compiled(names: Sequence[str]) -> Iterator[list[object]]:
+    """Seconds that the compiler takes for each cell, into a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GATELAB_CELL_CACHE"] = folder
+        for name in names:
+            begun = time.perf_counter()
+            code_of(spec_of(name).representation, native.load())
+            yield [name, f"{time.perf_counter() - begun:.1f}"]
+
+
+def beside(tasks: Sequence[tuple[str, Mapping[str, Task], Sequence[str]]], arguments: argparse.Namespace) -> None:
+    """A row for each of (cell, name -> task, engines): how many times as fast the first is as the second."""
+
+    def rows() -> Iterator[list[object]]:
+        for cell, named, engines in tasks:
+            gauges = {}
+            for (name, task), engine in zip(named.items(), engines, strict=True):
+                step = build(task, engine)
+                assert step is not None
+                gauges[name] = gauge(task, step, arguments.seconds)
+            measured = in_turn(gauges, arguments.rounds)
+            first, second = measured.values()
+            shape = next(iter(named.values())).shape
+            speeds = [tables.speed(statistics.median(each)) for each in (first, second)]
+            yield [cell, shape, times(median_ratio(first, second)), *speeds]
+
+    names = list(tasks[0][1])
+    tables.show(["cell", SIZES, " : ".join(names), *names], rows())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cells", description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.2)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[32, 128])
+    parser.add_argument("--cells", nargs="+", choices=sorted(zoo()), default=sorted(zoo()), metavar="CELL")
+    arguments = parser.parse_args()
+    warn_if_busy()
+    torch.set_num_threads(arguments.threads)
+    shapes = [Shape(hidden, BATCH, STEPS) for hidden in arguments.hidden]
+    tables.show(["cell", "seconds of the compiler"], compiled(arguments.cells))
+    by_hand = [
+        (name, {"generated": Task(spec_of(name), shape), "by hand": Task(WRITTEN_BY_HAND[name], shape)}, [NATIVE] * 2)
+        for name in arguments.cells
+        if name in WRITTEN_BY_HAND
+        for shape in shapes
+    ]
+    if by_hand:
+        beside(by_hand, arguments)
+    everything = [
+        (name, {"native": Task(spec_of(name), shape), "PyTorch": Task(spec_of(name), shape)}, [NATIVE, REFERENCE])
+        for name in arguments.cells
+        for shape in shapes
+    ]
+    beside(everything, arguments)
+
+
+if __name__ == "__main__":
+    main()
