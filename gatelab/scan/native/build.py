@@ -111,7 +111,8 @@ def _compile(compiler: str, flags: list[str], target: Path) -> None:
 
 def _digest(words: list[str]) -> str:
     digest = hashlib.sha256("\0".join(words).encode())
-    for path in sorted(SOURCE.glob("*.[ch]*")) + sorted((SOURCE / "cells").iterdir()):
+    # Not `equations`, which is the libraries' of cells.
+    for path in sorted(SOURCE.glob("*.[ch]*")) + sorted(SOURCE.glob("cells/*")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
