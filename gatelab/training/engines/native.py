@@ -11,7 +11,7 @@ from gatelab.scan.native import Layout, Library, Program, Unavailable, layout_of
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
 from gatelab.scan.native.program import Floats, number_pointer, pointer, prepare
-from gatelab.specs.cells import CellSpec
+from gatelab.specs.cells import CellSpec, EquationsSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
 from gatelab.text.windows import Windows
@@ -55,13 +55,17 @@ class NativeEngine(Engine):
             library = load()
         except Unavailable as reason:
             return f"the native engine is not there: {reason}"
-        if precision not in library.precisions:
-            return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
+        without = f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
         try:
+            # Before a compiler works for nothing.
+            if precision not in library.precisions and isinstance(cell, EquationsSpec):
+                return without
             if cell is not None:
                 prepare(cell, library, precision)
         except Unavailable as reason:
             return f"the native engine cannot train this: {reason}"
+        if precision not in library.precisions:
+            return without
         return None
 
     def use(self, library: Library) -> None:
