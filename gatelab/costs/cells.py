@@ -1,10 +1,9 @@
-"""What one step of a cell costs, counted from its spec."""
+"""What a cell has, and computes of each token."""
 
 from dataclasses import dataclass
 
 from gatelab.equations import Representation
 from gatelab.equations.functions import ARGUMENTS
-from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 
 
 @dataclass(frozen=True)
@@ -37,30 +36,17 @@ class CellCounts:
         return (matrices + self.vectors) * hidden + self.scalars
 
 
-def counts(cell: CellSpec) -> CellCounts:
-    match cell:
-        case RnnSpec():
-            return _blocks(1)
-        case GruSpec(gates=gates):
-            reset_after = "reset" in gates and cell.reset == "after"
-            return _blocks(1 + len(gates), more_biases=int(reset_after))
-        case LstmSpec():
-            return _blocks(4, states=2)
-        case EquationsSpec():
-            return _equations(cell.representation)
-
-
 def speed_class(kind: str, name: str | None) -> str:
     """Cells that are as fast as one another at equal work: those of one kind, and equations of one name."""
     return f"{kind} {name}" if name else kind
 
 
-def _blocks(blocks: int, states: int = 1, more_biases: int = 0) -> CellCounts:
+def of_blocks(blocks: int, states: int = 1, more_biases: int = 0) -> CellCounts:
     """A cell of sums that each have both products, a bias and an activation."""
     return CellCounts(blocks, blocks, blocks, blocks + more_biases, 0, states, blocks, 2 * blocks + states)
 
 
-def _equations(found: Representation) -> CellCounts:
+def of_equations(found: Representation) -> CellCounts:
     kinds = [parameter.kind for parameter in found.parameters]
     return CellCounts(
         input_matrices=kinds.count("input_matrix"),

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from gatelab.costs.cells import counts
+from gatelab.costs.cells import CellCounts, of_blocks, of_equations
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import OptimizerSpec, SgdSpec
@@ -79,6 +80,31 @@ def step_flops(spec: RunSpec, extent: Extent) -> int:
     """Floating-point operations of the widest training step: what nobody can cancel once it has begun."""
     train = reading(spec, extent.tokens).train
     return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
+
+
+def counts(cell: CellSpec) -> CellCounts:
+    """What a layer of this cell has, and computes of each token."""
+    match cell:
+        case EquationsSpec():
+            return of_equations(cell.representation)
+        case GruSpec(gates=gates, reset="after") if "reset" in gates:
+            return of_blocks(blocks(cell), more_biases=1)
+        case LstmSpec():
+            return of_blocks(blocks(cell), states=2)
+    return of_blocks(blocks(cell))
+
+
+def blocks(cell: CellSpec) -> int:
+    """How many sums the cell has that take a product with the input: one for the candidate and one for each gate."""
+    match cell:
+        case RnnSpec():
+            return 1
+        case GruSpec(gates=gates):
+            return 1 + len(gates)
+        case LstmSpec():
+            return 4
+        case EquationsSpec():
+            return counts(cell).input_matrices
 
 
 def parameters(model: ModelSpec, vocabulary: int) -> int:
