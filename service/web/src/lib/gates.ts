@@ -1,6 +1,6 @@
 /** What the gates of a run do while it reads a text, and what is held of them. */
-import { type Gates, type GatesRequest, api, data } from "./api";
-import { type Hold, type Rows, clampsOf } from "./holds";
+import { type Gates, type GatesRequest, api, data } from "./api.ts";
+import { type Hold, type Rows, clampsOf } from "./holds.ts";
 
 export async function look(model: string, text: string, holds: readonly Hold[], output: number | null): Promise<Gates> {
   const [run, step] = model.split("@");
@@ -14,9 +14,32 @@ export async function look(model: string, text: string, holds: readonly Hold[], 
 
 export type Layer = Gates["layers"][number];
 
-/** The rows of what is shown of a layer: a gate, the hidden state, or an LSTM's cell. */
+const [HIDDEN, CELL, STATE] = ["/hidden", "/cell", "/state "] as const;
+
+/** What of a layer can be shown: gates by their names, the rest by a word that no gate is called. */
+export function choicesOf(layer: Layer): { value: string; text: string }[] {
+  return [
+    ...gatesOf(layer).map((name) => ({ value: name, text: `${name} gate` })),
+    { value: HIDDEN, text: "hidden state" },
+    ...(layer.cell ? [{ value: CELL, text: "cell state" }] : []),
+    ...(layer.states ?? []).map(({ name }) => ({ value: `${STATE}${name}`, text: `state ${name}` })),
+  ];
+}
+
+export function gatesOf(layer: Layer): string[] {
+  return Object.keys(layer.gates ?? {});
+}
+
+/** What is shown at first: the update gate, or another one, or the hidden state. */
+export function firstOf(layer: Layer): string {
+  const names = gatesOf(layer);
+  return names.find((name) => name === "update") ?? names[0] ?? HIDDEN;
+}
+
+/** The rows of what is shown of a layer: a gate, the hidden state, an LSTM's cell, or another state. */
 export function rowsOf(layer: Layer, what: string): Rows {
-  if (what === "hidden") return layer.hidden ?? [];
-  if (what === "cell") return layer.cell ?? [];
-  return layer.gates?.[what] ?? [];
+  if (what === HIDDEN) return layer.hidden ?? [];
+  if (what === CELL) return layer.cell ?? [];
+  if (!what.startsWith(STATE)) return layer.gates?.[what] ?? [];
+  return layer.states?.find((state) => state.name === what.slice(STATE.length))?.rows ?? [];
 }
