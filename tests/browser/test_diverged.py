@@ -104,7 +104,7 @@ def test_a_run_that_measured_nothing_says_why(written: Written) -> None:
 def test_a_cell_without_gates_is_told(written: Written) -> None:
     rnn = {"cell": {"kind": "rnn", "hidden": 4}}
     page = written.window.go(written.run([2.0, 1.5], name="rnn", model=rnn))
-    expect(page.get_by_text("This rnn has no gates, so there is nothing to measure of them.")).to_be_visible()
+    expect(page.get_by_text("The cell rnn has no gates, so there is nothing to measure of them.")).to_be_visible()
     expect(page.get_by_label("Figure")).to_have_count(0)
     expect(page.locator("canvas")).to_have_count(1)
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axesOf, cellsOf, label, placeOf, pointsOf, presentOf, runLabel, shortNames } from "./grid.ts";
+import { axesOf, cellName, cellsOf, label, placeOf, pointsOf, presentOf, runLabel, shortNames } from "./grid.ts";
 
 const AXES = axesOf({ "model.cell.hidden": [8, 16], "training.optimizer.lr": [0.1, 0.2, 0.3] });
 
@@ -24,6 +24,21 @@ test("a path is called by as much of its end as tells it from the others", () =>
 test("values are told in few words", () => {
   const told = [null, ["reset", "update"], [], 0.5, { kind: "gru", hidden: 8 }, true].map(label);
   assert.deepEqual(told, ["off", "reset+update", "none", "0.5", "gru hidden=8", "true"]);
+});
+
+test("a cell goes by its name, and its equations are not told", () => {
+  const equations = "h' = tanh(W @ x)";
+  const cells = [
+    { kind: "mgu", hidden: 8 },
+    { kind: "equations", name: "mine", hidden: 8, equations },
+    { kind: "equations", equations },
+    { kind: "equations", name: null, equations: `${equations} + b` },
+  ];
+  const [axis] = axesOf({ "model.cell": cells });
+  assert.deepEqual(axis!.labels, ["mgu hidden=8", "mine hidden=8", "equations", "equations (2)"]);
+  assert.deepEqual(cells.map(cellName), ["mgu", "mine", "equations", "equations"]);
+  assert.equal(cellName(null), "cell");
+  assert.deepEqual(axesOf({ lr: [0.1, 0.1] })[0]!.labels, ["0.1", "0.1"], "equal values are one");
 });
 
 test("a cell is the mean of its repeats, of those that have measured something", () => {

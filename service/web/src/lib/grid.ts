@@ -16,7 +16,7 @@ export function axesOf(grid: Grid): Axis[] {
     path,
     name: names.get(path) ?? path,
     values,
-    labels: values.map(label),
+    labels: labelsOf(values),
   }));
 }
 
@@ -65,14 +65,33 @@ export function shortNames(paths: readonly string[]): Map<string, string> {
   return names;
 }
 
-/** A value of a spec in few words: `32`, `reset+update`, `none`, `off`, `gru hidden=32`. */
+/** A value of a spec in few words: `32`, `reset+update`, `none`, `off`, `gru hidden=32`. Equations go by their name. */
 export function label(value: unknown): string {
   if (value === null || value === undefined) return "off";
   if (Array.isArray(value)) return value.map(label).join("+") || "none";
   if (typeof value !== "object") return String(value);
   const { kind, ...rest } = value as Record<string, unknown>;
-  const fields = Object.entries(rest).map(([name, inner]) => `${name}=${label(inner)}`);
-  return (kind ? [String(kind), ...fields] : fields).join(" ");
+  const { name, equations: _, ...others } = rest;
+  const fields = Object.entries(kind === "equations" ? others : rest).map(
+    ([field, inner]) => `${field}=${label(inner)}`,
+  );
+  return (kind ? [cellName({ kind, name }), ...fields] : fields).join(" ");
+}
+
+/** What a cell, or anything that has a kind, is called: its kind, or the name that its author gave to its equations. */
+export function cellName(cell: { kind?: unknown; name?: unknown } | null | undefined): string {
+  return String((cell?.kind === "equations" && cell.name) || (cell?.kind ?? "cell"));
+}
+
+/** Values that differ, and whose labels do not, are numbered: two cells without a name are `equations`, `equations (2)`. */
+function labelsOf(values: readonly unknown[]): string[] {
+  const labels = values.map(label);
+  const texts = values.map((value) => JSON.stringify(value));
+  return labels.map((own, at) => {
+    const alike = new Set(texts.filter((_, other) => labels[other] === own));
+    const number = [...alike].indexOf(texts[at]!) + 1;
+    return number > 1 ? `${own} (${number})` : own;
+  });
 }
 
 export interface Measured {
