@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { type Form, RARE, emptyForm, formOf, fromYaml, isRare, specOf, toYaml } from "./spec.ts";
+import { type Form, RARE, emptyForm, formOf, fromYaml, isRare, rowOf, specOf, toYaml } from "./spec.ts";
 
 const EXAMPLES = new URL("../../../../examples/", import.meta.url);
 const API = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
@@ -31,10 +31,11 @@ const FULL: Form = {
   ...{ resetActs: "after", activation: "relu", stride: 1, train: 100, validation: 50, test: 50, carryState: true },
   ...{ momentum: 0.9, weightDecay: 0.02, clipNorm: 2, precision: "bf16", characters: 20, temperature: 0.6 },
   ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: true },
+  ...{ cellName: "mine", equations: "# Elman's.\nh' = tanh(W @ x + U @ h + b)\n" },
 };
 
 test("a field of a job is in the form, or among the few that are left to YAML", () => {
-  const forms = (["gru", "rnn", "lstm"] as const).flatMap((cell) =>
+  const forms = ["gru", "rnn", "lstm", "equations"].flatMap((cell) =>
     (["sgd", "adam", "adamw"] as const).map((optimizer): Form => ({ ...FULL, cell, optimizer })),
   );
   const inForm = new Set(forms.flatMap((form) => said(specOf(form))));
@@ -66,12 +67,11 @@ test("what the form leaves out is what the API takes then", () => {
       assert.deepEqual(at(made), at(own), path);
     }
   }
-  const { sample, ...rest } = training.default;
-  assert.equal(formOf({ corpus: "c", model: model.default, training: { ...rest, sample } }), null, "betas and eps");
-  delete rest.optimizer.betas;
-  delete rest.optimizer.eps;
-  const form = formOf({ corpus: "c", model: model.default, training: { ...rest, sample } });
-  assert.deepEqual(form && isRare(form), false);
+  const windows = { stride: null, train: null, validation: null, test: null };
+  for (const stored of [training.default, { ...training.default, windows }]) {
+    const form = formOf({ corpus: "c", model: model.default, training: stored });
+    assert.deepEqual(form && isRare(form), false, "a job that is stored says all of it");
+  }
 });
 
 test("each example becomes a form that says the same, or stays YAML where the form has no words for it", () => {
@@ -107,6 +107,28 @@ test("each example becomes a form that says the same, or stays YAML where the fo
     cells.values,
     "{kind: rnn, hidden: 32}, {kind: gru, hidden: 32, reset: after}, {kind: lstm, hidden: 32}",
   );
+});
+
+test("a cell of one's own comes back to the form, and its equations keep their lines", () => {
+  const equations = `\n# ${"A line that is long. ".repeat(8)}Its characters.\n  h' = tanh(W @ x)\n`;
+  const made: Form = { ...emptyForm("c"), cell: "equations", cellName: "mine", equations };
+  const text = toYaml(specOf(made));
+  assert.match(text, /^ +equations: \|\n *\n +# A line.*characters\.\n +h' = tanh\(W @ x\)$/m);
+  assert.deepEqual(formOf(fromYaml(text) as any), made);
+  const stored = { kind: "equations", name: null, hidden: 8, equations };
+  assert.equal(formOf({ corpus: "c", model: { cell: stored } })!.cellName, "");
+  const grid = [rowOf("model.cell", [{ kind: "gru" }, stored])];
+  assert.equal(grid[0]!.values.includes("\n"), false);
+  const { grid: read } = specOf({ ...made, grid }) as any;
+  assert.deepEqual(read["model.cell"][1], stored, "in a row of the grid, too");
+});
+
+test("a published cell goes by its name where it is known", () => {
+  const spec = { corpus: "c", model: { cell: { kind: "mgu", hidden: 8 } } };
+  assert.equal(formOf(spec), null);
+  const form = formOf(spec, ["mgu"])!;
+  assert.deepEqual([form.cell, form.hidden], ["mgu", 8]);
+  assert.deepEqual((specOf(form) as any).model.cell, { kind: "mgu", hidden: 8 });
 });
 
 test("a spec that the form cannot say stays what it is", () => {

@@ -13,7 +13,11 @@ export interface Form {
   name: string;
   corpus: string;
   tokenizer: "char" | "letters" | "byte";
-  cell: "gru" | "rnn" | "lstm";
+  /** `gru`, `rnn`, `lstm`, `equations`, or the name of a published cell. */
+  cell: string;
+  /** Of a cell that is written as equations. */
+  cellName: string;
+  equations: string;
   hidden: number;
   reset: boolean;
   update: boolean;
@@ -64,7 +68,7 @@ export function emptyForm(corpus: string): Form {
   return {
     ...{ name: "job", corpus, tokenizer: "letters", cell: "gru", hidden: 64, reset: true, update: true, layers: 1 },
     ...{ embedding: 0, epochs: 10, batchSize: 64, numSteps: 32, optimizer: "adam", lr: 0.01, seed: 0 },
-    ...{ prefix: "", grid: [], repeats: 1 },
+    ...{ cellName: "", equations: "", prefix: "", grid: [], repeats: 1 },
     ...RARE,
   };
 }
@@ -97,7 +101,7 @@ export function specOf(form: Form): Fields {
     corpus: form.corpus,
     tokenizer: form.tokenizer === "byte" ? { kind: "byte" } : { kind: "char", ...letters(form) },
     model: {
-      cell: { kind: form.cell, hidden: form.hidden, ...cellOf(form, rare) },
+      cell: { kind: form.cell, ...cellOf(form, rare) },
       layers: form.layers,
       ...(form.embedding ? { input: { embedding: form.embedding } } : {}),
       ...rare("dropout", "dropout"),
@@ -128,9 +132,12 @@ export function specOf(form: Form): Fields {
 type Rare = (name: keyof typeof RARE, field: string) => Fields;
 
 function cellOf(form: Form, rare: Rare): Fields {
-  if (form.cell === "rnn") return rare("activation", "activation");
-  if (form.cell !== "gru") return {};
+  const { hidden, cellName, equations } = form;
+  if (form.cell === "equations") return { ...(cellName ? { name: cellName } : {}), hidden, equations };
+  if (form.cell === "rnn") return { hidden, ...rare("activation", "activation") };
+  if (form.cell !== "gru") return { hidden };
   return {
+    hidden,
     gates: [...(form.reset ? ["reset"] : []), ...(form.update ? ["update"] : [])],
     ...rare("resetActs", "reset"),
   };
@@ -153,7 +160,7 @@ function letters(form: Form): object {
   return form.tokenizer === "letters" ? { normalize: "letters" } : {};
 }
 
-function valuesOf(row: GridRow): unknown[] {
+export function valuesOf(row: GridRow): unknown[] {
   try {
     return fromYaml(`[${row.values}]`) as unknown[];
   } catch {
@@ -164,9 +171,9 @@ function valuesOf(row: GridRow): unknown[] {
 /**
  * The form that describes a spec; null where the spec asks for something that the form cannot say.
  *
- * What the spec is silent about has the API's own value.
+ * What the spec is silent about has the API's own value. `published` are the names of the cells that come with Gatelab.
  */
-export function formOf(spec: Fields): Form | null {
+export function formOf(spec: Fields, published: readonly string[] = []): Form | null {
   const at = (path: string): any =>
     path
       .split(".")
@@ -179,6 +186,8 @@ export function formOf(spec: Fields): Form | null {
     corpus: or("corpus", ""),
     tokenizer: kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind,
     cell: or("model.cell.kind", "gru"),
+    cellName: or("model.cell.name", ""),
+    equations: or("model.cell.equations", ""),
     hidden: or("model.cell.hidden", 32),
     reset: gates.includes("reset"),
     update: gates.includes("update"),
@@ -213,21 +222,26 @@ export function formOf(spec: Fields): Form | null {
     keepCheckpoints: or("training.keep_checkpoints", RARE.keepCheckpoints),
     keepBest: or("training.keep_best", RARE.keepBest),
   };
-  const kinds = Object.entries(KINDS) as [keyof typeof KINDS, readonly string[]][];
+  const offered = { ...KINDS, cell: [...CELLS, ...published] };
+  const kinds = Object.entries(offered) as [keyof typeof offered, readonly string[]][];
   return kinds.every(([name, known]) => known.includes(form[name])) && says(specOf(form), spec) ? form : null;
 }
 
 /** What the form offers where the API may have more. */
 const KINDS = {
-  ...{ tokenizer: ["char", "letters", "byte"], cell: ["gru", "rnn", "lstm"], optimizer: ["adam", "adamw", "sgd"] },
+  ...{ tokenizer: ["char", "letters", "byte"], optimizer: ["adam", "adamw", "sgd"] },
   ...{ resetActs: ["before", "after"], activation: ["tanh", "relu"], precision: ["fp32", "bf16"] },
 } as const satisfies { [Name in keyof Form]?: readonly Form[Name][] };
 
-function rowOf(path: string, values: unknown[]): GridRow {
+const CELLS = ["gru", "rnn", "lstm", "equations"];
+
+export function rowOf(path: string, values: unknown[]): GridRow {
   const list = stringify(values, {
     version: "1.2",
     collectionStyle: "flow",
     flowCollectionPadding: false,
+    // A row is one line: a text of several has signs for their ends.
+    doubleQuotedMinMultiLineLength: Infinity,
     lineWidth: 0,
   });
   return { path, values: list.trim().slice(1, -1) };
@@ -236,10 +250,12 @@ function rowOf(path: string, values: unknown[]): GridRow {
 /** What the API takes where a spec is silent, of the fields that `specOf` leaves out or that `formOf` reads. */
 const SILENT: Fields = {
   tokenizer: { kind: "char", normalize: "none" },
-  model: { cell: { activation: "tanh", reset: "before" }, input: "one_hot", dropout: 0, init: "default" },
+  model: { cell: { name: null, activation: "tanh", reset: "before" }, input: "one_hot", dropout: 0, init: "default" },
   training: {
     ...{ carry_state: false, clip_norm: 1, precision: "fp32", gate_statistics: false, keep_checkpoints: 3 },
-    ...{ keep_best: false, optimizer: { momentum: 0 }, sample: { characters: 50, temperature: 0 } },
+    ...{ keep_best: false, sample: { characters: 50, temperature: 0 } },
+    optimizer: { momentum: 0, betas: [0.9, 0.999], eps: 1e-8 },
+    windows: { stride: null, train: null, validation: null, test: null },
   },
   grid: {},
 };
@@ -260,7 +276,7 @@ export function fromYaml(text: string): unknown {
   return parse(text, { version: "1.2" });
 }
 
-/** Lists of plain values stand on one line, as people write them. */
+/** Lists of plain values stand on one line, as people write them; texts of several lines keep their lines. */
 export function toYaml(spec: unknown): string {
   const document = new Document(spec, { version: "1.2" });
   visit(document, {
@@ -268,5 +284,5 @@ export function toYaml(spec: unknown): string {
       list.flow = list.items.every((item) => isScalar(item) || isSeq(item));
     },
   });
-  return document.toString({ flowCollectionPadding: false, lineWidth: 100 });
+  return document.toString({ blockQuote: "literal", flowCollectionPadding: false, lineWidth: 100 });
 }
