@@ -20,6 +20,7 @@ const VIEWS: readonly [RegExp, View][] = [
     { title: "Playground", section: "/playground", load: () => import("../views/playground/Playground.svelte") },
   ],
   [/^\/gates$/, { title: "Gates", section: "/gates", load: () => import("../views/gates/GateLab.svelte") }],
+  [/^\/cells$/, { title: "Cells", section: "/cells", load: () => import("../views/cells/Cells.svelte") }],
   [/^\/corpora$/, { title: "Corpora", section: "/corpora", load: () => import("../views/corpora/Corpora.svelte") }],
   [
     /^\/corpora\/([^/]+)$/,
@@ -32,6 +33,7 @@ export const SECTIONS: readonly { path: string; name: string }[] = [
   { path: "/compare", name: "Compare" },
   { path: "/playground", name: "Playground" },
   { path: "/gates", name: "Gates" },
+  { path: "/cells", name: "Cells" },
   { path: "/corpora", name: "Corpora" },
 ];
 
