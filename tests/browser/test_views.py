@@ -45,6 +45,7 @@ def paths(installation: Gatelab) -> Mapping[str, str]:
         "compare": f"/compare?runs={first},{second}",
         "playground": f"/playground?a={first}&b={second}",
         "gates": f"/gates?run={first}&text=the+time",
+        "cells": "/cells",
         "corpora": "/corpora",
         "corpus": "/corpora/views",
         "nothing": "/nothing",
@@ -63,6 +64,7 @@ READY: Mapping[str, str] = {
     "compare": "What they write",
     "playground": "Model B: checkpoint",
     "gates": "The initial state:",
+    "cells": "No mistake found.",
     "corpora": "views",
     "corpus": "recondite",
     "nothing": "There is nothing here",
@@ -70,7 +72,7 @@ READY: Mapping[str, str] = {
 """Name -> text that stands in the view once all of it is there."""
 
 
-OFTEN = ("jobs", "curves", "playground", "gates")
+OFTEN = ("jobs", "curves", "playground", "gates", "cells")
 """Views with all that there is of colours and widths: these also dark and on a phone."""
 LOOKS = [
     *(pytest.param(view, "light") for view in READY),
