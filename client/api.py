@@ -31,6 +31,8 @@ from client.models import (
     Scores,
 )
 from client.transport import Transport, read_data
+from gatelab.errors import InvalidRequest
+from gatelab.near import did_you_mean, nearest
 from gatelab.specs import ClampSpec, InfluenceSpec, JobSpec, SyntheticSpec
 from gatelab.specs.base import Spec
 from gatelab.specs.generation import CheckpointWord
@@ -147,7 +149,15 @@ class Gatelab:
         return self._pages("/v1/cells", Page[PublishedCell])
 
     def cell(self, name: str) -> PublishedCell:
-        return self._transport.get(_path("cells", name), PublishedCell)
+        """A published cell by its name.
+
+        Raises:
+            InvalidRequest: there is none of that name.
+        """
+        cells = {cell.name: cell for cell in self.cells()}
+        if name not in cells:
+            raise InvalidRequest.at("", f"there is no published cell {name!r}{did_you_mean(nearest(name, cells))}")
+        return cells[name]
 
     def check_cell(self, equations: str, hidden: int = 32, inputs: int = 28) -> CheckedCell:
         """What equations come to: parameters, gates, costs, and what their author may not have meant.

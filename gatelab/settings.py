@@ -53,6 +53,10 @@ class Settings(BaseSettings):
         None,
         description="where the compiled code of cells of equations is kept; default gatelab/cells in the user's cache",
     )
+    compile_cells: bool = Field(
+        True,
+        description="whether cells of equations are compiled when they are first wanted; else PyTorch computes them",
+    )
     inline_checkpoint_bytes: int = Field(
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
@@ -103,6 +107,11 @@ def cell_cache() -> Path:
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "gatelab" / "cells"
+
+
+def may_compile_cells() -> bool:
+    """Whether a compiler may be started for a cell. As `cell_cache`, it is read where it is used."""
+    return os.environ.get("GATELAB_COMPILE_CELLS", "true").strip().lower() not in ("0", "false", "no", "off", "f", "n")
 
 
 def load() -> Settings:

@@ -10,8 +10,6 @@ from gatelab.equations import Representation
 from gatelab.equations.advice import advice
 from gatelab.equations.typeset import mathml, typeset
 from gatelab.equations.zoo import zoo
-from gatelab.errors import NotFound
-from gatelab.near import did_you_mean, nearest
 from gatelab.specs.base import Spec
 from gatelab.specs.cells import CellSpec, Equations, EquationsSpec, GruSpec, Hidden
 from service.bodies import Router
@@ -96,13 +94,6 @@ class CheckedCell(View):
 def list_cells() -> Page[PublishedCell]:
     """The published cells that come with Gatelab, by their names."""
     return whole(sorted(zoo()), published)
-
-
-@router.get("/{name}")
-def get_cell(name: str) -> PublishedCell:
-    if name not in zoo():
-        raise NotFound("cell", name, did_you_mean(nearest(name, zoo())))
-    return published(name)
 
 
 @router.post("/check")

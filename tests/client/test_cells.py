@@ -8,6 +8,7 @@ import pytest
 from client.api import Gatelab
 from client.errors import ApiError
 from gatelab.equations.zoo import zoo
+from gatelab.errors import InvalidRequest
 from tests.client.live import Live
 from tests.client.trained import Trained
 
@@ -71,5 +72,7 @@ def test_the_client_checks_equations(gatelab: Gatelab) -> None:
     assert gatelab.check_cell(OWN, hidden=10, inputs=4).parameter_count == 2 * 4 * 10 + 10 * 10 + 2 * 10
     assert {cell.name for cell in gatelab.cells()} == set(zoo())
     assert gatelab.cell("mgu").gates == ["forget"]
+    with pytest.raises(InvalidRequest, match="there is no published cell 'mguu'; did you mean 'mgu'"):
+        gatelab.cell("mguu")
     with pytest.raises(ApiError, match="there is no line h' = "):
         gatelab.check_cell("h = W @ x")

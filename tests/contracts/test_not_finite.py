@@ -20,7 +20,7 @@ from tests import servers
 from tests.conftest import NO_BF16
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named, random_case
-from tests.randomized import CELLS, CLASSIC, cell_name
+from tests.randomized import CELLS, cell_name
 from tests.training.engines.comparing import CPU, differentiated, model_of, random_reading
 
 BITS = {
@@ -105,7 +105,7 @@ def not_finite(numbers: Mapping[str, Tensor]) -> dict[str, Any]:
 @precisions
 @pytest.mark.parametrize("bad", NANS)
 @pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_nan_in_a_state_spreads_as_in_the_reference(
     cell: CellSpec, hidden: int, bad: str, precision: Precision, random: np.random.Generator, seed: int
 ) -> None:
@@ -120,7 +120,7 @@ def test_nan_in_a_state_spreads_as_in_the_reference(
 @precisions
 @pytest.mark.parametrize("bad", ["inf", "-inf"])
 @pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_an_infinite_state_makes_nothing_finite_that_is_not_so_in_the_reference(
     cell: CellSpec, hidden: int, bad: str, precision: Precision, random: np.random.Generator, seed: int
 ) -> None:
@@ -137,7 +137,7 @@ def test_an_infinite_state_makes_nothing_finite_that_is_not_so_in_the_reference(
 
 @precisions
 @pytest.mark.parametrize("bad", BITS)
-@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_a_weight_that_is_not_finite_shows_in_the_loss(
     cell: CellSpec, bad: str, precision: Precision, random: np.random.Generator, seed: int
 ) -> None:

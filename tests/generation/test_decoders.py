@@ -14,7 +14,7 @@ from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import BEGIN, SPECIALS, ByteTokenizer, CharTokenizer
 from tests.generation.clear import clear_choice, clear_tokens
-from tests.randomized import CLASSIC, cell_name, random, seed
+from tests.randomized import CELLS, cell_name, random, seed
 from tests.rounding import assert_rounded, largest, rounding, terms_of
 
 __all__ = ["random", "seed"]
@@ -66,7 +66,7 @@ def prompt_of(random: np.random.Generator, length: int = 5) -> np.ndarray[tuple[
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"hidden-{shape['hidden']}")
-@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_logits_and_states_are_the_models(
     cell: CellSpec, shape: dict[str, Any], random: np.random.Generator, seed: int
 ) -> None:
@@ -169,7 +169,7 @@ def test_the_reference_writes_many_texts_at_once(random: np.random.Generator, se
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"hidden-{shape['hidden']}")
-@pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_threads_that_share_a_step_write_what_one_writes(
     cell: CellSpec, shape: dict[str, Any], random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,3 +143,14 @@ def test_without_a_compiler_pytorch_trains_and_says_so(monkeypatch: pytest.Monke
         assert choose_engine(torch.device("cpu"), cell=cell) == "torch"
     [entry] = logs
     assert "no C++ compiler, which a cell of equations needs" in entry["reason"]
+
+
+def test_where_compiling_is_turned_off_what_is_there_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATELAB_COMPILE_CELLS", "false")
+    with pytest.raises(Unavailable, match="GATELAB_COMPILE_CELLS turns compiling off"):
+        compiled()
+    assert not list(folder.glob("*.so"))
+    monkeypatch.setenv("GATELAB_COMPILE_CELLS", "true")
+    compiled()
+    monkeypatch.setenv("GATELAB_COMPILE_CELLS", "0")
+    compiled()

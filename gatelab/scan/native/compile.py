@@ -11,6 +11,7 @@ import platform
 import re
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,12 +19,14 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
+import structlog
+
 from gatelab.equations import Representation
 from gatelab.scan.native import build
 from gatelab.scan.native.generate import generate
 from gatelab.scan.native.interface import ABI, PRECISIONS, Code
 from gatelab.scan.native.library import Library, Unavailable
-from gatelab.settings import cell_cache
+from gatelab.settings import cell_cache, may_compile_cells
 from gatelab.specs.training import Precision
 
 SECONDS = 120
@@ -36,6 +39,8 @@ LARGEST = 32 * 2**20
 """Bytes of a library, and of any file that the compiler writes."""
 ROOM = 256 * 2**20
 """Bytes of the folder: libraries that were not used for longest go first."""
+
+log = structlog.get_logger(__name__)
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _Key = tuple[str, str, str]
@@ -85,6 +90,8 @@ def _code_of(representation: Representation, instructions: str, precision: Preci
     try:
         with build.alone(folder / f"lock-{key[0]}"):
             if (code := _opened(path)) is None:
+                if not may_compile_cells():
+                    raise Unavailable("the cell is not compiled yet, and GATELAB_COMPILE_CELLS turns compiling off")
                 _compile(command, source, path)
                 code = _opened(path)
                 _bound(folder, keep=path)
@@ -115,12 +122,14 @@ def _compile(command: Sequence[str], source: str, target: Path) -> None:
     whole = ["/bin/sh", "-c", f'{limits}exec "$@"', "sh", *command, "-x", "c++", "-", "-o", str(partial)]
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "SDKROOT") if name in os.environ}
     environment["TMPDIR"] = str(target.parent)
+    begun = time.monotonic()
     try:
         _run(whole, source, environment)
         if partial.stat().st_size > LARGEST:
             raise Unavailable(f"the cell's code has more than {LARGEST} bytes")
         target.with_suffix(".sum").write_text(_stamp(partial))
         partial.replace(target)
+        log.info("compiled a cell of equations", seconds=round(time.monotonic() - begun, 1), file=target.name)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -38,7 +38,9 @@ from tests.training.engines.test_precision import found_by, needs_bf16
 
 __all__ = ["random", "seed"]
 
-ZOO = sorted(zoo())
+USUAL = {"fastgrnn", "lem", "mgu", "mi_gru", "mingru", "mut3", "slstm"}
+"""Published cells that together have all that the generator treats apart: the others are compiled in the long tests."""
+ZOO = [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in sorted(zoo())]
 POSITIVE = {"slstm": "n", "minlstm": "h"}
 """Cells that divide by a state, and which: it begins above 0, as it is after every step."""
 # hidden, rows, steps, and what else a model may have.
@@ -54,12 +56,14 @@ def spec_of(equations: str) -> EquationsSpec:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiled() -> Iterator[None]:
+def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
     """Two at a time: a compiler has one thread. Less optimized, the code computes the same and is there sooner."""
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    names = {call.params.get("name") for call in calls if call} & zoo().keys()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compile, "LEVEL", "-O1")
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda cell: code_of(cell.representation, native.load()), zoo().values()))
+            list(pool.map(lambda name: code_of(zoo()[name].representation, native.load()), sorted(names)))
         yield
 
 
