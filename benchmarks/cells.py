@@ -83,7 +83,7 @@ def main() -> None:
     warn_if_busy()
     torch.set_num_threads(arguments.threads)
     shapes = [Shape(hidden, BATCH, STEPS) for hidden in arguments.hidden]
-    tables.show(["cell", "seconds of the compiler"], compiled(arguments.cells))
+    tables.show(["cell", "seconds of the compiler"], list(compiled(arguments.cells)))
     by_hand = [
         (name, {"generated": Task(spec_of(name), shape), "by hand": Task(WRITTEN_BY_HAND[name], shape)}, [NATIVE] * 2)
         for name in arguments.cells

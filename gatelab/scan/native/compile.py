@@ -129,7 +129,7 @@ def _compile(command: Sequence[str], source: str, target: Path) -> None:
             raise Unavailable(f"the cell's code has more than {LARGEST} bytes")
         target.with_suffix(".sum").write_text(_stamp(partial))
         partial.replace(target)
-        log.info("compiled a cell of equations", seconds=round(time.monotonic() - begun, 1), file=target.name)
+        log.info("compiled a cell of equations", seconds=round(time.monotonic() - begun, 1))
     finally:
         partial.unlink(missing_ok=True)
 
