@@ -154,3 +154,14 @@ def test_where_compiling_is_turned_off_what_is_there_is_used(folder: Path, monke
     compiled()
     monkeypatch.setenv("GATELAB_COMPILE_CELLS", "0")
     compiled()
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("GATELAB_CELL_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(Unavailable, match="GATELAB_CELL_CACHE names a folder"):
+        compiled()

@@ -84,7 +84,10 @@ def _code_of(representation: Representation, instructions: str, precision: Preci
         raise Unavailable("there is no C++ compiler, which a cell of equations needs") from None
     source = generate(representation)
     command = [compiler, *flags(instructions, precision)]
-    folder = _own_folder(cell_cache())
+    try:
+        folder = _own_folder(cell_cache())
+    except RuntimeError:
+        raise Unavailable("this user has no home for the code of cells: GATELAB_CELL_CACHE names a folder") from None
     key = _digest([source, *command, _version(compiler)])
     path = folder / f"{key}.so"
     try:
