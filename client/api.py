@@ -152,7 +152,7 @@ class Gatelab:
         """A published cell by its name.
 
         Raises:
-            InvalidRequest: there is none of that name.
+            InvalidRequest: no published cell has this name.
         """
         cells = {cell.name: cell for cell in self.cells()}
         if name not in cells:

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from client.commands.corpora import read_utf8
 from client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
 from client.formats import count
 from client.models import CheckedCell
 from client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidRequest
-from gatelab.specs.texts import decode
 
 app = typer.Typer(cls=Commands, help="Recurrent cells as equations.", no_args_is_help=True)
 
@@ -52,23 +52,11 @@ def check(
 ) -> None:
     """Say what equations come to, or where their first mistake is."""
     with Gatelab(url) as gatelab:
-        found = gatelab.check_cell(read_equations(file), hidden, inputs)
+        found = gatelab.check_cell(read_utf8(file, InvalidRequest), hidden, inputs)
     if as_json:
         print_json(found)
     else:
         print_checked(found, hidden, inputs)
-
-
-def read_equations(file: Path) -> str:
-    """
-    Raises:
-        InvalidRequest: the file cannot be read, or is not UTF-8.
-    """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InvalidRequest.at(str(file), f"cannot be read: {error.strerror}") from None
-    return decode(data, str(file), InvalidRequest)
 
 
 def print_checked(cell: CheckedCell, hidden: int, inputs: int) -> None:

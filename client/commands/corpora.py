@@ -9,7 +9,7 @@ from client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
 from client.commands.recall import Lag, Symbols, Width, task
 from client.models import Corpus
 from client.output import print_json, print_line, print_table
-from gatelab.errors import InvalidCorpus
+from gatelab.errors import InvalidCorpus, InvalidInput
 from gatelab.specs.texts import accepted, decode
 
 app = typer.Typer(cls=Commands, help="Texts to learn from.", no_args_is_help=True)
@@ -77,10 +77,18 @@ def read_text(file: Path) -> str:
     Raises:
         InvalidCorpus: the file cannot be read, is not UTF-8, or is nothing to learn from.
     """
-    try:
-        # Bytes first: reading as text would turn every line's end into \n, and the corpus into another text.
-        text = decode(file.read_bytes(), str(file))
-    except OSError as error:
-        raise InvalidCorpus.at(str(file), f"cannot be read: {error.strerror}") from None
+    text = read_utf8(file, InvalidCorpus)
     accepted(text, str(file))
     return text
+
+
+def read_utf8(file: Path, refusal: type[InvalidInput]) -> str:
+    """The file as it is: to read it as text would turn every line's end into \\n, and a corpus into another one.
+
+    Raises:
+        InvalidInput: the `refusal`: the file cannot be read, or is not UTF-8.
+    """
+    try:
+        return decode(file.read_bytes(), str(file), refusal)
+    except OSError as error:
+        raise refusal.at(str(file), f"cannot be read: {error.strerror}") from None

@@ -1,7 +1,7 @@
 """A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
 
 from gatelab.errors import InvalidRequest
-from gatelab.export.equations import cell_program
+from gatelab.export.cell_program import cell_program
 from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec, in_words
 from gatelab.specs.model import ModelSpec
 

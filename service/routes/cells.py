@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gatelab.costs import counts
-from gatelab.equations import Representation
+from gatelab.equations import InvalidEquations, Representation, read
 from gatelab.equations.advice import advice
+from gatelab.equations.bounds import CHARACTERS
 from gatelab.equations.typeset import mathml, typeset
 from gatelab.equations.zoo import zoo
-from gatelab.specs.base import Spec
-from gatelab.specs.cells import CellSpec, Equations, EquationsSpec, GruSpec, Hidden
+from gatelab.errors import InvalidRequest
+from gatelab.specs.base import Spec, Text
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, Hidden
 from service.bodies import Router
 from service.computing import computing
 from service.views import Page, View, whole
@@ -33,7 +35,8 @@ class PublishedCell(View):
 class CellCheck(Spec):
     """The body of POST /v1/cells/check."""
 
-    equations: Equations
+    # Read by the route, in a thread: here it would keep everybody waiting.
+    equations: Annotated[Text, Field(min_length=1, max_length=CHARACTERS)]
     hidden: Hidden = 32
     inputs: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         28, description="size of the input: the vocabulary of a one-hot input, or the embedding"
@@ -100,8 +103,12 @@ def list_cells() -> Page[PublishedCell]:
 @computing
 def check_cell(body: CellCheck) -> CheckedCell:
     """What equations come to: parameters, gates, costs, how they are typeset. 422 says what is wrong with them."""
+    try:
+        found = read(body.equations)
+    except InvalidEquations as error:
+        raise InvalidRequest(error.problems) from None
     spec = EquationsSpec(kind="equations", hidden=body.hidden, equations=body.equations)
-    found, formulas = spec.representation, typeset(body.equations)
+    formulas = typeset(body.equations)
     flops = _flops(spec, body.inputs)
     return CheckedCell(
         digest=spec.digest,

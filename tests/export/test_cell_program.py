@@ -10,7 +10,7 @@ from gatelab.cells import EquationCell
 from gatelab.equations import read
 from gatelab.equations.functions import ARGUMENTS
 from gatelab.equations.zoo import zoo
-from gatelab.export.equations import cell_program
+from gatelab.export.cell_program import cell_program
 from gatelab.export.script import script
 from gatelab.specs import ModelSpec, parse
 from tests.randomized import random, randomize, seed, tensor
