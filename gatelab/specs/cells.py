@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, field_validator
 
-from gatelab.equations import InvalidEquations, Representation, canonical, read
+from gatelab.equations import InvalidEquations, Representation, canonical, families, read
 from gatelab.equations.bounds import CHARACTERS, NAME_LENGTH
 from gatelab.equations.zoo import zoo
 from gatelab.specs.base import Spec, Text
@@ -20,6 +20,15 @@ class RnnSpec(Spec):
     kind: Literal["rnn"]
     hidden: Hidden = 32
     activation: Literal["tanh", "relu"] = "tanh"
+
+    @property
+    def equations(self) -> str:
+        return families.rnn(self.activation)
+
+    @property
+    def representation(self) -> Representation:
+        """What the equations come to."""
+        return read(self.equations)
 
 
 class GruSpec(Spec):
@@ -39,12 +48,30 @@ class GruSpec(Spec):
             raise ValueError("each gate may be named once; use any subset of [reset, update]")
         return tuple(sorted(gates))
 
+    @property
+    def equations(self) -> str:
+        return families.gru(self.gates, self.reset)
+
+    @property
+    def representation(self) -> Representation:
+        """What the equations come to."""
+        return read(self.equations)
+
 
 class LstmSpec(Spec):
     """The long short-term memory with input, forget and output gates, without peepholes."""
 
     kind: Literal["lstm"]
     hidden: Hidden = 32
+
+    @property
+    def equations(self) -> str:
+        return families.lstm()
+
+    @property
+    def representation(self) -> Representation:
+        """What the equations come to."""
+        return read(self.equations)
 
 
 def _can_be_computed(equations: str) -> str:

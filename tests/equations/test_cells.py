@@ -17,7 +17,7 @@ from gatelab.scan import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named
-from tests.randomized import assert_close, examples, randomize, tensor
+from tests.randomized import CELLS, assert_close, cell_name, examples, randomize, tensor
 
 ZOO = sorted(zoo())
 
@@ -66,6 +66,21 @@ def test_the_classic_cells_are_what_their_papers_say(name: str, random: np.rando
         weights["d_c"] = np.zeros(cell.hidden)
     outputs, last = equations.scan(spec, weights, x.numpy(), arrays(state))
     assert_close(flat(cell, x, state), (outputs, *last))
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIC.keys() - {"irnn"}))
+def test_a_cell_with_options_has_the_equations_of_the_zoo(name: str) -> None:
+    found, published = CLASSIC[name].representation, zoo()[name].representation
+    assert found.digest == published.digest
+    assert found.parameters == published.parameters
+    assert (found.states, *found.gates) == (published.states, *published.gates)
+
+
+@pytest.mark.parametrize("spec", CELLS, ids=cell_name)
+def test_every_cell_has_a_representation(spec: CellSpec) -> None:
+    cell, found = build(spec, 3), spec.representation
+    assert (found.states, tuple(found.gates)) == (cell.states, cell.gates)
+    assert found.count(3, spec.hidden) == sum(parameter.numel() for parameter in cell.parameters())
 
 
 def test_the_minimal_gated_unit_is_what_its_paper_says(random: np.random.Generator) -> None:
