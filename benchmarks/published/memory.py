@@ -1,4 +1,4 @@
-"""The raw accuracies of recall: a CSV with one row for each run, and the tables of docs/memory.md."""
+"""The raw accuracies of recall: a CSV with one row for each run, and the tables of docs/exercises/memory.md."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence

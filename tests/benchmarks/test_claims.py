@@ -109,7 +109,7 @@ def test_how_much_pairing_helps() -> None:
     found = np.corrcoef(losses)[np.triu_indices(len(losses), 1)]
     critical = t.ppf(0.975, 18) / np.sqrt(18 + t.ppf(0.975, 18) ** 2)
     assert_said(
-        "fairness",
+        "guides/fair-comparison",
         f"correlated by {found.min():.2f} to {found.max():+.2f}, and by {found.mean():.2f} on average",
         f"from 0 only above {critical:.2f}",
     )
@@ -177,8 +177,8 @@ def test_what_five_seeds_of_bfloat16_could_have_found() -> None:
         deviation = (high - low) / 2 * np.sqrt(5) / t.ppf(1 - 0.05 / 2 / 2, 4)
         assert f"{power.detectable(deviation, 5, 2):.3f}" == found
         assert f"{power.detectable(deviation, 20, 2):.3f}" == of_twenty
-        assert_said("bfloat16", f"{low:+.4f} to {high:+.4f} | no | {found} |")
-    assert_said("bfloat16", "it would be 0.017 and 0.033")
+        assert_said("results/bfloat16", f"{low:+.4f} to {high:+.4f} | no | {found} |")
+    assert_said("results/bfloat16", "it would be 0.017 and 0.033")
 
 
 # -- Memory -----------------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_what_remembers() -> None:
     assert remembering(lstm, 2, 5, 10) == (60, 60)
     p = [fisher(remembering(update, lag), remembering(both, lag)) for lag in (40, 80)]
     assert_said(
-        "memory",
+        "exercises/memory",
         f"at 40 with {remembering(update, 40)[0]} of 20 and at 80 with {remembering(update, 80)[0]} of 20,"
         f" where both gates did so with {remembering(both, 80)[0]} of 20",
         f"p = {p[0]:.3f} at 40 and {p[1]:.2f} at 80",
@@ -219,13 +219,15 @@ def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
 def test_how_far_the_others_are_from_remembering() -> None:
     curves = memory.curves(memory.read(RESULTS / "memory.csv"))
     best = {cell: max(found for lag in (40, 80) for found in curves[cell][lag]) for cell in curves}
-    assert_said("memory", f"at most {best['tanh RNN']:.0%}".replace("%", " %"))
-    assert_said("memory", f"at most {best['GRU, reset gate only']:.0%}".replace("%", " %"))
+    assert_said("exercises/memory", f"at most {best['tanh RNN']:.0%}".replace("%", " %"))
+    assert_said("exercises/memory", f"at most {best['GRU, reset gate only']:.0%}".replace("%", " %"))
 
 
 def test_what_none_or_all_of_twenty_seeds_leave_possible() -> None:
     """Clopper and Pearson: the share of which none of twenty is as likely as 2.5 %."""
     most = 1 - 0.025 ** (1 / 20)
     assert_said(
-        "memory", f"up to {most:.0%} of all seeds".replace("%", " %"), f"at least {1 - most:.0%}".replace("%", " %")
+        "exercises/memory",
+        f"up to {most:.0%} of all seeds".replace("%", " %"),
+        f"at least {1 - most:.0%}".replace("%", " %"),
     )

@@ -1,4 +1,4 @@
-"""`docs/your-own-cell.md`, done: its cell, its job, its answers."""
+"""`docs/guides/your-own-cell.md`, done: its cell, its job, its answers."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from gatelab.specs import JobSpec, Limits, parse
 from gatelab.sweeps import expand
 from tests.client.live import Live
 
-PAGE = Path(__file__).parents[2] / "docs" / "your-own-cell.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "your-own-cell.md"
 
 
 def blocks(language: str) -> list[str]:

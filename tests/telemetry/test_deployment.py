@@ -17,7 +17,7 @@ from worker.telemetry import exposition
 
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
-DOCS = (ROOT / "docs" / "observability.md").read_text()
+DOCS = (ROOT / "docs" / "guides" / "operations.md").read_text()
 
 
 def of_worker() -> Exposed:

@@ -98,7 +98,7 @@ def test_numbered_windows_are_the_books(run: tuple[RunSpec, int]) -> None:
 
 
 def test_the_books_windows_overlap_and_cover_few_characters() -> None:
-    """What docs/fairness.md says of them: the first and the last character that each part scores."""
+    """What docs/guides/fair-comparison.md says of them: the first and the last character that each part scores."""
     windows = {"stride": 1, "train": 10_000, "validation": 5_000, "test": 5_000}
     data = prepare(spec_of(num_steps=32, windows=windows), numbers(20_100))
     found = [(int(part.scored.min()) - SPECIALS, int(part.scored.max()) - SPECIALS) for part in parts(data)]
