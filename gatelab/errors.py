@@ -18,6 +18,7 @@ GatelabError
 ├── NotAuthenticated        no key, or none that is good for anything
 ├── NotAllowed              a key that may not do this, or a request that another site let a browser send
 ├── Diverged                the loss, a weight or what goes with it stopped being a number
+├── Interrupted             a computation was ended early, because somebody asked for it
 ├── LeaseLost               another worker owns this run now: stop, write nothing
 ├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
 ├── CorruptCorpus           a text that is not the one that was stored
@@ -153,6 +154,13 @@ class NotAllowed(GatelabError):
 class Diverged(GatelabError):
     code = "diverged"
     title = "The run is not finite"
+
+
+class Interrupted(GatelabError):
+    """Nothing has changed: what was computed can be computed again, with the same result."""
+
+    code = "interrupted"
+    title = "Interrupted"
 
 
 class LeaseLost(GatelabError):

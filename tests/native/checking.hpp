@@ -54,7 +54,7 @@ void check_same(const char *what, const std::vector<float> &found, const std::ve
 }
 
 void read(const Model &model, GatelabMember *members, int count, int threads) {
-    const int error = gatelab_read(&model.shape, members, count, threads);
+    const int error = gatelab_read(&model.shape, members, count, threads, nullptr);
     check(error == 0, gatelab_explain(error), error);
 }
 

@@ -22,6 +22,7 @@ int main(int count, char **arguments) {
     test_decoders(random);
     test_refused_decoding(random);
     test_optimizers(random);
+    test_interruption(random);
     test_refusals(random);
     std::puts("all native tests passed");
 }

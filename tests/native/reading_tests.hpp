@@ -88,4 +88,24 @@ void test_bfloat16(Random &random) {
         }
 }
 
+// A call that is interrupted ends with an error, and leaves nothing behind that a later call could notice.
+void test_interruption(Random &random) {
+    where = "interruption";
+    Model model({GATELAB_GRU_RESET_UPDATE_BEFORE, 2, 9, 12, 0});
+    Case c(model, {100, 5, true}, random), again(model, {100, 5, true}, random);
+    for (int threads : {1, 3}) {
+        GatelabMember whole = c.member();
+        read(model, &whole, 1, threads);
+        const std::vector<float> gradient = c.gradient();
+        GatelabMember other = again.member();
+        const int32_t interrupted = 1, not_interrupted = 0;
+        const int error = gatelab_read(&model.shape, &other, 1, threads, &interrupted);
+        check(!std::strcmp(gatelab_explain(error), "interrupted"), "was not interrupted", error);
+        GatelabMember repeated = c.member();
+        check(gatelab_read(&model.shape, &repeated, 1, threads, &not_interrupted) == 0, "was interrupted");
+        check(repeated.loss == whole.loss, "another loss", repeated.loss, whole.loss);
+        check_same("gradient", c.gradient(), gradient);
+    }
+}
+
 }  // namespace

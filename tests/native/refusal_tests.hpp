@@ -13,7 +13,7 @@ void check_refused(const char *what, Random &random, Change &&change) {
     GatelabMember m = c.member();
     int count = 1, threads = 1;
     change(model.shape, m, count, threads);
-    const int error = gatelab_read(&model.shape, &m, count, threads);
+    const int error = gatelab_read(&model.shape, &m, count, threads, nullptr);
     check(error != 0, "was not refused");
     check(std::strlen(gatelab_explain(error)) > 0 && std::strcmp(gatelab_explain(error), gatelab_explain(0)),
           "is not explained", error);

@@ -10,7 +10,7 @@ from ctypes import c_char_p, c_double, c_int, c_int32, c_void_p
 from functools import cache
 from pathlib import Path
 
-from gatelab.errors import InvalidInput
+from gatelab.errors import Interrupted, InvalidInput
 from gatelab.scan.native.interface import ABI, PRECISIONS, Member, Shape, Stream, Update, floats
 
 FOLDER = Path(__file__).parent / "lib"
@@ -43,7 +43,13 @@ class Library:
         self._library.gatelab_abi.restype = c_int32
         if self._library.gatelab_abi() != ABI:
             raise Unavailable(f"{path.name} was built from other sources than this Gatelab: install it again")
-        self._library.gatelab_read.argtypes = [ctypes.POINTER(Shape), ctypes.POINTER(Member), c_int32, c_int32]
+        self._library.gatelab_read.argtypes = [
+            ctypes.POINTER(Shape),
+            ctypes.POINTER(Member),
+            c_int32,
+            c_int32,
+            ctypes.POINTER(c_int32),
+        ]
         self._library.gatelab_update.argtypes = [ctypes.POINTER(Update), c_int32]
         self._library.gatelab_decoder_new.argtypes = [ctypes.POINTER(Shape), floats, c_int32, ctypes.POINTER(c_void_p)]
         self._library.gatelab_decoder_free.argtypes = [c_void_p]
@@ -57,14 +63,20 @@ class Library:
         self._library.gatelab_peak.restype = c_double
         self.precisions = frozenset(name for name, number in PRECISIONS.items() if self._library.gatelab_has(number))
 
-    def read(self, shape: Shape, members: "ctypes.Array[Member]", threads: int) -> None:
+    def read(
+        self, shape: Shape, members: "ctypes.Array[Member]", threads: int, interrupted: c_int32 | None = None
+    ) -> None:
         """Read with each member, and differentiate those that have room for a gradient.
+
+        Args:
+            interrupted: another thread sets its value to 1 to end the call early.
 
         Raises:
             InvalidInput: a size is wrong; nothing was touched.
             MemoryError: there is not enough of it.
+            Interrupted: the call was ended early. What it was to compute is not there.
         """
-        self._check(self._library.gatelab_read(shape, members, len(members), threads))
+        self._check(self._library.gatelab_read(shape, members, len(members), threads, interrupted))
 
     def update(self, updates: "ctypes.Array[Update]") -> None:
         """Take a step of an optimizer for each of `updates`.
@@ -110,6 +122,8 @@ class Library:
             message = self._library.gatelab_explain(error).decode()
             if message == "out of memory":
                 raise MemoryError("the native engine is out of memory")
+            if message == "interrupted":
+                raise Interrupted("the computation was interrupted")
             raise InvalidInput.at("native engine", message)
 
 

@@ -163,12 +163,14 @@ class Program:
         else:
             self._shape.code, self.states = self._code.code, self._code.code.contents.states
 
-    def read(self, members: "ctypes.Array[Member]", threads: int) -> None:
-        """
+    def read(self, members: "ctypes.Array[Member]", threads: int, interrupted: ctypes.c_int32 | None = None) -> None:
+        """Read with each member, as `Library.read`.
+
         Raises:
             InvalidInput: a size is wrong; nothing was touched.
+            Interrupted: the call was ended early.
         """
-        self.library.read(self._shape, members, threads)
+        self.library.read(self._shape, members, threads, interrupted)
 
     def new_decoder(self, parameters: Floats, forbidden: int) -> int:
         """The address of a decoder of these parameters. `forbidden`: so many ids, from 0 on, are never chosen.

@@ -71,8 +71,8 @@ struct MemberMemory {
 
 class Call {
   public:
-    Call(const GatelabShape &shape, GatelabMember *members, int count)
-        : model_(shape), members_(members), count_(count), memory_(count) {
+    Call(const GatelabShape &shape, GatelabMember *members, int count, const int32_t *interrupted)
+        : model_(shape), members_(members), count_(count), interrupted_(interrupted), memory_(count) {
         Arena measure;
         model_.lay_out(measure);
         gradient_size_ = measure.used();
@@ -83,7 +83,8 @@ class Call {
         }
     }
 
-    void run(Workspace &space, int threads) {
+    // False if it was interrupted.
+    bool run(Workspace &space, int threads) {
         Arena measure;
         lay_out(measure);
         Arena arena(space.shared.of(measure.used()));
@@ -93,10 +94,18 @@ class Call {
         for (int i = 0; i < threads; i++) blocks.push_back(space.of_thread[i]->of(work_size_));
         count_tokens();
         space.pool.run(threads, [&](Team &team, int number) { work(team, blocks[number]); });
+        if (ended_early_.load(std::memory_order_relaxed)) return false;
         finish();
+        return true;
     }
 
   private:
+    bool interrupted() {
+        if (!interrupted_ || !__atomic_load_n(interrupted_, __ATOMIC_RELAXED)) return false;
+        ended_early_.store(true, std::memory_order_relaxed);
+        return true;
+    }
+
     int64_t work_size(int i) const {
         Arena measure;
         const GatelabMember &m = members_[i];
@@ -160,6 +169,7 @@ class Call {
         if (g) std::memset(memory.gradients + task.slot * gradient_size_, 0, gradient_size_ * sizeof(float));
         const float scale = m.tokens ? static_cast<float>(1.0 / static_cast<double>(m.tokens)) : 0;
         for (int64_t tile = division.first_tile(task.slot); tile < division.first_tile(task.slot + 1); tile++) {
+            if (interrupted()) return;
             const int64_t at = tile * division.tile, rows = std::min<int64_t>(division.tile, m.rows - at);
             task.loss += model_.tile(m, at, rows, scale, memory.weights, g ? &memory.transposed : nullptr, g, work);
         }
@@ -195,6 +205,8 @@ class Call {
     const Model model_;
     GatelabMember *members_;
     int count_;
+    const int32_t *interrupted_;
+    std::atomic<bool> ended_early_{false};
     std::vector<MemberMemory> memory_;
     std::vector<Division> divisions_;
     std::vector<Task> tasks_;

@@ -27,6 +27,7 @@ enum Error {
     BAD_OPTIMIZER,
     BAD_SAMPLING,
     NO_MEMORY,
+    INTERRUPTED,
 };
 
 inline const char *const MESSAGES[] = {
@@ -49,6 +50,7 @@ inline const char *const MESSAGES[] = {
     "kind: no such optimizer, or its memory is missing",
     "sampling: temperature must be finite and at least 0, top_p in (0, 1], min_p in [0, 1], penalty above 0, top_k at least 0",
     "out of memory",
+    "interrupted",
 };
 
 inline bool has(int precision) {

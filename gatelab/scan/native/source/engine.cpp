@@ -10,7 +10,8 @@
 
 using namespace gatelab;
 
-int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads) {
+int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads,
+                 const int32_t *interrupted) {
     if (!shape || !members) return NULL_POINTER;
     if (count < 1) return BAD_COUNT;
     if (threads < 1 || threads > 1024) return BAD_THREADS;
@@ -19,7 +20,7 @@ int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t coun
         if (Error error = check(*shape, members[i])) return error;
     try {
         std::lock_guard<std::mutex> lock(one_at_a_time());
-        Call(*shape, members, count).run(workspace(), threads);
+        if (!Call(*shape, members, count, interrupted).run(workspace(), threads)) return INTERRUPTED;
     } catch (const std::bad_alloc &) {
         return NO_MEMORY;
     }
@@ -65,7 +66,7 @@ int gatelab_decode(const GatelabDecoder *decoder, GatelabStream *streams, int32_
 }
 
 const char *gatelab_explain(int error) {
-    return error >= 0 && error <= NO_MEMORY ? MESSAGES[error] : "no such error";
+    return error >= 0 && error <= INTERRUPTED ? MESSAGES[error] : "no such error";
 }
 
 int32_t gatelab_abi(void) { return GATELAB_ABI; }

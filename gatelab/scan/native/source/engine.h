@@ -13,7 +13,7 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 5
+#define GATELAB_ABI 6
 #define GATELAB_MAX_LAYERS 64
 #define GATELAB_MAX_STATES 8
 #define GATELAB_MAX_LETTERS 64
@@ -130,7 +130,10 @@ typedef struct {
 } GatelabStream;
 
 /* All return 0, or a number that says which argument is wrong: see gatelab_explain. */
-GATELAB_API int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads);
+/* `interrupted`: read between tiles. Where it is no longer 0, the call ends early with an error, and what it was to put out
+   is not set. NULL: nobody interrupts. */
+GATELAB_API int gatelab_read(const GatelabShape *shape, GatelabMember *members, int32_t count, int32_t threads,
+                             const int32_t *interrupted);
 GATELAB_API int gatelab_update(GatelabUpdate *updates, int32_t count);
 /* A decoder of these parameters, which are copied. `forbidden`: so many ids, from 0 on, are never chosen. */
 GATELAB_API int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int32_t forbidden,
