@@ -1,36 +1,18 @@
 """The language model: input (one-hot or embedding) -> layers of cells -> linear head over the vocabulary."""
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from gatelab.cells import Cell, State, build
-from gatelab.randomness import torch_generator
+from gatelab.dropout import Dropout
+from gatelab.initial import initial_values
 from gatelab.scan import scan
-from gatelab.specs.model import ModelSpec, NormalInitSpec
+from gatelab.specs.model import ModelSpec
 
 ModelState = tuple[State, ...]
 """One cell state a layer."""
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """Which dropout masks to draw: they are a function of (seed, step, layer) and of nothing else."""
-
-    seed: int
-    step: int
-
-    def apply(self, x: Tensor, rate: float, layer: int) -> Tensor:
-        """`x` with a share `rate` of its elements zeroed and the others scaled by 1 / (1 - rate)."""
-        return x * self.factors(x, rate, layer) if rate else x
-
-    def factors(self, like: Tensor, rate: float, layer: int) -> Tensor:
-        """0 or 1 / (1 - rate), for each element of a tensor like this one."""
-        generator = torch_generator(like.device, self.seed, "dropout", self.step, layer)
-        return torch.empty_like(like).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
 
 
 class LanguageModel(nn.Module):
@@ -64,24 +46,11 @@ class LanguageModel(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def initialize(self, seed: int) -> None:
-        """Draw all parameters, but those whose first values the cell's equations set.
-
-        Each is a function of (seed, its name): variants that share one start equal in it.
-        """
-        init = self.spec.init
-        bound = 1 / math.sqrt(self.spec.cell.hidden)
-        for name, parameter in self.named_parameters():
-            generator = torch_generator(torch.device("cpu"), seed, "init", name)
-            values = torch.empty(parameter.shape, dtype=torch.float32)
-            if isinstance(init, NormalInitSpec):
-                values = values.normal_(0, init.normal, generator=generator) if values.dim() > 1 else values.zero_()
-            elif parameter is self.embedding:
-                values.normal_(0, 1, generator=generator)
-            else:
-                values.uniform_(-bound, bound, generator=generator)
-            parameter.data.copy_(values)
-        for cell in self._cells():
-            cell.set_initial_values()
+        """Give the parameters the `initial_values` of a seed."""
+        parameters = dict(self.named_parameters())
+        drawn = initial_values(self.spec, {name: p.shape for name, p in parameters.items()}, seed)
+        for name, values in drawn.items():
+            parameters[name].data.copy_(torch.from_numpy(values))
 
     def initial_state(self, batch: int) -> ModelState:
         return tuple(cell.initial_state(batch) for cell in self._cells())
@@ -102,8 +71,8 @@ class LanguageModel(nn.Module):
         for layer, (cell, before) in enumerate(zip(self._cells(), state, strict=True)):
             x, end = scan(cell, x, before)
             after.append(end)
-            if dropout is not None:
-                x = dropout.apply(x, self.spec.dropout, layer)
+            if dropout is not None and self.spec.dropout:
+                x = x * torch.from_numpy(dropout.factors(x.shape, self.spec.dropout, layer)).to(x)
         return x @ self.weight_head + self.bias_head, tuple(after)
 
     def cell(self, layer: int) -> Cell:

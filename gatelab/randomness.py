@@ -6,7 +6,6 @@ A resumed run needs no generator state, and a run sees the same numbers whatever
 import hashlib
 
 import numpy as np
-import torch
 
 
 def derive(seed: int, *purpose: int | str) -> int:
@@ -26,8 +25,3 @@ def skip(random: np.random.Generator, count: int) -> np.random.Generator:
     random.bit_generator.advance(whole)  # type: ignore[attr-defined]
     random.random(rest)
     return random
-
-
-def torch_generator(device: torch.device, seed: int, *purpose: int | str) -> torch.Generator:
-    """A torch generator on `device` for one purpose."""
-    return torch.Generator(device).manual_seed(derive(seed, *purpose))

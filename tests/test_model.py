@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gatelab.cells import Cell
-from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.dropout import Dropout
+from gatelab.model import LanguageModel, ModelState
 from gatelab.specs import CellSpec, EmbeddingSpec, GruSpec, ModelSpec
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named
@@ -142,26 +144,33 @@ def test_default_weights_fill_pytorchs_bounds(seed: int) -> None:
 # -- Dropout ------------------------------------------------------------------------------------------------------
 
 
-def masked(seed: int, step: int, layer: int, rate: float = 0.4) -> Tensor:
-    return Dropout(seed, step).apply(torch.ones(11, 13, 17), rate, layer)
+def masked(seed: int, step: int, layer: int, rate: float = 0.4) -> NDArray[np.float32]:
+    return Dropout(seed, step).factors((11, 13, 17), rate, layer)
 
 
 def test_masks_are_a_function_of_seed_step_and_layer(seed: int) -> None:
     mask = masked(seed, step=3, layer=1)
-    torch.rand(1)
-    assert torch.equal(masked(seed, step=3, layer=1), mask)
-    assert not torch.equal(masked(seed + 1, step=3, layer=1), mask)
-    assert not torch.equal(masked(seed, step=4, layer=1), mask)
-    assert not torch.equal(masked(seed, step=3, layer=0), mask)
+    assert mask.shape == (11, 13, 17)
+    assert np.array_equal(masked(seed, step=3, layer=1), mask)
+    assert not np.array_equal(masked(seed + 1, step=3, layer=1), mask)
+    assert not np.array_equal(masked(seed, step=4, layer=1), mask)
+    assert not np.array_equal(masked(seed, step=3, layer=0), mask)
 
 
-def test_dropout_zeroes_its_share_and_scales_the_rest(seed: int) -> None:
-    rate = 0.4
+@pytest.mark.parametrize("rate", [1e-3, 0.4, 0.5, 0.999])
+def test_dropout_zeroes_its_share_and_scales_the_rest(rate: float, seed: int) -> None:
     mask = masked(seed, step=0, layer=0, rate=rate)
     kept = mask[mask != 0]
-    torch.testing.assert_close(kept, torch.full_like(kept, 1 / (1 - rate)))
-    # Six standard deviations of a binomial share.
-    assert abs(len(kept) / mask.numel() - (1 - rate)) < 6 * (rate * (1 - rate) / mask.numel()) ** 0.5
+    assert np.array_equal(kept, np.full_like(kept, 1 / (1 - rate)))
+    # Seven standard deviations of a binomial share, and the few that a rare event may be off.
+    assert abs(len(kept) / mask.size - (1 - rate)) < 7 * (rate * (1 - rate) / mask.size) ** 0.5 + 7 / mask.size
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1 - 1e-6])
+def test_rates_finer_than_sixteen_bits_are_kept_to(rate: float) -> None:
+    masks = [Dropout(0, step).factors((2**20,), rate, 0) for step in range(16)]
+    rare = sum(int((mask == 0).sum() if rate < 0.5 else (mask != 0).sum()) for mask in masks)
+    assert 4 <= rare <= 32  # of 2**24 one in a million: 16.8 are expected
 
 
 def test_dropout_acts_after_every_layer_and_only_when_asked(random: np.random.Generator, seed: int) -> None:
@@ -175,7 +184,8 @@ def test_dropout_acts_after_every_layer_and_only_when_asked(random: np.random.Ge
         for u in cell.project(x):
             (h,) = cell.update(u, (h,))
             outputs.append(h)
-        x = dropout.apply(torch.stack(outputs), 0.5, layer)
+        x = torch.stack(outputs)
+        x = x * torch.from_numpy(dropout.factors(x.shape, 0.5, layer))
     expected = x @ model.weight_head + model.bias_head
     assert_close(model(ids, state, dropout)[0], expected)
     assert not torch.equal(model(ids, state)[0], expected)

@@ -52,9 +52,6 @@ class Cell(nn.Module, ABC):
         """The matrices that `project` multiplies the input with."""
         return [self.weight_input]
 
-    def set_initial_values(self) -> None:
-        """Give the parameters whose first values the equations set these values. The others keep theirs."""
-
     def initial_state(self, batch: int) -> State:
         """Zeros of shape (batch, hidden), one for each tensor of the state."""
         like = next(self.parameters())

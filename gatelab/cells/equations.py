@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gatelab.cells.base import Cell, GateOverride, State, overridden
-from gatelab.equations import Parameter, Representation
+from gatelab.equations import Representation
 
 ARITHMETIC: dict[str, Callable[..., Tensor]] = {"+": add, "-": sub, "*": mul, "/": truediv}
 """Operations that also take a number in the place of one tensor."""
@@ -52,12 +52,6 @@ class EquationCell(Cell):
         self._reads = representation.input_products
         for parameter in representation.parameters:
             self.register_parameter(parameter.name, nn.Parameter(torch.zeros(parameter.shape(inputs, hidden))))
-
-    def set_initial_values(self) -> None:
-        """Give the parameters whose first values the equations set these values. The others keep theirs."""
-        with torch.no_grad():
-            for parameter in self.representation.parameters:
-                _set_initial(self.get_parameter(parameter.name), parameter)
 
     def project(self, x: Tensor) -> Tensor:
         weights = self.input_weights
@@ -105,10 +99,3 @@ class EquationCell(Cell):
 def _gate(name: str, activation: Tensor, like: Tensor, gates: GateOverride | None) -> Tensor:
     """A gate of parameters alone is the same for all sequences; what replaces or notes it sees them all."""
     return overridden(gates, name, activation.expand_as(like)) if gates else activation
-
-
-def _set_initial(tensor: Tensor, parameter: Parameter) -> None:
-    if parameter.initial == "identity":
-        nn.init.eye_(tensor)
-    elif parameter.initial is not None:
-        tensor.fill_(parameter.initial)

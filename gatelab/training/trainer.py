@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from gatelab.checkpoint import Checkpoint, Position, first_not_finite, named_tensors
+from gatelab.dropout import Dropout
 from gatelab.errors import Diverged, GatelabError, NotFinite
 from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
-from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.model import LanguageModel, ModelState
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec

@@ -13,8 +13,9 @@ from torch import Tensor
 from gatelab.cells import EquationCell, State, build
 from gatelab.equations import read
 from gatelab.equations.zoo import zoo
+from gatelab.model import LanguageModel
 from gatelab.scan import scan
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, ModelSpec, RnnSpec
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named
 from tests.randomized import CELLS, assert_close, cell_name, examples, randomize, tensor
@@ -174,16 +175,16 @@ def test_the_zoo_has_what_it_is_said_to_have() -> None:
     assert all(cell.title and cell.source for cell in zoo().values())
 
 
-def test_first_values_are_those_of_the_equations(random: np.random.Generator) -> None:
+def test_first_values_are_those_of_the_equations(seed: int) -> None:
     text = "matrix U = identity\nvector b_f = 1, p\nscalar s = -0.5\nh' = s * relu(W @ x + U @ h + b_f + p)"
-    cell = EquationCell(read(text), 2, 3)
-    randomize(cell, random)
-    p = cell.get_parameter("p").clone()
-    cell.set_initial_values()
-    assert torch.equal(cell.get_parameter("U"), torch.eye(3).double())
-    assert torch.equal(cell.get_parameter("b_f"), torch.ones(3).double())
-    assert cell.get_parameter("s").item() == -0.5
-    assert torch.equal(cell.get_parameter("p"), p)
+    model = LanguageModel(ModelSpec(cell=EquationsSpec(kind="equations", equations=text, hidden=3), layers=2), 5)
+    model.initialize(seed)
+    for layer in range(2):
+        cell = model.cell(layer)
+        assert torch.equal(cell.get_parameter("U"), torch.eye(3))
+        assert torch.equal(cell.get_parameter("b_f"), torch.ones(3))
+        assert cell.get_parameter("s").item() == -0.5
+        assert 0 < cell.get_parameter("p").abs().max() <= 3**-0.5
 
 
 def test_names_make_no_difference_to_what_is_computed_and_gates_do() -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.dropout import Dropout
+from gatelab.model import LanguageModel, ModelState
 from gatelab.specs import RunSpec
 from gatelab.text import prepare
 from gatelab.text.windows import Data

@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.dropout import Dropout
+from gatelab.model import LanguageModel, ModelState
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision, TrainingSpec
 from gatelab.text.tokenizers import Ids

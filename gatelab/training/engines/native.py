@@ -134,9 +134,8 @@ class _Reading:
         self._after = np.empty(shape, np.float32) if windows.carried else None
         self._dropout: Floats | None = None
         if reading.dropout is not None:
-            like = torch.empty(self.steps, self.rows, program.hidden)
-            layers = [reading.dropout.factors(like, dropout, layer) for layer in range(program.layers)]
-            self._dropout = torch.stack(layers).numpy()
+            shape = self.steps, self.rows, program.hidden
+            self._dropout = np.stack([reading.dropout.factors(shape, dropout, n) for n in range(program.layers)])
 
     def describe(self, native: NativeMember) -> None:
         native.ids, native.length = number_pointer(self._ids), len(self._ids)

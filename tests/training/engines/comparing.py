@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatelab.model import Dropout, LanguageModel, ModelState
+from gatelab.dropout import Dropout
+from gatelab.model import LanguageModel, ModelState
 from gatelab.specs import CellSpec, ModelSpec
 from gatelab.specs.training import TrainingSpec
 from gatelab.text.windows import Windows

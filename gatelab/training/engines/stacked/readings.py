@@ -77,8 +77,9 @@ def _masks(model: LanguageModel, reading: Reading, inputs: Tensor) -> list[Tenso
     rate = model.spec.dropout
     if reading.dropout is None or rate == 0:
         return []
-    ones = model.bias_head.new_ones(*inputs.shape, model.spec.cell.hidden)
-    return [reading.dropout.apply(ones, rate, layer) for layer in range(model.spec.layers)]
+    shape = *inputs.shape, model.spec.cell.hidden
+    layers = [reading.dropout.factors(shape, rate, layer) for layer in range(model.spec.layers)]
+    return [torch.from_numpy(factors).to(model.bias_head) for factors in layers]
 
 
 def _state(last: Tensor) -> ModelState:
