@@ -20,12 +20,16 @@ from client.models import (
     Item,
     Job,
     MetricPoint,
+    MixedState,
     NewKey,
     Page,
+    Passage,
     Plan,
     PublishedCell,
     Recall,
     Run,
+    RunCurve,
+    RunCurves,
     Sample,
     Score,
     Scores,
@@ -42,6 +46,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 ReportFormat = Literal["json", "csv", "md", "html"]
+ExportFormat = Literal["safetensors", "onnx", "torch", "numpy"]
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -139,6 +144,15 @@ class Gatelab:
     def corpora(self) -> Iterator[Corpus]:
         return self._pages("/v1/corpora", Page[Corpus])
 
+    def corpus(self, corpus: str) -> Corpus:
+        """The corpus with this name or id."""
+        return self._transport.get(_path("corpora", corpus), Corpus)
+
+    def corpus_text(self, corpus: str, start: int = 0, characters: int | None = None) -> Passage:
+        """A piece of a corpus. The service chooses its length where `characters` is None."""
+        wanted = {"start": start} | ({} if characters is None else {"characters": characters})
+        return self._transport.get(_path("corpora", corpus, "text"), Passage, wanted)
+
     def delete_corpus(self, corpus: str) -> None:
         self._transport.delete(_path("corpora", corpus))
 
@@ -202,6 +216,11 @@ class Gatelab:
     def resume(self, job: str) -> Job:
         return self._transport.post(_path("jobs", job, "resume"), Job)
 
+    def curves(self, job: str, points: int | None = None) -> list[RunCurve]:
+        """The learning curves of all runs of a job, in their order, thinned to about `points` evaluations of each."""
+        wanted = {} if points is None else {"points": points}
+        return self._transport.get(_path("jobs", job, "metrics"), RunCurves, wanted).data
+
     def report(self, job: str, format: ReportFormat = "md", tuned: Iterable[str] = ()) -> str:
         """What the job's runs say together.
 
@@ -258,6 +277,12 @@ class Gatelab:
         """A checkpoint as a safetensors file."""
         return self._transport.get_bytes(_path("runs", run, "checkpoints", str(step)))
 
+    def export(
+        self, run: str, format: ExportFormat = "safetensors", checkpoint: int | CheckpointWord = "latest"
+    ) -> bytes:
+        """The trained model as a file for other programs."""
+        return self._transport.get_bytes(_path("runs", run, "export"), {"format": format, "checkpoint": checkpoint})
+
     # Generation
 
     def generate(self, run: str, prompt: str = "", **sampling: Unpack[SamplingOptions]) -> Generation:
@@ -280,6 +305,14 @@ class Gatelab:
                 pieces.append(str(data.get("text", "")))
                 yield pieces[-1]
         raise ConnectionFailed(f"{self.url} closed the connection before the end of the text")
+
+    def mix(self, run: str, state: str, other: str, share: float = 0.5) -> str:
+        """The state that lies this share of the way from `state` to `other`. Both are from `generate(..., state=True)`.
+
+        Text that goes on from it begins behind the last token of `state`.
+        """
+        body = {"state": state, "other": other, "share": share}
+        return self._transport.post(_path("runs", run, "states", "mix"), MixedState, body).state
 
     def score(self, run: str, *texts: str, checkpoint: int | CheckpointWord = "latest") -> list[Score]:
         """How likely the model finds each text."""

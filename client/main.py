@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import backup, cells, corpora, demo, gates, generate, jobs, keys, recall, reports, runs, up
+from client.commands import backup, cells, corpora, demo, export, gates, generate, jobs, keys, recall, reports, runs, up
 from client.commands.options import Commands
 from client.output import print_line
 from gatelab import __version__
@@ -37,6 +37,7 @@ app.command()(runs.show)
 app.command()(reports.report)
 app.command()(reports.compare)
 app.command()(generate.generate)
+app.command()(export.export)
 app.command()(gates.gates)
 app.command()(recall.recall)
 app.command()(jobs.cancel)

@@ -31,6 +31,14 @@ class Corpus(Answer):
     notes: list[str] = []
 
 
+class Passage(Answer):
+    """A piece of a corpus, from character `start` on. `characters` is the length of the whole text."""
+
+    start: int
+    text: str
+    characters: int
+
+
 class RunCounts(Answer):
     """How many runs of a job are in each state."""
 
@@ -190,6 +198,24 @@ class MetricPoint(Answer):
     gates: list[dict[str, GateStatistics]] | None = None
 
 
+class RunCurve(Answer):
+    """The evaluations of one run of a job. Each field is a list over them. `index` is the run's place in the job."""
+
+    run: str
+    index: int
+    epoch: list[int]
+    step: list[int]
+    train_loss: list[float | None] = []
+    validation_loss: list[float | None] = []
+    bits_per_character: list[float | None] = []
+    seconds: list[float | None] = []
+    tokens_per_second: list[float | None] = []
+
+
+class RunCurves(Answer):
+    data: list[RunCurve]
+
+
 class Sample(Answer):
     """Text that a run generated while it learned."""
 
@@ -222,6 +248,10 @@ class Generation(Answer):
     """What a later request can go on from; None where no state was asked for."""
     held: str = ""
     """Text behind the end that may begin a stop string: a request that goes on shows it, or ends there."""
+
+
+class MixedState(Answer):
+    state: str
 
 
 class Score(Answer):

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from client.api import Gatelab
 from client.errors import ApiError, ConnectionFailed
@@ -31,6 +33,13 @@ def test_corpora_are_added_listed_and_deleted(writer: Gatelab, fresh: Live) -> N
     assert [corpus.name for corpus in writer.corpora()] == ["book", "wells"]
     writer.delete_corpus("book")
     assert [corpus.name for corpus in writer.corpora()] == ["wells"]
+
+
+def test_a_corpus_is_read_in_pieces(gatelab: Gatelab, trained: Trained) -> None:
+    whole = gatelab.corpus_text("marked")
+    assert gatelab.corpus("marked").characters == whole.characters == len(whole.text)
+    piece = gatelab.corpus_text("marked", start=3, characters=5)
+    assert (piece.start, piece.text) == (3, whole.text[3:8])
 
 
 @pytest.mark.parametrize("name", ["a b?", "a/b", "../jobs/x", "%2e%2e", "é"])
@@ -114,6 +123,27 @@ def test_a_text_goes_on_from_a_state(gatelab: Gatelab, trained: Trained) -> None
     assert (held.text, held.held) == (first.text[:-1], first.text[-1])
 
 
+def test_the_curves_of_a_job_are_those_of_its_runs(gatelab: Gatelab, trained: Trained) -> None:
+    curves = gatelab.curves(trained.run("mixed")["job"])
+    assert [curve.index for curve in curves] == [0, 1]
+    for curve in curves:
+        points = list(gatelab.metrics(curve.run))
+        assert curve.step == [point.step for point in points]
+        assert curve.validation_loss == [point.validation_loss for point in points]
+    [short, _] = gatelab.curves(trained.run("mixed")["job"], points=2)
+    assert (short.epoch[0], short.epoch[-1], len(short.epoch)) == (1, 8, 3)
+
+
+def test_a_model_is_exported(gatelab: Gatelab, trained: Trained) -> None:
+    run = trained.run("done")["id"]
+    saved = trained.service.store.checkpoints.get(run, 2)
+    exported, kept = load(gatelab.export(run, checkpoint=2)), load(saved.data)
+    assert exported.keys() == {name.removeprefix("weights.") for name in kept if name.startswith("weights.")}
+    for name, weights in exported.items():
+        np.testing.assert_array_equal(weights, kept[f"weights.{name}"])
+    compile(gatelab.export(run, "numpy"), "generate.py", "exec")
+
+
 def test_a_run_that_diverged_says_so(gatelab: Gatelab, trained: Trained) -> None:
     raw = trained.run("mixed", 1)
     error = gatelab.run(raw["id"]).error
@@ -122,6 +152,24 @@ def test_a_run_that_diverged_says_so(gatelab: Gatelab, trained: Trained) -> None
 
 
 # -- Generation -------------------------------------------------------------------------------------------------------
+
+
+def test_a_mixed_state_lies_between_two(gatelab: Gatelab, trained: Trained) -> None:
+    run = trained.run("done")["id"]
+
+    def state(prompt: str) -> str:
+        found = gatelab.generate(run, prompt, max_tokens=1, state=True).state
+        assert found is not None
+        return found
+
+    first, second = state("the "), state("a ")
+
+    def text_from(begun: str) -> str:
+        return gatelab.generate(run, max_tokens=20, temperature=0.0, state=begun).text
+
+    assert text_from(gatelab.mix(run, first, second, 0.0)) == text_from(first)
+    with pytest.raises(ApiError, match="share"):
+        gatelab.mix(run, first, second, 1.5)
 
 
 def generated(trained: Trained, **body: Any) -> Any:

@@ -173,6 +173,21 @@ def test_a_checkpoint_is_a_step_or_latest(trained: Trained) -> None:
     assert trained.wire.asked == []
 
 
+def test_a_model_is_exported_in_the_format_of_its_ending(trained: Trained, tmp_path: Path) -> None:
+    run = trained.run("done")["id"]
+    for name, format in (("model.safetensors", "safetensors"), ("generate.py", "numpy")):
+        file = tmp_path / name
+        result = trained.command("export", run, str(file))
+        assert (result.exit_code, result.stderr) == (0, f"wrote {file.stat().st_size:,} bytes to {file}\n")
+        assert ("format", format) in trained.wire.asked[-1].query
+    result = trained.command("export", run, str(tmp_path / "model.pt"))
+    assert (result.exit_code, result.stderr.partition(" is not known")[0]) == (
+        1,
+        "format: the ending '.pt' of 'model.pt'",
+    )
+    assert not (tmp_path / "model.pt").exists()
+
+
 # -- Wrong use --------------------------------------------------------------------------------------------------------
 
 
