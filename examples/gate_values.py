@@ -14,7 +14,7 @@ import torch
 
 from gatelab.gates import Clamps, Influence, influence, recall, trace
 from gatelab.gates.traces import cells_of
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, model_of
 from gatelab.specs import CellSpec, ClampSpec, GruSpec, LstmSpec, ModelSpec, RecallSpec, RnnSpec, RunSpec, parse
 from gatelab.text import Corpus
 from gatelab.text.memory import corpus_text, drawn_anew, line_length
@@ -180,7 +180,7 @@ def show_trained() -> None:
     for name, cell in (("both gates", GRU), ("update gate only", GruSpec(kind="gru", gates=("update",)))):
         ends.append(trained(cell))
         checkpoint = ends[-1].checkpoint()
-        model, tokenizer = checkpoint.model(), checkpoint.tokenizer
+        model, tokenizer = model_of(checkpoint), checkpoint.tokenizer
         accuracy = recall(model, tokenizer, TASK, 1000).accuracy
         update, norms = remembered(model, [tokenizer.encode("\n" + line).ids for line in drawn_anew(TASK, 50)])
         noise = update[2 : 2 + TASK.lag]
@@ -212,7 +212,7 @@ def trained_leak(end: Evaluated, epsilon: float, lines: int = 50) -> float:
     All gates are held within epsilon of the answer, the symbol being the input that is to count.
     """
     checkpoint = end.checkpoint()
-    model, tokenizer = checkpoint.model(), checkpoint.tokenizer
+    model, tokenizer = model_of(checkpoint), checkpoint.tokenizer
     symbol, output = 1, TASK.lag + 2
     holds: Sequence[Hold] = (
         ("update", [symbol], epsilon),

@@ -9,23 +9,27 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.numpy import load, save
 
-from gatelab.cells import State
+from gatelab.architecture import parameter_shapes
 from gatelab.errors import CorruptCheckpoint, NotFinite
-from gatelab.model import LanguageModel, ModelState
 from gatelab.specs.job import RunSpec
 from gatelab.text.tokenizers import Tokenizer, from_json
 
 FORMAT = "gatelab-checkpoint-1"
 
 _CARRIED = re.compile(r"[0-9]{1,2}\.[0-9]")
-"""Layer and number of a carried tensor. Without a bound, one name could ask for a list of a billion layers."""
+"""Layer and number of a carried array. Without a bound, one name could ask for a list of a billion layers."""
 
-NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+Array = NDArray[Any]
+
+Carried = tuple[tuple[Array, ...], ...]
+"""The hidden state after a window: of each layer, the tensors of its state, each (batch, hidden)."""
+
+NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 METADATA = "gatelab"
 """The metadata entry that holds spec, tokenizer and position as one JSON document."""
@@ -63,36 +67,36 @@ class Checkpoint:
     Attributes:
         spec, tokenizer: what the weights belong to.
         position: how far the run has come.
-        weights: parameter name -> tensor.
-        optimizer: "parameter index.name" -> tensor.
+        weights: parameter name -> array.
+        optimizer: "parameter index.name" -> array.
         carried: the hidden state carried from window to window; empty where it is not.
     """
 
     spec: RunSpec
     tokenizer: Tokenizer
     position: Position
-    weights: Mapping[str, Tensor]
-    optimizer: Mapping[str, Tensor] = field(default_factory=dict)
-    carried: ModelState = ()
+    weights: Mapping[str, Array]
+    optimizer: Mapping[str, Array] = field(default_factory=dict)
+    carried: Carried = ()
 
     def to_bytes(self) -> bytes:
         """As a safetensors file, with spec, tokenizer and position as JSON in its metadata."""
-        tensors = {name: t.contiguous() for name, t in named_tensors(self.weights, self.optimizer, self.carried)}
+        arrays = dict(named_arrays(self.weights, self.optimizer, self.carried))
         document = {
             "format": FORMAT,
             "spec": self.spec.model_dump(mode="json"),
             "tokenizer": self.tokenizer.to_json(),
             "position": asdict(self.position),
         }
-        # One entry: safetensors writes several in any order, and equal checkpoints are to have equal bytes.
-        return save(tensors, {METADATA: json.dumps(document, sort_keys=True)})
+        return file_of(arrays, json.dumps(document, sort_keys=True))
 
     def weights_sha256(self) -> str:
         """The digest of the weights: of their names, types, shapes and bytes, in the order of the names."""
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.weights.items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
+        for name, array in sorted(self.weights.items()):
+            # Types are named as when the weights were PyTorch's, or every digest that was noted would be another one.
+            digest.update(f"{name} torch.{array.dtype} {array.shape}\n".encode())
+            digest.update(array.tobytes())
         return digest.hexdigest()
 
     @classmethod
@@ -102,66 +106,72 @@ class Checkpoint:
             CorruptCheckpoint: `data` is not what `to_bytes` writes.
         """
         try:
-            tensors, document = load(data), _document(data)
+            arrays, document = load(data), _document(data)
             if document.get("format") != FORMAT:
                 raise CorruptCheckpoint(f"not a {FORMAT} file: format is {document.get('format')!r}")
             return cls(
                 RunSpec.model_validate(document["spec"]),
                 from_json(document["tokenizer"]),
                 _position(document["position"]),
-                _group(tensors, "weights"),
-                _group(tensors, "optimizer"),
-                _states(_group(tensors, "carried")),
+                _group(arrays, "weights"),
+                _group(arrays, "optimizer"),
+                _states(_group(arrays, "carried")),
             )
         except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CorruptCheckpoint(f"not a checkpoint: {error}") from error
 
     def not_finite(self) -> str | None:
-        """The first tensor that has a number that is not finite, such as `weights.bias_head`, if there is one."""
-        return first_not_finite(named_tensors(self.weights, self.optimizer, self.carried))
+        """The first array that has a number that is not finite, such as `weights.bias_head`, if there is one."""
+        return first_not_finite(named_arrays(self.weights, self.optimizer, self.carried))
 
     def check_weights(self) -> None:
         """
         Raises:
-            NotFinite: a weight is not finite. Since training checks it, only older checkpoints are so.
+            CorruptCheckpoint: the weights are not those of the spec.
+            NotFinite: one is not finite. Since training checks it, only older checkpoints are so.
         """
-        if (name := first_not_finite(named_tensors(self.weights))) is not None:
+        if (fault := _fault_of(self.weights, parameter_shapes(self.spec.model, self.tokenizer.vocabulary))) is not None:
+            raise CorruptCheckpoint(fault)
+        if (name := first_not_finite(named_arrays(self.weights))) is not None:
             raise NotFinite(
                 f"{name} of the checkpoint of step {self.position.step} is not finite: the run had diverged, and"
                 " nothing can be computed with it; use an earlier checkpoint, if the run has one"
             )
 
-    def model(self, device: torch.device | str = "cpu") -> LanguageModel:
-        """The model with these weights.
 
-        Raises:
-            CorruptCheckpoint: the weights are not those of the spec.
-            NotFinite: they are not finite.
-        """
-        model = LanguageModel(self.spec.model, self.tokenizer.vocabulary)
-        if strange := [name for name, value in self.weights.items() if value.dtype is not torch.float32]:
-            # PyTorch would convert them, whatever became of their values.
-            raise CorruptCheckpoint(f"the weights {strange[0][:100]!r} are not in single precision")
-        try:
-            model.load_state_dict(dict(self.weights))
-        except RuntimeError as error:
-            raise CorruptCheckpoint(str(error)) from error
-        self.check_weights()
-        return model.to(device)
+def _fault_of(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The first thing that is wrong with weights that should have these names and shapes, if anything is."""
+    for name, shape in shapes.items():
+        if name not in weights:
+            return f"the weights {name!r} are missing"
+        if weights[name].dtype != np.float32:
+            return f"the weights {name!r} are not in single precision"
+        if weights[name].shape != shape:
+            return f"the weights {name!r} have the shape {weights[name].shape}, and the spec's model has {shape}"
+    strange = next((name for name in weights if name not in shapes), None)
+    return None if strange is None else f"the spec's model has no weights {strange[:100]!r}"
 
 
-def named_tensors(
-    weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor] = NOTHING, carried: ModelState = ()
-) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of a run by the names that they have in a checkpoint's file."""
-    states = {f"{layer}.{i}": t for layer, state in enumerate(carried) for i, t in enumerate(state)}
+def file_of(arrays: Mapping[str, Array], document: str) -> bytes:
+    """A safetensors file of arrays, with a document in its metadata. Equal ones have equal bytes."""
+    # The library writes memory as it lies. Not ascontiguousarray(), which makes a dimension where there is none.
+    laid_out = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    # One entry: safetensors writes several in any order.
+    return save(laid_out, {METADATA: document})
+
+
+def named_arrays(
+    weights: Mapping[str, Array], optimizer: Mapping[str, Array] = NOTHING, carried: Carried = ()
+) -> Iterator[tuple[str, Array]]:
+    """The arrays of a run by the names that they have in a checkpoint's file."""
+    states = {f"{layer}.{i}": array for layer, state in enumerate(carried) for i, array in enumerate(state)}
     for group, named in (("weights", weights), ("optimizer", optimizer), ("carried", states)):
-        yield from ((f"{group}.{name}", tensor) for name, tensor in named.items())
+        yield from ((f"{group}.{name}", array) for name, array in named.items())
 
 
-def first_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
-    """The name of the first tensor that has a number that is not finite, if there is one."""
-    return next((name for name, tensor in tensors if not bool(tensor.isfinite().all())), None)
+def first_not_finite(arrays: Iterable[tuple[str, Array]]) -> str | None:
+    """The name of the first array that has a number that is not finite, if there is one."""
+    return next((name for name, array in arrays if not np.isfinite(array).all()), None)
 
 
 def read_metadata(data: bytes) -> dict[str, Any]:
@@ -205,16 +215,16 @@ def _position(fields: Any) -> Position:
     return position
 
 
-def _group(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
+def _group(arrays: Mapping[str, Array], group: str) -> dict[str, Array]:
     prefix = group + "."
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _states(carried: Mapping[str, Tensor]) -> ModelState:
-    """`{"layer.i": tensor}` as one tuple a layer."""
+def _states(carried: Mapping[str, Array]) -> Carried:
+    """`{"layer.i": array}` as one tuple a layer."""
     if strange := [name for name in carried if not _CARRIED.fullmatch(name)]:
         raise ValueError(f"not the name of a carried state: {strange[0][:100]!r}")
-    layers: list[State] = []
+    layers: list[tuple[Array, ...]] = []
     for layer in range(1 + max((int(name.split(".")[0]) for name in carried), default=-1)):
         of_layer = sorted(name for name in carried if name.startswith(f"{layer}."))
         layers.append(tuple(carried[name] for name in of_layer))

@@ -1,11 +1,14 @@
 """The language model: input (one-hot or embedding) -> layers of cells -> linear head over the vocabulary."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gatelab.cells import Cell, State, build
+from gatelab.checkpoint import Array, Checkpoint
 from gatelab.dropout import Dropout
 from gatelab.initial import initial_values
 from gatelab.scan import scan
@@ -83,3 +86,26 @@ class LanguageModel(nn.Module):
         for cell in self.cells:
             assert isinstance(cell, Cell)
             yield cell
+
+
+def model_of(checkpoint: Checkpoint) -> LanguageModel:
+    """The model with a checkpoint's weights, on the CPU.
+
+    Raises:
+        CorruptCheckpoint, NotFinite: as `Checkpoint.check_weights`.
+    """
+    checkpoint.check_weights()
+    model = LanguageModel(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
+    model.load_state_dict(tensors_of(checkpoint.weights))
+    return model
+
+
+def tensors_of(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    """Arrays as tensors of their own, on the CPU."""
+    return {name: torch.tensor(array) for name, array in arrays.items()}
+
+
+def array_of(tensor: Tensor) -> NDArray[np.float32]:
+    """A tensor of any device as an array of its own."""
+    array: NDArray[np.float32] = tensor.detach().cpu().numpy().copy()
+    return array

@@ -145,9 +145,10 @@ def _prepare_torch() -> None:
 
 def _load(saved: Saved) -> Loaded:
     from gatelab.generation import build_decoder
+    from gatelab.model import model_of
 
     checkpoint = _read(saved)
-    decoder = build_decoder(checkpoint.model().eval(), os.cpu_count() or 1)
+    decoder = build_decoder(model_of(checkpoint).eval(), os.cpu_count() or 1)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
     # The weights as they came, and as the decoder lays them out.
     return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * len(saved.data))

@@ -1,5 +1,6 @@
 """Checkpoints: everything comes back, and bytes that are no checkpoint do no harm."""
 
+import hashlib
 import io
 import json
 import pickle
@@ -14,12 +15,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.numpy import load, save
+from safetensors.torch import save as save_by_torch
 
-from gatelab.checkpoint import FORMAT, METADATA, Checkpoint, Position
+from gatelab.architecture import parameter_count, parameter_shapes
+from gatelab.checkpoint import FORMAT, METADATA, Array, Checkpoint, Position
 from gatelab.errors import CorruptCheckpoint
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, array_of, model_of
 from gatelab.specs import CellSpec, LstmSpec, RunSpec, parse
 from gatelab.text.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 from tests.randomized import CELLS, cell_name, examples, random, seed
@@ -36,15 +38,19 @@ def checkpoint_of(cell: CellSpec, random: np.random.Generator, tokenizer: Tokeni
     spec = parse(RunSpec, {"corpus": "x", "model": model, "training": {"carry_state": True}})
     language_model = LanguageModel(spec.model, tokenizer.vocabulary)
     language_model.initialize(int(random.integers(2**32)))
-    weights = {name: value.clone() for name, value in language_model.state_dict().items()}
-    optimizer: dict[str, Tensor] = {f"{i}.step": torch.tensor(float(i)) for i in range(3)}
-    optimizer |= {f"{i}.exp_avg": torch.randn_like(value) for i, value in enumerate(weights.values())}
-    carried = tuple(tuple(torch.randn_like(t) for t in state) for state in language_model.initial_state(5))
+    weights = {name: array_of(value) for name, value in language_model.state_dict().items()}
+    optimizer: dict[str, Array] = {f"{i}.step": np.array(i, np.float32) for i in range(3)}
+    optimizer |= {f"{i}.exp_avg": drawn(random, *value.shape) for i, value in enumerate(weights.values())}
+    carried = tuple(tuple(drawn(random, *t.shape) for t in state) for state in language_model.initial_state(5))
     step, epoch, batch, tokens, epoch_tokens = (int(n) for n in random.integers(1, 2**40, size=5))
     position = Position(
         step, epoch, batch, tokens, random.random(), epoch_tokens, seconds=1 / 3, training_seconds=2e-300
     )
     return Checkpoint(spec, tokenizer, position, weights, optimizer, carried)
+
+
+def drawn(random: np.random.Generator, *shape: int) -> Array:
+    return np.asarray(random.normal(size=shape), np.float32)
 
 
 @pytest.fixture
@@ -62,12 +68,12 @@ def same(a: Checkpoint, b: Checkpoint) -> bool:
     )
 
 
-def carried(checkpoint: Checkpoint) -> dict[str, Tensor]:
+def carried(checkpoint: Checkpoint) -> dict[str, Array]:
     return {f"{i}.{j}": t for i, state in enumerate(checkpoint.carried) for j, t in enumerate(state)}
 
 
-def identical(a: Tensor, b: Tensor) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.numpy().tobytes() == b.numpy().tobytes()
+def identical(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 # -- Everything comes back ----------------------------------------------------------------------------------------
@@ -87,20 +93,52 @@ def test_nothing_carried_comes_back_as_nothing(checkpoint: Checkpoint) -> None:
     assert same(Checkpoint.from_bytes(bare.to_bytes()), bare)
 
 
-@pytest.mark.parametrize("value", [torch.zeros(0), torch.tensor(7), torch.randn(4, 3).T, torch.tensor([torch.inf])])
-def test_tensors_of_any_kind_come_back(value: Tensor, checkpoint: Checkpoint) -> None:
+ODD = [np.zeros(0), np.array(7), np.arange(12.0).reshape(4, 3).T, np.array([np.inf], np.float32), np.zeros((0, 3))]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_arrays_of_any_kind_come_back(value: Array, checkpoint: Checkpoint) -> None:
     odd = replace(checkpoint, optimizer={"0.odd": value})
     assert same(Checkpoint.from_bytes(odd.to_bytes()), odd)
 
 
 def test_many_layers_come_back_in_their_order(checkpoint: Checkpoint) -> None:
-    deep = replace(checkpoint, carried=tuple((torch.tensor([float(i)]), torch.tensor([-1.0])) for i in range(12)))
+    deep = replace(checkpoint, carried=tuple((np.array([float(i)]), np.array([-1.0])) for i in range(12)))
     assert same(Checkpoint.from_bytes(deep.to_bytes()), deep)
 
 
 def test_the_model_has_the_weights(checkpoint: Checkpoint) -> None:
-    model = checkpoint.model()
-    assert all(identical(value, checkpoint.weights[name]) for name, value in model.state_dict().items())
+    model = model_of(checkpoint)
+    assert all(identical(value.numpy(), checkpoint.weights[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+def test_the_architecture_is_known_without_the_model(cell: CellSpec, random: np.random.Generator) -> None:
+    checkpoint = checkpoint_of(cell, random)
+    for architecture in (checkpoint.spec.model, checkpoint.spec.model.model_copy(update={"input": "one_hot"})):
+        model = LanguageModel(architecture, 7)
+        named = [(name, tuple(parameter.shape)) for name, parameter in model.named_parameters()]
+        assert list(parameter_shapes(architecture, 7).items()) == named
+        assert parameter_count(architecture, 7) == model.parameter_count()
+
+
+def test_the_bytes_are_those_that_pytorch_wrote(checkpoint: Checkpoint) -> None:
+    """Versions whose checkpoints were PyTorch's wrote the same file, and named it by the same digest."""
+    named = {f"weights.{name}": value for name, value in checkpoint.weights.items()}
+    named |= {f"optimizer.{name}": value for name, value in checkpoint.optimizer.items()}
+    named |= {f"carried.{name}": value for name, value in carried(checkpoint).items()}
+    tensors = {name: torch.from_numpy(value) for name, value in named.items()}
+    written = checkpoint.to_bytes()
+    header = json.loads(written[8 : 8 + int.from_bytes(written[:8], "little")])
+    assert save_by_torch(tensors, header["__metadata__"]) == written
+
+
+def test_the_digest_is_the_one_that_was_published() -> None:
+    spec = parse(RunSpec, {"corpus": "x"})
+    weights = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.zeros((), np.float32)}
+    made = Checkpoint(spec, ByteTokenizer(), Position(), weights)
+    text = b"a torch.float32 ()\n" + bytes(4) + b"b torch.float32 (2, 3)\n" + weights["b"].tobytes()
+    assert made.weights_sha256() == hashlib.sha256(text).hexdigest()
 
 
 def test_any_safetensors_reader_can_read_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -112,7 +150,7 @@ def test_any_safetensors_reader_can_read_it(checkpoint: Checkpoint, tmp_path: Pa
     assert document["format"] == FORMAT
     assert parse(RunSpec, document["spec"]) == checkpoint.spec
     for name, value in checkpoint.weights.items():
-        np.testing.assert_array_equal(found[f"weights.{name}"], value.numpy())
+        np.testing.assert_array_equal(found[f"weights.{name}"], value)
 
 
 # -- What is no checkpoint ----------------------------------------------------------------------------------------
@@ -201,8 +239,8 @@ def test_the_digest_of_the_weights_tells_models_apart(checkpoint: Checkpoint) ->
     assert Checkpoint.from_bytes(checkpoint.to_bytes()).weights_sha256() == digest
     assert replace(checkpoint, position=Position(step=7), optimizer={}).weights_sha256() == digest
     name, value = next(iter(checkpoint.weights.items()))
-    other = value.clone()
-    other.view(-1)[0] += 1
+    other = value.copy()
+    other.reshape(-1)[0] += 1
     assert replace(checkpoint, weights={**checkpoint.weights, name: other}).weights_sha256() != digest
     renamed = {("x" if key == name else key): tensor for key, tensor in checkpoint.weights.items()}
     assert replace(checkpoint, weights=renamed).weights_sha256() != digest
@@ -222,26 +260,27 @@ def test_a_later_format_is_refused_by_name() -> None:
 @pytest.mark.parametrize("name", ["carried.x.y", "carried.", "carried.0x.1"])
 def test_names_of_carried_states_begin_with_the_layer(name: str) -> None:
     metadata = json.loads(WHOLE[8:HEADER])["__metadata__"]
-    assert opened(save(load(WHOLE) | {name: torch.zeros(1)}, metadata)) is None
+    assert opened(save(load(WHOLE) | {name: np.zeros(1)}, metadata)) is None
 
 
 # -- Weights of another model -------------------------------------------------------------------------------------
 
-Weights = dict[str, Tensor]
+Weights = dict[str, Array]
 SPOILS: dict[str, Callable[[Weights], Weights]] = {
     "missing": lambda w: {name: value for name, value in w.items() if name != "bias_head"},
-    "unknown": lambda w: w | {"surplus": torch.zeros(1)},
-    "shape": lambda w: w | {"weight_head": w["weight_head"].T.contiguous()},
+    "unknown": lambda w: w | {"surplus": np.zeros(1, np.float32)},
+    "shape": lambda w: w | {"weight_head": w["weight_head"].T},
     "smaller": lambda w: w | {"bias_head": w["bias_head"][:-1]},
     "none": lambda _: {},
+    "double": lambda w: w | {"bias_head": w["bias_head"].astype(np.float64)},
 }
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
 def test_weights_of_another_model_are_refused(spoil: Callable[[Weights], Weights], checkpoint: Checkpoint) -> None:
     spoiled = replace(checkpoint, weights=spoil(dict(checkpoint.weights)))
-    with pytest.raises(CorruptCheckpoint):
-        Checkpoint.from_bytes(spoiled.to_bytes()).model()
+    with pytest.raises(CorruptCheckpoint, match="weights"):
+        model_of(Checkpoint.from_bytes(spoiled.to_bytes()))
 
 
 # -- Never pickle -------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import torch
 
 from benchmarks.generation import Loop
 from gatelab.checkpoint import Checkpoint
+from gatelab.model import model_of
 from gatelab.text.tokenizers import SPECIALS
 
 BATCH = 64
@@ -32,7 +33,7 @@ class Writer(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
         torch.set_num_threads(2)
         checkpoint = Checkpoint.from_bytes(self._checkpoint.read_bytes())
-        self._model, self._tokenizer = checkpoint.model(), checkpoint.tokenizer
+        self._model, self._tokenizer = model_of(checkpoint), checkpoint.tokenizer
         self._model.bias_head.data[:SPECIALS] = -1e9  # never chosen
 
     def decode_request(self, request: dict[str, Any]) -> dict[str, Any]:

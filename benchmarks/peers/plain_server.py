@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from benchmarks.generation import Loop
 from gatelab.checkpoint import Checkpoint
+from gatelab.model import model_of
 from gatelab.text.tokenizers import SPECIALS
 
 
@@ -26,7 +27,7 @@ class Request(BaseModel):
 
 def app_of(checkpoint: Checkpoint) -> FastAPI:
     """Writes with the weights of a checkpoint: one layer of the GRU with its reset gate after, one-hot input."""
-    app, model, tokenizer = FastAPI(), checkpoint.model(), checkpoint.tokenizer
+    app, model, tokenizer = FastAPI(), model_of(checkpoint), checkpoint.tokenizer
     model.bias_head.data[:SPECIALS] = -1e9  # never chosen
 
     def written(request: Request) -> Iterator[str]:

@@ -17,7 +17,7 @@ from torch.export import Dim, ExportedProgram
 
 from gatelab.checkpoint import METADATA, Checkpoint
 from gatelab.export.weights import description
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, model_of
 
 GraphFormat = Literal["onnx", "torch"]
 
@@ -41,7 +41,7 @@ def step_program(checkpoint: Checkpoint, format: GraphFormat) -> bytes:
         "onnx": a model with the description in its metadata.
         "torch": a .pt2 archive for `torch.export.load`, the description in its extra file `gatelab`.
     """
-    program = _traced(checkpoint.model())
+    program = _traced(model_of(checkpoint))
     return _onnx(program, checkpoint) if format == "onnx" else _archive(program, checkpoint)
 
 

@@ -2,20 +2,17 @@
 
 import json
 
-from safetensors.torch import save
-
-from gatelab.checkpoint import METADATA, Checkpoint
+from gatelab.checkpoint import Checkpoint, file_of
 
 
 def weights(checkpoint: Checkpoint) -> bytes:
     """The parameters by their names in `LanguageModel`; what `description` tells in the metadata.
 
     Raises:
-        NotFinite: they are not finite.
+        CorruptCheckpoint, NotFinite: as `Checkpoint.check_weights`.
     """
     checkpoint.check_weights()
-    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
-    return save(tensors, {METADATA: description(checkpoint)})
+    return file_of(checkpoint.weights, description(checkpoint))
 
 
 def description(checkpoint: Checkpoint) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from gatelab.checkpoint import Checkpoint, Position, first_not_finite, named_tensors
+from gatelab.checkpoint import Array, Checkpoint, Position, first_not_finite, named_arrays
 from gatelab.dropout import Dropout
 from gatelab.errors import Diverged, GatelabError, NotFinite
 from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
-from gatelab.model import LanguageModel, ModelState
+from gatelab.model import LanguageModel, ModelState, array_of, model_of, tensors_of
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
@@ -43,7 +44,7 @@ class Trainer:
         else:
             if (name := resume.not_finite()) is not None:
                 raise Diverged(_not_finite(name, resume.position))
-            self.model = resume.model()
+            self.model = model_of(resume)
         self.member = Member(self.model, spec.training)
         self.position = resume.position if resume else Position()
         self.carried: ModelState = ()
@@ -55,8 +56,9 @@ class Trainer:
         """Be member `index` of `engine`, from now on."""
         self.engine, self.index = engine, index
         if self._resume is not None:
-            engine.restore_optimizer(index, self._resume.optimizer)
-            self.carried = tuple(tuple(t.to(engine.device) for t in state) for state in self._resume.carried)
+            engine.restore_optimizer(index, tensors_of(self._resume.optimizer))
+            carried = self._resume.carried
+            self.carried = tuple(tuple(torch.tensor(a, device=engine.device) for a in state) for state in carried)
             self._resume = None
 
     @property
@@ -73,7 +75,7 @@ class Trainer:
         return self.position.batch == self.data.train.batches
 
     def checkpoint(self) -> Checkpoint:
-        """The run as it is now, in tensors of its own.
+        """The run as it is now, in arrays of its own.
 
         Raises:
             Diverged: a weight, or a number of the optimizer or of the carried state, is not finite.
@@ -82,13 +84,19 @@ class Trainer:
             self.spec,
             self.data.tokenizer,
             self.position,
-            {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()},
-            self.engine.optimizer_state(self.index),
-            tuple(tuple(t.cpu().clone() for t in state) for state in self.carried),
+            self._weights(),
+            self._optimizer_state(),
+            tuple(tuple(array_of(t) for t in state) for state in self.carried),
         )
         if (name := captured.not_finite()) is not None:
             raise Diverged(_not_finite(name, self.position))
         return captured
+
+    def _weights(self) -> dict[str, Array]:
+        return {name: array_of(value) for name, value in self.model.state_dict().items()}
+
+    def _optimizer_state(self) -> dict[str, Array]:
+        return {name: array_of(value) for name, value in self.engine.optimizer_state(self.index).items()}
 
     def started(self) -> Started:
         return Started(
@@ -192,7 +200,7 @@ class Trainer:
         for text, loss in zip(("validation", "test"), losses, strict=False):
             if not math.isfinite(loss):
                 return Diverged(f"the {text} loss is {loss} at step {at.step} (epoch {at.epoch})")
-        name = first_not_finite(named_tensors(self.model.state_dict(), self.engine.optimizer_state(self.index)))
+        name = first_not_finite(named_arrays(self._weights(), self._optimizer_state()))
         return None if name is None else Diverged(_not_finite(name, at))
 
     def _sample_or_fault(self) -> str | None:

@@ -55,11 +55,12 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
     """
     from gatelab.gates import Clamps, influence, trace
     from gatelab.gates.traces import cells_of
+    from gatelab.model import model_of
 
     limits = service.settings.limits
     check_prompt(limits, len(body.text), "text")
     step, checkpoint = load_checkpoint(service.store, run, body.checkpoint)
-    model, tokenizer = checkpoint.model().eval(), checkpoint.tokenizer
+    model, tokenizer = model_of(checkpoint).eval(), checkpoint.tokenizer
     encoded = tokenizer.encode(body.text)
     ids = np.append(BEGIN, encoded.ids).astype(np.int64)
     check_flops(limits, "text", len(ids), flops_per_token(checkpoint.spec.model, tokenizer.vocabulary))
@@ -89,6 +90,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
 def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
     """How many symbols of a memory task the run names after the lag, on lines that are drawn anew."""
     from gatelab.gates import recall
+    from gatelab.model import model_of
 
     characters, most = body.examples * line_length(body.task), service.settings.limits.recall_characters
     if characters > most:
@@ -97,7 +99,7 @@ def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
     step, checkpoint = load_checkpoint(service.store, run, body.checkpoint)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
     check_flops(service.settings.limits, "examples", characters, flops)
-    found = recall(checkpoint.model().eval(), checkpoint.tokenizer, body.task, body.examples)
+    found = recall(model_of(checkpoint).eval(), checkpoint.tokenizer, body.task, body.examples)
     return Recalled(
         checkpoint=step, accuracy=found.accuracy, loss=found.loss, chance=found.chance, symbols=found.symbols
     )

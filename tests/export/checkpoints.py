@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatelab.checkpoint import Checkpoint, Position
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, array_of
 from gatelab.specs import CellSpec, RunSpec, parse
 from gatelab.text.tokenizers import CharTokenizer, Tokenizer
 
@@ -17,4 +17,6 @@ def checkpoint_of(cell: CellSpec, tokenizer: Tokenizer, seed: int, **model: Any)
     spec = parse(RunSpec, {"corpus": "x", "model": architecture})
     made = LanguageModel(spec.model, tokenizer.vocabulary)
     made.initialize(seed)
-    return Checkpoint(spec, tokenizer, Position(step=7), made.state_dict())
+    return Checkpoint(
+        spec, tokenizer, Position(step=7), {name: array_of(value) for name, value in made.state_dict().items()}
+    )

@@ -13,6 +13,7 @@ import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.export import GraphFormat, step_program
+from gatelab.model import model_of
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.text.tokenizers import SPECIALS
 from tests.export.checkpoints import LETTERS, checkpoint_of
@@ -63,7 +64,7 @@ EMBEDDED = [GruSpec(kind="gru", reset="after"), RnnSpec(kind="rnn")]
 )
 def test_steps_are_the_models(format: GraphFormat, cell: CellSpec, seed: int, random: np.random.Generator) -> None:
     checkpoint = checkpoint_of(cell, LETTERS, seed, layers=2, input={"embedding": 4} if cell in EMBEDDED else "one_hot")
-    file, model = step_program(checkpoint, format), checkpoint.model()
+    file, model = step_program(checkpoint, format), model_of(checkpoint)
     run = runtime_of(format, file)
     found, expected = [], []
     for batch in (1, 3, 17):

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from gatelab.errors import InvalidRequest
 from gatelab.gates import recall
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, model_of
 from gatelab.specs import CharTokenizerSpec, CopySpec, GruSpec, ModelSpec, RecallSpec, RunSpec, SyntheticSpec, parse
 from gatelab.text import Corpus, Tokenizer
 from gatelab.text.memory import corpus_text, drawn_anew, line_length
@@ -62,7 +62,7 @@ def test_a_network_that_learned_the_task_remembers() -> None:
     )
     events = [event for event in train(spec, Corpus("x", corpus_text(task))) if isinstance(event, Evaluated)]
     checkpoint = events[-1].checkpoint()
-    found = recall(checkpoint.model(), checkpoint.tokenizer, task, 200)
+    found = recall(model_of(checkpoint), checkpoint.tokenizer, task, 200)
     assert found.accuracy > 0.95
     assert found.loss < 0.3
 

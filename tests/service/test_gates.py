@@ -11,6 +11,7 @@ import torch
 from gatelab.checkpoint import Checkpoint
 from gatelab.gates import Clamps, across_units, influence, recall, trace
 from gatelab.gates.traces import cells_of
+from gatelab.model import model_of
 from gatelab.specs import ClampSpec, Limits, RecallSpec
 from gatelab.text.memory import line_length
 from gatelab.text.tokenizers import BEGIN
@@ -35,7 +36,7 @@ def checkpoint(trained: Trained) -> Checkpoint:
 
 
 def test_the_answer_is_the_library_s_trace(trained: Trained, checkpoint: Checkpoint) -> None:
-    model = checkpoint.model()
+    model = model_of(checkpoint)
     ids = np.append(BEGIN, checkpoint.tokenizer.encode(TEXT).ids).astype(np.int64)
     clamp = ClampSpec(gate="update", at=(3, 4), value=1)
     clamps = Clamps([clamp], cells_of(model), STEPS)
@@ -232,7 +233,7 @@ def test_a_memory_task_from_its_corpus_to_what_is_remembered(service: Installati
     asked = {"task": task.model_dump(), "examples": 50}
     answer = service.client.post(f"/v1/runs/{run['id']}/recall", json=asked).json()
     checkpoint = Checkpoint.from_bytes(service.store.checkpoints.get(run["id"]).data)
-    expected = recall(checkpoint.model(), checkpoint.tokenizer, task, 50)
+    expected = recall(model_of(checkpoint), checkpoint.tokenizer, task, 50)
     assert answer == {
         "checkpoint": run["step"],
         "accuracy": expected.accuracy,

@@ -20,13 +20,13 @@ def run(service: Installation, trained: Trained) -> str:
     service.add_corpus()
     service.submit()
     good = Checkpoint.from_bytes(trained.service.store.checkpoints.get(trained.run["id"]).data)
-    weights = {name: weight.clone() for name, weight in good.weights.items()}
+    weights = {name: weight.copy() for name, weight in good.weights.items()}
     for name in ("weight_head", "bias_head"):
-        weights[name].fill_(3e38)
+        weights[name].fill(3e38)
     # States near 1 whatever is read.
     for name, weight in weights.items():
         if name.startswith("cells"):
-            weight.fill_(1)
+            weight.fill(1)
     claim = claimed(service.store)
     service.store.claims.record(claim, Report(step=1, epoch=0, checkpoint=replace(good, weights=weights).to_bytes()))
     return claim.run_id

@@ -8,7 +8,7 @@ import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.gates import saturation
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, model_of
 from gatelab.specs import RunSpec
 from gatelab.text import Corpus, Data, prepare
 from gatelab.training import Pack, Trainer, evaluate, train
@@ -86,7 +86,7 @@ def test_streams_cost_little_of_what_one_stream_would_score(time_machine: str) -
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"sample": None})})
     text = Corpus("text", time_machine[2000:])
     data = prepare(spec, text)
-    model = evaluations(train(spec, text))[-1].checkpoint().model()
+    model = model_of(evaluations(train(spec, text))[-1].checkpoint())
     windows = data.validation
     assert windows.per_batch > 1
     ends = np.append(np.arange(32, len(windows.ids) - 1, 32), len(windows.ids) - 1)

@@ -8,6 +8,7 @@ import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import InvalidInput
+from gatelab.model import model_of
 from gatelab.settings import Settings
 from gatelab.store import Report, State, Store
 from gatelab.text.tokenizers import SPECIALS
@@ -53,7 +54,7 @@ def test_a_run_is_stored_as_training_reports_it(store: Store, settings: Settings
     run, last = store.runs.get(run_id), evaluations(store.runs.get(run_id).spec)[-1]
     assert last.test_loss is not None
     assert (run.step, run.total_steps, run.epoch, run.device) == (STEPS, STEPS, 3, "cpu")
-    assert run.parameters == last.checkpoint().model().parameter_count()
+    assert run.parameters == model_of(last.checkpoint()).parameter_count()
     assert run.metrics is not None
     few = "has only {} tokens: its loss and perplexity are a matter of chance.".format
     assert {name: value for name, value in run.metrics.items() if "second" not in name} == {
