@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -21,10 +21,21 @@ class _Held:
 
 
 class Leases:
-    """Renews the leases of claims, all of them in one thread and one transaction. `check` is asked between steps."""
+    """Renews the leases of claims, all of them in one thread and one transaction. `check` is asked between steps.
 
-    def __init__(self, store: Store, *, heartbeat_seconds: float, lease_seconds: float) -> None:
-        self._store = store
+    Args:
+        alarm: is called by that thread whenever a run is to stop here: its user asked for it, or its lease is lost.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        heartbeat_seconds: float,
+        lease_seconds: float,
+        alarm: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._store, self._alarm = store, alarm
         self._heartbeat, self._patience = heartbeat_seconds, lease_seconds
         # Replaced, never changed: the thread reads it meanwhile.
         self._held: Mapping[str, _Held] = {}
@@ -75,3 +86,5 @@ class Leases:
                 held.flags, held.renewed = flags[held.claim.run_id], begun
             else:
                 held.lost = True
+        if any(held.lost or held.flags.cancel or held.flags.pause for held in kept):
+            self._alarm()

@@ -68,7 +68,12 @@ class Slice:
         self.threads = settings.threads or len(os.sched_getaffinity(0))
         self.ends = time.monotonic() + settings.slice_seconds
         self._pack_size = pack_size
-        self._leases = Leases(store, heartbeat_seconds=settings.heartbeat_seconds, lease_seconds=settings.lease_seconds)
+        self._leases = Leases(
+            store,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            lease_seconds=settings.lease_seconds,
+            alarm=self._interrupt,
+        )
         self._cadence = Cadence(settings.checkpoint_seconds)
         self.in_vain = False
         self._members: dict[str, Recorder] = {}
@@ -92,6 +97,11 @@ class Slice:
             log.warning("the database cannot be reached", run=self.claim.run_id, error=str(error))
         finally:
             METER.training(0)
+
+    def _interrupt(self) -> None:
+        """End the step under way early: one step may take minutes, and a run is to stop."""
+        if self._pack is not None:
+            self._pack.interrupt()
 
     def _train(self) -> None:
         try:

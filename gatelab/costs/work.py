@@ -77,7 +77,7 @@ def work(spec: RunSpec, extent: Extent) -> Work:
 
 
 def step_flops(spec: RunSpec, extent: Extent) -> int:
-    """Floating-point operations of the widest training step: what nobody can cancel once it has begun."""
+    """Floating-point operations of the widest training step: runs of other accounts wait at least as long."""
     train = reading(spec, extent.tokens).train
     return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
 

@@ -29,9 +29,7 @@ class Limits(Spec):
         32 * 2**20, ge=1, description="bytes of the bodies of an account's requests that are not answered yet, together"
     )
     job_flops: int = Field(10**18, ge=1, description="floating-point operations of all runs of a job")
-    step_flops: int = Field(
-        2 * 10**12, ge=1, description="floating-point operations of one training step, which cannot be cancelled"
-    )
+    step_flops: int = Field(2 * 10**12, ge=1, description="floating-point operations of one training step")
     run_memory_bytes: int = Field(
         0,
         ge=0,

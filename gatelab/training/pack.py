@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from gatelab.errors import Diverged
+from gatelab.errors import Diverged, Interrupted
 from gatelab.training.engines import Wanted, build_engine
 from gatelab.training.events import Event
 from gatelab.training.trainer import Trainer
@@ -48,6 +48,13 @@ class Pack:
         """The others go on without this member."""
         self.members.pop(name, None)
 
+    def interrupt(self) -> None:
+        """Let the present round, or the next one, end early without news. Another thread may call this.
+
+        Nothing is lost but its time: the round after it computes the same again.
+        """
+        self._engine.interrupt()
+
     def start(self) -> News:
         """A `Started` for every member. Who has nothing left to do leaves."""
         news: News = [(name, trainer.started()) for name, trainer in self.members.items()]
@@ -67,7 +74,10 @@ class Pack:
 
     def _step(self, trainers: dict[str, Trainer]) -> News:
         begun = time.perf_counter()
-        reads = self._engine.differentiate({trainer.index: trainer.reading() for trainer in trainers.values()})
+        try:
+            reads = self._engine.differentiate({trainer.index: trainer.reading() for trainer in trainers.values()})
+        except Interrupted:
+            return []
         news: News = []
         for name, trainer in trainers.items():
             try:
@@ -83,7 +93,10 @@ class Pack:
 
     def _evaluate(self, trainers: dict[str, Trainer]) -> News:
         begun = time.perf_counter()
-        losses = self._losses(list(trainers.values()))
+        try:
+            losses = self._losses(list(trainers.values()))
+        except Interrupted:
+            return []
         share = (time.perf_counter() - begun) / len(trainers)
         news: News = []
         for name, trainer in trainers.items():

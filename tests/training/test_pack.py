@@ -1,5 +1,6 @@
 """Runs that are trained together come out as each does alone, whatever becomes of the others."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -133,6 +134,49 @@ def test_the_others_go_on_when_one_leaves(time_machine: str) -> None:
     for name, spec in of.items():
         whole = recorded(train(spec, text))
         assert_same(found[name], whole[:4] if name == "seed" else whole)
+
+
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_an_interrupted_round_is_computed_again(windows: str, time_machine: str) -> None:
+    """Steps and evaluations alike: the run is bit for bit the one that nobody interrupted."""
+    text, of = corpus(time_machine), {"plain": spec_of("plain", **WINDOWS[windows])}
+    pack = pack_of(of, text)
+    found = told(pack.start())
+    while pack.members:
+        pack.interrupt()
+        assert pack.round() == []
+        for name, story in told(pack.round()).items():
+            found[name] += story
+    assert_same(found["plain"], recorded(train(of["plain"], text)))
+
+
+def test_a_step_under_way_is_interrupted(time_machine: str) -> None:
+    """One step would take hours, and is ended by another thread."""
+    long = parse(
+        RunSpec,
+        {
+            "corpus": "text",
+            "model": {"cell": {"kind": "gru", "hidden": 512}, "layers": 2},
+            "training": {"num_steps": 64, "batch_size": 65536, "windows": {"stride": 1}, "epochs": 1},
+        },
+    )
+    trainer = Trainer(long, prepare(long, Corpus("text", time_machine * 4)))
+    pack = Pack({"long": trainer}, CPU)
+    pack.start()
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        while not ended.wait(0.05):
+            pack.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        assert pack.round() == []
+    finally:
+        ended.set()
+        thread.join()
+    assert trainer.position.step == 0
 
 
 def test_a_fault_in_a_member_s_sample_is_its_own(time_machine: str) -> None:

@@ -42,6 +42,24 @@ def held(leases: Leases, *claims: Claim) -> Leases:
     return leases
 
 
+@pytest.mark.parametrize("ending", ["cancel", "pause", "taken away"])
+def test_an_alarm_rings_when_a_run_is_to_stop(store: Store, claim: Claim, ending: str) -> None:
+    rung = threading.Event()
+    leases = held(Leases(store, heartbeat_seconds=0.01, lease_seconds=3600, alarm=rung.set), claim)
+    with leases:
+        before = lease_until(store, claim)
+        eventually(lambda: lease_until(store, claim) > before, "the lease was renewed")
+        assert not rung.is_set(), "a run that goes on is not disturbed"
+        match ending:
+            case "cancel":
+                store.jobs.cancel(claim.job_id)
+            case "pause":
+                store.jobs.pause(claim.job_id)
+            case _:
+                take_away(store, claim)
+        assert rung.wait(60)
+
+
 def is_lost(leases: Leases, claim: Claim) -> bool:
     try:
         leases.check(claim.run_id)

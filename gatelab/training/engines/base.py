@@ -91,6 +91,12 @@ class Engine(ABC):
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         """Read without a gradient."""
 
+    def interrupt(self) -> None:  # noqa: B027 - an engine need not be able to do it
+        """End the reading under way, or the next one, early with `Interrupted`. Another thread may call this.
+
+        An engine that cannot do so finishes the reading.
+        """
+
     @abstractmethod
     def optimizer_state(self, member: int) -> dict[str, Tensor]:
         """What a member's optimizer remembers, in tensors of their own, named as `optimizers.optimizer_state` does."""

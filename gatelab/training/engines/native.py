@@ -1,11 +1,13 @@
 """The native engine: a member's parameters, gradient and optimizer state are flat arrays that C++ works on."""
 
 from collections.abc import Mapping, Sequence
+from ctypes import Array, c_int32
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gatelab.errors import Interrupted
 from gatelab.model import LanguageModel, ModelState
 from gatelab.scan.native import Layout, Library, Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member as NativeMember
@@ -42,6 +44,7 @@ class NativeEngine(Engine):
         self._parameters = [flatten(m.model, self._layout) for m in members]
         self._gradients = [np.zeros(self._layout.length, np.float32) for _ in members]
         self._square_norms = [0.0 for _ in members]
+        self._interrupted = c_int32(0)
         self._optimizers = [
             FlatOptimizer(m.training, p, g, self._layout)
             for m, p, g in zip(members, self._parameters, self._gradients, strict=True)
@@ -81,6 +84,9 @@ class NativeEngine(Engine):
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=False)
 
+    def interrupt(self) -> None:
+        self._interrupted.value = 1
+
     def update(self, members: Sequence[int]) -> None:
         updates = (Update * len(members))()
         for place, member in enumerate(members):
@@ -112,13 +118,24 @@ class NativeEngine(Engine):
             native.parameters = pointer(self._parameters[member])
             native.gradient = pointer(self._gradients[member] if differentiate else None)
         work = sum(call.rows * call.steps for call in calls) * self._layout.length * (6 if differentiate else 2)
-        self._program.read(natives, max(1, min(torch.get_num_threads(), work // LIGHT)))
+        self._read(natives, max(1, min(torch.get_num_threads(), work // LIGHT)))
         reads = {}
         for native, call, member in zip(natives, calls, readings, strict=True):
             reads[member] = Read(native.loss, native.tokens, call.state_after())
             if differentiate:
                 self._square_norms[member] = native.square_norm
         return reads
+
+    def _read(self, natives: Array[NativeMember], threads: int) -> None:
+        """
+        Raises:
+            Interrupted: somebody asked for it. No member has changed, and the next reading is not concerned.
+        """
+        try:
+            self._program.read(natives, threads, self._interrupted)
+        except Interrupted:
+            self._interrupted.value = 0
+            raise
 
 
 class _Reading:
