@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/cells/*)
 WEB := service/web
 PAGE := $(WEB)/dist/index.html
+GUIDE := $(WEB)/guide/index.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Where this is set, each of many processes compiles PyTorch, SQLAlchemy and the rest from their sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install page openapi demo up test test-all long faults fuzz load hostile check coverage format lock clean
+.PHONY: help venv install page docs reference openapi demo up test test-all long faults fuzz load hostile check coverage format lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -21,8 +22,14 @@ install: $(VENV)/installed-server ## install what running needs
 
 page: $(PAGE) ## build the page, with the Node that is in the virtual environment
 
-openapi: $(VENV)/installed-dev ## write the API's description anew, from which the page's types are made
+docs: $(GUIDE) ## build the guide, which the service then shows at /guide
+
+reference: $(VENV)/installed-dev ## write the generated pages of docs/reference
+	@python -m scripts.handbook.reference
+
+openapi: $(VENV)/installed-dev ## write the API's description, from which the page's types are made, and the reference
 	@python -m service.schema
+	@python -m scripts.handbook.reference
 
 demo: install ## train a small model on real text, show what it writes
 	@$(BUILD_PAGE)
@@ -32,7 +39,7 @@ up: install ## start the service with its page, a worker and a broker, to stay
 	@$(BUILD_PAGE)
 	@gatelab up $(ARGS)
 
-test: check page ## all checks and all tests that guard correctness (ARGS="-k gru" picks some)
+test: check page docs ## all checks and all tests that guard correctness (ARGS="-k gru" picks some)
 	@python -m tests.browser.chromium
 	@scripts/test $(ARGS)
 
@@ -68,11 +75,11 @@ format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## let ruff
 	@ruff format --quiet .
 	@npm --prefix $(WEB) run --silent format
 
-lock: ## pin the dependencies anew in constraints.txt (ARGS=--upgrade takes newer releases)
+lock: ## pin the dependencies in constraints.txt (ARGS=--upgrade takes newer releases)
 	@scripts/lock $(ARGS)
 
 clean: ## remove the virtual environment and every cache; data stay
-	rm -rf $(VENV) build dist $(WEB)/dist $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist $(WEB)/dist $(WEB)/guide $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -88,9 +95,18 @@ $(VENV)/installed-server: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pyth
 $(VENV)/installed-dev: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab and what its tests need ..."
-	@scripts/install '.[server,page,dev]'
+	@scripts/install '.[server,page,docs,dev]'
 	@$(BIN)/python -m gatelab.scan.native
-	@touch $@ $(VENV)/installed-server
+	@touch $@ $(VENV)/installed-server $(VENV)/installed-docs
+
+$(VENV)/installed-docs: pyproject.toml constraints.txt | $(VENV)/installed-server
+	@scripts/install '.[server,page,docs]'
+	@touch $@
+
+$(GUIDE): mkdocs.yml $(wildcard *.md) benchmarks/README.md $(shell find docs examples -type f) $(wildcard scripts/handbook/*.py) \
+		| $(VENV)/installed-docs
+	@echo "Building the guide ..."
+	@python -m scripts.handbook.site
 
 # The API does without the page, so what starts it goes on where the page cannot be built.
 BUILD_PAGE = $(MAKE) --silent page || echo "The page is not built. The API works without it; 'make page' tries again." >&2

@@ -1,4 +1,4 @@
-"""The package's build makes the native engine, and takes the page along. Where one is missing, it says so."""
+"""The build compiles the native engine, and includes the page and the guide. It says which of them is missing."""
 
 import importlib.util
 import os
@@ -10,7 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 APART = "GATELAB_NATIVE_APART"
-"""Whoever sets it builds the native engine meanwhile, for an editable installation (`scripts/install`)."""
+"""If it is set, `scripts/install` compiles the native engine at the same time, for an editable installation."""
 
 
 class NativeEngine(BuildHookInterface[Any]):
@@ -19,8 +19,11 @@ class NativeEngine(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel" or (version == "editable" and os.environ.get(APART)):
             return
-        if version != "editable" and not (Path(self.root) / "service/web/dist/index.html").exists():
-            self.app.display_warning("The page is not built and stays out of the package: `make page` builds it.")
+        for name, folder, target in (("page", "dist", "page"), ("guide", "guide", "docs")):
+            if version != "editable" and not (Path(self.root) / "service" / "web" / folder / "index.html").exists():
+                self.app.display_warning(
+                    f"The package lacks the {name}, which is not built: `make {target}` builds it."
+                )
         native = _load(Path(self.root) / "gatelab/scan/native/build.py")
         try:
             libraries = native.build()

@@ -22,7 +22,7 @@ def client(folder: Path) -> TestClient:
     """A service that has nothing but a page in `folder`."""
     app = FastAPI()
     problems.install(app)
-    app.router.default = Pages(Router().not_found, folder)
+    app.router.default = Pages(Router().not_found, folder, folder.parent / "guide")
     return TestClient(app, headers=PLAIN)
 
 
@@ -106,6 +106,67 @@ def test_without_the_build_it_says_how_to_build(headers: dict[str, str], tmp_pat
     assert answer.status_code == 503
     assert "make page" in answer.text
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+# -- The guide ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def guide(built: TestClient, tmp_path: Path) -> TestClient:
+    """The same service, whose guide is built too."""
+    for path, content in {
+        "index.html": b"home",
+        "404.html": b"no such chapter",
+        "start/first-hour/index.html": b"chapter",
+        "search/search_index.json": b"{}",
+        "images/tour.webp": b"RIFF",
+        "images/tour.exe": b"MZ",
+    }.items():
+        file = tmp_path / "guide" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return built
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "content"),
+    [
+        ("/guide/", "text/html; charset=utf-8", b"home"),
+        ("/guide/start/first-hour/", "text/html; charset=utf-8", b"chapter"),
+        ("/guide/search/search_index.json", "application/json", b"{}"),
+        ("/guide/images/tour.webp", "image/webp", b"RIFF"),
+    ],
+)
+def test_the_guide_is_served_under_the_page_s_content_policy(
+    path: str, media_type: str, content: bytes, guide: TestClient
+) -> None:
+    answer = guide.get(path)
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, content, media_type)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    policy = answer.headers.get("content-security-policy", "")
+    assert policy.startswith("default-src 'self';") == media_type.startswith("text/html")
+
+
+@pytest.mark.parametrize("path", ["/guide", "/guide/start/first-hour"])
+def test_an_address_without_its_slash_leads_to_the_chapter(path: str, guide: TestClient) -> None:
+    answer = guide.get(path, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, f"{path}/")
+
+
+@pytest.mark.parametrize("path", ["/guide/nothing/", "/guide/images/tour.exe", "/guide/%2e%2e/dist/index.html"])
+def test_what_the_guide_does_not_have_is_not_found(path: str, guide: TestClient) -> None:
+    problem(guide.get(path), 404, "not-found")
+    answer = guide.get(path, headers=NAVIGATION)
+    assert (answer.status_code, answer.content) == (404, b"no such chapter")
+
+
+@pytest.mark.parametrize("path", ["/guide", "/guide/", "/guide/start/first-hour/"])
+def test_without_the_guide_it_says_how_to_build_it(path: str, built: TestClient) -> None:
+    answer = built.get(path, headers=NAVIGATION)
+    assert (answer.status_code, "make docs" in answer.text) == (404, True)
+
+
+# -- Both ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_service_itself_serves_it_and_refuses_as_before(service: Installation) -> None:

@@ -1,0 +1,70 @@
+"""The reference is generated, so it is complete; these tests hold the files to what the program says now."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from client.main import app
+from gatelab.settings import Settings
+from gatelab.specs import Limits
+from gatelab.store.states import FINISHED
+from scripts.handbook import reference
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_a_generated_page_is_current(name: str) -> None:
+    written = reference.path(name).read_text(encoding="utf-8")
+    assert written == reference.page(name), "run `make reference`"
+
+
+def test_the_table_of_settings_is_complete_and_in_order() -> None:
+    text = reference.path("configuration").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(GATELAB_\w+)` \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
+    assert rows == list(_expected_rows())
+
+
+def _expected_rows() -> Iterator[tuple[str, str, str]]:
+    for name, field in Settings.model_fields.items():
+        if name != "limits":
+            yield f"GATELAB_{name.upper()}", _shown(field), field.description or ""
+    for name, field in Limits.model_fields.items():
+        yield f"GATELAB_LIMITS__{name.upper()}", _shown(field), field.description or ""
+
+
+def _shown(field: FieldInfo) -> str:
+    default = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    return f"`{str(default).lower()}`" if default != "" else ""
+
+
+def test_every_command_and_every_method_is_there() -> None:
+    import inspect
+
+    import typer
+
+    from client.api import Gatelab
+
+    commands = reference.path("command-line").read_text(encoding="utf-8")
+    root = typer.main.get_command(app)
+    for name in getattr(root, "commands"):  # noqa: B009 - typer's types do not name it
+        assert f"## gatelab {name}" in commands
+    methods = reference.path("python").read_text(encoding="utf-8")
+    for name, _ in inspect.getmembers(Gatelab, inspect.isfunction):
+        assert name.startswith("_") or f"### {name}\n" in methods
+
+
+def test_every_type_of_event_is_described() -> None:
+    """The types are written where they happen: `("name", run, data)` in the store, `("name", data)` in the worker."""
+    found = {f"run_{state}" for state in FINISHED} | {"run_started", "state"}
+    for file in [*(ROOT / "gatelab" / "store").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]:
+        text = file.read_text(encoding="utf-8")
+        found |= set(re.findall(r"events\.append\(\w+, [\w.]+, \[\(\"(\w+)\"", text))
+        found |= set(re.findall(r"events\.append\(\(\"(\w+)\"", text))
+    described = (ROOT / "docs" / "reference" / "events.md").read_text(encoding="utf-8")
+    assert {"job_created", "evaluation", "job_finished"} < found
+    assert set(re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE)) == found
