@@ -1,4 +1,4 @@
-"""`gatelab up`: the README's walk-through runs on it, and killing it in the middle of a training loses nothing."""
+"""`gatelab up`: the walk-through of the API runs on it, and killing it in the middle of a training loses nothing."""
 
 import os
 import re
