@@ -36,20 +36,18 @@ def measure(spec: RunSpec, text: str, threads: int, repeats: int) -> list[Bare]:
 
 
 def main(threads: int, repeats: int) -> None:
-    import torch
-
-    torch.set_num_threads(threads)
     asked = json.load(sys.stdin)
     spec = parse(RunSpec, asked["spec"])
-    print(json.dumps([asdict(_train(spec, asked["text"])) for _ in range(repeats)]))
+    print(json.dumps([asdict(_train(spec, asked["text"], threads)) for _ in range(repeats)]))
 
 
-def _train(spec: RunSpec, text: str) -> Bare:
+def _train(spec: RunSpec, text: str, threads: int) -> Bare:
     from gatelab.text import Corpus
     from gatelab.training import Evaluated, perplexity, train
 
     begun = time.perf_counter()
-    *_, last = (event for event in train(spec, Corpus(spec.corpus, text)) if isinstance(event, Evaluated))
+    events = train(spec, Corpus(spec.corpus, text), threads=threads)
+    *_, last = (event for event in events if isinstance(event, Evaluated))
     return Bare(time.perf_counter() - begun, perplexity(last.validation_loss))
 
 

@@ -38,7 +38,8 @@ def gatelab(kind: str, text: str, lr: float, epochs: int, seed: int) -> Result:
             },
         },
     )
-    *_, last = (event for event in train(spec, Corpus("time-machine", text)) if isinstance(event, Evaluated))
+    events = train(spec, Corpus("time-machine", text), threads=torch.get_num_threads())
+    *_, last = (event for event in events if isinstance(event, Evaluated))
     at = last.position
     return Result(
         perplexity(last.train_loss),

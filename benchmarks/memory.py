@@ -17,6 +17,7 @@ from benchmarks.published.memory import Remembered, curves, name, read, recall, 
 from benchmarks.published.training import Trained, train
 from client import specfile
 from gatelab import gates
+from gatelab.model import model_of
 from gatelab.reports.markdown import table_lines
 from gatelab.specs import CopySpec, RecallSpec, RunSpec, SyntheticSpec
 from gatelab.sweeps import expand
@@ -72,16 +73,15 @@ def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> Remembe
     if trained.error or trained.last is None:
         raise RuntimeError(f"a run failed: {trained.error}")
     trainer, longer = trained.trainer, task.model_copy(update={"lag": 2 * task.lag})
-    own, twice = (
-        gates.recall(trainer.model, trainer.data.tokenizer, asked, LINES).accuracy for asked in (task, longer)
-    )
+    model = model_of(trainer.checkpoint())
+    own, twice = (gates.recall(model, trainer.data.tokenizer, asked, LINES).accuracy for asked in (task, longer))
     return Remembered(
         width=task.shown,
         lag=task.lag,
         cell=name(spec),
         seed=spec.training.seed,
         epochs=trainer.position.epoch,
-        parameters=trainer.model.parameter_count(),
+        parameters=len(trainer.member.parameters),
         validation_loss=trained.last.validation_loss,
         recall=own,
         recall_at_twice_the_lag=twice,

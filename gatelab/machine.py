@@ -1,5 +1,6 @@
 """What the machine has."""
 
+import ctypes
 import os
 import shutil
 from pathlib import Path
@@ -36,3 +37,27 @@ def _limit(file: Path) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdecimal() else None
+
+
+GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
+"""What drivers of GPUs make: NVIDIA's, Windows' for Linux on it, and AMD's."""
+
+
+def has_gpu_driver() -> bool:
+    """Whether the driver of a GPU is loaded, which is no promise that it works."""
+    if any(device.exists() for device in GPU_DEVICES):
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")  # small machines of NVIDIA's have it without the device
+    except OSError:
+        return False
+    return True
+
+
+def cores() -> int:
+    """How many threads to compute with: OMP_NUM_THREADS, where it is set, else a thread for each core given to us."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    # macOS gives all cores to all processes, and does not say so.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

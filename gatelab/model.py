@@ -11,7 +11,7 @@ from gatelab.cells import Cell, State, build
 from gatelab.checkpoint import Array, Checkpoint
 from gatelab.dropout import Dropout
 from gatelab.initial import initial_values
-from gatelab.scan import scan
+from gatelab.scan.reference import scan
 from gatelab.specs.model import ModelSpec
 
 ModelState = tuple[State, ...]

@@ -52,10 +52,12 @@ class Child:
         if not self._at_work.acquire(blocking=False):
             return
         try:
-            # torch comes in here, since the parent of this process must stay free of it; and before anything is
-            # claimed, since it may take longer than a lease that nobody renews yet.
+            # Here, since the parent of this process, which does not train, must stay free of all that training imports.
+            # Where PyTorch is among it, it comes in before anything is claimed: that may take longer than a lease that
+            # nobody renews yet.
+            from gatelab.training.devices import choose_device
             from gatelab.training.engines import choose_engine
-            from worker.slice import Slice, choose_device
+            from worker.slice import Slice
 
             # A worker that cannot train takes no run.
             choose_engine(choose_device(self.settings.device), self.settings.engine)

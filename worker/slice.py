@@ -4,13 +4,11 @@ Where it pays, others of its shape are claimed and trained with it. Each has its
 wrong with one is no matter of the others.
 """
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.costs import work
@@ -20,19 +18,19 @@ from gatelab.errors import (
     CorruptCheckpoint,
     Diverged,
     GatelabError,
-    InvalidInput,
     LeaseLost,
     StorageUnavailable,
     TooLarge,
     Unavailable,
 )
-from gatelab.machine import memory_bytes
+from gatelab.machine import cores, memory_bytes
 from gatelab.settings import Settings
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, prepare
 from gatelab.text.tokenizers import measure
 from gatelab.text.windows import Data
 from gatelab.training import Event, Pack, Trainer, pack_size
+from gatelab.training.devices import choose_device, describe, free_memory
 from gatelab.training.engines import choose_engine
 from gatelab.training.pack import News
 from worker.cadence import Cadence
@@ -65,7 +63,7 @@ class Slice:
     ) -> None:
         self.store, self.settings, self.claim, self.stopping = store, settings, claim, stopping
         self.device = choose_device(settings.device)
-        self.threads = settings.threads or len(os.sched_getaffinity(0))
+        self.threads = settings.threads or cores()
         self.ends = time.monotonic() + settings.slice_seconds
         self._pack_size = pack_size
         self._leases = Leases(
@@ -85,8 +83,7 @@ class Slice:
 
         Where the folder of large checkpoints cannot be reached, all runs are queued again.
         """
-        torch.set_num_threads(self.threads)
-        log.info("training", run=self.claim.run_id, step=self.claim.step, device=str(self.device))
+        log.info("training", run=self.claim.run_id, step=self.claim.step, device=self.device)
         try:
             with structlog.contextvars.bound_contextvars(run=self.claim.run_id), self._leases:
                 self._train()
@@ -128,7 +125,7 @@ class Slice:
         ready = {run_id: trainer for run_id, trainer in trainers.items() if trainer is not None}
         for run_id in ready:
             self._members[run_id].trained_with(len(ready))
-        return Pack(ready, self.device, self.settings.engine) if ready else None
+        return Pack(ready, self.device, self.settings.engine, self.threads) if ready else None
 
     def _check_memory(self, text: str) -> None:
         """
@@ -136,7 +133,7 @@ class Slice:
             TooLarge: the run would be killed for memory, again and again.
         """
         needed, there = work(self.claim.spec, measure(self.claim.spec.tokenizer, text)).memory_bytes, memory_bytes()
-        if self.device.type == "cpu" and needed > there:
+        if self.device == "cpu" and needed > there:
             raise TooLarge(
                 f"it needs about {needed / 2**30:.3g} GiB of memory, and this worker's machine has {there / 2**30:.3g}"
             )
@@ -145,9 +142,8 @@ class Slice:
         """How many runs to train together."""
         spec = self.claim.spec
         engine = choose_engine(self.device, self.settings.engine, spec.training.precision, spec.model.cell)
-        memory = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else 0
         vocabulary = data.tokenizer.vocabulary
-        pays = self._pack_size(spec, vocabulary, engine, threads=self.threads, memory=memory)
+        pays = self._pack_size(spec, vocabulary, engine, threads=self.threads, memory=free_memory(self.device))
         return min(pays, self.settings.max_pack)
 
     def _add(self, claim: Claim) -> None:
@@ -274,21 +270,3 @@ class Slice:
                 self._end(run_id, lambda member: self.store.claims.release(member.claim, crashed=True))
             else:
                 self._fail(run_id, error)
-
-
-def choose_device(wanted: str) -> torch.device:
-    """`auto` takes the GPU where there is one.
-
-    Raises:
-        InvalidInput: a GPU is asked for by name, and there is none.
-    """
-    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise InvalidInput.at("GATELAB_DEVICE", "is cuda, but PyTorch finds no CUDA device here; use auto or cpu")
-    return torch.device("cuda")
-
-
-def describe(device: torch.device) -> str:
-    """The device in words, for the run's record."""
-    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"

@@ -51,7 +51,7 @@ def measured(spec: RunSpec, trained: Trained) -> dict[str, str]:
     speed = at.tokens / at.training_seconds if at.training_seconds else None
     found: dict[str, Any] = {
         "state": "failed" if trained.error else "succeeded",
-        "parameters": trained.trainer.model.parameter_count(),
+        "parameters": len(trained.trainer.member.parameters),
         "epoch": at.epoch,
         "seconds": at.seconds,
         "tokens_per_second": speed,

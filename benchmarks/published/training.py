@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import torch
-
 from gatelab.errors import GatelabError
 from gatelab.specs import RunSpec, shape_key
 from gatelab.text import Corpus, prepare
@@ -14,8 +12,6 @@ from gatelab.training import Evaluated, Event, Pack, Trainer, pack_size
 from gatelab.training.engines import choose_engine
 
 Name = TypeVar("Name", int, str)
-
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -34,22 +30,21 @@ def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[di
     Raises:
         InvalidInput: the native engine cannot be used here.
     """
-    torch.set_num_threads(threads)
     waiting = dict(specs)
     while waiting:
         spec = next(iter(waiting.values()))
         alike = [name for name, other in waiting.items() if shape_key(other) == shape_key(spec)]
         data = prepare(spec, Corpus(spec.corpus, text))
-        choose_engine(CPU, "native", spec.training.precision)  # refuses here, not inside a pack
+        choose_engine("cpu", "native", spec.training.precision)  # refuses here, not inside a pack
         size = pack_size(spec, data.tokenizer.vocabulary, "native", threads=threads, memory=0)
-        yield _pack({name: waiting.pop(name) for name in alike[:size]}, data)
+        yield _pack({name: waiting.pop(name) for name in alike[:size]}, data, threads)
 
 
-def _pack(specs: Mapping[Name, RunSpec], data: Data) -> dict[Name, Trained]:
+def _pack(specs: Mapping[Name, RunSpec], data: Data, threads: int) -> dict[Name, Trained]:
     trainers = {str(name): Trainer(spec, data) for name, spec in specs.items()}
     last: dict[str, Evaluated] = {}
     failed: dict[str, GatelabError] = {}
-    for news in Pack(trainers, CPU, "native"):
+    for news in Pack(trainers, "cpu", "native", threads):
         for name, event in news:
             if isinstance(event, Evaluated):
                 last[name] = event

@@ -100,15 +100,23 @@ def native_step(task: Task, precision: Precision) -> Step:
 def _engine(task: Task, name: EngineName, precision: Precision = "fp32") -> Step:
     shape, sgd = task.shape, SgdSpec(kind="sgd", lr=LR)
     training = TrainingSpec(num_steps=shape.steps, batch_size=shape.batch, optimizer=sgd, precision=precision)
-    engine = build_engine([Member(task.model(), training)], torch.device("cpu"), name)
+    # PyTorch's number of threads is everybody's here.
+    engine = build_engine([member_of(task.model(), training)], "cpu", name, torch.get_num_threads())
     windows = random_windows(shape, SEED)
 
     def step(which: Ids) -> float:
+        engine.threads = torch.get_num_threads()  # `scaling` changes it
         read = engine.differentiate({0: Reading(windows, which)})[0]
         engine.update([0])
         return read.loss / read.tokens
 
     return step
+
+
+def member_of(model: LanguageModel, training: TrainingSpec) -> Member:
+    """A member that begins with the weights of a model."""
+    weights = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
+    return Member.starting_with(weights, model.spec, model.vocabulary, training)
 
 
 def check(steps: Mapping[str, Step], task: Task) -> None:

@@ -6,11 +6,11 @@ import torch
 
 from benchmarks import tables
 from benchmarks.rounds import Gauge, in_turn, median_ratio, seconds_per_call
-from benchmarks.training.contestants import LR, NATIVE
+from benchmarks.training.contestants import LR, NATIVE, member_of
 from benchmarks.training.shapes import SIZES, VOCABULARY, Shape, random_model, random_windows
 from gatelab.specs import GruSpec, RunSpec, SgdSpec, TrainingSpec
 from gatelab.training import pack_size
-from gatelab.training.engines import Member, Reading, build_engine
+from gatelab.training.engines import Reading, build_engine
 from gatelab.training.packing import flops
 
 CELL = GruSpec(kind="gru")
@@ -43,7 +43,7 @@ def _spec(shape: Shape) -> RunSpec:
 def _gauge(spec: RunSpec, shape: Shape, members: int, seconds: float) -> Gauge:
     """Measures the tokens a second of so many models together."""
     models = [random_model(CELL, shape, seed) for seed in range(members)]
-    engine = build_engine([Member(model, spec.training) for model in models], torch.device("cpu"), NATIVE)
+    engine = build_engine([member_of(model, spec.training) for model in models], "cpu", NATIVE, torch.get_num_threads())
     windows = [random_windows(shape, seed) for seed in range(members)]
     batches = [list(w.in_order()) for w in windows]
     everyone = list(range(members))

@@ -1,6 +1,6 @@
 """Training as an iterator of events."""
 
-from gatelab.training.evaluation import bits_per_character, evaluate, perplexity
+from gatelab.training.evaluation import bits_per_character, perplexity
 from gatelab.training.events import Evaluated, Event, Started, Stepped
 from gatelab.training.loop import train
 from gatelab.training.pack import Pack
@@ -15,7 +15,6 @@ __all__ = [
     "Stepped",
     "Trainer",
     "bits_per_character",
-    "evaluate",
     "pack_size",
     "perplexity",
     "train",

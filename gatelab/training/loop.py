@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-import torch
-
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
 from gatelab.text import Corpus, prepare
 from gatelab.text.prefixes import check_prefix
-from gatelab.training.engines import Wanted
+from gatelab.training.engines import Device, Wanted
 from gatelab.training.events import Event
 from gatelab.training.pack import Pack
 from gatelab.training.trainer import Trainer
@@ -18,8 +16,9 @@ def train(
     spec: RunSpec,
     corpus: Corpus,
     *,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     engine: Wanted = "auto",
+    threads: int | None = None,
     resume: Checkpoint | None = None,
 ) -> Iterator[Event]:
     """Train the model of `spec` on `corpus`, from the start or from a checkpoint of the same spec.
@@ -28,6 +27,7 @@ def train(
 
     Args:
         engine: what computes it; auto takes the fastest that can.
+        threads: of the CPU; default `gatelab.machine.cores`.
 
     Yields:
         `Started`, then a `Stepped` after every optimizer step and an `Evaluated` after every epoch.
@@ -41,7 +41,7 @@ def train(
     if resume is None:
         check_prefix(spec, data.tokenizer.alphabet)
     trainer = Trainer(spec, data, resume)
-    for news in Pack({"": trainer}, torch.device(device), engine):
+    for news in Pack({"": trainer}, device, engine, threads):
         for _, event in news:
             if isinstance(event, Exception):
                 raise event

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Iterator, Mapping
 
-import torch
-
 from gatelab.errors import Diverged, Interrupted
-from gatelab.training.engines import Wanted, build_engine
+from gatelab.training.engines import Device, Wanted, build_engine
 from gatelab.training.events import Event
 from gatelab.training.trainer import Trainer
 
@@ -24,6 +22,7 @@ class Pack:
         trainers: the members by name, all of one shape (`gatelab.specs.shape_key`).
         device: where to train them.
         engine: what computes it.
+        threads: of the CPU; default `gatelab.machine.cores`.
 
     Attributes:
         members: those that go on. Who has ended or failed is no member any more.
@@ -32,9 +31,15 @@ class Pack:
         InvalidInput: the engine is not there.
     """
 
-    def __init__(self, trainers: Mapping[str, Trainer], device: torch.device, engine: Wanted = "auto") -> None:
+    def __init__(
+        self,
+        trainers: Mapping[str, Trainer],
+        device: Device = "cpu",
+        engine: Wanted = "auto",
+        threads: int | None = None,
+    ) -> None:
         self.members = dict(trainers)
-        self._engine = build_engine([trainer.member for trainer in trainers.values()], device, engine)
+        self._engine = build_engine([trainer.member for trainer in trainers.values()], device, engine, threads)
         for index, trainer in enumerate(trainers.values()):
             trainer.join(self._engine, index)
 

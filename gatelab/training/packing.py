@@ -2,9 +2,7 @@
 
 import math
 
-import torch
-
-from gatelab.model import LanguageModel
+from gatelab.architecture import parameter_count
 from gatelab.specs.job import RunSpec
 from gatelab.text.windows import EVALUATION_TOKENS
 from gatelab.training.engines import EngineName
@@ -50,21 +48,16 @@ def pack_size(spec: RunSpec, vocabulary: int, engine: EngineName, *, threads: in
 
 def flops(spec: RunSpec, vocabulary: int) -> int:
     """Floating-point operations of a training step, about: two for each weight and token forward, four backward."""
-    return 6 * _batch_tokens(spec) * _parameters(spec, vocabulary)
+    return 6 * _batch_tokens(spec) * parameter_count(spec.model, vocabulary)
 
 
 def _bytes(spec: RunSpec, vocabulary: int) -> int:
     """Memory that one member needs, about; an evaluation keeps less of a token, but may read more at once."""
     tokens = max(_batch_tokens(spec), EVALUATION_TOKENS)
     of_a_token = _VECTORS * spec.model.layers * spec.model.cell.hidden + _LOGITS * vocabulary
-    return _FLOAT * (_COPIES * _parameters(spec, vocabulary) + tokens * of_a_token)
+    return _FLOAT * (_COPIES * parameter_count(spec.model, vocabulary) + tokens * of_a_token)
 
 
 def _batch_tokens(spec: RunSpec) -> int:
     training = spec.training
     return training.num_steps * min(training.batch_size, training.windows.train or training.batch_size)
-
-
-def _parameters(spec: RunSpec, vocabulary: int) -> int:
-    with torch.device("meta"):  # counts, without the memory
-        return LanguageModel(spec.model, vocabulary).parameter_count()

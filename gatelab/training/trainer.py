@@ -1,30 +1,31 @@
 """One run on its way: its data, model and position. What to compute next, and what it means when it is computed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
-from gatelab.checkpoint import Array, Checkpoint, Position, first_not_finite, named_arrays
+from gatelab.architecture import parameter_shapes
+from gatelab.checkpoint import Checkpoint, Position, first_not_finite, named_arrays
 from gatelab.dropout import Dropout
 from gatelab.errors import Diverged, GatelabError, NotFinite
 from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
-from gatelab.model import LanguageModel, ModelState, array_of, model_of, tensors_of
+from gatelab.initial import initial_values
+from gatelab.model import LanguageModel, tensors_of
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Data, Windows, batch_order
-from gatelab.training.engines import Engine, Member, Read, Reading
+from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, State
 from gatelab.training.evaluation import bits_per_character
 from gatelab.training.events import Evaluated, Started, Stepped
 
 
 class Trainer:
-    """One run's model and position. It computes nothing itself: an engine does, for one run or for a pack of them.
+    """One run's parameters and position. It computes nothing itself: an engine does, for one run or for a pack of them.
 
     Args:
         spec: what is trained.
@@ -39,15 +40,16 @@ class Trainer:
     def __init__(self, spec: RunSpec, data: Data, resume: Checkpoint | None = None) -> None:
         self.spec, self.data = spec, data
         if resume is None:
-            self.model = LanguageModel(spec.model, data.tokenizer.vocabulary)
-            self.model.initialize(spec.training.seed)
+            shapes = parameter_shapes(spec.model, data.tokenizer.vocabulary)
+            weights: Mapping[str, Array] = initial_values(spec.model, shapes, spec.training.seed)
         else:
             if (name := resume.not_finite()) is not None:
                 raise Diverged(_not_finite(name, resume.position))
-            self.model = model_of(resume)
-        self.member = Member(self.model, spec.training)
+            resume.check_weights()
+            weights = resume.weights
+        self.member = Member.starting_with(weights, spec.model, data.tokenizer.vocabulary, spec.training)
         self.position = resume.position if resume else Position()
-        self.carried: ModelState = ()
+        self.carried: State = ()
         self._resume = resume
         self._order: tuple[int, Ids] | None = None
         self._fault: GatelabError | None = None
@@ -56,10 +58,14 @@ class Trainer:
         """Be member `index` of `engine`, from now on."""
         self.engine, self.index = engine, index
         if self._resume is not None:
-            engine.restore_optimizer(index, tensors_of(self._resume.optimizer))
-            carried = self._resume.carried
-            self.carried = tuple(tuple(torch.tensor(a, device=engine.device) for a in state) for state in carried)
+            engine.restore_optimizer(index, self._resume.optimizer)
+            self.carried = self._resume.carried
             self._resume = None
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """The parameters as they are now, by their names. The next step may change them."""
+        return self.engine.parameters(self.index)
 
     @property
     def total_steps(self) -> int:
@@ -84,28 +90,22 @@ class Trainer:
             self.spec,
             self.data.tokenizer,
             self.position,
-            self._weights(),
-            self._optimizer_state(),
-            tuple(tuple(array_of(t) for t in state) for state in self.carried),
+            {name: array.copy() for name, array in self.weights.items()},
+            self.engine.optimizer_state(self.index),
+            tuple(tuple(array.copy() for array in state) for state in self.carried),
         )
         if (name := captured.not_finite()) is not None:
             raise Diverged(_not_finite(name, self.position))
         return captured
 
-    def _weights(self) -> dict[str, Array]:
-        return {name: array_of(value) for name, value in self.model.state_dict().items()}
-
-    def _optimizer_state(self) -> dict[str, Array]:
-        return {name: array_of(value) for name, value in self.engine.optimizer_state(self.index).items()}
-
     def started(self) -> Started:
         return Started(
             self.position,
             self.checkpoint,
-            parameters=self.model.parameter_count(),
+            parameters=len(self.member.parameters),
             total_steps=self.total_steps,
             engine=self.engine.name,
-            vocabulary=self.model.vocabulary,
+            vocabulary=self.member.vocabulary,
             validation_tokens=self.data.validation.different_tokens,
             test_tokens=self.data.test.different_tokens if self.data.test else None,
         )
@@ -200,7 +200,7 @@ class Trainer:
         for text, loss in zip(("validation", "test"), losses, strict=False):
             if not math.isfinite(loss):
                 return Diverged(f"the {text} loss is {loss} at step {at.step} (epoch {at.epoch})")
-        name = first_not_finite(named_arrays(self._weights(), self._optimizer_state()))
+        name = first_not_finite(named_arrays(self.weights, self.engine.optimizer_state(self.index)))
         return None if name is None else Diverged(_not_finite(name, at))
 
     def _sample_or_fault(self) -> str | None:
@@ -221,11 +221,16 @@ class Trainer:
         if how is None:
             return None
         sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
-        return continuation(build_decoder(self.model), self.data.tokenizer, how.prefix, sampling)
+        return continuation(build_decoder(self._model()), self.data.tokenizer, how.prefix, sampling)
 
     def gates(self) -> list[dict[str, Saturation]] | None:
         """What the gates do now, if the spec asks for it: on the reference, whatever engine trains."""
-        return saturation(self.model, self.data.validation) if self.spec.training.gate_statistics else None
+        return saturation(self._model(), self.data.validation) if self.spec.training.gate_statistics else None
+
+    def _model(self) -> LanguageModel:
+        model = LanguageModel(self.member.spec, self.member.vocabulary)
+        model.load_state_dict(tensors_of(self.weights))
+        return model
 
     def _bits(self, loss: float, windows: Windows) -> float:
         return bits_per_character(loss, windows, self.data.tokenizer)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from gatelab.cells import State
-from gatelab.scan import scan
+from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, GruSpec
 from gatelab.specs.cells import PublishedSpec
 from tests.contracts import equations

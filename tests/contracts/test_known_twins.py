@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gatelab.cells import Cell, Gru, build
-from gatelab.scan import scan
+from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from tests.contracts.weights import Case, hidden_weight, random_case
 from tests.randomized import assert_close, cell_name, tensor

@@ -15,13 +15,16 @@ from gatelab.model import LanguageModel
 from gatelab.scan.native.library import FOLDER, Library, load, runnable
 from gatelab.specs import CellSpec, GruSpec, RnnSpec
 from gatelab.specs.training import Precision, TrainingSpec
-from gatelab.training.engines import Member, NativeEngine, Reading, TorchEngine
+from gatelab.training.engines import Reading
+from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines.reference import TorchEngine
 from tests import servers
 from tests.conftest import NO_BF16
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named, random_case
 from tests.randomized import CELLS, cell_name
-from tests.training.engines.comparing import CPU, differentiated, model_of, random_reading
+from tests.training.engines.comparing import differentiated, model_of, random_reading
+from tests.training.members import member_of
 
 BITS = {
     "nan": 0x7FC00000,
@@ -62,7 +65,7 @@ def bad_state(
     reading = whole_reading(random, model, steps)
     assert reading.state is not None
     row, layer = int(random.integers(5)), reading.state[int(random.integers(layers))]
-    layer[int(random.integers(len(layer)))][row, int(random.integers(hidden))] = number(bad)
+    layer[int(random.integers(len(layer)))][row, int(random.integers(hidden))] = number(bad).numpy()
     return Bad(model, reading, row)
 
 
@@ -77,7 +80,8 @@ def found_by(engine: NativeEngine | TorchEngine, reading: Reading) -> dict[str, 
     """Loss, states and gradients."""
     found = differentiated(engine, {0: reading})[0]
     states = {f"state {at}.{i}": t for at, layer in enumerate(found.read.state) for i, t in enumerate(layer)}
-    return {"loss": torch.tensor(found.read.loss), **states, **found.gradient}
+    numbers = {"loss": np.array(found.read.loss), **states, **found.gradient}
+    return {name: torch.from_numpy(array) for name, array in numbers.items()}
 
 
 def natives(model: LanguageModel, precision: Precision) -> list[NativeEngine]:
@@ -85,14 +89,14 @@ def natives(model: LanguageModel, precision: Precision) -> list[NativeEngine]:
     engines = []
     for library in (Library(FOLDER / f"gatelab-{name}.so") for name in runnable()):
         if precision in library.precisions:
-            engines.append(NativeEngine([Member(copy.deepcopy(model), TrainingSpec(precision=precision))], CPU))
+            engines.append(NativeEngine([member_of(model, TrainingSpec(precision=precision))]))
             engines[-1].use(library)
     assert engines
     return engines
 
 
 def reference(model: LanguageModel, precision: Precision) -> TorchEngine:
-    return TorchEngine([Member(copy.deepcopy(model), TrainingSpec(precision=precision))], CPU)
+    return TorchEngine([member_of(model, TrainingSpec(precision=precision))])
 
 
 def not_finite(numbers: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -188,14 +192,13 @@ def test_a_gradient_that_is_not_a_number_leaves_no_weight_a_number(
     training = TrainingSpec.model_validate({"optimizer": {"kind": kind, "lr": 0.1}, "clip_norm": 1.0})
     reading = whole_reading(random, model, steps=3)
     assert reading.state is not None
-    reading.state[0][0][2, 3] = torch.nan
+    reading.state[0][0][2, 3] = np.nan
     for engine in (TorchEngine, NativeEngine):
-        member = Member(copy.deepcopy(model), training)
-        trained = engine([member], CPU)
+        trained = engine([member_of(model, training)])
         trained.differentiate({0: reading})
         trained.update([0])
         # Clipped by a norm that is NaN, every number of the gradient is.
-        assert all(p.isnan().all() for p in member.model.parameters()), engine.name
+        assert np.isnan(trained.flat(0)).all(), engine.name
 
 
 # -- Triton, and the equations ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from gatelab.costs.work import flops_per_token
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, ModelSpec, RunSpec, parse
 from gatelab.text.tokenizers import Extent
-from gatelab.training.evaluation import total_loss
+from gatelab.training.reference import total_loss
 from tests.randomized import CELLS, cell_name
 
 VOCABULARY, STEPS, BATCH = 29, 7, 11

@@ -14,7 +14,7 @@ from gatelab.cells import EquationCell, State, build
 from gatelab.equations import read
 from gatelab.equations.zoo import zoo
 from gatelab.model import LanguageModel
-from gatelab.scan import scan
+from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, ModelSpec, RnnSpec
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gatelab.cells import Cell, Gru, build
-from gatelab.scan import scan
+from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.training import Precision
 from gatelab.training.engines.rounding import RoundedProducts

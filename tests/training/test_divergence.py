@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from gatelab.checkpoint import Position
 from gatelab.errors import Diverged, GatelabError, InvalidRequest
@@ -57,7 +56,7 @@ def test_a_step_that_breaks_the_weights_leaves_no_checkpoint(engine: EngineName,
 def test_a_run_does_not_go_on_from_a_checkpoint_that_is_not_finite(time_machine: str) -> None:
     spec, text = spec_of(num_steps=8, batch_size=4), corpus(time_machine, 2000)
     sound = replace(next(train(spec, text)).checkpoint(), position=Position(step=10, batch=10))
-    bad = {"bad": np.array([0, -np.inf], np.float32)}
+    bad = {"bad": np.array([0, -math.inf], np.float32)}
     for spoiled in (replace(sound, weights=bad), replace(sound, optimizer=bad)):
         with pytest.raises(Diverged, match=r"^(weights|optimizer)\.bad is not finite at step 10 \(epoch 1\)$"):
             next(train(spec, text, resume=spoiled))
@@ -67,12 +66,12 @@ def test_a_run_does_not_go_on_from_a_checkpoint_that_is_not_finite(time_machine:
 def test_an_optimizer_that_overflows_leaves_no_checkpoint(engine: EngineName, time_machine: str) -> None:
     spec = spec_of(num_steps=8, batch_size=4, epochs=1)
     trainer = Trainer(spec, prepare(spec, corpus(time_machine, 2000)))
-    pack = Pack({"": trainer}, torch.device("cpu"), engine)
+    pack = Pack({"": trainer}, engine=engine)
     pack.start()
     [(_, event)] = pack.round()
     assert isinstance(event, Stepped)
     state = trainer.engine.optimizer_state(0)
-    state["1.exp_avg_sq"].view(-1)[-1] = torch.inf
+    state["1.exp_avg_sq"].reshape(-1)[-1] = math.inf
     trainer.engine.restore_optimizer(0, state)
     with pytest.raises(Diverged, match=r"^optimizer\.1\.exp_avg_sq is not finite at step 1 \(epoch 1\)$"):
         event.checkpoint()
@@ -81,11 +80,11 @@ def test_an_optimizer_that_overflows_leaves_no_checkpoint(engine: EngineName, ti
 def test_a_carried_state_that_overflows_leaves_no_checkpoint(time_machine: str) -> None:
     spec = spec_of({"cell": {"kind": "lstm", "hidden": 4}}, num_steps=8, batch_size=4, carry_state=True)
     trainer = Trainer(spec, prepare(spec, corpus(time_machine, 2000)))
-    pack = Pack({"": trainer}, torch.device("cpu"))
+    pack = Pack({"": trainer})
     pack.start()
     [(_, event)] = pack.round()
     assert isinstance(event, Stepped)
-    trainer.carried[0][1][2, 3] = -torch.inf  # the cell's output would still be a number
+    trainer.carried[0][1][2, 3] = -math.inf  # the cell's output would still be a number
     with pytest.raises(Diverged, match=r"^carried\.0\.1 is not finite at step 1 \(epoch 1\)$"):
         event.checkpoint()
 
@@ -105,7 +104,7 @@ def test_every_loss_of_an_evaluation_is_checked(losses: list[float], message: st
 def test_weights_that_no_text_reads_are_checked_at_evaluations(time_machine: str) -> None:
     trainer, _ = at_the_end(time_machine)
     # `<unk>`, which the text does not have: no loss will ever show it.
-    trainer.model.get_parameter("cells.0.weight_input").data[0, 0] = torch.nan
+    trainer.weights["cells.0.weight_input"][0, 0] = math.nan
     trainer.evaluated([1.0, 1.0], 0.0)
     with pytest.raises(Diverged, match=r"^weights\.cells\.0\.weight_input is not finite at step 40 \(epoch 1\)$"):
         trainer.check_evaluation()
@@ -129,7 +128,7 @@ def at_the_end(text: str) -> tuple[Trainer, Pack]:
     """A run that has read everything and is to be evaluated."""
     spec = spec_of(num_steps=8, batch_size=5, epochs=1)
     trainer = Trainer(spec, prepare(spec, corpus(text, 2000)))
-    pack = Pack({"": trainer}, torch.device("cpu"))
+    pack = Pack({"": trainer})
     pack.start()
     while not trainer.at_end_of_epoch:
         pack.round()

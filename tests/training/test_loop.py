@@ -17,7 +17,7 @@ from gatelab.text import prepare
 from gatelab.text.tokenizers import SPECIALS
 from gatelab.text.windows import IGNORED, batch_order
 from gatelab.training import Evaluated, Event, Started, Stepped, train
-from gatelab.training.evaluation import tensors, total_loss
+from gatelab.training.reference import tensors, total_loss
 from tests.randomized import CELLS, cell_name
 from tests.rounding import assert_rounded, terms_of
 from tests.training.runs import corpus, evaluations, spec_of

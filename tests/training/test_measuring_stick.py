@@ -11,12 +11,15 @@ from gatelab.gates import saturation
 from gatelab.model import LanguageModel, model_of
 from gatelab.specs import RunSpec
 from gatelab.text import Corpus, Data, prepare
-from gatelab.training import Pack, Trainer, evaluate, train
-from gatelab.training.engines import EngineName, Member, NativeEngine, TorchEngine
+from gatelab.training import Pack, Trainer, train
+from gatelab.training.engines import EngineName
+from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines.reference import TorchEngine
+from gatelab.training.reference import evaluate
 from tests.rounding import assert_rounded
+from tests.training.members import member_of
 from tests.training.runs import evaluations, spec_of
 
-CPU = torch.device("cpu")
 SIZES = [1, 4, 32, 63]
 LSTM = {"cell": {"kind": "lstm", "hidden": 9}, "layers": 2}
 
@@ -35,7 +38,7 @@ def test_the_batch_size_changes_no_score(carry_state: bool, time_machine: str, s
         assert data.test is not None
         model = LanguageModel(spec.model, data.tokenizer.vocabulary)
         model.initialize(seed)
-        engine = NativeEngine([Member(model, spec.training)], CPU)
+        engine = NativeEngine([member_of(model, spec.training)])
         scores = [engine.evaluate({0: part})[0] for part in (data.validation, data.test)]
         found[batch_size] = [*scores, saturation(model, data.validation)]
     assert all(scores == found[1] for scores in found.values())
@@ -48,7 +51,7 @@ def test_with_a_carried_state_the_window_changes_no_score_but_for_rounding(time_
         data = texts_of(spec, time_machine)
         model = LanguageModel(spec.model, data.tokenizer.vocabulary)
         model.initialize(seed)
-        found.append(NativeEngine([Member(model, spec.training)], CPU).evaluate({0: data.validation})[0])
+        found.append(NativeEngine([member_of(model, spec.training)]).evaluate({0: data.validation})[0])
     assert_rounded(found, [found[0]] * 3, terms=1000, dtype=torch.float32)
 
 
@@ -57,9 +60,9 @@ def test_engines_agree_on_a_carried_text(time_machine: str, seed: int) -> None:
     data = texts_of(spec, time_machine)
     model = LanguageModel(spec.model, data.tokenizer.vocabulary)
     model.initialize(seed)
-    torchs = TorchEngine([Member(model, spec.training)], CPU).evaluate({0: data.validation})[0]
+    torchs = TorchEngine([member_of(model, spec.training)]).evaluate({0: data.validation})[0]
     assert torchs == pytest.approx(evaluate(model, data.validation), rel=1e-12)
-    natives = NativeEngine([Member(model, spec.training)], CPU).evaluate({0: data.validation})[0]
+    natives = NativeEngine([member_of(model, spec.training)]).evaluate({0: data.validation})[0]
     assert_rounded(natives, torchs, terms=1000, dtype=torch.float32)
 
 
@@ -70,7 +73,7 @@ def test_packs_and_resumed_runs_measure_the_same_bits(engine: EngineName, time_m
     specs = [spec_of({"cell": {"kind": "gru", "hidden": 6}}, seed=seed, **fields) for seed in (1, 2)]
     alone = [evaluations(train(spec, text, engine=engine))[0] for spec in specs]
     members = {str(i): Trainer(spec, prepare(spec, text)) for i, spec in enumerate(specs)}
-    together = evaluations(event for news in Pack(members, CPU, engine) for _, event in news)  # type: ignore[misc]
+    together = evaluations(event for news in Pack(members, engine=engine) for _, event in news)  # type: ignore[misc]
     for mine, theirs in zip(together, alone, strict=True):
         assert (mine.validation_loss, mine.test_loss) == (theirs.validation_loss, theirs.test_loss)
     events = train(specs[0], text, engine=engine)

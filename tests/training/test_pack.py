@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import Diverged, InvalidInput
@@ -16,7 +15,6 @@ from gatelab.training import Evaluated, Event, Pack, Started, Trainer, train
 from gatelab.training.pack import News
 from tests.training.runs import Seen, corpus, recorded, seen
 
-CPU = torch.device("cpu")
 BASE: dict[str, Any] = {"num_steps": 7, "batch_size": 11, "epochs": 2, "optimizer": {"kind": "adam", "lr": 0.01}}
 MODEL: dict[str, Any] = {"cell": {"kind": "gru", "hidden": 5}, "layers": 2, "dropout": 0.3}
 WINDOWS: dict[str, dict[str, Any]] = {"shuffled": {}, "carried": {"carry_state": True}}
@@ -45,7 +43,7 @@ def specs(**changes: Any) -> dict[str, RunSpec]:
 
 def pack_of(of: Mapping[str, RunSpec], text: Corpus, resume: Mapping[str, Checkpoint] = {}) -> Pack:
     data = prepare(next(iter(of.values())), text)
-    return Pack({name: Trainer(spec, data, resume.get(name)) for name, spec in of.items()}, CPU)
+    return Pack({name: Trainer(spec, data, resume.get(name)) for name, spec in of.items()})
 
 
 Story = list[tuple[Seen, Checkpoint]]
@@ -161,7 +159,7 @@ def test_a_step_under_way_is_interrupted(time_machine: str) -> None:
         },
     )
     trainer = Trainer(long, prepare(long, Corpus("text", time_machine * 4)))
-    pack = Pack({"long": trainer}, CPU)
+    pack = Pack({"long": trainer})
     pack.start()
     ended = threading.Event()
 

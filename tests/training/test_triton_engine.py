@@ -5,26 +5,30 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from gatelab.dropout import Dropout
-from gatelab.model import LanguageModel, ModelState
+from gatelab.model import LanguageModel
 from gatelab.specs import RunSpec
 from gatelab.text import prepare
 from gatelab.text.windows import Data
-from gatelab.training.engines import Engine, Member, Reading, TorchEngine
+from gatelab.training.devices import Device
+from gatelab.training.engines import Engine, Reading
+from gatelab.training.engines.base import Array, State
+from gatelab.training.engines.reference import TorchEngine
 from gatelab.training.engines.triton_engine import TritonEngine
 from tests import servers
 from tests.randomized import assert_close
+from tests.training.members import member_of
 from tests.training.runs import corpus, spec_of
 
 if sys.platform != "linux":
     pytest.skip(servers.ONLY_LINUX, allow_module_level=True)
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-STEPS = 5 if DEVICE.type == "cuda" else 2  # a GPU replays the third and later calls; the interpreter is slow
+DEVICE: Device = "cuda" if torch.cuda.is_available() else "cpu"
+STEPS = 5 if DEVICE == "cuda" else 2  # a GPU replays the third and later calls; the interpreter is slow
 
 Fields = dict[str, Any]
 
@@ -60,17 +64,24 @@ PACKS: dict[str, tuple[Fields, list[Fields]]] = {
 class Pack:
     """Runs on their way in one engine, every one at its own batch."""
 
-    def __init__(self, engine: type[Engine], specs: list[RunSpec], text: str, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        engine: type[Engine],
+        specs: list[RunSpec],
+        text: str,
+        dtype: torch.dtype,
+        weights: Mapping[int, Mapping[str, Array]] = {},
+    ) -> None:
         self.data: list[Data] = [prepare(spec, corpus(text, 300)) for spec in specs]
-        self.members = [
-            Member(LanguageModel(spec.model, data.tokenizer.vocabulary), spec.training)
-            for spec, data in zip(specs, self.data, strict=True)
-        ]
-        for member in self.members:
-            member.model.initialize(member.training.seed)
-            member.model.to(dtype)
+        self.members = []
+        for spec, data in zip(specs, self.data, strict=True):
+            model = LanguageModel(spec.model, data.tokenizer.vocabulary)
+            model.initialize(spec.training.seed)
+            self.members.append(member_of(model.to(dtype), spec.training))
+        for number, known in weights.items():
+            self.members[number].parameters[:] = self.members[number].layout.flat(known)
         self.engine = engine(self.members, DEVICE)
-        self.states: dict[int, ModelState] = {}
+        self.states: dict[int, State] = {}
 
     def step(self, step: int, members: list[int]) -> dict[int, float]:
         reads = self.engine.differentiate({member: self._reading(member, step) for member in members})
@@ -84,8 +95,8 @@ class Pack:
         number = (train.batches - 1 + step if member else step) % train.batches
         return Reading(train, train.numbers(number), self.states.get(member) or None, Dropout(training.seed, step))
 
-    def parameters(self, member: int) -> dict[str, Tensor]:
-        return {name: p.detach().cpu() for name, p in self.members[member].model.named_parameters()}
+    def parameters(self, member: int) -> dict[str, Array]:
+        return self.engine.parameters(member)
 
     def losses(self) -> Mapping[int, float]:
         return self.engine.evaluate({member: data.validation for member, data in enumerate(self.data)})
@@ -120,19 +131,20 @@ def test_an_optimizer_goes_on_in_another_engine(time_machine: str) -> None:
     """From the reference to ours, and from ours to the reference."""
     for name in ("gru before, one-hot, sgd", "gru after, embedding of more ids than are read, adam"):
         first = Pack(TorchEngine, specs_of(name), time_machine, torch.float64)
-        second = Pack(TritonEngine, specs_of(name), time_machine, torch.float64)
-        third = Pack(TorchEngine, specs_of(name), time_machine, torch.float64)
         last = len(first.members) - 1
-        assert second.engine.optimizer_state(last) == {}
         first.step(0, [last])
-        for before, after, step in ((first, second, 1), (second, third, 2)):
-            after.members[last].model.load_state_dict(before.parameters(last))
+        before = first
+        for step, engine in ((1, TritonEngine), (2, TorchEngine)):
+            weights = {last: {name: array.copy() for name, array in before.parameters(last).items()}}
+            after = Pack(engine, specs_of(name), time_machine, torch.float64, weights)
+            assert after.engine.optimizer_state(last) == {}
             after.engine.restore_optimizer(last, before.engine.optimizer_state(last))
             after.step(step, [last])
+            before = after
         first.step(1, [last])
         first.step(2, [last])
-        assert_close(third.parameters(last), first.parameters(last))
-        assert_close(third.engine.optimizer_state(last), first.engine.optimizer_state(last))
+        assert_close(after.parameters(last), first.parameters(last))
+        assert_close(after.engine.optimizer_state(last), first.engine.optimizer_state(last))
 
 
 def test_a_member_has_the_same_bits_alone(time_machine: str) -> None:
@@ -142,7 +154,7 @@ def test_a_member_has_the_same_bits_alone(time_machine: str) -> None:
     for step in range(STEPS):
         assert together.step(step, [0, 1])[0] == alone.step(step, [0])[0]
     found, expected = together.parameters(0), alone.parameters(0)
-    assert [name for name in found if not torch.equal(found[name], expected[name])] == []
+    assert [name for name in found if not np.array_equal(found[name], expected[name])] == []
 
 
 def test_models_of_different_shape_are_no_pack(time_machine: str) -> None:
@@ -152,18 +164,18 @@ def test_models_of_different_shape_are_no_pack(time_machine: str) -> None:
 
 
 def test_what_keeps_it_from_running_has_a_name() -> None:
-    obstacle = TritonEngine.obstacle(torch.device("cpu"), "fp32")
+    obstacle = TritonEngine.obstacle("cpu", "fp32")
     assert obstacle is not None
     assert "NVIDIA GPU" in obstacle
-    assert (TritonEngine.obstacle(torch.device("cuda"), "fp32") is None) == torch.cuda.is_available()
+    assert (TritonEngine.obstacle("cuda", "fp32") is None) == torch.cuda.is_available()
 
 
 def test_who_has_no_gpu_does_not_import_triton() -> None:
     code = """
 import sys
 import gatelab.training
-from gatelab.training.engines.triton_engine import TritonEngine, torch
-TritonEngine.obstacle(torch.device("cpu"), "fp32")
+from gatelab.training.engines.triton_engine import TritonEngine
+TritonEngine.obstacle("cpu", "fp32")
 print([name for name in sys.modules if name.split(".")[0] == "triton" or name.startswith("gatelab.scan.triton")])
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

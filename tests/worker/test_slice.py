@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.errors import InvalidInput
 from gatelab.model import model_of
 from gatelab.settings import Settings
 from gatelab.store import Report, State, Store
@@ -30,7 +29,6 @@ from tests.worker.conftest import (
     worker_settings,
 )
 from worker import slice as slices
-from worker.slice import choose_device, describe
 
 ONE_STEP = {"slice_seconds": 1e-9, "checkpoint_seconds": 1e-9}
 """Every slice is over as soon as it can be."""
@@ -197,21 +195,6 @@ def test_a_checkpoint_says_what_it_belongs_to(store: Store, settings: Settings) 
     run = store.runs.get(only_run(store))
     checkpoint = Checkpoint.from_bytes(store.checkpoints.get(run.id).data)
     assert (checkpoint.spec, checkpoint.position.step) == (run.spec, run.step)
-
-
-def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there, expected in ((False, "cpu"), (True, "cuda")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert choose_device("auto") == torch.device(expected)
-        assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("cuda") == torch.device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InvalidInput, match="GATELAB_DEVICE"):
-        choose_device("cuda")
-
-
-def test_a_run_says_that_it_was_trained_on_the_cpu() -> None:
-    assert describe(torch.device("cpu")) == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)

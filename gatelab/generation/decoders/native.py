@@ -42,8 +42,8 @@ class NativeDecoder(Decoder):
         embedding = 0 if spec.input == "one_hot" else spec.input.embedding
         self._library = load()
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)
-        tensors = layout.tensors(self._parameters)
-        self._head = tensors["weight_head"].numpy(), tensors["bias_head"].numpy()
+        tensors = layout.arrays(self._parameters)
+        self._head = tensors["weight_head"], tensors["bias_head"]
         self._address = self._program.new_decoder(self._parameters, SPECIALS)
         weakref.finalize(self, self._library.free_decoder, self._address)
 

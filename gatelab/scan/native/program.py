@@ -1,14 +1,13 @@
 """Models as the native engine takes them: where each tensor lies in flat parameters, and what is read."""
 
 import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gatelab.scan.native.compile import CellCode, code_of
 from gatelab.scan.native.interface import (
@@ -42,21 +41,21 @@ class Layout:
     places: Mapping[str, tuple[int, tuple[int, ...]]]
     length: int
 
-    def tensors(self, flat: Floats) -> dict[str, Tensor]:
+    def arrays(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Views of the tensors in flat parameters, or in anything that lies like them."""
-        whole = torch.from_numpy(flat)
-        return {
-            name: whole[at : at + int(np.prod(shape, dtype=np.int64))].view(shape)
-            for name, (at, shape) in self.places.items()
-        }
+        return {name: flat[at : at + math.prod(shape)].reshape(shape) for name, (at, shape) in self.places.items()}
+
+    def flat(self, tensors: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """The tensors in an array of their own, where they lie."""
+        return np.concatenate([tensors[name].reshape(-1) for name in self.places])
 
 
 def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:
-    """One tensor after the other, named and shaped as in `LanguageModel.named_parameters()`."""
+    """One tensor after the other, named and shaped as `gatelab.architecture.parameter_shapes` says."""
     places, at = {}, 0
     for name, shape in shapes.items():
         places[name] = at, tuple(shape)
-        at += int(np.prod(shape, dtype=np.int64))
+        at += math.prod(shape)
     return Layout(places, at)
 
 

@@ -1,70 +1,100 @@
-"""Engines: what computes losses, gradients and updates. `torch` defines the results; any other must equal it."""
+"""Engines: what computes losses, gradients and updates. `torch` defines the results; any other must equal it.
+
+An engine is imported when it is chosen: PyTorch, which two of them compute with, takes seconds and hundreds of MiB.
+"""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Literal
 
 import structlog
-import torch
 
 from gatelab.errors import InvalidInput
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
+from gatelab.training.devices import Device
 from gatelab.training.engines.base import Engine, EngineName, Member, Read, Reading
-from gatelab.training.engines.native import NativeEngine
-from gatelab.training.engines.reference import TorchEngine
-from gatelab.training.engines.triton_engine import TritonEngine
 
 __all__ = [
+    "Device",
     "Engine",
     "EngineName",
     "Member",
-    "NativeEngine",
     "Read",
     "Reading",
-    "TorchEngine",
-    "TritonEngine",
     "Wanted",
     "build_engine",
     "choose_engine",
+    "engine_named",
+    "obstacle",
 ]
 
 Wanted = EngineName | Literal["auto"]
 """An engine by name, or the fastest that there is."""
 
-ENGINES: dict[EngineName, type[Engine]] = {"native": NativeEngine, "torch": TorchEngine, "triton": TritonEngine}
-FASTEST: dict[str, EngineName] = {"cpu": "native", "cuda": "triton"}
-"""Type of device -> the engine that is taken there, if nothing is in its way."""
+FASTEST: dict[Device, EngineName] = {"cpu": "native", "cuda": "triton"}
+"""Device -> the engine that is taken there, if nothing is in its way."""
 
 log = structlog.get_logger(__name__)
 _told: set[str] = set()
 """Why the fastest engine was not taken: each reason is logged once a process."""
 
 
+def engine_named(name: EngineName) -> type[Engine]:
+    match name:
+        case "native":
+            from gatelab.training.engines.native import NativeEngine
+
+            return NativeEngine
+        case "torch":
+            from gatelab.training.engines.reference import TorchEngine
+
+            return TorchEngine
+        case "triton":
+            from gatelab.training.engines.triton_engine import TritonEngine
+
+            return TritonEngine
+
+
+def obstacle(name: EngineName, device: Device, precision: Precision, cell: CellSpec | None = None) -> str | None:
+    """Why an engine cannot train on `device` in `precision`, or this cell, or None if it can."""
+    if name != "native" and find_spec("torch") is None:
+        return "PyTorch is not installed"
+    return engine_named(name).obstacle(device, precision, cell)
+
+
 def choose_engine(
-    device: torch.device, wanted: Wanted = "auto", precision: Precision = "fp32", cell: CellSpec | None = None
+    device: Device, wanted: Wanted = "auto", precision: Precision = "fp32", cell: CellSpec | None = None
 ) -> EngineName:
     """The engine that is wanted, or with `auto` the fastest that there is for `device`, `precision` and `cell`.
 
     Raises:
-        InvalidInput: the engine that is wanted cannot be used here; the message says why.
+        InvalidInput: the engine that is wanted cannot be used here, or none can; the message says why.
     """
-    name = FASTEST.get(device.type, "torch") if wanted == "auto" else wanted
-    obstacle = ENGINES[name].obstacle(device, precision, cell)
-    if obstacle is None:
+    name = FASTEST[device] if wanted == "auto" else wanted
+    reason = obstacle(name, device, precision, cell)
+    if reason is None:
         return name
     if wanted != "auto":
-        raise InvalidInput.at("GATELAB_ENGINE", f"is {wanted}, but {obstacle}; use auto or torch")
-    if obstacle not in _told:
-        _told.add(obstacle)
-        log.warning("PyTorch trains, since the faster engine cannot be used", engine=name, reason=obstacle)
+        raise InvalidInput.at("GATELAB_ENGINE", f"is {wanted}, but {reason}; use auto or torch")
+    if find_spec("torch") is None:
+        raise InvalidInput.at(
+            "GATELAB_ENGINE", f"is auto, but {reason}, and PyTorch, which would train instead, is not installed"
+        )
+    if reason not in _told:
+        _told.add(reason)
+        log.warning("PyTorch trains, since the faster engine cannot be used", engine=name, reason=reason)
     return "torch"
 
 
-def build_engine(members: Sequence[Member], device: torch.device, wanted: Wanted = "auto") -> Engine:
+def build_engine(
+    members: Sequence[Member], device: Device = "cpu", wanted: Wanted = "auto", threads: int | None = None
+) -> Engine:
     """The engine of `choose_engine`, with these members, all of one precision and cell.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here.
     """
     first = members[0]
-    return ENGINES[choose_engine(device, wanted, first.training.precision, first.model.spec.cell)](members, device)
+    name = choose_engine(device, wanted, first.training.precision, first.spec.cell)
+    return engine_named(name)(members, device, threads)

@@ -1,33 +1,65 @@
 """What every engine can do: read windows with the models of a pack, differentiate, update.
 
 An engine works on one or more members: models of equal shape, each with its own weights, data, optimizer values and
-position. What a member computes does not depend on who is beside it.
+position. What a member computes does not depend on who is beside it. All that goes in and out are NumPy's arrays: which
+library an engine computes with is its own matter, and is imported with the engine.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import cached_property
+from typing import Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
+from gatelab.architecture import parameter_shapes
 from gatelab.dropout import Dropout
-from gatelab.model import LanguageModel, ModelState
+from gatelab.machine import cores
+from gatelab.scan.native import Layout, layout_of
 from gatelab.specs.cells import CellSpec
+from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision, TrainingSpec
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
+from gatelab.training.devices import Device
 
 EngineName = Literal["torch", "native", "triton"]
+
+Array = NDArray[Any]
+
+State = tuple[tuple[Array, ...], ...]
+"""Of each layer, the tensors of its state, each (batch, hidden)."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model and how it is trained. Engines may move its parameters into memory of their own."""
+    """A model and how it is trained.
 
-    model: LanguageModel
+    Attributes:
+        spec, vocabulary: the model's architecture.
+        training: how it is trained.
+        parameters: (parameters,) all of them, one tensor after the other in the order of `parameter_shapes`. It belongs
+            to the engine, which on the CPU trains them in place.
+    """
+
+    spec: ModelSpec
+    vocabulary: int
     training: TrainingSpec
+    parameters: Array
+
+    @classmethod
+    def starting_with(
+        cls, weights: Mapping[str, Array], spec: ModelSpec, vocabulary: int, training: TrainingSpec
+    ) -> "Member":
+        """A member with weights of these names, which are copied."""
+        layout = layout_of(parameter_shapes(spec, vocabulary))
+        return cls(spec, vocabulary, training, layout.flat(weights))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each tensor lies in the parameters."""
+        return layout_of(parameter_shapes(self.spec, self.vocabulary))
 
 
 @dataclass(frozen=True)
@@ -43,7 +75,7 @@ class Reading:
 
     windows: Windows
     which: Ids
-    state: ModelState | None = None
+    state: State | None = None
     dropout: Dropout | None = None
 
 
@@ -59,20 +91,24 @@ class Read:
 
     loss: float
     tokens: int
-    state: ModelState = ()
+    state: State = ()
 
 
 class Engine(ABC):
-    """Trains the members of a pack, which are named by their index."""
+    """Trains the members of a pack, which are named by their index.
+
+    Args:
+        threads: of the CPU; default `gatelab.machine.cores`.
+    """
 
     name: ClassVar[EngineName]
 
-    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
-        self.members, self.device = members, device
+    def __init__(self, members: Sequence[Member], device: Device = "cpu", threads: int | None = None) -> None:
+        self.members, self.device, self.threads = members, device, threads or cores()
 
     @classmethod
     @abstractmethod
-    def obstacle(cls, device: torch.device, precision: Precision, cell: CellSpec | None = None) -> str | None:
+    def obstacle(cls, device: Device, precision: Precision, cell: CellSpec | None = None) -> str | None:
         """Why this engine cannot train on `device` in `precision`, or this cell, or None if it can."""
 
     @abstractmethod
@@ -80,7 +116,7 @@ class Engine(ABC):
         """Read, and keep each member's gradient of its mean loss for `update`."""
 
     @abstractmethod
-    def gradient(self, member: int) -> dict[str, Tensor]:
+    def gradient(self, member: int) -> dict[str, Array]:
         """The gradient that is kept for a member, before clipping, by the names of the parameters."""
 
     @abstractmethod
@@ -91,6 +127,14 @@ class Engine(ABC):
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         """Read without a gradient."""
 
+    def parameters(self, member: int) -> dict[str, Array]:
+        """A member's parameters as they are now, by their names. The next `update` may change them."""
+        return self.members[member].layout.arrays(self.flat(member))
+
+    def flat(self, member: int) -> Array:
+        """The same as `Member.parameters` has them."""
+        return self.members[member].parameters
+
     def interrupt(self) -> None:  # noqa: B027 - an engine need not be able to do it
         """End the reading under way, or the next one, early with `Interrupted`. Another thread may call this.
 
@@ -98,11 +142,11 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def optimizer_state(self, member: int) -> dict[str, Tensor]:
-        """What a member's optimizer remembers, in tensors of their own, named as `optimizers.optimizer_state` does."""
+    def optimizer_state(self, member: int) -> dict[str, Array]:
+        """What a member's optimizer remembers, in arrays of their own, named as `optimizers.optimizer_state` does."""
 
     @abstractmethod
-    def restore_optimizer(self, member: int, state: Mapping[str, Tensor]) -> None:
+    def restore_optimizer(self, member: int, state: Mapping[str, Array]) -> None:
         """Give a member's optimizer what `optimizer_state` of any engine took."""
 
     def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:

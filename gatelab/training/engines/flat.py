@@ -1,10 +1,10 @@
 """Optimizers on flat parameters: what C++ needs to take a step, and their state by torch's names."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from gatelab.scan.native import Layout
 from gatelab.scan.native.interface import OPTIMIZERS, Update
@@ -38,23 +38,23 @@ class FlatOptimizer:
         update.first, update.second = pointer(first), pointer(second)
         self.steps += 1
 
-    def state(self) -> dict[str, Tensor]:
-        """What is remembered, as "parameter index.name" -> tensor."""
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What is remembered, as "parameter index.name" -> array of its own."""
         if not self.steps:
             return {}
-        state: dict[str, Tensor] = {}
+        state: dict[str, NDArray[Any]] = {}
         for name, moment in zip(self._names, self._moments, strict=True):
-            for index, tensor in enumerate(self._layout.tensors(moment.copy()).values()):
+            for index, tensor in enumerate(self._layout.arrays(moment.copy()).values()):
                 state[f"{index}.{name}"] = tensor
                 if not isinstance(self.spec, SgdSpec):
-                    state[f"{index}.step"] = torch.tensor(float(self.steps))
+                    state[f"{index}.step"] = np.array(self.steps, np.float32)
         return state
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         for name, moment in zip(self._names, self._moments, strict=True):
-            for index, tensor in enumerate(self._layout.tensors(moment).values()):
+            for index, tensor in enumerate(self._layout.arrays(moment).values()):
                 if (saved := state.get(f"{index}.{name}")) is not None:
-                    tensor.copy_(saved)
+                    tensor[...] = saved
         # Only Adam's formulas depend on the number of steps; for SGD, what matters is whether there was one.
         self.steps = int(state["0.step"]) if "0.step" in state else int(bool(state))
 

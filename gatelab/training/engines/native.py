@@ -1,15 +1,12 @@
 """The native engine: a member's parameters, gradient and optimizer state are flat arrays that C++ works on."""
 
+import ctypes
 from collections.abc import Mapping, Sequence
-from ctypes import Array, c_int32
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gatelab.errors import Interrupted
-from gatelab.model import LanguageModel, ModelState
-from gatelab.scan.native import Layout, Library, Program, Unavailable, layout_of, load
+from gatelab.scan.native import Layout, Library, Program, Unavailable, load
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
 from gatelab.scan.native.program import Floats, number_pointer, pointer, prepare
@@ -17,7 +14,8 @@ from gatelab.specs.cells import CellSpec, EquationsSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
 from gatelab.text.windows import Windows
-from gatelab.training.engines.base import Engine, Member, Read, Reading
+from gatelab.training.devices import Device
+from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, State
 from gatelab.training.engines.flat import FlatOptimizer
 
 LIGHT = 2_000_000
@@ -27,33 +25,30 @@ LIGHT = 2_000_000
 class NativeEngine(Engine):
     """Trains on the CPU. All members in one call, each bit-identical to itself alone.
 
-    The members' parameters become views of flat memory, in which they are updated.
-
     Raises:
         Unavailable: the native engine is.
     """
 
     name = "native"
 
-    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
-        super().__init__(members, device)
-        self._layout = layout_of({name: p.shape for name, p in members[0].model.named_parameters()})
-        spec = members[0].model.spec
-        precision = members[0].training.precision
-        self._program = program_of(spec, members[0].model.vocabulary, self._layout, precision)
-        self._parameters = [flatten(m.model, self._layout) for m in members]
+    def __init__(self, members: Sequence[Member], device: Device = "cpu", threads: int | None = None) -> None:
+        super().__init__(members, device, threads)
+        first = members[0]
+        self._layout = first.layout
+        self._program = program_of(first.spec, first.vocabulary, self._layout, first.training.precision)
+        self._parameters: list[Floats] = [m.parameters for m in members]
         self._gradients = [np.zeros(self._layout.length, np.float32) for _ in members]
         self._square_norms = [0.0 for _ in members]
-        self._interrupted = c_int32(0)
+        self._interrupted = ctypes.c_int32(0)
         self._optimizers = [
             FlatOptimizer(m.training, p, g, self._layout)
             for m, p, g in zip(members, self._parameters, self._gradients, strict=True)
         ]
 
     @classmethod
-    def obstacle(cls, device: torch.device, precision: Precision, cell: CellSpec | None = None) -> str | None:
-        if device.type != "cpu":
-            return f"the native engine trains on the CPU, the device is {device.type}"
+    def obstacle(cls, device: Device, precision: Precision, cell: CellSpec | None = None) -> str | None:
+        if device != "cpu":
+            return f"the native engine trains on the CPU, the device is {device}"
         try:
             library = load()
         except Unavailable as reason:
@@ -78,8 +73,8 @@ class NativeEngine(Engine):
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=True)
 
-    def gradient(self, member: int) -> dict[str, Tensor]:
-        return self._layout.tensors(self._gradients[member].copy())
+    def gradient(self, member: int) -> dict[str, Array]:
+        return self._layout.arrays(self._gradients[member].copy())
 
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=False)
@@ -93,10 +88,10 @@ class NativeEngine(Engine):
             self._optimizers[member].describe(updates[place], self._square_norms[member])
         self._program.library.update(updates)
 
-    def optimizer_state(self, member: int) -> dict[str, Tensor]:
+    def optimizer_state(self, member: int) -> dict[str, Array]:
         return self._optimizers[member].state()
 
-    def restore_optimizer(self, member: int, state: Mapping[str, Tensor]) -> None:
+    def restore_optimizer(self, member: int, state: Mapping[str, Array]) -> None:
         self._optimizers[member].restore(state)
 
     def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:
@@ -110,7 +105,7 @@ class NativeEngine(Engine):
         return losses | super().evaluate({m: w for m, w in texts.items() if w.carried})
 
     def _run(self, readings: Mapping[int, Reading], *, differentiate: bool) -> dict[int, Read]:
-        dropout = self.members[0].model.spec.dropout
+        dropout = self.members[0].spec.dropout
         calls = [_Reading(self._program, reading, dropout) for reading in readings.values()]
         natives = (NativeMember * len(calls))()
         for native, call, member in zip(natives, calls, readings, strict=True):
@@ -118,7 +113,7 @@ class NativeEngine(Engine):
             native.parameters = pointer(self._parameters[member])
             native.gradient = pointer(self._gradients[member] if differentiate else None)
         work = sum(call.rows * call.steps for call in calls) * self._layout.length * (6 if differentiate else 2)
-        self._read(natives, max(1, min(torch.get_num_threads(), work // LIGHT)))
+        self._read(natives, max(1, min(self.threads, work // LIGHT)))
         reads = {}
         for native, call, member in zip(natives, calls, readings, strict=True):
             reads[member] = Read(native.loss, native.tokens, call.state_after())
@@ -126,7 +121,7 @@ class NativeEngine(Engine):
                 self._square_norms[member] = native.square_norm
         return reads
 
-    def _read(self, natives: Array[NativeMember], threads: int) -> None:
+    def _read(self, natives: "ctypes.Array[NativeMember]", threads: int) -> None:
         """
         Raises:
             Interrupted: somebody asked for it. No member has changed, and the next reading is not concerned.
@@ -147,12 +142,12 @@ class _Reading:
         self._starts, self._ends = windows.starts[which], windows.ends[which]
         self.rows, self.steps = len(self._starts), int((self._ends - self._starts).max())
         shape = program.state_shape(self.rows)
-        self._before = None if reading.state is None else flat_state(reading.state).reshape(shape)
+        self._before = None if reading.state is None else np.array(reading.state, np.float32).reshape(shape)
         self._after = np.empty(shape, np.float32) if windows.carried else None
         self._dropout: Floats | None = None
         if reading.dropout is not None:
-            shape = self.steps, self.rows, program.hidden
-            self._dropout = np.stack([reading.dropout.factors(shape, dropout, n) for n in range(program.layers)])
+            outputs = self.steps, self.rows, program.hidden
+            self._dropout = np.stack([reading.dropout.factors(outputs, dropout, n) for n in range(program.layers)])
 
     def describe(self, native: NativeMember) -> None:
         native.ids, native.length = number_pointer(self._ids), len(self._ids)
@@ -161,10 +156,8 @@ class _Reading:
         native.state_in, native.state_out = pointer(self._before), pointer(self._after)
         native.dropout = pointer(self._dropout)
 
-    def state_after(self) -> ModelState:
-        if self._after is None:
-            return ()
-        return tuple(tuple(torch.from_numpy(tensor) for tensor in layer) for layer in self._after)
+    def state_after(self) -> State:
+        return () if self._after is None else tuple(map(tuple, self._after))
 
 
 def program_of(spec: ModelSpec, vocabulary: int, layout: Layout, precision: Precision = "fp32") -> Program:
@@ -174,17 +167,3 @@ def program_of(spec: ModelSpec, vocabulary: int, layout: Layout, precision: Prec
     """
     embedding = 0 if spec.input == "one_hot" else spec.input.embedding
     return Program(load(), spec.cell, spec.layers, vocabulary, embedding, layout, precision)
-
-
-def flatten(model: LanguageModel, layout: Layout) -> Floats:
-    """The model's parameters in one array, of which they become views."""
-    flat = np.empty(layout.length, np.float32)
-    views = layout.tensors(flat)
-    for name, parameter in model.named_parameters():
-        parameter.data = views[name].copy_(parameter.data)
-    return flat
-
-
-def flat_state(state: ModelState) -> Floats:
-    """A state as (layers, tensors, rows, hidden), contiguous."""
-    return torch.stack([torch.stack(layer) for layer in state]).contiguous().numpy()

@@ -6,29 +6,38 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from gatelab.model import LanguageModel, array_of, tensors_of
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
-from gatelab.training.engines.base import Engine, Member, Read, Reading
+from gatelab.training.devices import Device
+from gatelab.training.engines.base import Array, Engine, Member, Read, Reading
 from gatelab.training.engines.rounding import RoundedProducts
-from gatelab.training.evaluation import tensors, total_loss
 from gatelab.training.optimizers import build_optimizer, optimizer_state, restore_optimizer
+from gatelab.training.reference import tensors, total_loss
 
 
 class TorchEngine(Engine):
-    """Members one after the other. It defines what the other engines must compute."""
+    """Members one after the other. It defines what the other engines must compute.
+
+    It computes in the precision of the members' parameters. PyTorch's number of threads, which a process has one of,
+    becomes this engine's.
+    """
 
     name = "torch"
 
-    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
-        super().__init__(members, device)
-        for member in members:
-            member.model.to(device)
-        self._optimizers = [build_optimizer(m.training.optimizer, m.model.parameters()) for m in members]
+    def __init__(self, members: Sequence[Member], device: Device = "cpu", threads: int | None = None) -> None:
+        super().__init__(members, device, threads)
+        torch.set_num_threads(self.threads)
+        self.models = [_model_of(member).to(device) for member in members]
+        self._optimizers = [
+            build_optimizer(member.training.optimizer, model.parameters())
+            for member, model in zip(members, self.models, strict=True)
+        ]
 
     @classmethod
     def obstacle(
         cls,
-        device: torch.device,  # noqa: ARG003
+        device: Device,  # noqa: ARG003
         precision: Precision,  # noqa: ARG003
         cell: CellSpec | None = None,  # noqa: ARG003
     ) -> str | None:
@@ -43,13 +52,13 @@ class TorchEngine(Engine):
         torch.autograd.backward(loss / read.tokens)
         return read
 
-    def gradient(self, member: int) -> dict[str, Tensor]:
-        parameters = self.members[member].model.named_parameters()
-        return {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in parameters}
+    def gradient(self, member: int) -> dict[str, Array]:
+        parameters = self.models[member].named_parameters()
+        return {name: array_of(torch.zeros_like(p) if p.grad is None else p.grad) for name, p in parameters}
 
     def update(self, members: Sequence[int]) -> None:
         for member in members:
-            model, training = self.members[member].model, self.members[member].training
+            model, training = self.models[member], self.members[member].training
             if training.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
             self._optimizers[member].step()
@@ -59,26 +68,45 @@ class TorchEngine(Engine):
         return {member: self._read(member, reading)[1] for member, reading in readings.items()}
 
     def _read(self, member: int, reading: Reading) -> tuple[Tensor, Read]:
-        model, windows = self.members[member].model, reading.windows
+        model, windows = self.models[member], reading.windows
         batch = windows.pick(reading.which)
         inputs, targets = tensors(batch, self.device)
-        before = model.initial_state(inputs.shape[1]) if reading.state is None else reading.state
+        before = model.initial_state(inputs.shape[1])
+        if reading.state is not None:
+            before = tuple(
+                tuple(torch.from_numpy(array).to(like) for array, like in zip(layer, zeros, strict=True))
+                for layer, zeros in zip(reading.state, before, strict=True)
+            )
         with self._precision(member):
             logits, after = model(inputs, before, reading.dropout)
         loss = total_loss(logits, targets)
-        state = tuple(tuple(t.detach() for t in layer) for layer in after) if windows.carried else ()
+        state = tuple(tuple(map(array_of, layer)) for layer in after) if windows.carried else ()
         return loss, Read(loss.item(), batch.tokens, state)
 
     def _precision(self, member: int) -> AbstractContextManager[object]:
-        model, training = self.members[member].model, self.members[member].training
-        if training.precision == "fp32":
+        if self.members[member].training.precision == "fp32":
             return nullcontext()
         # The first layer's input is one-hot or an embedding of as few different tokens: what it is multiplied with
         # becomes a table, in which nothing is to be gained.
-        return RoundedProducts(exact=model.cell(0).input_weights)
+        return RoundedProducts(exact=self.models[member].cell(0).input_weights)
 
-    def optimizer_state(self, member: int) -> dict[str, Tensor]:
-        return {name: value.cpu() for name, value in optimizer_state(self._optimizers[member]).items()}
+    def flat(self, member: int) -> Array:
+        if self.device == "cpu":
+            return super().flat(member)
+        return self.members[member].layout.flat(
+            {name: array_of(parameter) for name, parameter in self.models[member].named_parameters()}
+        )
 
-    def restore_optimizer(self, member: int, state: Mapping[str, Tensor]) -> None:
-        restore_optimizer(self._optimizers[member], state)
+    def optimizer_state(self, member: int) -> dict[str, Array]:
+        return {name: array_of(value) for name, value in optimizer_state(self._optimizers[member]).items()}
+
+    def restore_optimizer(self, member: int, state: Mapping[str, Array]) -> None:
+        restore_optimizer(self._optimizers[member], tensors_of(state))
+
+
+def _model_of(member: Member) -> LanguageModel:
+    """The model of a member, whose parameters are views of the member's."""
+    model = LanguageModel(member.spec, member.vocabulary)
+    for name, values in member.layout.arrays(member.parameters).items():
+        model.get_parameter(name).data = torch.from_numpy(values)
+    return model

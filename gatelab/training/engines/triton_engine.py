@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor
 
-from gatelab.model import ModelState
 from gatelab.specs.cells import CellSpec, in_words
 from gatelab.specs.training import Precision
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
-from gatelab.training.engines.base import Engine, Member, Read, Reading
+from gatelab.training.devices import Device
+from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, State
 from gatelab.training.engines.stacked.parameters import Stacks
 from gatelab.training.engines.stacked.readings import by_shape
 
@@ -29,27 +28,27 @@ class TritonEngine(Engine):
 
     name = "triton"
 
-    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
+    def __init__(self, members: Sequence[Member], device: Device = "cuda", threads: int | None = None) -> None:
         # Here, so that a machine without a GPU need not have Triton, nor wait for its import.
         from gatelab.scan.triton import Replayed
         from gatelab.training.engines.stacked.model import StackedModel
         from gatelab.training.engines.stacked.optimizers import StackedOptimizers
 
-        super().__init__(members, device)
-        self._stacks = Stacks([m.model for m in members], device)
+        super().__init__(members, device, threads)
+        self._stacks = Stacks(members, torch.device(device))
         self._optimizers = StackedOptimizers([m.training for m in members], self._stacks)
-        model = StackedModel(members[0].model.spec, self._stacks, members[0].training.precision)
+        model = StackedModel(members[0].spec, self._stacks, members[0].training.precision)
         self._read_all, self._differentiate_all = Replayed(model.read), Replayed(model.differentiate)
 
     @classmethod
     def obstacle(
         cls,
-        device: torch.device,
+        device: Device,
         precision: Precision,  # noqa: ARG003
         cell: CellSpec | None = None,
     ) -> str | None:
-        if device.type != "cuda":
-            return f"the Triton engine needs an NVIDIA GPU, the device is {device.type}"
+        if device != "cuda":
+            return f"the Triton engine needs an NVIDIA GPU, the device is {device}"
         if torch.version.cuda is None:
             return "the Triton engine needs a build of PyTorch for CUDA"
         if not torch.cuda.is_available():
@@ -64,14 +63,14 @@ class TritonEngine(Engine):
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         reads: dict[int, Read] = {}
-        for group in by_shape(readings, self.members, self.device):
+        for group in by_shape(readings, self.members, self._stacks.device, self._stacks.dtype):
             losses, last, *gradients = self._differentiate_all(*group.arguments())
             self._stacks.keep(group.index, gradients)
             reads |= group.reads(losses, last)
         return reads
 
-    def gradient(self, member: int) -> dict[str, Tensor]:
-        return {name: stack[member].clone() for name, stack in self._stacks.gradients.items()}
+    def gradient(self, member: int) -> dict[str, Array]:
+        return {name: stack[member].cpu().numpy().copy() for name, stack in self._stacks.gradients.items()}
 
     def update(self, members: Sequence[int]) -> None:
         self._optimizers.update(members)
@@ -79,14 +78,14 @@ class TritonEngine(Engine):
     @torch.no_grad()
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         reads: dict[int, Read] = {}
-        for group in by_shape(readings, self.members, self.device):
+        for group in by_shape(readings, self.members, self._stacks.device, self._stacks.dtype):
             losses, last = self._read_all(*group.arguments())
             reads |= group.reads(losses, last)
         return reads
 
     def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:
         losses, tokens = dict.fromkeys(texts, 0.0), dict.fromkeys(texts, 0)
-        states: dict[int, ModelState | None] = dict.fromkeys(texts)
+        states: dict[int, State | None] = dict.fromkeys(texts)
         batches = {member: list(windows.in_order()) for member, windows in texts.items()}
         for at in range(max(map(len, batches.values()), default=0)):
             here: dict[int, Ids] = {member: all_of[at] for member, all_of in batches.items() if at < len(all_of)}
@@ -97,8 +96,13 @@ class TritonEngine(Engine):
                 states[member] = read.state or None
         return {member: losses[member] / tokens[member] for member in texts}
 
-    def optimizer_state(self, member: int) -> dict[str, Tensor]:
+    def flat(self, member: int) -> Array:
+        return self.members[member].layout.flat(
+            {name: stack[member].cpu().numpy() for name, stack in self._stacks.parameters.items()}
+        )
+
+    def optimizer_state(self, member: int) -> dict[str, Array]:
         return self._optimizers.state(member)
 
-    def restore_optimizer(self, member: int, state: Mapping[str, Tensor]) -> None:
+    def restore_optimizer(self, member: int, state: Mapping[str, Array]) -> None:
         self._optimizers.restore(member, state)

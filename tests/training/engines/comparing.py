@@ -6,20 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gatelab.dropout import Dropout
-from gatelab.model import LanguageModel, ModelState
+from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, ModelSpec
-from gatelab.specs.training import TrainingSpec
 from gatelab.text.windows import Windows
-from gatelab.training.engines import Engine, Member, Read, Reading, TorchEngine
+from gatelab.training.engines import Engine, Read, Reading
+from gatelab.training.engines.base import Array, State
+from gatelab.training.engines.reference import TorchEngine
 from tests.rounding import FLOOR, Kinks, assert_as_near
+from tests.training.members import member_of
 
-CPU = torch.device("cpu")
 VOCABULARY = 13
-
-PLAIN = TrainingSpec()
 
 
 def model_of(
@@ -51,18 +49,15 @@ def random_reading(
         windows = random_windows(random, rows, steps, carried=True, vocabulary=model.vocabulary)
         reading = Reading(windows, np.arange(rows), random_state(random, model, rows), dropout)
         with Kinks() as kinks:
-            TorchEngine([Member(copy.deepcopy(model), PLAIN)], CPU).read({0: reading})
+            TorchEngine([member_of(model)]).read({0: reading})
         if kinks.nearest > FLOOR:
             return reading
 
 
-def random_state(random: np.random.Generator, model: LanguageModel, rows: int) -> ModelState:
+def random_state(random: np.random.Generator, model: LanguageModel, rows: int) -> State:
     """Any state, in single precision."""
-
-    def like(tensor: Tensor) -> Tensor:
-        return torch.from_numpy(random.normal(size=tensor.shape).astype(np.float32))
-
-    return tuple(tuple(like(t) for t in layer) for layer in model.initial_state(rows))
+    zeros = model.initial_state(rows)
+    return tuple(tuple(random.normal(size=t.shape).astype(np.float32) for t in layer) for layer in zeros)
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ class Found:
     """What an engine made of a reading: loss and state, and the gradient by the parameters' names."""
 
     read: Read
-    gradient: Mapping[str, Tensor]
+    gradient: Mapping[str, Array]
 
 
 def differentiated(engine: Engine, readings: Mapping[int, Reading]) -> dict[int, Found]:
@@ -79,16 +74,18 @@ def differentiated(engine: Engine, readings: Mapping[int, Reading]) -> dict[int,
 
 def reference(model: LanguageModel, reading: Reading, dtype: torch.dtype = torch.float64) -> Found:
     """The same by PyTorch, in double precision by default."""
-    model = copy.deepcopy(model).to(dtype)
-    state = reading.state and tuple(tuple(t.to(dtype) for t in layer) for layer in reading.state)
-    engine = TorchEngine([Member(model, PLAIN)], CPU)
-    return differentiated(engine, {0: Reading(reading.windows, reading.which, state, reading.dropout)})[0]
+    return differentiated(TorchEngine([member_of(copy.deepcopy(model).to(dtype))]), {0: reading})[0]
 
 
-def distance(found: Tensor, expected: Tensor, size: float = 0.0) -> float:
+def distance(found: Array, expected: Array, size: float = 0.0) -> float:
     """Relative to the norm of what is expected, or of as many numbers of this size, where that is larger."""
-    norm = max(float(expected.double().norm()), size * expected.numel() ** 0.5)
-    return float((found.double() - expected.double()).norm()) / norm if norm else float(found.double().norm())
+    norm = max(length(expected), size * expected.size**0.5)
+    return length(found.astype(np.float64) - expected) / norm if norm else length(found)
+
+
+def length(array: Array) -> float:
+    """Its norm, in double precision."""
+    return float(np.linalg.norm(array.astype(np.float64)))
 
 
 def distances(found: Found, expected: Found) -> dict[str, float]:
@@ -101,8 +98,8 @@ def distances(found: Found, expected: Found) -> dict[str, float]:
     for layer, (mine, theirs) in enumerate(zip(found.read.state, expected.read.state, strict=True)):
         for tensor, (a, b) in enumerate(zip(mine, theirs, strict=True)):
             apart[f"state {layer}.{tensor}"] = distance(a, b, 1.0)
-    whole = torch.cat([g.double().flatten() for g in expected.gradient.values()])
-    size = float(whole.norm()) / len(whole) ** 0.5
+    whole = np.concatenate([g.reshape(-1) for g in expected.gradient.values()])
+    size = length(whole) / len(whole) ** 0.5
     return apart | {name: distance(found.gradient[name], g, size) for name, g in expected.gradient.items()}
 
 

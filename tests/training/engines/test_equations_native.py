@@ -19,12 +19,12 @@ from gatelab.scan.native import compile
 from gatelab.scan.native.compile import code_of
 from gatelab.specs import EquationsSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS
-from gatelab.training.engines import Member, NativeEngine, Reading, TorchEngine
+from gatelab.training.engines import Reading
+from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines.reference import TorchEngine
 from tests.randomized import random, seed
 from tests.rounding import FLIPS, assert_as_near, assert_rounded, terms_of
 from tests.training.engines.comparing import (
-    CPU,
-    PLAIN,
     differentiated,
     distances,
     dropout,
@@ -35,6 +35,7 @@ from tests.training.engines.comparing import (
     reference,
 )
 from tests.training.engines.test_precision import found_by, needs_bf16
+from tests.training.members import member_of
 
 __all__ = ["random", "seed"]
 
@@ -67,8 +68,8 @@ def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-def alone(model: LanguageModel) -> NativeEngine:
-    return NativeEngine([Member(copy.deepcopy(model), PLAIN)], CPU)
+def alone(model: LanguageModel, threads: int = 1) -> NativeEngine:
+    return NativeEngine([member_of(model)], threads=threads)
 
 
 def reading_of(random: np.random.Generator, model: LanguageModel, rows: int, steps: int, positive: str = "") -> Reading:
@@ -76,7 +77,7 @@ def reading_of(random: np.random.Generator, model: LanguageModel, rows: int, ste
     assert isinstance(model.spec.cell, EquationsSpec)
     names = model.spec.cell.representation.states
     state = tuple(
-        tuple(t.abs() + 0.5 if name == positive else t for name, t in zip(names, layer, strict=True))
+        tuple(np.abs(t) + np.float32(0.5) if name == positive else t for name, t in zip(names, layer, strict=True))
         for layer in reading.state or ()
     )
     return Reading(reading.windows, reading.which, state, reading.dropout)
@@ -85,8 +86,7 @@ def reading_of(random: np.random.Generator, model: LanguageModel, rows: int, ste
 def check(model: LanguageModel, reading: Reading) -> None:
     """Check that loss, states and all gradients are as near to the truth as PyTorch's."""
     found = differentiated(alone(model), {0: reading})[0]
-    # Masks of dropout are drawn in the precision of the model.
-    truth = reference(model, reading, torch.float32 if model.spec.dropout else torch.float64)
+    truth = reference(model, reading)
     assert_as_near(distances(found, truth), distances(reference(model, reading, torch.float32), truth))
 
 
@@ -107,18 +107,14 @@ def test_neither_threads_nor_a_pack_change_a_bit(
     monkeypatch.setattr("gatelab.training.engines.native.LIGHT", 1)  # threads, however small the work
     models = [model_of(spec_of(zoo()[name].equations), seed + i, hidden=19, layers=2) for i in range(2)]
     readings = {i: Reading(random_windows(random, 70 + i, 6), np.arange(70 + i)) for i in range(2)}
-    found, before = [], torch.get_num_threads()
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            found += [differentiated(alone(models[0]), {0: readings[0]})[0]]
-            pack = NativeEngine([Member(copy.deepcopy(model), PLAIN) for model in models], CPU)
-            found += [differentiated(pack, readings)[0]]
-    finally:
-        torch.set_num_threads(before)
+    found = []
+    for threads in (1, 2):
+        found += [differentiated(alone(models[0], threads), {0: readings[0]})[0]]
+        pack = NativeEngine([member_of(model) for model in models], threads=threads)
+        found += [differentiated(pack, readings)[0]]
     for other in found[1:]:
         assert other.read == found[0].read
-        assert all(torch.equal(other.gradient[letter], g) for letter, g in found[0].gradient.items())
+        assert all(np.array_equal(other.gradient[letter], g) for letter, g in found[0].gradient.items())
 
 
 @pytest.mark.parametrize("name", ["fastgrnn", "lem", "mi_gru", "mingru", "mut3", "slstm"])

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from gatelab.errors import InvalidInput
 from gatelab.model import LanguageModel
@@ -14,12 +13,13 @@ from gatelab.scan import native
 from gatelab.specs import CellSpec, GruSpec
 from gatelab.specs.training import TrainingSpec
 from gatelab.text.windows import Windows
-from gatelab.training.engines import Member, NativeEngine, Reading, TorchEngine
+from gatelab.training.engines import Reading
+from gatelab.training.engines.base import Array, State
+from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines.reference import TorchEngine
 from tests.randomized import CLASSIC, cell_name, random, seed, seeds
 from tests.rounding import assert_as_near, assert_rounded, gradient_terms, terms_of
 from tests.training.engines.comparing import (
-    CPU,
-    PLAIN,
     check_as_near,
     differentiated,
     distances,
@@ -29,6 +29,7 @@ from tests.training.engines.comparing import (
     random_windows,
     reference,
 )
+from tests.training.members import PLAIN, member_of
 
 __all__ = ["random", "seed"]
 
@@ -42,8 +43,8 @@ SHAPES: dict[str, tuple[int, int, int, dict[str, Any]]] = {
 }
 
 
-def alone(model: LanguageModel, training: TrainingSpec = PLAIN) -> NativeEngine:
-    return NativeEngine([Member(copy.deepcopy(model), training)], CPU)
+def alone(model: LanguageModel, training: TrainingSpec = PLAIN, threads: int = 1) -> NativeEngine:
+    return NativeEngine([member_of(model, training)], threads=threads)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -55,8 +56,7 @@ def test_losses_states_and_gradients_are_the_references(
     model = model_of(cell, seed, hidden=hidden, **fields)
     reading = random_reading(random, model, rows, steps, dropout(model, seed))
     found = differentiated(alone(model), {0: reading})[0]
-    # Masks of dropout are drawn in the precision of the model.
-    expected = reference(model, reading, torch.float32 if model.spec.dropout else torch.float64)
+    expected = reference(model, reading)
     torchs = distances(reference(model, reading, torch.float32), expected)
     assert_as_near(distances(found, expected), torchs)
     assert found.read.tokens == expected.read.tokens
@@ -105,8 +105,8 @@ def test_a_reading_without_a_gradient_is_the_same(random: np.random.Generator, s
         assert_rounded(read.loss, differentiated.loss, terms=terms + read.tokens, dtype=torch.float32)
 
 
-def flat(state: tuple[tuple[Tensor, ...], ...]) -> Tensor:
-    return torch.cat([t.flatten() for layer in state for t in layer])
+def flat(state: State) -> Array:
+    return np.concatenate([t.reshape(-1) for layer in state for t in layer])
 
 
 # -- The same bits ------------------------------------------------------------------------------------------------
@@ -119,16 +119,10 @@ def test_the_number_of_threads_changes_no_bit(
     monkeypatch.setattr("gatelab.training.engines.native.LIGHT", 1)  # threads, however small the work
     model = model_of(cell, seed, hidden=19, layers=2, input={"embedding": 7})
     reading = Reading(random_windows(random, 150, 6), np.arange(150))
-    found, before = [], torch.get_num_threads()
-    try:
-        for threads in (1, 2, 3, 7):
-            torch.set_num_threads(threads)
-            found.append(differentiated(alone(model), {0: reading})[0])
-    finally:
-        torch.set_num_threads(before)
+    found = [differentiated(alone(model, threads=threads), {0: reading})[0] for threads in (1, 2, 3, 7)]
     for other in found[1:]:
         assert other.read == found[0].read
-        assert all(torch.equal(other.gradient[name], g) for name, g in found[0].gradient.items())
+        assert all(np.array_equal(other.gradient[name], g) for name, g in found[0].gradient.items())
 
 
 @pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
@@ -138,7 +132,7 @@ def test_a_member_of_a_pack_is_itself_alone(cell: CellSpec, random: np.random.Ge
         TrainingSpec.model_validate({"optimizer": {"kind": "adam", "lr": 0.01 * (i + 1)}, "clip_norm": 0.1 * (i + 1)})
         for i in range(3)
     ]
-    pack = NativeEngine([Member(copy.deepcopy(m), t) for m, t in zip(models, trainings, strict=True)], CPU)
+    pack = NativeEngine([member_of(m, t) for m, t in zip(models, trainings, strict=True)])
     singles = [alone(m, t) for m, t in zip(models, trainings, strict=True)]
     for step in range(3):
         # Members read different numbers of rows, and the second is missing once.
@@ -153,8 +147,8 @@ def test_a_member_of_a_pack_is_itself_alone(cell: CellSpec, random: np.random.Ge
             assert singles[i].differentiate({0: reading})[0] == together[i]
             singles[i].update([0])
     for i, single in enumerate(singles):
-        mine, theirs = (e.members[m].model.state_dict() for e, m in ((pack, i), (single, 0)))
-        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+        mine, theirs = pack.parameters(i), single.parameters(0)
+        assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
 
 # -- Optimizers ---------------------------------------------------------------------------------------------------
@@ -177,7 +171,7 @@ def test_optimizers_step_as_torchs(
 ) -> None:
     model = model_of(GruSpec(kind="gru"), seed, hidden=6)
     training = TrainingSpec.model_validate({"optimizer": optimizer, "clip_norm": clip_norm})
-    mine, torchs = alone(model, training), TorchEngine([Member(copy.deepcopy(model).double(), training)], CPU)
+    mine, torchs = alone(model, training), TorchEngine([member_of(copy.deepcopy(model).double(), training)])
     for step in range(6):
         readings = {0: Reading(random_windows(random, 8, 5), np.arange(8))}
         for engine in (mine, torchs):
@@ -189,7 +183,7 @@ def test_optimizers_step_as_torchs(
             assert {name: t.shape for name, t in before.items()} == {name: t.shape for name, t in torchs_state.items()}
             mine.restore_optimizer(0, torchs_state)
             torchs.restore_optimizer(0, before)
-    found, expected = (engine.members[0].model.state_dict() for engine in (mine, torchs))
+    found, expected = mine.parameters(0), torchs.parameters(0)
     assert_rounded(found, expected, terms=6 * gradient_terms(model, steps=5, rows=8))
 
 

@@ -18,12 +18,10 @@ from gatelab.specs.base import Spec
 from gatelab.specs.cells import Hidden, in_words
 from gatelab.text import prepare
 from gatelab.training import Evaluated, Started, pack_size, train
-from gatelab.training.engines import ENGINES, choose_engine
-from gatelab.training.engines.triton_engine import TritonEngine
+from gatelab.training.engines import choose_engine, obstacle
 from tests.randomized import CLASSIC, cell_name
 from tests.training.runs import corpus, spec_of
 
-CPU = torch.device("cpu")
 WORK = import_module("gatelab.costs.work")
 """The package has a function of this name, too."""
 
@@ -101,7 +99,7 @@ def test_an_engine_that_is_asked_for_by_name_says_what_it_lacks(leaky: RunSpec, 
 
 
 def test_a_worker_finds_room_for_it(leaky: RunSpec, time_machine: str) -> None:
-    engine = choose_engine(CPU, "auto", "fp32", leaky.model.cell)
+    engine = choose_engine("cpu", "auto", "fp32", leaky.model.cell)
     vocabulary = prepare(leaky, corpus(time_machine)).tokenizer.vocabulary
     assert pack_size(leaky, vocabulary, engine, threads=2, memory=0) == 1
     started = next(train(leaky, corpus(time_machine)))
@@ -112,14 +110,13 @@ def test_a_worker_finds_room_for_it(leaky: RunSpec, time_machine: str) -> None:
 @pytest.mark.parametrize("cell", CLASSIC, ids=cell_name)
 def test_every_other_cell_has_native_code(cell: CellSpec) -> None:
     kind_of(cell)
-    assert choose_engine(CPU, "auto", "fp32", cell) == "native"
+    assert choose_engine("cpu", "auto", "fp32", cell) == "native"
 
 
 def test_a_choice_that_a_known_cell_did_not_have_is_unknown_too() -> None:
     swish = CLASSIC[0].model_copy(update={"activation": "swish"})
-    for name, engine in ENGINES.items():
-        obstacle = None if engine is TritonEngine else engine.obstacle(CPU, "fp32", swish)
-        assert (obstacle is not None) == (name == "native")
+    assert obstacle("native", "cpu", "fp32", swish) is not None
+    assert obstacle("torch", "cpu", "fp32", swish) is None
     with pytest.raises(InvalidRequest, match="format: is numpy, but there is no program for the cell kind rnn"):
         script(ModelSpec(cell=swish))
     assert in_words(swish) == "kind rnn, activation swish"

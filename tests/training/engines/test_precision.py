@@ -1,6 +1,5 @@
 """bfloat16: what is rounded, and the native engine beside the reference that rounds the same."""
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -14,13 +13,14 @@ from gatelab.model import LanguageModel
 from gatelab.scan.native.library import FOLDER, Library, load, runnable
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.training import Precision, TrainingSpec
-from gatelab.training.engines import Engine, Member, NativeEngine, Reading, TorchEngine, choose_engine
+from gatelab.training.engines import Engine, Reading, choose_engine
+from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines.reference import TorchEngine
 from gatelab.training.engines.rounding import RoundedProducts
 from tests.conftest import NO_BF16
 from tests.randomized import CLASSIC, assert_close, cell_name, random, seed, tensor
 from tests.rounding import FLIPS, LOST, TURNED
 from tests.training.engines.comparing import (
-    CPU,
     Found,
     differentiated,
     distance,
@@ -31,6 +31,7 @@ from tests.training.engines.comparing import (
     random_windows,
 )
 from tests.training.engines.test_native import SHAPES
+from tests.training.members import member_of
 
 __all__ = ["random", "seed"]
 
@@ -39,8 +40,7 @@ needs_bf16 = pytest.mark.skipif("bf16" not in load().precisions, reason=NO_BF16)
 
 
 def found_by(engine: type[Engine], model: LanguageModel, reading: Reading, precision: Precision) -> Found:
-    member = Member(copy.deepcopy(model), TrainingSpec(precision=precision))
-    return differentiated(engine([member], CPU), {0: reading})[0]
+    return differentiated(engine([member_of(model, TrainingSpec(precision=precision))]), {0: reading})[0]
 
 
 # -- The reference ------------------------------------------------------------------------------------------------
@@ -144,16 +144,11 @@ def test_neither_threads_nor_neighbours_change_a_bit(
     models = [model_of(cell, seed + i, hidden=19, layers=2) for i in range(2)]
     readings = {i: Reading(random_windows(random, 75 + i, 6), np.arange(75 + i)) for i in range(2)}
     alone = [found_by(NativeEngine, model, readings[i], "bf16") for i, model in enumerate(models)]
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        pack = NativeEngine([Member(copy.deepcopy(model), BF16) for model in models], CPU)
-        together = differentiated(pack, readings)
-    finally:
-        torch.set_num_threads(before)
+    pack = NativeEngine([member_of(model, BF16) for model in models], threads=3)
+    together = differentiated(pack, readings)
     for i, single in enumerate(alone):
         assert together[i].read == single.read
-        assert all(torch.equal(together[i].gradient[name], g) for name, g in single.gradient.items())
+        assert all(np.array_equal(together[i].gradient[name], g) for name, g in single.gradient.items())
 
 
 @needs_bf16
@@ -178,19 +173,19 @@ def without_bf16(monkeypatch: pytest.MonkeyPatch) -> Library:
 
 
 def test_a_processor_without_bfloat16_trains_with_the_reference(without_bf16: Library) -> None:
-    assert choose_engine(CPU, "auto", "fp32") == "native"
+    assert choose_engine("cpu", "auto", "fp32") == "native"
     with capture_logs() as logs:
-        assert choose_engine(CPU, "auto", "bf16") == "torch"
+        assert choose_engine("cpu", "auto", "bf16") == "torch"
     assert [entry["reason"] for entry in logs] == [
         f"the native engine has no bf16 on this processor (its build is for {without_bf16.instructions})"
     ]
     with pytest.raises(InvalidInput, match=r"GATELAB_ENGINE: is native, but .* has no bf16"):
-        choose_engine(CPU, "native", "bf16")
+        choose_engine("cpu", "native", "bf16")
 
 
 def test_the_native_code_refuses_what_its_build_cannot_compute(
     without_bf16: Library, random: np.random.Generator, seed: int
 ) -> None:
-    engine = NativeEngine([Member(model_of(GruSpec(kind="gru"), seed), BF16)], CPU)
+    engine = NativeEngine([member_of(model_of(GruSpec(kind="gru"), seed), BF16)])
     with pytest.raises(InvalidInput, match="precision: not one that this build has instructions for"):
         engine.read({0: Reading(random_windows(random, 3, 4), np.arange(3))})

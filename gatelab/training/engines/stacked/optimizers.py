@@ -6,11 +6,13 @@ Names and meaning of what is remembered are those of torch.optim, so that any en
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gatelab.scan.triton import totals
 from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, SgdSpec, TrainingSpec
+from gatelab.training.engines.base import Array
 from gatelab.training.engines.stacked.parameters import Stacks
 
 CLIP_EPSILON = 1e-6
@@ -62,25 +64,25 @@ class StackedOptimizers:
         columns = torch.tensor([list(row.values()) for row in rows], dtype=torch.float64).T
         return dict(zip(rows[0], columns.to(self._stacks.device, self._stacks.dtype), strict=True))
 
-    def state(self, member: int) -> dict[str, Tensor]:
-        """What the member's optimizer remembers, in tensors of their own on the CPU."""
-        optimizer, state = self._trainings[member].optimizer, dict[str, Tensor]()
+    def state(self, member: int) -> dict[str, Array]:
+        """What the member's optimizer remembers, in arrays of their own."""
+        optimizer, state = self._trainings[member].optimizer, dict[str, Array]()
         if self._steps[member] == 0:
             return state
         for number, memory in enumerate(self._memory.values()):
             if not isinstance(optimizer, SgdSpec):
-                state[f"{number}.step"] = torch.tensor(float(self._steps[member]))
+                state[f"{number}.step"] = np.array(self._steps[member], np.float32)
             for what in remembered(optimizer):
-                state[f"{number}.{what}"] = memory[what][member].cpu().clone()
+                state[f"{number}.{what}"] = memory[what][member].cpu().numpy().copy()
         return state
 
-    def restore(self, member: int, state: Mapping[str, Tensor]) -> None:
+    def restore(self, member: int, state: Mapping[str, Array]) -> None:
         """Give the member's optimizer what `state` of any engine took."""
         # SGD does not count its steps; all it must know is whether there were any.
         self._steps[member] = int(state.get("0.step", len(state)))
         for number, memory in enumerate(self._memory.values()):
             for what in remembered(self._trainings[member].optimizer):
-                memory[what][member] = state.get(f"{number}.{what}", torch.tensor(0.0))
+                memory[what][member] = torch.from_numpy(np.asarray(state.get(f"{number}.{what}", 0.0)))
 
 
 Step = Callable[[Tensor, Tensor, Memory, Values], None]

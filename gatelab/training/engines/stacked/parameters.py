@@ -1,15 +1,15 @@
 """The parameters of a pack, one tensor a name with the members in front."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from gatelab.model import LanguageModel
+from gatelab.training.engines.base import Array, Member
 
 
 class Stacks:
-    """Parameters and gradients of all members. The models' own parameters become views of them.
+    """Parameters and gradients of all members, in memory of their own.
 
     Attributes:
         parameters: name -> (members, *shape), in the order of the model's parameters.
@@ -19,19 +19,17 @@ class Stacks:
         ValueError: the models differ in shape.
     """
 
-    def __init__(self, models: Sequence[LanguageModel], device: torch.device) -> None:
-        if len({(m.spec.model_copy(update={"init": "default"}), m.vocabulary) for m in models}) > 1:
+    def __init__(self, members: Sequence[Member], device: torch.device) -> None:
+        if len({(m.spec.model_copy(update={"init": "default"}), m.vocabulary) for m in members}) > 1:
             raise ValueError("the models of a pack must have the same spec, but for their init, and vocabulary")
-        self.members = len(models)
+        self.members = len(members)
         self.device = device
-        of_each = [dict(model.named_parameters()) for model in models]
+        of_each: list[Mapping[str, Array]] = [member.layout.arrays(member.parameters) for member in members]
         self.parameters = {
-            name: torch.stack([parameters[name].detach() for parameters in of_each]).to(device) for name in of_each[0]
+            name: torch.stack([torch.from_numpy(tensors[name]) for tensors in of_each]).to(device)
+            for name in of_each[0]
         }
         self.gradients = {name: torch.zeros_like(stack) for name, stack in self.parameters.items()}
-        for member, parameters in enumerate(of_each):
-            for name, parameter in parameters.items():
-                parameter.data = self.parameters[name][member]
 
     @property
     def dtype(self) -> torch.dtype:

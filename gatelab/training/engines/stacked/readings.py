@@ -2,30 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from gatelab.model import LanguageModel, ModelState
-from gatelab.training.engines.base import Member, Read, Reading
-from gatelab.training.evaluation import tensors
+from gatelab.specs.model import ModelSpec
+from gatelab.training.engines.base import Array, Member, Read, Reading, State
+from gatelab.training.reference import tensors
 
 
-def by_shape(readings: Mapping[int, Reading], members: Sequence[Member], device: torch.device) -> list["Group"]:
+def by_shape(
+    readings: Mapping[int, Reading], members: Sequence[Member], device: torch.device, dtype: torch.dtype
+) -> list["Group"]:
     """The readings in groups of one shape (steps, batch), members in ascending order."""
+    states = len(members[0].spec.cell.representation.states)
     groups: dict[torch.Size, Group] = {}
     for number, reading in sorted(readings.items()):
         batch = reading.windows.pick(reading.which)
         inputs, targets = tensors(batch, device)
-        group = groups.setdefault(inputs.shape, Group(device))
-        group.add(number, members[number].model, reading, batch.tokens, inputs, targets)
+        group = groups.setdefault(inputs.shape, Group(device, dtype, states))
+        group.add(number, members[number].spec, reading, batch.tokens, inputs, targets)
     return list(groups.values())
 
 
 class Group:
-    """Readings of one shape."""
+    """Readings of one shape.
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    Args:
+        device, dtype: of the tensors that are computed with.
+        states: tensors in the state of a layer.
+    """
+
+    def __init__(self, device: torch.device, dtype: torch.dtype, states: int) -> None:
+        self._device, self._dtype, self._states_of_a_layer = device, dtype, states
         self._numbers: list[int] = []
         self._tokens: list[int] = []
         self._carried: list[bool] = []
@@ -33,17 +42,22 @@ class Group:
         self._states: list[Tensor] = []
         self._masks: list[list[Tensor]] = []
 
-    def add(
-        self, number: int, model: LanguageModel, reading: Reading, tokens: int, inputs: Tensor, targets: Tensor
-    ) -> None:
+    def add(self, number: int, spec: ModelSpec, reading: Reading, tokens: int, inputs: Tensor, targets: Tensor) -> None:
         """Add the reading of member `number`; inputs and targets are (steps, batch)."""
         self._numbers.append(number)
         self._tokens.append(tokens)
         self._carried.append(reading.windows.carried)
         self._texts.append((inputs, targets))
-        state = model.initial_state(inputs.shape[1]) if reading.state is None else reading.state
-        self._states.append(torch.stack([torch.stack(layer) for layer in state]))
-        self._masks.append(_masks(model, reading, inputs))
+        if reading.state is None:
+            shape = spec.layers, self._states_of_a_layer, inputs.shape[1], spec.cell.hidden
+            self._states.append(torch.zeros(shape, device=self._device, dtype=self._dtype))
+        else:
+            self._states.append(self._here(np.array(reading.state)))
+        factors = _factors(spec, reading, inputs.shape)
+        self._masks.append([self._here(of_layer) for of_layer in factors])
+
+    def _here(self, array: Array) -> Tensor:
+        return torch.from_numpy(array).to(self._device, self._dtype)
 
     @property
     def index(self) -> Tensor:
@@ -65,23 +79,21 @@ class Group:
 
     def reads(self, losses: Tensor, last: Tensor) -> dict[int, Read]:
         """What came of the readings: losses (members,), last like the state of `arguments`."""
-        summed = losses.tolist()
+        summed, states = losses.tolist(), last.cpu().numpy()
         return {
-            number: Read(summed[at], self._tokens[at], _state(last[:, :, at]) if self._carried[at] else ())
+            number: Read(summed[at], self._tokens[at], _state(states[:, :, at]) if self._carried[at] else ())
             for at, number in enumerate(self._numbers)
         }
 
 
-def _masks(model: LanguageModel, reading: Reading, inputs: Tensor) -> list[Tensor]:
-    """What dropout multiplies the output of each layer by."""
-    rate = model.spec.dropout
-    if reading.dropout is None or rate == 0:
+def _factors(spec: ModelSpec, reading: Reading, shape: Sequence[int]) -> list[Array]:
+    """What dropout multiplies the output of each layer by, where the inputs are of this shape (steps, batch)."""
+    if reading.dropout is None or spec.dropout == 0:
         return []
-    shape = *inputs.shape, model.spec.cell.hidden
-    layers = [reading.dropout.factors(shape, rate, layer) for layer in range(model.spec.layers)]
-    return [torch.from_numpy(factors).to(model.bias_head) for factors in layers]
+    outputs = *shape, spec.cell.hidden
+    return [reading.dropout.factors(outputs, spec.dropout, layer) for layer in range(spec.layers)]
 
 
-def _state(last: Tensor) -> ModelState:
-    """A state (layers, tensors, batch, hidden) in tensors of its own."""
-    return tuple(tuple(tensor.clone() for tensor in layer) for layer in last)
+def _state(last: Array) -> State:
+    """A state (layers, tensors, batch, hidden) in arrays of its own."""
+    return tuple(map(tuple, last.copy()))
