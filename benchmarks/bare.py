@@ -23,7 +23,7 @@ class Bare:
 
 
 def measure(spec: RunSpec, text: str, threads: int, repeats: int) -> list[Bare]:
-    """Train so often, one after the other, in one fresh process with a worker's environment."""
+    """Train `repeats` times, one after the other, in one fresh process with a worker's environment."""
     answer = subprocess.run(
         [sys.executable, "-m", __name__, str(threads), str(repeats)],
         input=json.dumps({"spec": spec.model_dump(mode="json"), "text": text}),

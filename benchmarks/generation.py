@@ -23,10 +23,10 @@ from gatelab.model import LanguageModel
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 
 VOCABULARY = 28
-"""Of the models that are compared here."""
+"""Tokens that the compared models know."""
 SHAPES = "32/1", "32/64", "32/256", "256/1", "256/64", "256/256", "1024/1"
 STEPS = 256
-"""Of a call."""
+"""Tokens of a call."""
 TOLERANCE = 1e-3
 
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.grid --text timemachine.txt --results grid.jsonl --data-dir grid-data --threads 2 --workers 2
 
-What is measured is appended to the results as it comes. An interrupted benchmark goes on from there, and from the job
+What is measured is appended to the results as it comes. An interrupted benchmark resumes from there, and from the job
 in the data directory; the time in which it did not run does not count.
 """
 
@@ -33,7 +33,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "gru-grid.yaml"
 MAX_RUNS = 1000
 LOOK_SECONDS, NOTE_SECONDS = 2.0, 10.0
 PREFIX, SAMPLE = 6, 20
-"""Of how many characters the notebook goes on, and how many it writes, at the end of a run."""
+"""At the end of a run, the notebook reads the first number of characters and writes the second."""
 
 Shape = tuple[int, int]
 """num_steps and hidden."""
@@ -139,7 +139,7 @@ def _wait(journal: Journal, gatelab: Gatelab, job_id: str, begun: float) -> None
 def report(journal: Journal, spec: JobSpec) -> None:
     """Print what was measured so far."""
     runs = [run for record in journal.of("runs") for run in record["runs"]]
-    # A run that diverges ends early here, and goes on with NaN in the notebook: only the others count for the notebook.
+    # A run that diverges ends early here, and continues with NaN in the notebook. Only the others count.
     counted = Counter(shape_of(run) for run in runs if run["state"] == "succeeded") if runs else shapes(spec)
     service = sum({record["session"]: record["seconds"] for record in journal.of("time")}.values())
     peer = peer_seconds(journal, spec.training.epochs)
@@ -160,7 +160,7 @@ def report(journal: Journal, spec: JobSpec) -> None:
 
 
 def peer_seconds(journal: Journal, epochs: int) -> dict[Shape, float]:
-    """What a run of each shape takes the notebook: so many times its median epoch, and a sample in the end."""
+    """What a run of each shape takes the notebook: its median epoch times the number of epochs, and a sample."""
     found: dict[Shape, list[dict[str, Any]]] = {}
     for record in journal.of("peer"):
         found.setdefault(shape_of(record), []).append(record)

@@ -13,7 +13,7 @@ from client.credentials import local_key
 
 @contextmanager
 def installation(threads: int, data_dir: Path | None = None, workers: int = 1) -> Iterator[Gatelab]:
-    """A running installation whose workers train on the CPU with so many threads each.
+    """A running installation whose workers train on the CPU with `threads` threads each.
 
     Its data stay in `data_dir`; by default they are deleted in the end.
     """

@@ -172,7 +172,7 @@ def _service(folder: Path) -> int:
 
 
 def _share(process: int, seconds: float) -> float:
-    """Of one core, over the next `seconds`."""
+    """The share of one core that a process uses over the next `seconds`."""
     before, start = _processor_seconds(process), time.monotonic()
     time.sleep(seconds)
     return (_processor_seconds(process) - before) / (time.monotonic() - start)

@@ -110,7 +110,7 @@ class Gatelab:
     # Keys
 
     def create_key(self, account: str, scope: str = "submit", name: str = "key") -> NewKey:
-        """Make a key for an account: `read`, `submit` or `admin`. Its secret is told this once."""
+        """Make a key for an account: `read`, `submit` or `admin`. The service shows its secret only this once."""
         return self._transport.post("/v1/keys", NewKey, {"account": account, "scope": scope, "name": name})
 
     def keys(self) -> list[ApiKey]:
@@ -286,7 +286,7 @@ class Gatelab:
     # Generation
 
     def generate(self, run: str, prompt: str = "", **sampling: Unpack[SamplingOptions]) -> Generation:
-        """Text that goes on from `prompt`."""
+        """Text that continues `prompt`."""
         return self._transport.post(_path("runs", run, "generate"), Generation, {"prompt": prompt, **sampling})
 
     def stream(
@@ -309,7 +309,7 @@ class Gatelab:
     def mix(self, run: str, state: str, other: str, share: float = 0.5) -> str:
         """The state that lies this share of the way from `state` to `other`. Both are from `generate(..., state=True)`.
 
-        Text that goes on from it begins behind the last token of `state`.
+        Text that continues from it begins behind the last token of `state`.
         """
         body = {"state": state, "other": other, "share": share}
         return self._transport.post(_path("runs", run, "states", "mix"), MixedState, body).state
@@ -337,7 +337,7 @@ class Gatelab:
         examples: int = 1000,
         checkpoint: int | CheckpointWord = "latest",
     ) -> Recall:
-        """How many symbols of a memory task the run names after the lag, on lines that are drawn anew."""
+        """How many symbols of a memory task the run names after the lag, on freshly drawn lines."""
         body = {"task": _data(task), "examples": examples, "checkpoint": checkpoint}
         return self._transport.post(_path("runs", run, "recall"), Recall, body)
 

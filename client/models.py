@@ -97,7 +97,7 @@ class Memory(Answer):
 
 
 class PredictedSeconds(Answer):
-    """Of all runs one after the other, and of the longest. None where nothing is known yet, and `reason` says why."""
+    """Seconds of all runs one after the other, and of the longest. None if nothing is known; `reason` says why."""
 
     total: float | None = None
     longest_run: float | None = None
@@ -171,7 +171,7 @@ class Run(Answer):
 
 
 class GateStatistics(Answer):
-    """Of one gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
+    """One gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
 
     mean: float | None = None
     near_zero: float | None = None
@@ -317,7 +317,7 @@ class CheckedCell(Answer):
 
 
 class UnitStatistics(Answer):
-    """Across the units, one number a step. Quantiles by their share, such as `0.5`; of gates the shares near 0, 1."""
+    """Across the units, one number per step: quantiles by share (`0.5`), and for gates the shares near 0 and 1."""
 
     mean: list[float | None]
     quantiles: dict[str, list[float | None]] = {}
@@ -384,7 +384,7 @@ class Gates(Answer):
 
 
 class Recall(Answer):
-    """Of `symbols` asked for, the share that the model found likeliest; `chance` is that of who guesses."""
+    """The share of the `symbols` that the model found likeliest. `chance` is the share that guessing would get."""
 
     checkpoint: int
     accuracy: float

@@ -15,11 +15,11 @@ from gatelab.errors import GatelabError, InvalidInput
 from gatelab.specs import core_yaml
 
 PIPE_WIDTH = 400
-"""Columns where standard output is no terminal: wide enough that no cell is cut."""
+"""Columns if standard output is not a terminal: wide enough that no cell is cut."""
 
 
 def console() -> Console:
-    """Standard output. Made anew for every use, since what standard output is may change."""
+    """Standard output. Made for every use, since what standard output is may change."""
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not out.is_terminal:
         out.width = PIPE_WIDTH

@@ -69,7 +69,7 @@ class Progress:
     runs: dict[str, RunProgress] = field(default_factory=dict)
 
     def apply(self, event: Event) -> RunProgress | None:
-        """Take in an event. The run that it tells of, if it tells of one."""
+        """Take in an event. Returns the run that it concerns, if any."""
         if event.run is None:
             return None
         run = self.runs.setdefault(event.run, RunProgress(event.run, name=event.run))

@@ -199,7 +199,7 @@ class Unavailable(GatelabError):
 
 
 class CheckpointMissing(Unavailable):
-    """The run goes on from the checkpoint before, as where one is damaged."""
+    """The run resumes from the checkpoint before, as after a damaged one."""
 
 
 class StorageUnavailable(Unavailable):

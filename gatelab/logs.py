@@ -18,7 +18,7 @@ def configure(*, as_json: bool) -> None:
 
 
 class Unfailing:
-    """A file whose disk may be full: what cannot be written is lost, and whoever logs goes on with their work."""
+    """A file whose disk may be full: what cannot be written is lost, and the caller continues its work."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

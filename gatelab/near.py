@@ -13,7 +13,7 @@ LONGEST = 50
 MOST = 100
 """Names that are compared with one."""
 _COMPARED = 5
-"""Of the likest names, those that are compared again."""
+"""How many of the likest names are compared again."""
 _CUTOFF = 0.6
 """As `difflib` has it: 1 for equal names, 0 for those that share nothing."""
 _CUTOFF_ELSEWHERE = 0.75
@@ -28,7 +28,7 @@ def nearest(given: str, known: Iterable[str], cutoff: float = _CUTOFF) -> str | 
     word = given.casefold()
 
     def alike(name: str) -> tuple[float, bool, int]:
-        """Of names that are equally alike, one with the same first letter, and then the first one."""
+        """Among names that are equally alike, one with the same first letter comes first, then the first one."""
         return difflib.SequenceMatcher(None, name, word).ratio(), name[:1] == word[:1], -order[name]
 
     order = {name: place for place, name in enumerate(names)}

@@ -21,7 +21,7 @@ def write_secret(file: Path, content: bytes, *, keep: bool = False) -> None:
     """Put `content` into `file`, of mode 600: all of it or nothing.
 
     Args:
-        keep: leave a file as it is that is there already. Of processes that write at once, the first one's stays.
+        keep: leave a file as it is that is there already. If several processes write at once, the first one's stays.
     """
     partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:

@@ -1,4 +1,4 @@
-"""What an installation is told from outside, by `GATELAB_*` environment variables. Built once by a door, passed in."""
+"""The settings of an installation, from `GATELAB_*` environment variables. A program reads them once, at its start."""
 
 import os
 from collections.abc import Sequence
@@ -38,16 +38,16 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of a worker's child; 0 takes all cores")
 
-    lease_seconds: float = Field(30, gt=0, description="a run whose worker is silent so long is taken from it")
-    heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its lease")
-    reaper_seconds: float = Field(2, gt=0, description="how often expired leases are looked for")
-    rewake_seconds: float = Field(15, gt=0, description="how often wake-ups of queued runs are sent again")
-    sweep_seconds: float = Field(60, gt=0, description="how often files that nothing refers to are looked for")
-    poll_seconds: float = Field(3, gt=0, description="how often an idle worker looks at the database by itself")
-    slice_seconds: float = Field(45, gt=0, description="training between two looks at the queue")
+    lease_seconds: float = Field(30, gt=0, description="seconds of silence after which a worker loses its run")
+    heartbeat_seconds: float = Field(5, gt=0, description="seconds between two renewals of a worker's lease")
+    reaper_seconds: float = Field(2, gt=0, description="seconds between two searches for expired leases")
+    rewake_seconds: float = Field(15, gt=0, description="seconds after which wake-ups of queued runs are sent again")
+    sweep_seconds: float = Field(60, gt=0, description="seconds between two searches for files that nothing refers to")
+    poll_seconds: float = Field(3, gt=0, description="seconds between an idle worker's own looks at the database")
+    slice_seconds: float = Field(45, gt=0, description="seconds of training between two looks at the queue")
     max_pack: int = Field(16, ge=1, le=1024, description="runs of equal shape trained together; 1 trains each alone")
-    checkpoint_seconds: float = Field(2, gt=0, description="shortest time between two checkpoints of a run")
-    max_crashes: int = Field(3, ge=1, description="a run that took its worker down so often without progress fails")
+    checkpoint_seconds: float = Field(2, gt=0, description="shortest time between two checkpoints of a run, in seconds")
+    max_crashes: int = Field(3, ge=1, description="a run fails after this many crashes in a row without progress")
 
     cell_cache: Path | None = Field(
         None,

@@ -1,7 +1,7 @@
 """Addresses that sign in once: what `gatelab up` prints ends in logs, whose readers shall find no key there.
 
-A code is made by whoever may write the data directory, and is exchanged for the key that lies there too. Of the code
-only its digest is kept.
+A code is made by whoever may write the data directory, and is exchanged for the key that lies there too. Only
+the digest of the code is kept.
 """
 
 import hashlib

@@ -15,7 +15,7 @@ from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.training import SEEDS
 
 MOST_PATHS = 100
-"""Of a grid: more than a spec has fields."""
+"""Most paths of a grid: more than a spec has fields."""
 
 
 def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:

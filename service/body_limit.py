@@ -66,7 +66,7 @@ class _Limited:
             Overloaded: its account brings too much along already. Nothing of the body was read.
         """
         headers = Headers(scope=scope)
-        # One that is no number, or too large for one, is not believed: what arrives is counted, too.
+        # A header that is not a number, or too large, is not believed: what arrives is counted, too.
         declared = read_count(headers.get("content-length", "")) or 0
         if declared > self._max_bytes:
             raise TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here")

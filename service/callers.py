@@ -1,4 +1,4 @@
-"""Who asks, and what they may: keys, scopes, and whose things are whose.
+"""The caller and its rights: keys, scopes, and which account owns what.
 
 Two doors, one behind the other. `Authentication` asks for a key before anything of a body is read. `guard`, which every
 route depends on, asks whether the key may do this, and whether what the path names is the account's own: to anybody

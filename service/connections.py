@@ -39,7 +39,7 @@ class Connection(H11Protocol):
     """
 
     _idle: "dict[Connection, None]" = {}
-    """Of this process, the longest without a request first."""
+    """The connections of this process, the one longest without a request first."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._deadline: asyncio.TimerHandle | None = None

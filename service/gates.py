@@ -23,8 +23,8 @@ Series = list[float | None]
 
 
 class UnitStatistics(View):
-    """Across the units, one number a step. Quantiles by their share, `0.5` being the median; `near_zero` and `near_one`
-    are the shares of units under 0.1 and over 0.9, of gates alone."""
+    """Across the units, one number per step. Quantiles by their share, `0.5` being the median; `near_zero` and
+    `near_one` are the shares of units under 0.1 and over 0.9, for gates alone."""
 
     mean: Series
     quantiles: dict[str, Series]
@@ -69,8 +69,8 @@ class InputInfluence(View):
 class GatesInfluence(View):
     """Frobenius norms of the Jacobians of the hidden state of `layer` after step `output`.
 
-    `memory_length`: so many steps back, and from there on, all influences are under 1 % of the greatest; null where
-    that of step 0 is not.
+    `memory_length`: the number of steps back from which on all influences are under 1 % of the greatest; null if that
+    of step 0 is not.
     """
 
     output: int
@@ -187,7 +187,7 @@ class Answer:
 
 
 def _all_statistics(layer: "LayerTrace") -> "Iterator[tuple[str, Statistics, bool]]":
-    """Of every gate and every tensor of the state, and whether it is a gate."""
+    """Statistics of every gate and every tensor of the state, and whether it is a gate."""
     from gatelab.gates import across_units
 
     for name, values in {**layer.gates, **layer.state}.items():

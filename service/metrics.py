@@ -1,4 +1,4 @@
-"""A run's metrics as CSV (RFC 4180): one line an evaluation, an empty cell for null."""
+"""A run's metrics as CSV (RFC 4180): one line for each evaluation, an empty cell for null."""
 
 import csv
 import io

@@ -45,7 +45,7 @@ class Models:
     Args:
         capacity: how many stay in memory.
         most_bytes: how much of the memory they take together; the one used last stays whatever it takes.
-        on_texts: is told how many texts are being written and how many wait, as `Batcher`.
+        on_texts: called with how many texts are being written and how many wait, as by `Batcher`.
     """
 
     def __init__(

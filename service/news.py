@@ -15,7 +15,7 @@ from gatelab.store import Store
 class News:
     """The numbers of the last events of all jobs that are watched.
 
-    Whichever stream asks first after `seconds` looks for all of them; the others are told what it finds.
+    Whichever stream asks first after `seconds` looks for all of them; the others get what it finds.
     """
 
     def __init__(self, store: Store) -> None:

@@ -75,7 +75,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def details(error: GatelabError) -> ProblemDetails:
-    """What a client is told about `error`."""
+    """The problem document that a client gets for `error`."""
     status = next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), 500)
     faults = error.problems if isinstance(error, InvalidInput) else ()
     return ProblemDetails(

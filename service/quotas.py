@@ -13,7 +13,7 @@ from gatelab.specs import Limits
 
 
 class Concurrency:
-    """Of each account, at most `most` at once; where amounts are counted, one that is larger may be there alone."""
+    """At most `most` at once for each account. If amounts are counted, a larger one may be there alone."""
 
     def __init__(self, limit: str, most: int) -> None:
         self._limit, self._most = limit, most

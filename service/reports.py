@@ -6,7 +6,7 @@ from fastapi import Query, Response
 
 from gatelab.reports import FORMATS, Format, Report
 
-AskedFormat = Annotated[Format, Query(description="json has everything; csv has one line a variant")]
+AskedFormat = Annotated[Format, Query(description="json has everything; csv has one line for each variant")]
 
 REPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {

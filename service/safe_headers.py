@@ -14,7 +14,7 @@ DOCS_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     f" form-action 'self'; {_ALONE}"
 )
-"""Of the API's description, whose start is a script in the page."""
+"""The policy of the API's description, whose start is a script in the page."""
 
 UNCACHED = ("/v1/", "/metrics")
 """What answers here is an account's own: no cache may keep it."""

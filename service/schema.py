@@ -1,4 +1,4 @@
-"""The API's description as a file, from which the page's types are made: `python -m service.schema` writes it anew."""
+"""The API's description as a file, from which the page's types are made: `python -m service.schema` writes it."""
 
 import json
 import tempfile

@@ -43,7 +43,7 @@ class Sessions:
 
 
 def _kept_key(file: Path) -> bytes:
-    """The key in `file`, made where there is none. Of processes that make one at once, the first one's stays."""
+    """The key in `file`, made where there is none. If several processes make one at once, the first one's stays."""
     if not file.exists():
         write_secret(file, secrets.token_bytes(32), keep=True)
     return file.read_bytes()

@@ -134,7 +134,7 @@ def _mebibytes(number: int) -> str:
 
 
 def _digest(spec: JobSpec) -> str:
-    """Of what the spec means: the order of its fields and defaults that are spelled out make no difference."""
+    """A digest of what the spec means: the order of its fields and defaults that are spelled out make no difference."""
     return hashlib.sha256(json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 

@@ -201,7 +201,7 @@ class Run(View):
 
 
 class GateStatistics(View):
-    """Of one gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
+    """One gate over units and held-out tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
 
     mean: float | None
     near_zero: float | None
@@ -286,7 +286,7 @@ class Ending(View):
 
     `tokens` counts the generated ones; `checkpoint` is the step of the weights that made them;
     `unknown_characters` counts the prompt's characters that the model's vocabulary could not stand for.
-    `state`, where it was asked for, goes on from the end: as `state` of another request, as often as one likes.
+    `state`, if it was asked for, holds the end of the text: send it as `state` of another request, any number of times.
     `held` is text behind the end that the next request shows first, if it is not the beginning of a stop string; empty
     where no state was asked for.
     """

@@ -24,7 +24,7 @@ class Wakeups:
         self._quiet_seconds, self._quiet_until = quiet_seconds, 0.0
 
     def send(self, count: int = 1) -> None:
-        """Wake so many workers. Called after commit; a broker that is away is logged, nothing more."""
+        """Wake `count` workers. Called after commit; a broker that is away is logged, nothing more."""
         if time.monotonic() < self._quiet_until:
             return
         try:

@@ -28,7 +28,7 @@ class Run(Protocol):
 LOOK_SECONDS = 0.1
 """How often to look whether the client is still there."""
 THREADS = 64
-"""Of one process, for the computations of all accounts. More wait."""
+"""Threads of one process for the computations of all accounts. More wait."""
 
 _gone: ContextVar[threading.Event | None] = ContextVar("gone", default=None)
 

@@ -40,7 +40,7 @@ def check_length(limits: Limits, tokens: int) -> None:
 def check_flops(limits: Limits, path: str, tokens: int, flops_per_token: int) -> None:
     """
     Raises:
-        InvalidRequest: reading so many tokens takes more operations than this installation spends on a request.
+        InvalidRequest: reading this prompt takes more operations than this installation spends on a request.
     """
     if (flops := tokens * flops_per_token) > limits.request_flops:
         most = limits.request_flops // flops_per_token
@@ -77,7 +77,7 @@ async def begin(
     """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
 
     Args:
-        session: the text that the prompt goes on with, if it is to be gone on with in its turn.
+        session: the text that the prompt continues, if it is to be continued in its turn.
 
     Raises:
         Overloaded: too many texts are being written, at all or for this account.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 CHECKPOINT_SHARE = 20
-"""Records are due after so many times what the last ones took: they cost at most 5 % of the time."""
+"""Records are due after this multiple of what the last ones took: they cost at most 5 % of the time."""
 
 
 class Cadence:

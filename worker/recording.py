@@ -48,7 +48,7 @@ class Recorder:
                 self._add_evaluation(event)
 
     def trained_with(self, runs: int) -> None:
-        """Note that so many runs share the time of each step from now on, this one included."""
+        """Note that `runs` runs share the time of each step from now on, this one included."""
         self._together = runs
 
     def record(self, next_state: State | None) -> Flags:
@@ -160,7 +160,7 @@ class Recorder:
         try:
             checkpoint = event.checkpoint()
         except Diverged:
-            return  # training says so next; this evaluation is no best one
+            return  # training says so next; this evaluation is not the best one
         self._lowest = loss
         self._best = Best(event.position.step, event.position.epoch, checkpoint.to_bytes())
         self._best_weights = checkpoint.weights_sha256()

@@ -212,7 +212,7 @@ class Slice:
                 self._end(run_id, lambda member: member.record(State.QUEUED))
 
     def _ask(self, *, record: bool) -> dict[str, Flags]:
-        """What users asked of each member. Who has lost its lease leaves."""
+        """What users asked of each member. A member that has lost its lease leaves the pack."""
         asked: dict[str, Flags] = {}
         for run_id, member in list(self._members.items()):
             try:
@@ -238,7 +238,7 @@ class Slice:
             self._leave(run_id)
 
     def _lose(self, run_id: str, error: GatelabError) -> None:
-        """Nothing more can be written of this run: whoever has it goes on with it, or the reaper finds it."""
+        """Nothing more can be written of this run: its new owner continues it, or the reaper finds it."""
         log.warning("lost a run", run=run_id, error=str(error))
         if isinstance(error, LeaseLost | Conflict):
             METER.lost_lease()

@@ -1,4 +1,4 @@
-"""What an account with an ordinary key may try, each until it is told to stop."""
+"""What an account with an ordinary key may try, each until its caller stops it."""
 
 import json
 import socket

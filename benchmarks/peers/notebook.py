@@ -1,7 +1,7 @@
 """The peer: a notebook that trains a GRU of PyTorch's, epoch by epoch, as textbooks' trainers do.
 
 The concise GRU of Dive into Deep Learning (Zhang et al., d2l.ai, section 10.2) with the trainer of its section 3.2,
-written anew: batches from PyTorch's data loader, a validation every epoch. What it would plot is left out.
+rewritten: batches from PyTorch's data loader, a validation every epoch. What it would plot is left out.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """The peer: a recurrent language model from scratch, as textbooks write it.
 
 One-hot inputs, a Python loop over the steps with a matrix product a gate, SGD and clipping by hand. The set-up is that
-of the RNN and GRU chapters of Dive into Deep Learning (Zhang et al., d2l.ai, sections 9.5 and 10.2), written anew.
+of the RNN and GRU chapters of Dive into Deep Learning (Zhang et al., d2l.ai, sections 9.5 and 10.2), rewritten.
 """
 
 import math

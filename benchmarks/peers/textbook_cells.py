@@ -1,7 +1,7 @@
 """The recurrent cells as textbooks write them: a matrix product for every block of weights, step by step.
 
 The RNN, LSTM and GRU from scratch of Dive into Deep Learning (Zhang et al., d2l.ai, sections 9.5, 10.1 and 10.2),
-written anew; the GRU also with one gate alone, and with the reset gate behind the matrix product.
+written for this comparison; the GRU also with one gate alone, and with the reset gate behind the matrix product.
 """
 
 from abc import ABC, abstractmethod

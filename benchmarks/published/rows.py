@@ -13,7 +13,7 @@ from gatelab.specs.resolved import as_json, field_at
 from gatelab.sweeps import numbered
 
 LOSSES = ("train_loss", "validation_loss", "test_loss", "bits_per_character", "test_bits_per_character")
-"""Of the last evaluation: nats per token, and bits per character."""
+"""Columns of the last evaluation: nats per token, and bits per character."""
 
 MEASURED = (
     "state",

@@ -42,7 +42,7 @@ class Task:
     shape: Shape
 
     def model(self) -> LanguageModel:
-        """The model that all begin with, made anew."""
+        """A fresh copy of the model with which all begin."""
         return random_model(self.cell, self.shape, SEED)
 
     def batches(self) -> Iterator[Ids]:

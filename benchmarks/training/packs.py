@@ -41,7 +41,7 @@ def _spec(shape: Shape) -> RunSpec:
 
 
 def _gauge(spec: RunSpec, shape: Shape, members: int, seconds: float) -> Gauge:
-    """Measures the tokens a second of so many models together."""
+    """Measures the tokens per second of `members` models together."""
     models = [random_model(CELL, shape, seed) for seed in range(members)]
     engine = build_engine([member_of(model, spec.training) for model in models], "cpu", NATIVE, torch.get_num_threads())
     windows = [random_windows(shape, seed) for seed in range(members)]

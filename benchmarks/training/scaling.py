@@ -30,7 +30,7 @@ def _rows(cell: str, task: Task, threads: Sequence[int], rounds: int, seconds: f
 
 
 def with_threads(number: int, gauge: Gauge) -> Gauge:
-    """`gauge` while PyTorch and the native engine use so many threads."""
+    """`gauge` while PyTorch and the native engine use `number` threads."""
 
     def measure() -> float:
         torch.set_num_threads(number)

@@ -11,7 +11,7 @@ from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, RnnSpec
 from gatelab.text.windows import Windows
 
 VOCABULARY = 28
-"""Of the text of the exercises: 26 letters, the space, `<unk>`."""
+"""The vocabulary of the exercises: 26 letters, the space, `<unk>`."""
 SIZES = "hidden/batch/steps[/layers]"
 """How a shape is written."""
 BATCHES = 8
@@ -54,7 +54,7 @@ class Shape:
 
     @property
     def tokens(self) -> int:
-        """Of a step."""
+        """Tokens of a step."""
         return self.batch * self.steps
 
 
@@ -62,7 +62,7 @@ SHAPES = tuple(map(Shape.parse, ("32/1024/32", "128/1024/32", "256/64/64", "512/
 
 
 def flops_per_token(cell: CellSpec, shape: Shape) -> int:
-    """Of the matrix products of a training step, 2 forward and 4 backward a weight. One-hot inputs need none."""
+    """Operations of a training step's matrix products: 2 forward and 4 backward per weight, none for one-hot inputs."""
     match cell:
         case RnnSpec():
             blocks = 1

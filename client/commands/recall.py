@@ -18,7 +18,7 @@ def recall(
     lag: Lag,
     symbols: Symbols = 8,
     width: Width = 1,
-    examples: Annotated[int, typer.Option(min=1, help="Lines to be drawn anew.")] = 1000,
+    examples: Annotated[int, typer.Option(min=1, help="Number of freshly drawn lines.")] = 1000,
     checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, or latest.")] = "latest",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,

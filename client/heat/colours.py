@@ -10,7 +10,7 @@ NOTHING: Colour = (128, 128, 128)
 
 
 def colour(value: float | None, low: float) -> Colour:
-    """Of a value between `low` (0 or -1) and 1; grey where there is none."""
+    """The colour of a value between `low` (0 or -1) and 1; grey where there is none."""
     if value is None:
         return NOTHING
     scale = SIGNED if low < 0 else SHARES

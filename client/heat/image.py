@@ -18,7 +18,7 @@ LEGEND = "gates: dark 0, bright 1; states: blue -1, white 0, red 1"
 
 
 def png(panels: Sequence[Panel], tokens: Sequence[str]) -> bytes:
-    """All panels below each other, one column a step, one row a unit."""
+    """All panels below each other, with a column for each step and a row for each unit."""
     step = max(1, min(BIGGEST, (WIDEST - LABEL - 2 * MARGIN) // len(tokens)))
     rows = sum(len(panel.rows) for panel in panels)
     row = max(1, min(14, (HEIGHT_OF_ALL - len(panels) * 3 * LINE) // max(1, rows)))

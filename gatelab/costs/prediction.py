@@ -1,7 +1,7 @@
 """Seconds from work, calibrated by what past runs took on the same device.
 
 The law is  seconds = a * scan steps + b * elements + c * flops  with a, b, c >= 0: overheads, memory traffic and
-arithmetic. For every run that is predicted, the law is fitted anew by non-negative least squares (Lawson & Hanson
+arithmetic. For every run that is predicted, the law is fitted by non-negative least squares (Lawson & Hanson
 1974) over the past runs, where each counts by its relative error, and the more the nearer it is: a run of another cell,
 or of another arithmetic intensity (flops per scan step), says less about this one, and so does one of a moment. That is
 local regression (Cleveland 1979). A weak prior lets each of the three terms pay a third, so that a single past run

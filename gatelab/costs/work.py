@@ -127,7 +127,7 @@ def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
 
 
 def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) -> int:
-    """Of as many checkpoints as are kept, or as there are steps, and of a sample each epoch."""
+    """Bytes of the checkpoints that are kept (at most one per step), and of a sample per epoch."""
     training, model = spec.training, spec.model
     checkpoints = min(training.keep_checkpoints, training.epochs * train.batches) + training.keep_best
     numbers = parameters * (1 + _optimizer_tensors(training.optimizer))

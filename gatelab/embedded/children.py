@@ -18,7 +18,7 @@ FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0
 STEADY = 60.0
 """Seconds of life after which a child's earlier deaths are forgotten."""
 HOPELESS_DEATHS = 3
-"""A child that never lived `STEADY` seconds and has ended itself so often will not come up."""
+"""A child that has ended itself this many times before it lived `STEADY` seconds will not come up."""
 ROTATE_BYTES = 16 * 2**20
 
 logger = logging.getLogger("gatelab.embedded")
@@ -29,7 +29,7 @@ Farewell = tuple[tuple[float, signal.Signals], ...]
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, and how it is told to end."""
+    """What to run, and which signal ends it."""
 
     name: str
     command: Sequence[str]

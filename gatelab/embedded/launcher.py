@@ -32,7 +32,7 @@ class Options:
 
 
 def run(options: Options) -> None:
-    """Run Gatelab until it is told to stop. Prints one line with its address once it is ready.
+    """Run Gatelab until a signal stops it. Prints one line with its address once it is ready.
 
     Raises:
         CannotStart: the address or the data directory is taken, or a process does not start.

@@ -13,7 +13,7 @@ PYTHON = (sys.executable, "-P", "-m")
 
 
 def environment(data_dir: Path, broker: Path, workers: int) -> dict[str, str]:
-    """What the processes are told. The database is the user's `GATELAB_DATABASE_URL`, else SQLite in `data_dir`."""
+    """Their environment. The database is the user's `GATELAB_DATABASE_URL`, else SQLite in `data_dir`."""
     own = {"GATELAB_DATA_DIR": str(data_dir), "GATELAB_BROKER_URL": f"redis+socket://{broker}", "PYTHONUNBUFFERED": "1"}
     # Threads that spin while they wait made training ten times slower on a machine with other work.
     own["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")

@@ -13,7 +13,7 @@ from gatelab.equations.ranges import ANY, Range, hull, ranges
 from gatelab.equations.representation import Representation
 
 DRAWS = 8
-"""Of random weights, with which the first step is tried."""
+"""How many random weights the first step is tried with."""
 GAIN = 2.0
 STEPS = 64
 OVERFLOW = 1e9
@@ -75,7 +75,7 @@ def _first_step(cell: Representation) -> Iterator[Advice]:
     steps = [ranges(cell, zero, lambda: _point(random.uniform(-1, 1))) for _ in range(DRAWS)]
     for name, place in zip(cell.states, cell.after, strict=True):
         if not any(math.isfinite(sum(found[place])) for found in steps):
-            message = f"the state {name} is no finite number after the first step, which begins with states of 0"
+            message = f"the state {name} is not finite after the first step, which begins with states of 0"
             yield Advice("not-finite", name, message)
 
 

@@ -7,7 +7,7 @@ WORDS = 3_000
 NAME_LENGTH = 40
 NUMBER_LENGTH = 30
 DEPTH = 40
-"""Of parentheses, calls and products inside one another."""
+"""Levels of parentheses, calls and products inside one another."""
 
 NODES = 400
 """Operations and leaves of all equations, those that are written twice counted once."""

@@ -139,7 +139,7 @@ class Builder:
     def _product(self, product: Product) -> int:
         matrix, place = product.matrix.text, product.matrix.place
         if not matrix[0].isupper() or matrix.endswith("'"):
-            self._fail(f"{matrix} is no matrix: matrices begin with a capital letter, as in W_r @ x", place)
+            self._fail(f"{matrix} is not a matrix: matrices begin with a capital letter, as in W_r @ x", place)
         if isinstance(product.operand, Name) and product.operand.text == INPUT:
             self._use(matrix, "input_matrix", place)
             return self._add(Node("read", (), matrix))

@@ -1,4 +1,4 @@
-"""Reverse mode on a graph of nodes: one line an operation. What comes out is more nodes of the same graph.
+"""Reverse mode on a graph of nodes, one line for each operation. What comes out is more nodes of the same graph.
 
 Derivatives are PyTorch's, also where a function has a kink: at a tie, `max` and `min` give half to each side.
 """
@@ -37,11 +37,11 @@ class Graph:
         return self.op("-", self.number(value), place)
 
 
-# Of each operation: the graph, the gradient of its value, its value and its operands -> the gradients of the operands.
+# For each operation: the graph, the gradient of its value, its value and its operands -> the gradients of the operands.
 # Operations beside those of the language:
-#   where_positive(a, g)     g where a > 0 or a is no number, else 0
-#   where_within(a, g)       g where |a| < value or a is no number, else 0
-#   where_larger(a, b, g)    g where a > b or one is no number, half of it where they are equal, else 0
+#   where_positive(a, g)     g where a > 0 or a is not a number, else 0
+#   where_within(a, g)       g where |a| < value or a is not a number, else 0
+#   where_larger(a, b, g)    g where a > b or one is not a number, half of it where they are equal, else 0
 #   sign(a), gelu_slope(a)   the derivatives of abs and gelu
 RULES: Mapping[str, Rule] = {
     "gate": lambda _, g, y, a: (g,),

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from gatelab.equations.zoo import zoo
 
 GATES = {"reset": "r", "update": "z"}
-"""Of a GRU, with the letters of their parameters."""
+"""The gates of a GRU, with the letters of their parameters."""
 
 
 def rnn(activation: str) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 Kind = Literal["input_matrix", "matrix", "vector", "scalar"]
-"""Of a parameter: (inputs, hidden), (hidden, hidden), (hidden,) or ()."""
+"""The kind of a parameter; its shape is (inputs, hidden), (hidden, hidden), (hidden,) or ()."""
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class _Writer:
     def _expression(self, node: Node) -> str:
         operands = [self._written[place] for place in node.operands]
         if operands and all(self._cell.nodes[place].op == "number" for place in node.operands):
-            # Of numbers alone numpy would make double precision, and of all that follows.
+            # From plain numbers, numpy would make double precision, and from all that follows.
             operands = [f"np.float32({operand})" for operand in operands]
         match node.op:
             case "read":

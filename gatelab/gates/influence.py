@@ -59,7 +59,7 @@ def influence(model: LanguageModel, ids: Ids, output: int, clamps: Clamps, *, la
 
     Args:
         ids: (steps,) more than `output`, `<bos>` included.
-        clamps: made for this model and so many steps.
+        clamps: made for this model and this number of steps.
         layer: default the last one.
     """
     network = _Network(model, ids, clamps)

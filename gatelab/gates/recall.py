@@ -32,10 +32,10 @@ class Recall:
 
 @torch.no_grad()
 def recall(model: LanguageModel, tokenizer: Tokenizer, task: SyntheticSpec, examples: int) -> Recall:
-    """Test a model on lines that are drawn anew.
+    """Test a model on freshly drawn lines.
 
-    Each is read as in training: from a zero state, with the end of a line before it. Of several symbols, those before
-    are read as they should have been.
+    Each is read as in training: from a zero state, with the end of a line before it. If several symbols are asked for,
+    the earlier ones are read as they should have been.
 
     Raises:
         InvalidRequest: the model's vocabulary lacks a character of the task.

@@ -20,7 +20,7 @@ MOST_STEPS = 512
 
 @dataclass(frozen=True)
 class Saturation:
-    """Of one gate, over units and tokens: its mean, and the share of activations under 0.1 and over 0.9."""
+    """What one gate did over units and tokens: its mean, and the share of activations under 0.1 and over 0.9."""
 
     mean: float
     near_zero: float
@@ -47,7 +47,7 @@ def saturation(model: LanguageModel, windows: Windows) -> list[dict[str, Saturat
 
 
 def _saturation(activations: Sequence[Tensor], read: Tensor) -> Saturation:
-    """Of activations (batch, hidden), one a step, where `read` (steps, batch)."""
+    """Statistics of activations (batch, hidden), one tensor per step, where `read` (steps, batch)."""
     values = torch.stack(list(activations))[read].double()
     return Saturation(
         values.mean().item(), (values < NEAR).double().mean().item(), (values > 1 - NEAR).double().mean().item()

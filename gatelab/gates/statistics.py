@@ -28,7 +28,7 @@ class Statistics:
 
 
 def across_units(values: NDArray[np.floating]) -> Statistics:
-    """Of activations (steps, units), with at least one unit."""
+    """Statistics of activations (steps, units), with at least one unit."""
     values = values.astype(np.float64)
     return Statistics(
         values.mean(axis=1),

@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 _NAMES = {"h": "hidden", "c": "cell"}
 STATE_NAMES = tuple(_NAMES.values())
-"""Of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
+"""Names of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def trace(
 
     Args:
         ids: (steps,) at least one, `<bos>` included.
-        clamps: made for this model and so many steps.
+        clamps: made for this model and this number of steps.
         layers, units: which ones are kept; default all.
     """
     shown = range(model.spec.layers) if layers is None else layers

@@ -16,9 +16,9 @@ LOOK_SECONDS = 0.05
 MOST_LOGITS = 2**18
 """Logits that a call hands over of each text, at most; a megabyte."""
 TOKENS_WITH_LOGITS = 32
-"""As many tokens have logits in a call, at most: to tell of them takes far longer than to write them."""
+"""At most this many tokens have logits in a call: to hand them over takes far longer than to write them."""
 LONGEST_CALL = 256
-"""Steps of a call at most: of a text that ends early, so many were for nothing."""
+"""Most steps of a call: if a text ends early, the rest of them was for nothing."""
 
 
 @dataclass(eq=False)
@@ -27,7 +27,7 @@ class Writing:
 
     Attributes:
         remaining: how many tokens are still wanted.
-        deliver: is told what was chosen, or what went wrong, by another thread.
+        deliver: another thread calls it with what was chosen, or with what went wrong.
         logits: whether they are wanted too.
         exact: whether the stream must not move beyond the tokens that are wanted.
         dropped: set by whoever no longer wants it.
@@ -50,7 +50,7 @@ class Batcher:
     Args:
         most: how many texts are written at once.
         most_waiting: how many more may wait for their turn.
-        on_texts: is told how many are being written and how many wait, whenever that has changed. It must return at
+        on_texts: called with how many are being written and how many wait, whenever that changes. It must return at
             once, and not use this object.
     """
 

@@ -45,7 +45,7 @@ def generate(
 
     Args:
         state: the state to begin from instead of the zero state, of batch 1. A prompt is then needed. It is the model's
-            alone: what else a text goes on with (`gatelab.generation.Session`) begins here.
+            alone: what else a text continues with (`gatelab.generation.Session`) begins here.
 
     Raises:
         ValueError: a state without a prompt.

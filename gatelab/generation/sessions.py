@@ -189,7 +189,7 @@ class Sealer:
 
 
 def _read(data: bytes) -> Session:
-    """What `Sealer.seal` wrote, now or when a session was the state and the last token alone: then it goes on as it did
+    """What `Sealer.seal` wrote, now or when a session was only state and last token: then it continues as it did
     at that time, with what the next request says and nothing of what was before.
 
     Raises:

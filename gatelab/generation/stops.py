@@ -56,7 +56,7 @@ class Automaton:
 
     Attributes:
         complete: for each state, the length of the longest string that ends there; 0 where none does.
-        open: for each state, the length of the longest end of the text that one of the strings goes on from.
+        open: for each state, the length of the longest end of the text that is the beginning of one of the strings.
     """
 
     def __init__(self, strings: Sequence[str]) -> None:

@@ -44,7 +44,7 @@ class Text:
 
     Args:
         prompt: (tokens,) what is read before it.
-        session: the text that the prompt goes on with. It is to be gone on with in its turn: what is not decided at the
+        session: the text that the prompt continues. It can be continued in its turn: what is not decided at the
             end is held back for then. A text without one ends with all that can be shown.
     """
 
@@ -105,11 +105,11 @@ class Text:
 
 
 def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, session: Session | None = None) -> Stream:
-    """A stream that goes on from a prompt, which begins a text: `<bos>` stands before it, as in training.
+    """A stream that continues a prompt, which begins a text: `<bos>` stands before it, as in training.
 
     Args:
         prompt: (tokens,)
-        session: the text that the prompt goes on with instead.
+        session: the text that the prompt continues instead.
         index: which of several texts from one request this is. Each has random numbers of its own.
 
     Raises:
@@ -165,7 +165,7 @@ class Pieces:
         Args:
             resume: is called when a writing that was paused may go on.
             ended: is called once, when nothing more will be written.
-            on_tokens: is told of every piece how many tokens it has, when it is asked for.
+            on_tokens: called with the number of tokens of every piece, when the piece is asked for.
         """
         self._end, self._on_tokens = ended, on_tokens
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()

@@ -28,7 +28,7 @@ METHODS = (
 
 
 def job_report(job_id: str, job: JobSpec, runs: Sequence[RunRecord], tuned: Sequence[str] = ()) -> Report:
-    """The report of a job with these runs, one row a grid point. Runs of unequal seeds alone are one point.
+    """The report of a job with these runs, one row for each grid point. Runs of unequal seeds alone are one point.
 
     Of the points that differ by their values of the `tuned` paths alone, only the one of the lowest validation loss is
     reported: so variants are compared each at its own best learning rate.
@@ -40,7 +40,7 @@ def job_report(job_id: str, job: JobSpec, runs: Sequence[RunRecord], tuned: Sequ
     for path in tuned:
         if path not in paths:
             allowed = f"use one of {', '.join(paths)}" if paths else "it has none"
-            raise InvalidRequest.at("tuned", f"{path!r} is no path of this job's grid; {allowed}")
+            raise InvalidRequest.at("tuned", f"{path!r} is not a path of this job's grid; {allowed}")
     entries = _entries(runs, of_grid(paths, runs))
     entries = _best_of_each(entries, tuned) if tuned else entries
     return _report(f"Report: {job.name}", entries, paths, tuned, job_id, job.model_dump(mode="json"))

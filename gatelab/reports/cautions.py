@@ -3,8 +3,8 @@
 import math
 
 FEW_TOKENS = 1000
-"""The loss of single tokens has a standard deviation of about 2 nats: that of the mean over so many is 0.06, or 6 % of
-the perplexity."""
+"""The loss of single tokens has a standard deviation of about 2 nats: that of the mean over this many is 0.06, or 6 %
+of the perplexity."""
 
 
 def uniform_loss(vocabulary: int) -> float:
@@ -18,7 +18,7 @@ def worse_than_guessing(loss: float | None, vocabulary: int | None) -> bool:
 
 
 def too_few(tokens: int | None) -> bool:
-    """Whether a mean over so many tokens is a matter of chance; not where their number is unknown."""
+    """Whether a mean over `tokens` tokens is a matter of chance; not where their number is unknown."""
     return tokens is not None and tokens < FEW_TOKENS
 
 

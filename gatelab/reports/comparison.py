@@ -15,7 +15,7 @@ from gatelab.reports.statistics import paired_tests
 from gatelab.reports.variants import Group
 
 MOST_VARIANTS = 30
-"""Of more variants, each is compared with the best alone: the table of all pairs would be too long to read."""
+"""With more variants, each is compared with the best one alone: the table of all pairs would be too long to read."""
 
 FEW_SEEDS = 5
 """Below this, the t-test leans on its assumption that differences are normally distributed."""

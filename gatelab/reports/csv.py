@@ -1,4 +1,4 @@
-"""A report as CSV (RFC 4180): one line a variant, for programs and spreadsheets.
+"""A report as CSV (RFC 4180): one line for each variant, for programs and spreadsheets.
 
 Means are numbers in full precision, with the half width of their 95 % confidence interval beside them. The sample
 and every value that is not a number or a plain word are JSON: a sample may hold line breaks, control characters, or

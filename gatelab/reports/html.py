@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 BEST = 10
-"""Of more than twice as many variants, so many are shown first, and all where the reader asks for them."""
+"""If there are more than twice as many variants, this many are shown first, and all when the reader asks for them."""
 
 
 def as_html(report: Report) -> str:

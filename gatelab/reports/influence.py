@@ -110,7 +110,7 @@ def _categories(labels: Sequence[str]) -> Array:
 
 
 def _squared_error(factors: Sequence[Array], values: Array) -> float:
-    """Of the least-squares fit of `values` by a constant and these categories."""
+    """Residual sum of squares of the least-squares fit of `values` by a constant and these categories."""
     design = np.hstack([np.ones((len(values), 1)), *factors])
     fitted, *_ = np.linalg.lstsq(design, values, rcond=None)
     return float(((values - design @ fitted) ** 2).sum())

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """The mean and its 95 % confidence interval.
 
-    None without a value, or where their sum is no finite number; no bounds with a single one, or where there are none.
+    None without a value, or if their sum is not finite; no bounds with a single one, or where there are none.
     """
     if not values:
         return None

@@ -22,8 +22,8 @@ Values = Mapping[str, Any]
 def of_grid(paths: Sequence[str], runs: Sequence[RunRecord]) -> list[Values]:
     """Each run's values of the paths of a grid; equations by their titles.
 
-    Of an object, such as a cell, the kind is told and every field that is not at its default in one of those of its
-    kind. A path that a run's spec does not have, since another value of the grid took its place, is left out.
+    An object, such as a cell, is shown by its kind and by every field that is not at its default in one of those of
+    its kind. A path that a run's spec does not have, since another value of the grid took its place, is left out.
     """
     found: list[dict[str, Any]] = [{} for _ in runs]
     specs = _titled(runs)

@@ -44,7 +44,7 @@ class Group:
 
     @property
     def succeeded(self) -> list[RunRecord]:
-        """Of the distinct runs."""
+        """The distinct runs that succeeded."""
         return [run for run in self.distinct if run.succeeded]
 
 
@@ -119,7 +119,7 @@ def measures(run: RunRecord) -> Measures:
 
 
 def perplexity(loss: float | None) -> float | None:
-    """exp(loss); None where that is no finite number."""
+    """exp(loss); None if that is not finite."""
     try:
         return None if loss is None else math.exp(loss)
     except OverflowError:

@@ -28,7 +28,7 @@ _PATTERNS = {kind: re.compile(f"(?:{pattern})\\Z") for kind, (pattern, _) in _SC
 _BREAKS = re.compile("[\x85\u2028\u2029]")
 
 MOST_DIGITS = 4300
-"""Of a whole number, as JSON is read by Python."""
+"""Most digits of a whole number: Python reads no longer ones from JSON."""
 
 
 class NotYaml(ValueError):

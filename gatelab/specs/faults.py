@@ -13,7 +13,7 @@ from gatelab.near import did_you_mean, nearest, nearest_path
 from gatelab.specs.texts import unfit
 
 MOST_TOLD = 100
-"""How many faults of one input are told one by one."""
+"""How many faults of one input are listed one by one."""
 MOST_HINTS = 20
 """How many faults of one input are said with what may be meant."""
 MOST_CHOICES = 10

@@ -8,7 +8,7 @@ from gatelab.specs.base import Spec, Text
 from gatelab.specs.integers import Count
 
 STOP_CHARACTERS = 1000
-"""Of a stop string, at most."""
+"""Characters of the longest stop string."""
 
 StopString = Annotated[Text, Field(min_length=1, max_length=STOP_CHARACTERS)]
 
@@ -30,7 +30,7 @@ class Sampling(Spec):
     """How the next token is chosen, and when to end.
 
     The penalty and the bias change the logits first; then filters apply in the order temperature, top_k, top_p, min_p.
-    The same seed gives the same text: the n-th token is chosen by the seed's n-th random number. Of a text that goes on
+    The same seed gives the same text: the n-th token is chosen by the seed's n-th random number. If a text continues
     from a state, the tokens before the state count.
     """
 
@@ -55,7 +55,7 @@ class Sampling(Spec):
     stop: tuple[StopString, ...] = Field(
         (),
         max_length=64,
-        description="end before any of these strings; one may begin before the state that the text goes on from",
+        description="end before any of these strings; one may begin before the state from which the text continues",
     )
     seed: int | None = Field(
         None, ge=0, lt=2**53, description="the same seed and request, the same text; default: another text every time"

@@ -28,7 +28,7 @@ class JobSpec(RunSpec):
     grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
         default_factory=dict, description="path of the spec -> values; the runs are the product of all"
     )
-    repeats: int = Field(1, ge=1, le=10_000, description="each point so often, with seeds seed, seed + 1, ...")
+    repeats: int = Field(1, ge=1, le=10_000, description="runs of each grid point, with the seeds seed, seed + 1, ...")
 
     def base(self) -> RunSpec:
         """The run that the job asks for where no grid changes it."""

@@ -39,7 +39,7 @@ def runs_digest(corpus_id: str, runs: Iterable[RunSpec]) -> str:
     """A digest of what is trained: equal for any two jobs on one corpus with the same runs, in any order."""
     seeds: dict[RunSpec, set[int]] = {}
     for run in runs:
-        # The corpus may be told by its name or its id.
+        # The corpus may be given by its name or its id.
         variant = without_seed(resolved(run)).model_copy(update={"corpus": corpus_id})
         seeds.setdefault(variant, set()).add(run.training.seed)
     found = sorted(json.dumps([v.model_dump(mode="json"), sorted(each)], sort_keys=True) for v, each in seeds.items())

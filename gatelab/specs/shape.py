@@ -11,7 +11,7 @@ _OWN: dict[str, Any] = {
     "model": {"init"},
     "training": {"seed", "clip_norm", "epochs", "sample", "gate_statistics", "keep_checkpoints", "keep_best"},
 }
-"""What may differ between the members of a pack. The corpus may be told by its name or its id: compare ids."""
+"""What may differ between the members of a pack. The corpus may be given by its name or its id: compare ids."""
 
 
 def shape_key(spec: RunSpec) -> str:

@@ -12,8 +12,8 @@ class _Memory(Spec):
     """What both tasks share. One line is one example; what stands between the symbols and their recall is noise."""
 
     lag: int = Field(ge=0, le=100_000, description="noise characters between what is shown and the question mark")
-    symbols: int = Field(8, ge=2, le=26, description="different symbols: the first so many letters")
-    distractors: int = Field(4, ge=1, le=10, description="different noise characters: the first so many digits")
+    symbols: int = Field(8, ge=2, le=26, description="number of different symbols, from the letter a on")
+    distractors: int = Field(4, ge=1, le=10, description="number of different noise characters, from the digit 0 on")
     examples: int = Field(10_000, ge=10, le=10_000_000, multiple_of=10, description="lines of the corpus")
     seed: int = Field(0, ge=0, lt=2**53)
 
@@ -48,5 +48,5 @@ class RecallRequest(Spec):
     """The body of POST /v1/runs/{id}/recall."""
 
     task: SyntheticSpec = Field(description="as the corpus was made; another lag asks for what was not trained")
-    examples: int = Field(1000, ge=1, le=1_000_000, description="lines to be drawn anew")
+    examples: int = Field(1000, ge=1, le=1_000_000, description="freshly drawn lines")
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")

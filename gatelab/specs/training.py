@@ -8,7 +8,7 @@ from gatelab.specs.base import Spec, Text
 
 LearningRate = Annotated[float, Field(gt=0, le=1000)]
 Precision = Literal["fp32", "bf16"]
-"""Of the operands of matrix products. State, sums, gradients and weights are single precision (fp32) in either."""
+"""That of matrix products' operands. State, sums, gradients and weights are single precision (fp32) in either."""
 
 SEEDS = 2**53
 """Seeds are below this, so that every reader of JSON gets them exactly."""
@@ -103,7 +103,7 @@ class TrainingSpec(Spec):
     gate_statistics: bool = Field(
         False, description="measure after every epoch what the gates do on the beginning of the validation text"
     )
-    keep_checkpoints: int = Field(3, ge=1, le=1000, description="the latest so many stay; older ones are deleted")
+    keep_checkpoints: int = Field(3, ge=1, le=1000, description="how many of the latest stay; older ones are deleted")
     keep_best: bool = Field(
         False, description="also keep a checkpoint of the evaluation with the lowest validation loss, however old"
     )

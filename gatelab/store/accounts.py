@@ -36,7 +36,7 @@ class Accounts:
                 raise missing(connection, id, account) if kind == "corpus" else NotFound(kind, id)
 
     def stored_bytes(self, account: str) -> int:
-        """Of the account's corpora, and what its runs, finished or not, were foreseen to leave at most."""
+        """Bytes of the account's corpora, and what its runs, finished or not, were foreseen to leave at most."""
         of_corpora = select(func.coalesce(func.sum(corpora.c.bytes), 0)).where(corpora.c.account == account)
         of_run = runs.c.work["stored_bytes"].as_float()
         of_runs = select(func.coalesce(func.sum(of_run), 0)).where(runs.c.account == account)

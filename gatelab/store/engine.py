@@ -82,7 +82,7 @@ class Database:
         """
         Args:
             url: `sqlite:///path` or `postgresql://user:password@host/name`.
-            foreign_keys: False leaves them unchecked on SQLite, whose migrations make tables anew that others refer to.
+            foreign_keys: False leaves them unchecked on SQLite, whose migrations replace tables that others refer to.
 
         Raises:
             InvalidInput: any other URL.

@@ -45,8 +45,8 @@ class Events:
         return found
 
     def news(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
-        """Whether a job has ended or is gone, and its events after `seq`. With what is told of its end come all events
-        before it."""
+        """Whether a job has ended or is gone, and its events after `seq`. If it has ended, all events
+        before its end come with that."""
         with self._database.read() as connection:
             tallies = tally(connection, [job_id])
             ended = job_id not in tallies or job_state(tallies[job_id].counts) in FINISHED

@@ -1,4 +1,4 @@
-"""API keys: who may do what, for which account. Of a key only its digest is kept: it is shown once, when it is made."""
+"""API keys: who may do what, for which account. Only a key's digest is kept: the key is shown once, when it is made."""
 
 import hashlib
 import secrets
@@ -17,7 +17,7 @@ from gatelab.store.ids import check_name, new_id
 from gatelab.store.tables import LOCAL, api_keys
 
 PREFIX = "gatelab_"
-"""Of every key, so that programs that look for leaked secrets find it."""
+"""The prefix of every key, so that programs that look for leaked secrets find it."""
 SECRET_BYTES = 32
 
 
@@ -131,7 +131,7 @@ def _make(connection: Connection, account: str, scope: Scope, name: str) -> tupl
 
 
 def _revoking(id: str) -> Update:
-    """Of a key that is good for something."""
+    """The statement that revokes a valid key."""
     return update(api_keys).where(api_keys.c.id == id, api_keys.c.revoked_at.is_(None)).values(revoked_at=now())
 
 

@@ -75,7 +75,7 @@ class Metrics:
         return list(curves.values())
 
     def lowest_validation_loss(self, run_id: str) -> float | None:
-        """Of all evaluations of a run; None where nothing finite was measured."""
+        """The lowest validation loss of a run; None if nothing finite was measured."""
         query = select(func.min(metrics.c.validation_loss)).where(metrics.c.run_id == run_id)
         with self._database.read() as connection:
             lowest: float | None = connection.scalar(query)

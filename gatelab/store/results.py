@@ -15,7 +15,7 @@ from gatelab.store.states import State
 from gatelab.store.tables import corpora, jobs, metrics, runs
 
 MOST_EVALUATIONS = 200_000
-"""Of longer histories, every n-th epoch is read, and the last one."""
+"""If a history is longer, every n-th epoch is read, and the last one."""
 
 PAST_RUNS = 300
 """How many of the latest runs a prediction goes by."""

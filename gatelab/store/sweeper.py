@@ -65,7 +65,7 @@ class Sweeper:
         return known
 
     def _dead(self, run_id: str, files: Iterable[str]) -> list[str]:
-        """Of files that were listed before, those that no checkpoint refers to and none can come to refer to.
+        """Those of the files listed before that no checkpoint refers to and none can come to refer to.
 
         A commit that refers to a file needs its run to be running under the token in the file's name. If it is not, the
         commit has been made, and its row is found here, or it never will be. So the run must be asked about first.

@@ -26,7 +26,7 @@ class Corpus:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the UTF-8 bytes, in hexadecimal."""
+        """SHA-256 of the UTF-8 bytes, in hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 

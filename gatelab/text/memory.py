@@ -18,7 +18,7 @@ END = "\n"
 Bytes = NDArray[np.uint8]
 
 _CORPUS, _ANEW = 0, 1
-"""Streams of random numbers: what is drawn anew has nothing to do with the corpus."""
+"""Streams of random numbers: freshly drawn lines have nothing to do with the corpus."""
 
 
 def line_length(spec: SyntheticSpec) -> int:

@@ -68,7 +68,7 @@ def _whole(tokens: int, steps: int) -> Part:
 
 
 def _streams(tokens: int, streams: int, steps: int) -> Part:
-    """A text read as so many streams at most, each in windows that adjoin."""
+    """A text read as at most `streams` streams, each in windows that adjoin."""
     streams = max(1, min(streams, tokens // steps))
     longest = -(-tokens // streams)
     return Part(tokens, -(-longest // steps), streams, steps)

@@ -21,7 +21,7 @@ EVALUATION_TOKENS = 65_536
 MOST_SIDE_BY_SIDE = 1024
 
 STREAM_TOKENS = 4096
-"""With `carry_state`, held-out text begins from a zero state once in so many tokens, whatever batch_size and num_steps.
+"""With `carry_state`, held-out text begins from a zero state once in this many tokens, for any batch_size, num_steps.
 That costs a few ten-thousandths of a nat, and bounds how many steps go one after the other (docs/decisions/0023)."""
 
 
@@ -125,7 +125,7 @@ def prepare(spec: RunSpec, corpus: Corpus) -> Data:
     check_length(spec, len(ids))
     if (counts := spec.training.windows.counts) is not None:
         return Data(tokenizer, *_numbered(spec, ids, *counts))
-    # Each part begins anew: no window reads over a border, and every text starts with <bos>.
+    # Each part begins from a zero state: no window reads over a border, and every text starts with <bos>.
     train, validation, test = (_with_begin(part) for part in np.split(ids, borders(len(ids))))
     return Data(tokenizer, _training(spec, train), _whole(spec, validation), _whole(spec, test))
 
@@ -133,7 +133,7 @@ def prepare(spec: RunSpec, corpus: Corpus) -> Data:
 def check_length(spec: RunSpec, tokens: int) -> None:
     """
     Raises:
-        InvalidSpec: a corpus of so many tokens is too short for the windows of `spec`.
+        InvalidSpec: a corpus of this length is too short for the windows of `spec`.
     """
     training = spec.training
     if (counts := training.windows.counts) is not None:
@@ -204,7 +204,7 @@ def side_by_side(num_steps: int) -> int:
 
 
 def held_out_streams(tokens: int, num_steps: int) -> tuple[int, int]:
-    """As how many streams a held-out text of so many tokens is read where the state is carried, and in what windows.
+    """As how many streams a held-out text of `tokens` tokens is read if the state is carried, and in what windows.
 
     The windows only bound the memory: what they predict does not depend on their length.
     """

@@ -28,7 +28,7 @@ def downgrade() -> None:
 
 
 def _fill_shapes() -> None:
-    """Of the runs that have not ended. It is this program that will compare them, so it is asked for their shapes."""
+    """Shapes of unfinished runs. It is this program that will compare them, so it is asked for their shapes."""
     runs = sa.table("runs", sa.column("id"), sa.column("state"), sa.column("spec", sa.JSON), sa.column("shape"))
     connection = op.get_bind()
     waiting = sa.select(runs.c.id, runs.c.spec).where(runs.c.state.in_(["queued", "running", "paused"]))

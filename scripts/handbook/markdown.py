@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, one row a line, ending in a newline."""
+    """A Markdown table, ending in a newline."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(map(cell, line))} |\n" for line in lines)
 

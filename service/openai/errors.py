@@ -84,7 +84,7 @@ def answer(error: Exception) -> Response:
 
 
 def as_json(error: Exception) -> str:
-    """What a stream is told that had begun."""
+    """The error as an event of a stream that has begun."""
     return json.dumps(body(error)[1])
 
 

@@ -19,7 +19,7 @@ BEGINNING = Logprobs(tokens=[SPECIAL_NAMES[BEGIN]], token_logprobs=[None], top_l
 
 
 class Told:
-    """The log-probabilities of what is written in a choice, piece by piece. A token is told when its text is shown."""
+    """The log-probabilities of what is written in a choice, by pieces. A token is listed when its text is shown."""
 
     def __init__(self, completing: Completing, prompt: Prompt) -> None:
         self._completing = completing
@@ -30,7 +30,7 @@ class Told:
         self._logits: Floats = np.zeros((0, completing.loaded.decoder.vocabulary), np.float32)
 
     def add(self, piece: "Piece") -> Logprobs | None:
-        """Those of the tokens that can be told with this piece; None if none can."""
+        """Those of the tokens that can be listed with this piece; None if there are none."""
         assert piece.logits is not None, "asked for"
         text, places = placed(self._decoder, piece.ids, self._end)
         self._end += len(text)
@@ -38,8 +38,8 @@ class Told:
         self._ids = np.concatenate([self._ids, piece.ids])
         self._places = np.concatenate([self._places, places])
         self._logits = np.concatenate([self._logits, piece.logits])
-        # What is held back may be of a stop string, behind the text's end. Of half a character at the end of a text
-        # that is long enough, the tokens are told.
+        # What is held back may be of a stop string, behind the text's end. If a text that is long
+        # enough ends in half a character, its tokens are listed.
         told = len(self._ids)
         if piece.finish_reason != "length":
             told = int(np.searchsorted(self._places, self._shown))
@@ -49,12 +49,12 @@ class Told:
 
 
 def of_written(completing: Completing, parts: Sequence[Logprobs]) -> Logprobs:
-    """Of all that was written after a prompt, from what was told of its pieces."""
+    """Those of all that was written after a prompt, from those of its pieces."""
     return joined([_nothing(completing), *parts])
 
 
 def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
-    """Of the tokens of a prompt, each after those before it; `<bos>` stands before the first. None is of `<bos>`."""
+    """Those of a prompt's tokens, each after those before it; `<bos>` stands before the first and has none itself."""
     from gatelab.generation.scoring import pieces_of
 
     ids, decoder = prompt.read, completing.loaded.decoder
@@ -69,7 +69,7 @@ def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
 
 
 def _of_tokens(completing: Completing, ids: Ids, logits: "Floats", places: Ids) -> Logprobs:
-    """Of tokens chosen from `logits` (tokens, vocabulary), which begin at the characters `places`."""
+    """Those of tokens chosen from `logits` (tokens, vocabulary), which begin at the characters `places`."""
     from gatelab.generation import log_probabilities
 
     known, name, top = log_probabilities(logits), completing.loaded.tokenizer.name, completing.body.logprobs or 0

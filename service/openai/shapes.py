@@ -54,7 +54,7 @@ class CompletionRequest(Spec):
         return self
 
     def sampling(self) -> Sampling:
-        """How each choice is written; `max_tokens` 0 (only echo) is told as 1.
+        """How each choice is written; `max_tokens` 0 (only echo) becomes 1.
 
         Raises:
             InvalidSpec: a value that Gatelab does not take.
@@ -82,7 +82,7 @@ class Answer(BaseModel):
 
 
 class Logprobs(Answer):
-    """Of the tokens of a choice. `top_logprobs` is null where logprobs is 0.
+    """Log-probabilities of a choice's tokens. `top_logprobs` is null where logprobs is 0.
 
     `text_offset` is the character of the choice's `text` at which a token begins: the tokens of a character of many
     bytes have the same. A text that ends before a stop string has no token behind its end.

@@ -33,7 +33,7 @@ async def events(completing: Completing, writings: "Sequence[Pieces]") -> AsyncG
         if options is not None and options.include_usage:
             yield _event(completing.answer([], completing.usage(written)))
         yield format_sse_event(data_str="[DONE]")
-    except Exception as error:  # the answer has begun: a fault can only be told inside the stream
+    except Exception as error:  # the answer has begun: a fault can only be reported inside the stream
         yield format_sse_event(data_str=errors.as_json(error))
 
 

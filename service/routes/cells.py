@@ -165,6 +165,6 @@ _SHAPES: dict[str, list[Literal["inputs", "hidden"]]] = {
 
 
 def _flops(cell: CellSpec, inputs: int) -> int:
-    """Of one layer whose input is no one-hot row, without the head."""
+    """Operations of one layer whose input is not a one-hot row, without the head."""
     hidden, found = cell.hidden, counts(cell)
     return 2 * hidden * (found.products * hidden + found.input_matrices * inputs)

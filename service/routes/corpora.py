@@ -32,7 +32,7 @@ router = Router(prefix="/v1/corpora", tags=["corpora"])
 
 
 MOST_CHARACTERS = 1_000_000
-"""Of a text, in one answer."""
+"""Most characters of a text in one answer."""
 
 Normalization = Literal["none", "letters"]
 
@@ -151,7 +151,7 @@ def corpus_text(
     asking: Asking,
     corpus: str,
     start: Annotated[int, Query(ge=0, description="the first character, counted from 0")] = 0,
-    characters: Annotated[int, Query(ge=1, le=MOST_CHARACTERS, description="at most so many")] = 10_000,
+    characters: Annotated[int, Query(ge=1, le=MOST_CHARACTERS, description="at most this many characters")] = 10_000,
 ) -> Passage:
     """A piece of the text. Beyond its end there is none left: an empty piece."""
     found = service.store.corpora.get(corpus, asking.account)
@@ -230,7 +230,7 @@ async def _upload(request: Request) -> tuple[str, str]:
 
 
 def _parse(kind: type[AnySpec], data: object) -> AnySpec:
-    """A corpus is no spec: what is wrong with it is a fault of the request."""
+    """A corpus is not a spec: what is wrong with it is a fault of the request."""
     try:
         return parse(kind, data)
     except InvalidSpec as error:

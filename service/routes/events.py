@@ -16,7 +16,7 @@ from service.context import Context, Service
 from service.streams import KEEP_ALIVE, event, stream
 from service.views import Job, JobEvent, View
 
-# Its routes stand before those of /v1/jobs/{job}: `changes` is no job.
+# Its routes stand before those of /v1/jobs/{job}: `changes` is not the id of a job.
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 LOOK_SECONDS = 0.25
@@ -33,7 +33,7 @@ class Gone(View):
 
 
 class Ready(View):
-    """All jobs that are to be told of have been told of: so many."""
+    """The stream has sent every job that it follows; `jobs` is their number."""
 
     jobs: int
 
@@ -42,12 +42,13 @@ class Ready(View):
 def job_changes(
     service: Service,
     asking: Asking,
-    limit: Annotated[int, Query(ge=1, le=1000, description="the newest so many")] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000, description="follow this many of the newest jobs")] = 100,
 ) -> StreamingResponse:
     """The newest jobs as server-sent events: first each of them, then each again whenever something happens in it.
 
     `job` has a job as GET /v1/jobs/{job} answers it, oldest first in the beginning; `gone` the id of one that is no
-    longer among the newest; `ready` says that all of them have been told. Who comes back is told of all of them anew.
+    longer among the newest; `ready` says that all of them have been sent. A new connection
+    starts over with all of them.
     """
     return _counted(service, asking, _changes(service, asking.account, limit))
 
@@ -89,7 +90,7 @@ async def _until_ended(events: AsyncGenerator[bytes], ended: Callable[[], None])
 
 
 async def _events(service: Context, job: str, known: int) -> AsyncGenerator[bytes]:
-    """Of one job. Whether there is news, all streams of this process ask together: `News`."""
+    """The events of one job. All streams of this process share one query for news: `News`."""
     idle, due = 0.0, True
     # Nobody can know more events than there are. A larger number would never be followed by news, nor by the end.
     last = await to_thread.run_sync(service.store.events.counts, [job])

@@ -88,7 +88,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
 @router.post("/{run}/recall")
 @computing
 def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
-    """How many symbols of a memory task the run names after the lag, on lines that are drawn anew."""
+    """How many symbols of a memory task the run names after the lag, on freshly drawn lines."""
     from gatelab.gates import recall
     from gatelab.model import model_of
 

@@ -81,8 +81,8 @@ async def generate(
 
     With `stream: true` every event has a piece of text; the last, named `done`, says how it ended.
 
-    A `state` holds all that a text goes on with: parts that ask alike, each from the state of the part before, write
-    together what one request for all their tokens would have written. So a seeded text goes on with the seed's random
+    A `state` holds all that a text needs to continue: parts that ask alike, each from the state of the part before,
+    write together what one request for all their tokens would have written. So a seeded text continues with the seed's random
     numbers where the part before ended, `repetition_penalty` falls on the tokens of all parts, a character whose bytes
     come in two parts is shown by the second, and a stop string is found that begins in one part and ends in the next.
     What may be the beginning of one is in `held`, not in `text`: the next part begins with it, unless it ends there.
@@ -103,7 +103,7 @@ async def generate(
 
 @router.post("/{run}/states/mix")
 def mix(service: Service, run: str, body: Mix) -> State:
-    """The state that lies between two of the same checkpoint. What it goes on with is the first one's last token."""
+    """The state that lies between two of the same checkpoint. It continues from the first one's last token."""
     first, second = (
         service.sessions.resume(token, run, path) for token, path in ((body.state, "state"), (body.other, "other"))
     )
@@ -145,5 +145,5 @@ async def _events(generating: Generating) -> AsyncGenerator[bytes]:
                 yield event(await generating.ending(found), "done")
             if generating.service.stopping:
                 return
-    except Exception as error:  # the answer has begun: a fault can only be told inside the stream
+    except Exception as error:  # the answer has begun: a fault can only be reported inside the stream
         yield event(details(error) if isinstance(error, GatelabError) else unexpected(error), "error")

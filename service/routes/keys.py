@@ -45,7 +45,7 @@ class Key(View):
 
 
 class NewKey(View):
-    """`secret` is told this once."""
+    """The service shows `secret` only this once."""
 
     key: Key
     secret: str

@@ -30,7 +30,7 @@ class ScoreRequest(Spec):
 
 
 class Scored(View):
-    """Of one text. `log_probabilities` are in nats, one a token; `loss` is their negative mean."""
+    """The score of one text. `log_probabilities` are in nats, one for each token; `loss` is their negative mean."""
 
     loss: float
     perplexity: float | None

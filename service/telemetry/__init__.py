@@ -1,4 +1,4 @@
-"""What the service tells of itself: metrics, a line a request, and traces where somebody collects them."""
+"""What the service reports about itself: metrics, a log line for each request, and traces if somebody collects them."""
 
 from service.telemetry.instruments import Instruments
 from service.telemetry.requests import Watching, seconds_since_arrival

@@ -67,7 +67,7 @@ class Instruments:
         self._texts.labels("waiting").set(waiting)
 
     def text(self, seconds_so_far: Callable[[], float]) -> Callable[[int], None]:
-        """What is to be told of every piece of one text how many tokens it has."""
+        """A function to call with the number of tokens of every piece of one text."""
         begun = False
 
         def heard(tokens: int) -> None:

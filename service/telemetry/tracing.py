@@ -17,7 +17,7 @@ def configuration(provider: "TracerProvider | None") -> TelemetryConfig:
     config["exclude"] = _is_probe
     if provider is not None:
         config["tracer_provider"] = provider
-        # Of the packages of the extra, the last: with it a wake-up belongs to the request that sent it.
+        # The last of the extra's packages: with it a wake-up belongs to the request that sent it.
         from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
         CeleryInstrumentor().instrument(tracer_provider=provider)

@@ -2,8 +2,8 @@
 
 A `bash` block runs as a script, a `python` block as a program. All blocks of a page share one folder, and its scripts
 share their variables. A `yaml` block is a job's spec. A comment before a block (`<!-- file: NAME -->`) says under which
-name the reader saves it. JOB and RUN stand for the newest job and its first run. `console` and `text` blocks show what is
-typed elsewhere, or what is printed.
+name the reader saves it. JOB and RUN stand for the newest job and its first run. `console` and `text` blocks show what
+is typed elsewhere, or what is printed.
 """
 
 import os

@@ -57,7 +57,7 @@ def mistake(text: str) -> InvalidEquations:
         ("tanh = W @ x\nh' = h", 1, 1, "tanh is a word of the language and cannot be defined"),
         ("h' = W @ x + W @ h", 1, 14, "W multiplies both x and a vector of hidden units: use two matrices"),
         ("h' = W * x", 1, 6, "a matrix multiplies something: write W @ ..."),
-        ("h' = w @ x", 1, 6, "w is no matrix: matrices begin with a capital letter"),
+        ("h' = w @ x", 1, 6, "w is not a matrix: matrices begin with a capital letter"),
         ("h' = W @ 2 + V @ x", 1, 8, "W @ needs a vector, and this is one number for all units"),
         ("h' = 1 + 2", 1, 1, "h' is one number for all units: a state needs a vector"),
         ("h' = tanh + W @ x", 1, 6, "tanh is a function: write tanh(...)"),

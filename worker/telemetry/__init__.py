@@ -1,4 +1,4 @@
-"""What a worker tells of itself. Its child counts in memory that its parent reads, so a killed child loses nothing."""
+"""What a worker reports. Its child counts in memory that its parent reads, so a killed child loses no number."""
 
 from worker.telemetry.meter import METER, Meter
 

@@ -21,7 +21,7 @@ class SharedNumbers:
         self._memory = memoryview(mmap.mmap(-1, 8 * rows * self._width)).cast("d")
 
     def row(self, number: int) -> "memoryview[float]":
-        """The numbers of one process, in the order of their names. A number beyond the last row begins anew."""
+        """The numbers of one process, in the order of their names. A number beyond the last row wraps around."""
         begin = number % self._rows * self._width
         return self._memory[begin : begin + self._width]
 

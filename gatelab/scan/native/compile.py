@@ -30,7 +30,7 @@ from gatelab.settings import cell_cache, may_compile_cells
 from gatelab.specs.training import Precision
 
 SECONDS = 120
-"""Of processor time that a compiler may take: twenty times what published cells need."""
+"""Seconds of processor time that a compiler may take: twenty times what published cells need."""
 PATIENCE = 300
 """Seconds after which it is ended, however busy the machine is."""
 MEMORY = 4 * 2**30
@@ -106,7 +106,7 @@ def _code_of(representation: Representation, instructions: str, precision: Preci
 
 
 def flags(instructions: str, precision: Precision) -> list[str]:
-    """What the compiler is told beside the source."""
+    """The compiler's options."""
     machine = "aarch64" if instructions == "aarch64" else "x86_64"
     plain = [LEVEL if flag == "-O3" else flag for flag in build.FLAGS]
     brain = ["-DGATELAB_BRAIN"] if PRECISIONS[precision] else []
@@ -114,7 +114,7 @@ def flags(instructions: str, precision: Precision) -> list[str]:
 
 
 LEVEL = "-O2"
-"""Of optimisation. All give the same numbers."""
+"""The level of optimisation. All levels give the same numbers."""
 
 
 def _compile(command: Sequence[str], source: str, target: Path) -> None:

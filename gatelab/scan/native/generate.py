@@ -14,7 +14,7 @@ from gatelab.scan.native.schedule import Schedule, Steps
 
 INFIX = frozenset("+-*/")
 KINDS = {"input_matrix": 0, "matrix": 1, "vector": 2, "scalar": 3}
-"""Of letters, as `engine.h` numbers them."""
+"""Kinds of letters, as `engine.h` numbers them."""
 
 
 def generate(representation: Representation) -> str:

@@ -172,7 +172,7 @@ class Program:
         self.library.read(self._shape, members, threads, interrupted)
 
     def new_decoder(self, parameters: Floats, forbidden: int) -> int:
-        """The address of a decoder of these parameters. `forbidden`: so many ids, from 0 on, are never chosen.
+        """The address of a decoder of these parameters. The first `forbidden` ids are never chosen.
 
         Raises:
             InvalidInput: a size is wrong.
@@ -211,7 +211,7 @@ def pointer(array: Floats | None) -> "ctypes._Pointer[ctypes.c_float] | None":
 
 
 def address(array: NDArray[Any] | None) -> int | None:
-    """Of the first element of a contiguous array."""
+    """The address of the first element of a contiguous array."""
     return None if array is None else array.ctypes.data
 
 

@@ -22,7 +22,7 @@ COLUMNS = 32
 """Columns that one program of a stepwise kernel computes."""
 
 REGISTERS = 65_536
-"""Of a multiprocessor, from compute capability 3.0 on (CUDA C++ Programming Guide, technical specifications)."""
+"""Per multiprocessor, from compute capability 3.0 on (CUDA C++ Programming Guide, technical specifications)."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def matmul(a: Tensor, b: Tensor, span: int | None = None, precision: Precision =
     """a (members, m, depth) @ b (members, depth, n), with any strides.
 
     Args:
-        span: add so many terms of the depth at a time, side by side, and then those sums. Default: all in one.
+        span: add this many terms of the depth at a time, side by side, and then those sums. Default: all in one.
         precision: of the operands.
     """
     members, m, depth = a.shape

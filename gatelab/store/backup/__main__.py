@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
             made = make(told, options.file)
             print(f"{made.file}: {made.files} files of {told.data_dir}, {made.bytes} bytes, sha256 {made.sha256}")
             for name in made.missing:
-                print(f"missing: {name}; its run goes on from the checkpoint before", file=sys.stderr)
+                print(f"missing: {name}; its run resumes from the checkpoint before", file=sys.stderr)
         else:
             manifest = restore(options.file, told.data_dir)
             print(f"{told.data_dir}: {len(manifest.files)} files as they were on {manifest.created_at}, all verified")

@@ -77,7 +77,7 @@ def _free(target: Path) -> Path:
     if file.exists():
         raise InvalidInput.at(str(file), "is there already; a backup overwrites nothing")
     if not file.parent.is_dir():
-        raise InvalidInput.at(str(file.parent), "is no directory")
+        raise InvalidInput.at(str(file.parent), "is not a directory")
     return file
 
 

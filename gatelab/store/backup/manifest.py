@@ -76,7 +76,7 @@ class Manifest(BaseModel):
             raise DamagedBackup("its manifest names missing files that are no large checkpoints")
         for name in manifest.files:
             if name != DATABASE and name not in SECRETS and not _BLOB.fullmatch(name):
-                raise DamagedBackup(f"its manifest names {name[:200]!r}, which is no file of a data directory")
+                raise DamagedBackup(f"its manifest names {name[:200]!r}, which is not a file of a data directory")
         if DATABASE not in manifest.files:
             raise DamagedBackup(f"its manifest names no {DATABASE}")
         return manifest

@@ -24,7 +24,7 @@ def load_weight(weight, member, column, hidden, blocks: tl.constexpr, transposed
 
 @triton.jit
 def add_products(tiles, h, weight, first: tl.constexpr, end: tl.constexpr, precision: tl.constexpr):
-    """Of the blocks from `first` to before `end`: tile + h U."""
+    """Sum over the blocks from `first` to before `end`: tile + h U."""
     sums = ()
     for block in tl.static_range(first, end):
         sums = sums + (add_dot(tiles[block], h, weight[block], precision),)

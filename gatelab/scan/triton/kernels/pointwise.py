@@ -1,4 +1,4 @@
-"""The cells' equations, elementwise, forward and backward. All that a kernel must be told about a family of cells.
+"""The cells' equations, elementwise, forward and backward. All that a kernel must know about a family of cells.
 
 A forward function takes the summed arguments `a` of the activations, a block each (without the reset gate, which is
 part of the product and so of the kernel), and the state; it gives the new state and the activations, which are kept.

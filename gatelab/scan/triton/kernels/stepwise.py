@@ -2,7 +2,7 @@
 
 Grid: (tiles of rows, tiles of columns, members). The arrays are those of `tiles`. A product needs all columns of what
 another launch wrote: hence two launches a step where the reset gate acts before the product, else one. The number of
-the step is not specialized: a value of 1 or a multiple of 16 would be compiled anew.
+the step is not specialized: a value of 1 or a multiple of 16 would be compiled again.
 """
 
 import triton

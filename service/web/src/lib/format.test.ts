@@ -23,7 +23,7 @@ test("numbers have four digits and no zeros behind", () => {
   ]);
 });
 
-test("durations are told in the units that people use", () => {
+test("durations are shown in the units that people use", () => {
   const told = [0.042, 1.42, 12.3, 185, 7805, 260_000, null].map(duration);
   assert.deepEqual(told, ["42 ms", "1.4 s", "12 s", "3 min 5 s", "2 h 10 min", "3 days", "–"]);
 });

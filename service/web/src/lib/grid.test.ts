@@ -21,7 +21,7 @@ test("a path is called by as much of its end as tells it from the others", () =>
   assert.deepEqual([...names.values()], ["cell.kind", "optimizer.kind", "epochs"]);
 });
 
-test("values are told in few words", () => {
+test("values are shown in few words", () => {
   const told = [null, ["reset", "update"], [], 0.5, { kind: "gru", hidden: 8 }, true].map(label);
   assert.deepEqual(told, ["off", "reset+update", "none", "0.5", "gru hidden=8", "true"]);
 });

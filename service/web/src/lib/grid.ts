@@ -99,7 +99,7 @@ export interface Measured {
   run: string;
   /** Null: nothing yet, or no finite number. */
   value: number | null;
-  /** Why the value is no result: `diverged`, `not finite`, or `failed`. */
+  /** Why the value is not a result: `diverged`, `not finite`, or `failed`. */
   failed?: string | null;
 }
 

@@ -14,7 +14,7 @@ const TYPES = [
 
 /** Points of a curve that are fetched; those that come live are all kept. */
 const POINTS = 300;
-/** The page is brought up to date at most so often: a grid may report hundreds of times a second. */
+/** Milliseconds between two updates of the page, at least: a grid may report hundreds of times a second. */
 const FLUSH = 500;
 const REFRESH = 2000;
 

@@ -6,7 +6,7 @@ export interface Part {
   low: boolean;
 }
 
-/** Functions with an underscore that is no index. */
+/** Functions with an underscore that is not an index. */
 const WHOLE = new Set(["log_sigmoid", "hard_sigmoid", "hard_tanh"]);
 
 /** `W_r x` is W, a low r, x. */

@@ -23,7 +23,7 @@ test("curves of different places share one axis", () => {
   ]);
 });
 
-test("an evaluation is added once, however often it is told", () => {
+test("an evaluation is added once, however often it is sent", () => {
   const one = curve();
   assert.equal(extend(one, told), true);
   assert.equal(extend(one, told), false);
@@ -37,7 +37,7 @@ test("an evaluation is added once, however often it is told", () => {
   );
 });
 
-test("a perplexity that is no number is none", () => {
+test("a perplexity that is not a number is left out", () => {
   assert.deepEqual(valuesOf(curve(), "validation_perplexity"), [null]);
   assert.deepEqual(valuesOf(curve(), "validation_loss"), [1000]);
 });

@@ -55,7 +55,7 @@ export interface Form {
   keepBest: boolean;
 }
 
-/** As the API has them: where a field has this value, the spec does without it. */
+/** As the API has them: where a field has this value, the spec leaves it out. */
 export const RARE = {
   ...{ resetActs: "before", activation: "tanh", dropout: 0, sigma: null },
   ...{ stride: null, train: null, validation: null, test: null, carryState: false },

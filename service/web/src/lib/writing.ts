@@ -71,7 +71,7 @@ export interface Judged {
   given: number;
 }
 
-/** The tokens of a text that goes on from `given`, each with its probability after those before it. */
+/** The tokens of a text that continues `given`, each with its probability after those before it. */
 export async function judge(model: string, given: string, text: string): Promise<Judged> {
   const body = { model, prompt: [given, given + text], max_tokens: 0, echo: true, logprobs: 5 };
   const told = (await data(api.POST("/v1/completions", { body: body as CompletionRequest }))) as Completion;

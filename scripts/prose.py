@@ -1,0 +1,142 @@
+"""A check of the English that people read: `python scripts/prose.py [FILE ...]`.
+
+It knows the habits that make this project's prose hard to read, and finds them in Markdown, in the strings,
+docstrings and comments of Python, and in the texts of the page. It judges words, not grammar: a finding is a sentence
+to read again.
+"""
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 160
+"""Characters of a line of prose. Tables, code and addresses may be longer."""
+
+START = r"(?:^|(?<=[.:;!?] )|(?<=\"\"\"))"
+
+HABITS: tuple[tuple[str, str], ...] = (
+    (r"\bso (?:many|often)\b(?! (?:as|that)\b)", "give the number or name it"),
+    (r"\banew\b", "say 'again', or what is replaced"),
+    (r"\b(?:told|tells?) of\b", "say 'reported', 'said about', or name the actor"),
+    (r"\b(?:is|are|was|were|be|been|being) told\b(?! apart| from)", "name the actor"),
+    (r"(?<![Tt]here )(?<![Ii]t )\bis no (?!longer|more|less|better|different|such|matter)[a-z]+", "say 'is not a ...'"),
+    (r"\bone (?:line|row|column|item|word|number|file|process|table|page) an? [a-z]+", "say 'for each' or 'per'"),
+    (START + r"Of (?!course\b)[a-z]", "do not begin a sentence with 'Of'"),
+    (
+        START + r"Who (?:has|asks|sends|reads|writes|wants|leaves|waits|comes|guesses|may|can)\b[^?]*\.",
+        "name the actor",
+    ),
+    (r"\bto the bit\b", "say 'bitwise identical'"),
+    (r"\bat no loss\b", "say what was measured"),
+    (r"\bas good as none\b", "say 'counts as unset'"),
+    (r"\bgoes? on (?:from|with|as|where|in|until|a|the|after)\b", "say 'continue' or 'resume'"),
+    (r"\bthat of who\b", "name whose it is"),
+    (r"\bdo(?:es)? without\b", "say what is not needed"),
+)
+"""What to look for, and what to do about it."""
+
+FOUND = [(re.compile(pattern), advice) for pattern, advice in HABITS]
+FENCE = re.compile(r"^(?:```.*?^```|<!--.*?-->)", re.MULTILINE | re.DOTALL)
+QUOTED = re.compile(r"`[^`\n]*`|\"[^\"\n]*\"(?= \()|https?://\S+|\]\([^)]*\)")
+
+
+class Finding(NamedTuple):
+    file: Path
+    line: int
+    text: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text.strip()!r}: {self.advice}"
+
+
+def findings(file: Path) -> Iterator[Finding]:
+    """What a person should read again in a file."""
+    text = file.read_text(encoding="utf-8")
+    shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    readers = {".md": markdown, ".py": python}
+    for line, prose in readers.get(file.suffix, plain)(text):
+        for place, words, advice in _in(prose):
+            yield Finding(shown, line + prose[:place].count("\n"), words, advice)
+    if file.suffix == ".md":
+        [(_, prose)] = markdown(text)
+        for number, line in enumerate(prose.split("\n"), 1):
+            if len(line) > LONGEST and not line.lstrip().startswith(("|", "!", "[")):
+                yield Finding(
+                    shown, number, line[:60], f"{len(line)} characters, where {LONGEST} are allowed"
+                )
+
+
+def _in(prose: str) -> Iterator[tuple[int, str, str]]:
+    bare = QUOTED.sub(lambda match: "x" * len(match[0]), prose)
+    joined = re.sub(r"\n(?=\S| +\S)", " ", bare)
+    for pattern, advice in FOUND:
+        for match in pattern.finditer(joined):
+            yield match.start(), joined[max(0, match.start() - 30) : match.end() + 30], advice
+
+
+def markdown(text: str) -> Iterator[tuple[int, str]]:
+    """The text of a page without its code."""
+    yield 1, FENCE.sub(lambda match: "\n" * match[0].count("\n"), text)
+
+
+def python(text: str) -> Iterator[tuple[int, str]]:
+    """Each string and each run of comments, with the line on which it begins."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield node.lineno, "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("# ")
+
+
+def plain(text: str) -> Iterator[tuple[int, str]]:
+    """A file of the page: each line, since its code holds no such words."""
+    yield from enumerate(text.split("\n"), 1)
+
+
+SCOPE = (
+    "*.md",
+    "benchmarks",
+    "client",
+    "docs",
+    "gatelab",
+    "migrations",
+    "scripts",
+    "service",
+    "worker",
+)
+ENDINGS = {".md", ".py", ".svelte", ".ts"}
+
+
+def files() -> list[Path]:
+    """Every file that is read by people, but for what is generated, and for this one, which quotes the habits."""
+    listed = subprocess.run(["git", "ls-files", *SCOPE], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = [ROOT / line for line in listed.stdout.splitlines()]
+    return [file for file in found if file.suffix in ENDINGS and file.exists() and not _quotes(file)]
+
+
+def _quotes(file: Path) -> bool:
+    """Whether a file shows bad examples on purpose, or is made from texts that are checked where they stand."""
+    return file == Path(__file__) or "readability" in file.name or "<!-- Generated" in file.read_text("utf-8")[:20]
+
+
+def main() -> int:
+    given = [Path(name).resolve() for name in sys.argv[1:]] or files()
+    found = [finding for file in given for finding in findings(file)]
+    for finding in sorted(set(found)):
+        print(finding)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
