@@ -43,11 +43,11 @@ class Loop:
         self._vocabulary = model.vocabulary
         self._cell, self._head = nn.GRUCell(model.vocabulary, hidden), nn.Linear(hidden, model.vocabulary)
         # torch.nn has the gates in the order reset, update, candidate, and its weights transposed.
-        gates, candidate = weights["cells.0.weight_gates"], weights["cells.0.weight_candidate"]
-        self._cell.weight_ih.data = weights["cells.0.weight_input"].data.T.contiguous()
-        self._cell.weight_hh.data = torch.cat([gates, candidate], dim=1).data.T.contiguous()
-        self._cell.bias_ih.data = weights["cells.0.bias"].data.clone()
-        self._cell.bias_hh.data = torch.cat([torch.zeros(2 * hidden), weights["cells.0.bias_candidate"].data])
+        matrices = {of: torch.cat([weights[f"cells.0.{of}_{gate}"].data for gate in "rzc"], dim=-1) for of in "WUb"}
+        self._cell.weight_ih.data = matrices["W"].T.contiguous()
+        self._cell.weight_hh.data = matrices["U"].T.contiguous()
+        self._cell.bias_ih.data = matrices["b"]
+        self._cell.bias_hh.data = torch.cat([torch.zeros(2 * hidden), weights["cells.0.b_u"].data])
         self._head.weight.data = weights["weight_head"].data.T.contiguous()
         self._head.bias.data = weights["bias_head"].data.clone()
         self._state, self.tokens = torch.zeros(streams, hidden), torch.ones(streams, dtype=torch.int64)

@@ -15,11 +15,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from gatelab.architecture import parameter_shapes
+from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint, NotFinite
 from gatelab.specs.job import RunSpec
 from gatelab.text.tokenizers import Tokenizer, from_json
 
-FORMAT = "gatelab-checkpoint-1"
+FORMAT = "gatelab-checkpoint-2"
 
 _CARRIED = re.compile(r"[0-9]{1,2}\.[0-9]")
 """Layer and number of a carried array. Without a bound, one name could ask for a list of a billion layers."""
@@ -107,14 +108,18 @@ class Checkpoint:
         """
         try:
             arrays, document = load(data), _document(data)
-            if document.get("format") != FORMAT:
+            if document.get("format") not in (FORMAT, PACKED_FORMAT):
                 raise CorruptCheckpoint(f"not a {FORMAT} file: format is {document.get('format')!r}")
+            spec = RunSpec.model_validate(document["spec"])
+            weights, optimizer = _group(arrays, "weights"), _group(arrays, "optimizer")
+            if document["format"] == PACKED_FORMAT:
+                weights, optimizer = by_letters(spec.model, weights, optimizer)
             return cls(
-                RunSpec.model_validate(document["spec"]),
+                spec,
                 from_json(document["tokenizer"]),
                 _position(document["position"]),
-                _group(arrays, "weights"),
-                _group(arrays, "optimizer"),
+                weights,
+                optimizer,
                 _states(_group(arrays, "carried")),
             )
         except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:

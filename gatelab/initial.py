@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.randomness import numpy_generator
-from gatelab.specs.cells import EquationsSpec
 from gatelab.specs.model import ModelSpec, NormalInitSpec
 
 Floats = NDArray[np.float32]
@@ -23,14 +22,13 @@ def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: i
     Each is a function of (seed, its name): variants that share one start equal in it.
     """
     values = {name: _drawn(spec, name, tuple(shape), seed) for name, shape in shapes.items()}
-    if isinstance(spec.cell, EquationsSpec):
-        for layer in range(spec.layers):
-            for parameter in spec.cell.representation.parameters:
-                tensor = values[f"cells.{layer}.{parameter.name}"]
-                if parameter.initial == "identity":
-                    tensor[...] = np.eye(*tensor.shape)
-                elif parameter.initial is not None:
-                    tensor[...] = parameter.initial
+    for layer in range(spec.layers):
+        for parameter in spec.cell.representation.parameters:
+            tensor = values[f"cells.{layer}.{parameter.name}"]
+            if parameter.initial == "identity":
+                tensor[...] = np.eye(*tensor.shape)
+            elif parameter.initial is not None:
+                tensor[...] = parameter.initial
     return values
 
 

@@ -8,6 +8,7 @@ from benchmarks.peers.textbook_cells import Gru, Lstm, Rnn, TextbookCell
 from benchmarks.peers.torch_layers import TorchLayers
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs.packed import packed_letters, recurrent_letters
 
 Weights = dict[str, Tensor]
 LETTERS = {"update": "z", "reset": "r"}
@@ -20,7 +21,7 @@ def textbook(model: LanguageModel) -> Textbook:
     cells = [_textbook_cell(spec, spec.hidden if layer else vocabulary) for layer in range(model.spec.layers)]
     peer = Textbook(cells, vocabulary)
     for layer, cell in enumerate(cells):
-        for name, value in _in_blocks(_columns(spec), _of_layer(model, layer)).items():
+        for name, value in _textbooks(spec, _of_layer(model, layer)).items():
             cell.weights[name].data.copy_(value)
     peer.head["hq"].data.copy_(model.weight_head)
     peer.head["bq"].data.copy_(model.bias_head)
@@ -40,25 +41,15 @@ def _textbook_cell(spec: CellSpec, inputs: int) -> TextbookCell:
             raise ValueError(f"there is no textbook peer of {spec.title}")
 
 
-def _columns(spec: CellSpec) -> str:
-    """The textbook's names of the blocks of columns of Gatelab's matrices, in their order."""
-    match spec:
-        case RnnSpec():
-            return "h"
-        case GruSpec(gates=gates):
-            return "".join(LETTERS[gate] for gate in gates) + "h"
-        case LstmSpec():
-            return "ifgo"
-        case EquationsSpec():
-            raise ValueError(f"{spec.title} has no blocks of columns")
-
-
-def _in_blocks(letters: str, own: Weights) -> Weights:
-    """The weights of a layer, a matrix for every block."""
-    named = {"dh": own["bias_candidate"]} if "bias_candidate" in own else {}
-    for kind, value in (("x", own["weight_input"]), ("h", _recurrent(own)), ("b", own["bias"])):
-        named |= {f"{kind}{of}": part for of, part in zip(letters, value.chunk(len(letters), dim=-1), strict=True)}
-    return named
+def _textbooks(spec: CellSpec, own: Weights) -> Weights:
+    """The weights of a layer by the textbook's names: of an RNN, and of a candidate, the letter is h."""
+    letters = {"W": "x", "U": "h", "b": "b"}
+    suffix = "h" if isinstance(spec, RnnSpec) else "c"
+    found = {}
+    for name, value in own.items():
+        letter, _, of = name.partition("_")
+        found["dh" if name == "b_u" else letters[letter] + ("h" if of in ("", suffix) else of)] = value
+    return found
 
 
 def torch_layers(model: LanguageModel, lr: float) -> TorchLayers | None:
@@ -72,12 +63,12 @@ def torch_layers(model: LanguageModel, lr: float) -> TorchLayers | None:
         return None
     peer, hidden = TorchLayers(layer, lr), model.spec.cell.hidden
     for number in range(model.spec.layers):
-        own = _of_layer(model, number)
+        own = _packed(model, number)
         second = torch.zeros_like(own["bias"])
         needed = torch.zeros_like(second)
         if "bias_candidate" in own:
             second[-hidden:], needed[-hidden:] = own["bias_candidate"], 1
-        weights = own["weight_input"].T, _recurrent(own).T, own["bias"], second
+        weights = own["weight_input"].T, own["recurrent"].T, own["bias"], second
         for name, value in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True):
             getattr(layer, f"{name}_l{number}").data.copy_(value)
         getattr(layer, f"bias_hh_l{number}").register_hook(needed.mul)
@@ -103,7 +94,8 @@ def _of_layer(model: LanguageModel, layer: int) -> Weights:
     return {name: value.detach() for name, value in model.cells[layer].named_parameters()}
 
 
-def _recurrent(own: Weights) -> Tensor:
-    """The recurrent matrices of all blocks, side by side."""
-    parts = [own[name] for name in ("weight_hidden", "weight_gates", "weight_candidate") if name in own]
-    return torch.cat(parts, dim=1)
+def _packed(model: LanguageModel, layer: int) -> Weights:
+    """The same, side by side as PyTorch has them."""
+    own, spec = _of_layer(model, layer), model.spec.cell
+    letters = packed_letters(spec) | {"recurrent": recurrent_letters(spec)}
+    return {name: torch.cat([own[each] for each in those], dim=-1) for name, those in letters.items()}

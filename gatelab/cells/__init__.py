@@ -1,23 +1,11 @@
-"""The recurrent cells. A new one is a file of its equations in `zoo/`, which `EquationCell` computes."""
+"""The recurrent cells. A new one is a file of its equations in `zoo/`, which `Cell` computes."""
 
-from gatelab.cells.base import Cell, GateOverride, State
-from gatelab.cells.equations import EquationCell
-from gatelab.cells.gru import Gru
-from gatelab.cells.lstm import Lstm
-from gatelab.cells.rnn import Rnn
-from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.cells.cell import Cell, GateOverride, State, Weights, weights_of
+from gatelab.specs.cells import CellSpec
 
-__all__ = ["Cell", "EquationCell", "GateOverride", "Gru", "Lstm", "Rnn", "State", "build"]
+__all__ = ["Cell", "GateOverride", "State", "Weights", "build", "weights_of"]
 
 
 def build(spec: CellSpec, inputs: int) -> Cell:
     """The cell that `spec` describes, for inputs of this size. Its weights are zero until they are initialised."""
-    match spec:
-        case RnnSpec():
-            return Rnn(spec, inputs)
-        case GruSpec():
-            return Gru(spec, inputs)
-        case LstmSpec():
-            return Lstm(spec, inputs)
-        case EquationsSpec():
-            return EquationCell(spec.representation, inputs, spec.hidden)
+    return Cell(spec.representation, inputs, spec.hidden)

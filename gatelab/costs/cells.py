@@ -41,11 +41,6 @@ def speed_class(kind: str, name: str | None) -> str:
     return f"{kind} {name}" if name else kind
 
 
-def of_blocks(blocks: int, states: int = 1, more_biases: int = 0) -> CellCounts:
-    """A cell of sums that each have both products, a bias and an activation."""
-    return CellCounts(blocks, blocks, blocks, blocks + more_biases, 0, states, blocks, 2 * blocks + states)
-
-
 def of_equations(found: Representation) -> CellCounts:
     kinds = [parameter.kind for parameter in found.parameters]
     return CellCounts(

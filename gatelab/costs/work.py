@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from gatelab.costs.cells import CellCounts, of_blocks, of_equations
-from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.costs.cells import CellCounts, of_equations
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import OptimizerSpec, SgdSpec
@@ -84,27 +84,7 @@ def step_flops(spec: RunSpec, extent: Extent) -> int:
 
 def counts(cell: CellSpec) -> CellCounts:
     """What a layer of this cell has, and computes of each token."""
-    match cell:
-        case EquationsSpec():
-            return of_equations(cell.representation)
-        case GruSpec(gates=gates, reset="after") if "reset" in gates:
-            return of_blocks(blocks(cell), more_biases=1)
-        case LstmSpec():
-            return of_blocks(blocks(cell), states=2)
-    return of_blocks(blocks(cell))
-
-
-def blocks(cell: CellSpec) -> int:
-    """How many sums the cell has that take a product with the input: one for the candidate and one for each gate."""
-    match cell:
-        case RnnSpec():
-            return 1
-        case GruSpec(gates=gates):
-            return 1 + len(gates)
-        case LstmSpec():
-            return 4
-        case EquationsSpec():
-            return counts(cell).input_matrices
+    return of_equations(cell.representation)
 
 
 def parameters(model: ModelSpec, vocabulary: int) -> int:

@@ -35,5 +35,15 @@ def lstm() -> str:
     return zoo()["lstm"].equations
 
 
+def classic() -> tuple[str, ...]:
+    """The equations of all these cells, whatever their options. The native engine is compiled with them.
+
+    A GRU without gates is the tanh RNN.
+    """
+    subsets = [(("reset",), "before"), (("reset",), "after"), (("update",), "before")]
+    both = [(tuple(GATES), reset) for reset in ("before", "after")]
+    return rnn("tanh"), rnn("relu"), *(gru(gates, reset) for gates, reset in [*subsets, *both]), lstm()
+
+
 def _sum(function: str, letter: str, operand: str = "h") -> str:
     return f"{function}(W_{letter} @ x + U_{letter} @ {operand} + b_{letter})"

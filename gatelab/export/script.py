@@ -1,8 +1,6 @@
 """A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
 
-from gatelab.errors import InvalidRequest
 from gatelab.export.cell_program import cell_program
-from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec, in_words
 from gatelab.specs.model import ModelSpec
 
 _HEAD = '''"""Continues a text with the model in a file: python generate.py model.safetensors "it has" [characters]
@@ -75,67 +73,9 @@ if __name__ == "__main__":
 
 
 def script(model: ModelSpec) -> str:
-    """The program for models of this architecture, any weights.
-
-    Raises:
-        InvalidRequest: nobody has written its cell in numpy.
-    """
-    head, cell = _HEAD, _cell(model.cell)
+    """The program for models of this architecture, any weights."""
+    representation = model.cell.representation
+    head, cell = _HEAD, cell_program(representation)
     if "math." in cell:
         head = head.replace("import json\n", "import json\nimport math\n")
-    return head + cell + _TAIL.replace("TENSORS", str(_tensors(model.cell)))
-
-
-def _tensors(spec: CellSpec) -> int:
-    """How many tensors the cell's state has."""
-    if isinstance(spec, EquationsSpec):
-        return len(spec.representation.states)
-    return 2 if isinstance(spec, LstmSpec) else 1
-
-
-def _cell(spec: CellSpec) -> str:
-    if isinstance(spec, EquationsSpec):
-        return cell_program(spec.representation)
-    lines = ["def cell(w, read, state):", "    u = w['bias'] + read(w['weight_input'])"]
-    match spec:
-        case RnnSpec(activation=activation) if activation in _ACTIVATIONS:
-            lines += ["    (h,) = state", f"    return ({_ACTIVATIONS[activation]}(u + h @ w['weight_hidden']),)"]
-        case LstmSpec():
-            lines += [
-                "    h, c = state",
-                "    i, f, g, o = np.split(u + h @ w['weight_hidden'], 4)",
-                "    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)",
-                "    return sigmoid(o) * np.tanh(c), c",
-            ]
-        case GruSpec():
-            lines += _gru(spec)
-        case _:
-            raise InvalidRequest.at(
-                "format",
-                f"is numpy, but there is no program for the cell {in_words(spec)}; use safetensors or onnx",
-            )
-    return "\n".join(lines) + "\n"
-
-
-_ACTIVATIONS = {"tanh": "np.tanh", "relu": "(lambda x: np.maximum(x, 0))"}
-
-
-def _gru(spec: GruSpec) -> list[str]:
-    lines = ["    (h,) = state"]
-    names = [{"reset": "r", "update": "z"}[gate] for gate in spec.gates]
-    if names:
-        lines += [
-            f"    n = {len(names)} * len(h)",
-            f"    {', '.join(names)}{',' if len(names) == 1 else ''} = "
-            f"np.split(sigmoid(u[:n] + h @ w['weight_gates']), {len(names)})",
-        ]
-    given = "u[n:]" if names else "u"
-    if "reset" not in spec.gates:
-        sums = f"{given} + h @ w['weight_candidate']"
-    elif spec.reset == "before":
-        sums = f"{given} + (r * h) @ w['weight_candidate']"
-    else:
-        sums = f"{given} + r * (h @ w['weight_candidate'] + w['bias_candidate'])"
-    lines.append(f"    c = np.tanh({sums})")
-    lines.append("    return (z * h + (1 - z) * c,)" if "update" in spec.gates else "    return (c,)")
-    return lines
+    return head + cell + _TAIL.replace("TENSORS", str(len(representation.states)))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gatelab.cells import Cell
+from gatelab.cells import Cell, weights_of
 from gatelab.gates.clamps import Clamps, recording
 from gatelab.model import LanguageModel
 from gatelab.text.tokenizers import Ids
@@ -114,9 +114,9 @@ def observed(
     def see(name: str, values: Tensor) -> None:
         rows[name].append(values if units is None else values[:, units])
 
-    outputs = []
+    outputs, weights = [], weights_of(cell)
     for step, u in enumerate(cell.project(x).unbind(0)):
-        state = cell.update(u, state, recording(cell.gates, clamps.at(step, layer), see))
+        state = cell.update(u, state, recording(cell.gates, clamps.at(step, layer), see), weights)
         for name, tensor in zip(state_names(cell), state, strict=True):
             see(f"state.{name}", tensor)
         outputs.append(state[0])

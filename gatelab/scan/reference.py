@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gatelab.cells import Cell, State
+from gatelab.cells import Cell, State, weights_of
 
 
 def scan(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -17,9 +17,9 @@ def scan(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
     Returns:
         The outputs (steps, batch, hidden), and the state after the last step.
     """
-    outputs = []
+    outputs, weights = [], weights_of(cell)
     for u in cell.project(x).unbind(0):
-        state = cell.update(u, state)
+        state = cell.update(u, state, weights=weights)
         outputs.append(state[0])
     if not outputs:
         return state[0].new_empty(0, *state[0].shape), state

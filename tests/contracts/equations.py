@@ -38,19 +38,20 @@ def affine(w: Weights, of: str, x: Array, h: Array) -> Array:
 def rnn(spec: RnnSpec, w: Weights, x: Array, state: State) -> Step:
     """Elman (1990): h' = activation(x W + h U + b)."""
     (h,) = state
-    a = affine(w, "h", x, h)
+    a = x @ w["W"] + h @ w["U"] + w["b"]
     return Step((np.tanh(a) if spec.activation == "tanh" else np.maximum(a, 0),), {})
 
 
 def gru(spec: GruSpec, w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
     """Cho et al. (2014), with z keeping the old state. A gate that is left out: r = 1, z = 0."""
     (h,) = state
-    gates: dict[str, Array] = {n: replaced.get(n, sigmoid(affine(w, n[0], x, h))) for n in spec.gates}
+    letters = {"reset": "r", "update": "z"}
+    gates: dict[str, Array] = {n: replaced.get(n, sigmoid(affine(w, letters[n], x, h))) for n in spec.gates}
     r, z = gates.get("reset", np.ones_like(h)), gates.get("update", np.zeros_like(h))
     if spec.reset == "before":
         candidate = np.tanh(x @ w["W_c"] + (r * h) @ w["U_c"] + w["b_c"])
     else:
-        candidate = np.tanh(x @ w["W_c"] + w["b_c"] + r * (h @ w["U_c"] + w["d_c"]))
+        candidate = np.tanh(x @ w["W_c"] + w["b_c"] + r * (h @ w["U_c"] + w.get("b_u", 0)))
     return Step((z * h + (1 - z) * candidate,), gates)
 
 

@@ -55,13 +55,13 @@ def test_every_subset_of_gates_is_in_this_suite() -> None:
 
 
 def test_update_is_the_equations(case: Case) -> None:
-    expected = equations.step(case.spec, named(case.spec, case.cell), case.x[0].numpy(), arrays(case.state))
+    expected = equations.step(case.spec, named(case.cell), case.x[0].numpy(), arrays(case.state))
     found = case.cell.update(case.cell.project(case.x)[0], case.state)
     assert_close(arrays(found), expected.state)
 
 
 def test_scan_is_the_equations(case: Case) -> None:
-    outputs, last = equations.scan(case.spec, named(case.spec, case.cell), case.x.numpy(), arrays(case.state))
+    outputs, last = equations.scan(case.spec, named(case.cell), case.x.numpy(), arrays(case.state))
     assert_close(outputs_of(case, case.x, case.state), (outputs, *last))
 
 

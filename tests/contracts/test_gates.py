@@ -61,7 +61,7 @@ def test_every_gate_can_be_recorded(spec: CellSpec, random: np.random.Generator)
         return lambda activation: seen.setdefault(name, activation)
 
     recorded = update(case, case.state, {name: record(name) for name in case.cell.gates})
-    expected = equations.step(case.spec, named(case.spec, case.cell), case.x[0].numpy(), arrays(case.state))
+    expected = equations.step(case.spec, named(case.cell), case.x[0].numpy(), arrays(case.state))
     assert seen.keys() == expected.gates.keys()
     for name, activation in expected.gates.items():
         assert_close(seen[name].detach().numpy(), activation)
@@ -71,7 +71,7 @@ def test_every_gate_can_be_recorded(spec: CellSpec, random: np.random.Generator)
 @pytest.mark.parametrize("spec", GATED, ids=cell_name)
 def test_every_gate_can_be_replaced(spec: CellSpec, random: np.random.Generator) -> None:
     case = random_case(spec, random)
-    weights = named(case.spec, case.cell)
+    weights = named(case.cell)
     for name in case.cell.gates:
         value = torch.from_numpy(random.uniform(size=case.state[0].shape))
         found = update(case, case.state, {name: always(value)})
@@ -90,7 +90,7 @@ def test_an_update_gate_of_one_keeps_the_old_state(spec: CellSpec, random: np.ra
 @pytest.mark.parametrize("spec", UPDATE, ids=cell_name)
 def test_an_update_gate_of_zero_takes_the_candidate(spec: CellSpec, random: np.random.Generator) -> None:
     case = random_case(spec, random)
-    weights = named(case.spec, case.cell)
+    weights = named(case.cell)
     ungated = case.spec.model_copy(update={"gates": tuple(g for g in case.cell.gates if g != "update")})
     expected = equations.step(ungated, weights, case.x[0].numpy(), arrays(case.state))
     assert_close(arrays(update(case, case.state, {"update": constant(0)})), expected.state)

@@ -1,14 +1,16 @@
 """Cells that must equal another implementation: PyTorch's own layers, and each other."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from gatelab.cells import Cell, Gru, build
+from gatelab.cells import Cell, build
 from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
-from tests.contracts.weights import Case, hidden_weight, random_case
+from tests.contracts.weights import Case, packed, random_case
 from tests.randomized import assert_close, cell_name, tensor
 
 IN_TORCH: tuple[CellSpec, ...] = (
@@ -35,10 +37,11 @@ def torch_layer(case: Case) -> nn.RNNBase:
             layer = nn.GRU(*sizes)
         case LstmSpec():
             layer = nn.LSTM(*sizes)
-    second = torch.zeros_like(case.cell.bias)
-    if isinstance(case.cell, Gru) and case.cell.bias_candidate is not None:
-        second[-case.cell.hidden :] = case.cell.bias_candidate
-    weights = case.cell.weight_input.T, hidden_weight(case.cell).T, case.cell.bias, second
+    own = packed(case.spec, case.cell)
+    second = torch.zeros_like(own["bias"])
+    if "bias_candidate" in own:
+        second[-case.cell.hidden :] = own["bias_candidate"]
+    weights = own["weight_input"].T, own["recurrent"].T, own["bias"], second
     layer.double().load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
     return layer
 
@@ -73,9 +76,11 @@ def test_gradients_are_those_of_torch(case: Case, random: np.random.Generator) -
     found = slopes(ours, factors, [*variables, *cell.parameters()])
     expected = slopes(theirs, factors, [*variables, *layer.parameters()])
     *theirs_to_input, weight_input, weight_hidden, bias, second = expected
-    by_name = dict(zip((name for name, _ in cell.named_parameters()), found[len(variables) :], strict=True))
-    recurrent = [value for name, value in by_name.items() if name.startswith("weight_") and name != "weight_input"]
-    mine = [*found[: len(variables)], by_name["weight_input"], by_name["bias"], torch.cat(recurrent, dim=1)]
+    gradients = copy.deepcopy(cell)
+    for parameter, value in zip(gradients.parameters(), found[len(variables) :], strict=True):
+        parameter.data = value
+    by_name = packed(case.spec, gradients)
+    mine = [*found[: len(variables)], by_name["weight_input"], by_name["bias"], by_name["recurrent"]]
     torchs = [*theirs_to_input, weight_input.T, bias, weight_hidden.T]
     if "bias_candidate" in by_name:
         mine.append(by_name["bias_candidate"])
@@ -86,8 +91,7 @@ def test_gradients_are_those_of_torch(case: Case, random: np.random.Generator) -
 def with_parameters_of(other: Cell, spec: CellSpec) -> Cell:
     """A cell of `spec` with the parameters of one that has the same shapes."""
     cell = build(spec, other.inputs).double()
-    parameters = [other.weight_input, other.bias, hidden_weight(other)]
-    for parameter, value in zip(cell.parameters(), parameters, strict=True):
+    for parameter, value in zip(cell.parameters(), other.parameters(), strict=True):
         parameter.data.copy_(value)
     return cell
 

@@ -164,7 +164,7 @@ def test_a_relu_whose_state_overflows_does_not_start_from_zero(
     hidden: int, precision: Precision, random: np.random.Generator, seed: int
 ) -> None:
     model = model_of(RELU, seed, hidden=hidden)
-    model.get_parameter("cells.0.weight_hidden").data.mul_(1e25)
+    model.get_parameter("cells.0.U").data.mul_(1e25)
     reading = whole_reading(random, model, steps=8)
     expected = found_by(reference(model, precision), reading)
     assert expected["state 0.0"].isnan().all(), "inf - inf is NaN, or this test shows nothing"
@@ -222,7 +222,7 @@ def test_nan_spreads_as_the_equations_say(spec: CellSpec, bad: str, random: np.r
     case.state[0][0, 0] = torch.nan
     u = case.cell.project(case.x)[0]
     with np.errstate(all="ignore"):
-        expected = equations.step(spec, named(spec, case.cell), case.x[0].numpy(), arrays(case.state))
+        expected = equations.step(spec, named(case.cell), case.x[0].numpy(), arrays(case.state))
     found = case.cell.update(u, case.state)
     for mine, theirs in zip(found, expected.state, strict=True):
         assert mine.isnan().tolist() == np.isnan(theirs).tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatelab.cells import EquationCell
+from gatelab.cells import Cell
 from gatelab.equations import read
 from gatelab.equations.advice import advice
 from gatelab.equations.ranges import Range, ranges
@@ -69,7 +69,7 @@ h' = k + (c - k) * g - g * (h - c) + (d - g * (d - e))
 
 
 def test_every_value_lies_in_its_range(random: np.random.Generator) -> None:
-    cell = EquationCell(read(EVERYTHING), 1, 1).double()
+    cell = Cell(read(EVERYTHING), 1, 1).double()
     for _ in range(50):
         state, weights = random_range(random), random_range(random)
         found = ranges(cell.representation, {"h": state}, weights)

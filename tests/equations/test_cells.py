@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gatelab.cells import EquationCell, State, build
+from gatelab.cells import Cell, State, build
 from gatelab.equations import read
 from gatelab.equations.zoo import zoo
 from gatelab.model import LanguageModel
@@ -34,19 +34,19 @@ CLASSIC: dict[str, CellSpec] = {
 """Cells of the zoo that are written a second time, in numpy, from their papers."""
 
 
-def random_cell(name: str, random: np.random.Generator, largest: int = 6) -> tuple[EquationCell, Tensor, State]:
+def random_cell(name: str, random: np.random.Generator, largest: int = 6) -> tuple[Cell, Tensor, State]:
     """A cell of the zoo with random weights, an input and a state to begin from; all sizes random too.
 
     The states of cells that divide by one, or take a root of it, begin above 0, as they do after every step.
     """
     steps, batch, inputs, hidden = (int(n) for n in random.integers(1, largest + 1, size=4))
-    cell = EquationCell(zoo()[name].representation, inputs, hidden)
+    cell = Cell(zoo()[name].representation, inputs, hidden)
     randomize(cell, random, size=0.5)
     state = tuple(tensor(random, batch, hidden).abs() + 0.5 for _ in cell.states)
     return cell, tensor(random, steps + 1, batch, inputs), state
 
 
-def flat(cell: EquationCell, x: Tensor, state: State) -> tuple[Tensor, ...]:
+def flat(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, ...]:
     outputs, last = scan(cell, x, state)
     return outputs, *last
 
@@ -55,17 +55,7 @@ def flat(cell: EquationCell, x: Tensor, state: State) -> tuple[Tensor, ...]:
 def test_the_classic_cells_are_what_their_papers_say(name: str, random: np.random.Generator) -> None:
     spec = CLASSIC[name]
     cell, x, state = random_cell(name, random)
-    other = build(spec.model_copy(update={"hidden": cell.hidden}), cell.inputs).double()
-    weights = {letter: np.zeros(0) for letter in named(spec, other)}
-    suffix = {"": "h"} if isinstance(spec, RnnSpec) else {"z": "u"}
-    for parameter in cell.representation.parameters:
-        letter, _, of = parameter.name.partition("_")
-        key = "d_c" if parameter.name == "b_u" else f"{letter}_{suffix.get(of, of)}"
-        assert key in weights
-        weights[key] = cell.get_parameter(parameter.name).detach().numpy()
-    if not weights.get("d_c", np.ones(1)).size:
-        weights["d_c"] = np.zeros(cell.hidden)
-    outputs, last = equations.scan(spec, weights, x.numpy(), arrays(state))
+    outputs, last = equations.scan(spec, named(cell), x.numpy(), arrays(state))
     assert_close(flat(cell, x, state), (outputs, *last))
 
 
@@ -258,7 +248,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def test_any_expression_has_the_value_that_python_gives_it(expression: str, numbers: list[float]) -> None:
     """With one unit and one input, a cell is an expression of numbers."""
     h, w, u, b, x = numbers
-    cell = EquationCell(read(f"h' = {expression} + W @ x + U @ h + b"), 1, 1).double()
+    cell = Cell(read(f"h' = {expression} + W @ x + U @ h + b"), 1, 1).double()
     for name, value in (("W", w), ("U", u), ("b", b)):
         cell.get_parameter(name).data.fill_(value)
     outputs, _ = scan(cell, double(1, 1, 1, value=x), (double(1, 1, value=h),))

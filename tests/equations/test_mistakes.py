@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gatelab.cells import EquationCell
+from gatelab.cells import Cell
 from gatelab.equations import InvalidEquations, Representation, bounds, read
 from gatelab.equations.functions import ARGUMENTS
 from gatelab.equations.reserved import RESERVED
@@ -132,7 +132,7 @@ def test_a_long_line_is_shown_around_its_mistake() -> None:
 
 
 def test_every_attribute_of_a_module_is_a_reserved_name() -> None:
-    cell = EquationCell(read(GRU), 2, 3)
+    cell = Cell(read(GRU), 2, 3)
     letters = {parameter.name for parameter in cell.representation.parameters}
     names = {name for name in {*dir(nn.Module), *dir(cell)} if not name.startswith("_")}
     assert names - letters <= RESERVED

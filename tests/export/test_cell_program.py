@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatelab.cells import EquationCell
+from gatelab.cells import Cell
 from gatelab.equations import read
 from gatelab.equations.functions import ARGUMENTS
 from gatelab.equations.zoo import zoo
@@ -41,7 +41,7 @@ def program_of(text: str) -> Any:
 @pytest.mark.parametrize("name", CELLS)
 def test_a_step_is_that_of_the_model(name: str, random: np.random.Generator) -> None:
     batch, inputs, hidden = (int(n) for n in random.integers(2, 6, size=3))
-    cell = EquationCell(read(CELLS[name]), inputs, hidden)
+    cell = Cell(read(CELLS[name]), inputs, hidden)
     randomize(cell, random, size=0.5)
     x = tensor(random, batch, inputs)
     state = tuple(tensor(random, batch, hidden).abs() + 0.5 for _ in cell.states)
@@ -55,7 +55,7 @@ def test_a_step_is_that_of_the_model(name: str, random: np.random.Generator) -> 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_the_program_stays_in_single_precision(name: str, random: np.random.Generator) -> None:
-    cell = EquationCell(read(CELLS[name]), 3, 4)
+    cell = Cell(read(CELLS[name]), 3, 4)
     randomize(cell, random, size=0.5)
     weights = {letter: parameter.detach().float().numpy() for letter, parameter in cell.named_parameters()}
     state = tuple(np.full((1, 4), 0.5, np.float32) for _ in cell.states)

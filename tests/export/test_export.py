@@ -51,7 +51,7 @@ def test_the_program_writes_what_the_model_writes(cell: CellSpec, tmp_path: Path
 
 def test_the_program_writes_nothing_when_its_numbers_overflow(tmp_path: Path, seed: int) -> None:
     checkpoint = checkpoint_of(RnnSpec(kind="rnn", activation="relu"), LETTERS, seed)
-    checkpoint.weights["cells.0.weight_hidden"][:] *= 1e30
+    checkpoint.weights["cells.0.U"][:] *= 1e30
     (tmp_path / "generate.py").write_text(script(checkpoint.spec.model))
     (tmp_path / "model.safetensors").write_bytes(weights(checkpoint))
     command = [sys.executable, "-P", "-W", "ignore", "generate.py", "model.safetensors", "it has", "5"]

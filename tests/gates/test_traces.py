@@ -98,7 +98,7 @@ def test_gates_and_states_are_those_of_the_equations(spec: CellSpec, random: np.
     ids = random_ids(random, STEPS)
     found = trace(model, ids, held(model, STEPS)).layers[0]
     [cell] = cells_of(model)
-    weights = named(model.spec.cell, cell)
+    weights = named(cell)
     vectors = np.eye(VOCABULARY) if model.embedding is None else model.embedding.detach().numpy()
     state: equations.State = tuple(t.numpy()[0] for t in cell.initial_state(1))
     for step, token in enumerate(ids):

@@ -17,24 +17,27 @@ struct Tensor {
 
 using Random = std::mt19937_64;
 
-// A model's shape, its tensors one after the other.
+// A model's shape, its tensors one after the other. The matrices of a layer's gates lie side by side, as the reference
+// reads them: letters are their blocks of columns, in rows that are far apart.
 struct Model {
-    GatelabShape shape{};
+    reference::Shape shape{};
     std::vector<Tensor> tensors;
 
     explicit Model(const Sizes &s) {
-        shape.cell = s.cell, shape.layers = s.layers, shape.hidden = s.hidden;
+        shape.cell = s.cell, shape.code = gatelab_known(s.cell, GATELAB_FP32);
+        shape.layers = s.layers, shape.hidden = s.hidden;
         shape.vocabulary = s.vocabulary, shape.embedding = s.embedding;
         const int64_t hidden = s.hidden, blocks = reference::blocks_of(s.cell);
-        const bool lstm = s.cell == GATELAB_LSTM;
+        const bool lstm = s.cell == LSTM;
         shape.embedding_at = s.embedding ? take(s.vocabulary * s.embedding) : -1;
         for (int l = 0; l < s.layers; l++) {
-            GatelabLayer &layer = shape.layer[l];
-            layer.input = take((l ? hidden : s.embedding ? s.embedding : s.vocabulary) * blocks * hidden);
-            layer.bias = take(blocks * hidden);
-            layer.gates = lstm || blocks > 1 ? take(hidden * (lstm ? 4 : blocks - 1) * hidden) : -1;
-            layer.candidate = lstm ? -1 : take(hidden * hidden);
-            layer.candidate_bias = reference::resets_after(s.cell) ? take(hidden) : -1;
+            reference::Places &at = shape.at[l];
+            at.input = take((l ? hidden : s.embedding ? s.embedding : s.vocabulary) * blocks * hidden);
+            at.bias = take(blocks * hidden);
+            at.gates = lstm || blocks > 1 ? take(hidden * (lstm ? 4 : blocks - 1) * hidden) : -1;
+            at.candidate = lstm ? -1 : take(hidden * hidden);
+            at.candidate_bias = reference::resets_after(s.cell) ? take(hidden) : -1;
+            put_letters(at, shape.layer[l].letter);
         }
         shape.head_at = take(hidden * s.vocabulary);
         shape.head_bias_at = take(s.vocabulary);
@@ -45,6 +48,25 @@ struct Model {
         tensors.push_back({shape.parameters, length});
         shape.parameters += length;
         return tensors.back().at;
+    }
+
+    // In the order in which the equations first use them: W, U and b of the gates, then of the candidate.
+    void put_letters(const reference::Places &at, GatelabPlace *letter) const {
+        static constexpr int of_lstm[] = {0, 1, 3, 2};  // the candidate's block is the third, its equation the last
+        const bool lstm = shape.cell == LSTM;
+        const int64_t hidden = shape.hidden, blocks = reference::blocks_of(shape.cell), gates = lstm ? 4 : blocks - 1;
+        for (int64_t n = 0; n < blocks; n++) {
+            const int64_t block = lstm ? of_lstm[n] : n;
+            const GatelabPlace input{at.input + block * hidden, blocks * hidden}, bias{at.bias + block * hidden, 1};
+            const bool of_gates = block < gates;
+            const GatelabPlace recurrent{of_gates ? at.gates + block * hidden : at.candidate, (of_gates ? gates : 1) * hidden};
+            *letter++ = input;
+            if (!of_gates && at.candidate_bias >= 0) {
+                *letter++ = bias, *letter++ = recurrent, *letter++ = {at.candidate_bias, 1};
+            } else {
+                *letter++ = recurrent, *letter++ = bias;
+            }
+        }
     }
 };
 

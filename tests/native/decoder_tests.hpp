@@ -43,7 +43,7 @@ struct Texts {
 };
 
 void test_decoders(Random &random) {
-    for (int cell = 0; cell < GATELAB_CELLS; cell++) {
+    for (int cell = 0; cell < CELLS; cell++) {
         const Model model({cell, 2, 19, 21, cell % 2 * 5});
         const Case weights(model, {1, 1}, random);
         const std::vector<double> numbers = weights.parameters();
@@ -87,7 +87,7 @@ void test_decoders(Random &random) {
 }
 
 void test_refused_decoding(Random &random) {
-    const Model model({GATELAB_LSTM, 1, 5, 9, 0});
+    const Model model({LSTM, 1, 5, 9, 0});
     const std::vector<float> parameters(model.shape.parameters, 0.1f);
     GatelabDecoder *decoder = nullptr;
     check(gatelab_decoder_new(&model.shape, parameters.data(), 9, &decoder) != 0, "all tokens are forbidden");

@@ -8,22 +8,49 @@
 
 #include "engine.h"
 
+// The cells of the library, in the order of `gatelab.equations.families.classic`.
+enum Cell {
+    RNN_TANH,
+    RNN_RELU,
+    GRU_RESET_BEFORE,
+    GRU_RESET_AFTER,
+    GRU_UPDATE,
+    GRU_RESET_UPDATE_BEFORE,
+    GRU_RESET_UPDATE_AFTER,
+    LSTM,
+    CELLS /* how many there are */
+};
+
 namespace reference {
 
 using Numbers = std::vector<double>;
 
+// Where the packed tensors of a layer begin, row-major; -1: it has none.
+struct Places {
+    int64_t input;           // (inputs, blocks * hidden)
+    int64_t bias;            // (blocks * hidden)
+    int64_t gates;           // (hidden, gates * hidden)
+    int64_t candidate;       // (hidden, hidden)
+    int64_t candidate_bias;  // (hidden)
+};
+
+struct Shape : GatelabShape {
+    int cell;
+    Places at[GATELAB_MAX_LAYERS];
+};
+
 // How many blocks of columns the input's matrix of a cell has, and how many tensors its state.
 inline int blocks_of(int cell) {
-    static const int blocks[GATELAB_CELLS] = {1, 1, 2, 2, 2, 3, 3, 4};
+    static const int blocks[CELLS] = {1, 1, 2, 2, 2, 3, 3, 4};
     return blocks[cell];
 }
-inline int states_of(int cell) { return cell == GATELAB_LSTM ? 2 : 1; }
-inline bool resets_after(int cell) { return cell == GATELAB_GRU_RESET_AFTER || cell == GATELAB_GRU_RESET_UPDATE_AFTER; }
+inline int states_of(int cell) { return cell == LSTM ? 2 : 1; }
+inline bool resets_after(int cell) { return cell == GRU_RESET_AFTER || cell == GRU_RESET_UPDATE_AFTER; }
 inline bool has_reset(int cell) {
-    return cell == GATELAB_GRU_RESET_BEFORE || cell == GATELAB_GRU_RESET_UPDATE_BEFORE || resets_after(cell);
+    return cell == GRU_RESET_BEFORE || cell == GRU_RESET_UPDATE_BEFORE || resets_after(cell);
 }
 inline bool has_update(int cell) {
-    return cell == GATELAB_GRU_UPDATE || cell == GATELAB_GRU_RESET_UPDATE_BEFORE || cell == GATELAB_GRU_RESET_UPDATE_AFTER;
+    return cell == GRU_UPDATE || cell == GRU_RESET_UPDATE_BEFORE || cell == GRU_RESET_UPDATE_AFTER;
 }
 
 // A matrix in flat parameters.
@@ -48,11 +75,11 @@ struct Layer {
     Matrix input, gates, candidate;
     const double *bias, *candidate_bias;
 
-    Layer(const GatelabShape &shape, int layer, const double *p)
-        : cell(shape.cell), hidden(shape.hidden), input{p + shape.layer[layer].input, blocks_of(cell) * hidden},
-          gates{p + shape.layer[layer].gates, (cell == GATELAB_LSTM ? 4 : blocks_of(cell) - 1) * hidden},
-          candidate{p + shape.layer[layer].candidate, hidden}, bias(p + shape.layer[layer].bias),
-          candidate_bias(p + shape.layer[layer].candidate_bias) {}
+    Layer(const Shape &shape, int layer, const double *p)
+        : cell(shape.cell), hidden(shape.hidden), input{p + shape.at[layer].input, blocks_of(cell) * hidden},
+          gates{p + shape.at[layer].gates, (cell == LSTM ? 4 : blocks_of(cell) - 1) * hidden},
+          candidate{p + shape.at[layer].candidate, hidden}, bias(p + shape.at[layer].bias),
+          candidate_bias(p + shape.at[layer].candidate_bias) {}
 
     // x W + b, all blocks.
     Numbers project(const Numbers &x) const {
@@ -66,7 +93,7 @@ struct Layer {
         const Numbers h(state.begin(), state.begin() + hidden);
         Numbers after(state.size());
         for (int64_t i = 0; i < hidden; i++) {
-            if (cell == GATELAB_LSTM)
+            if (cell == LSTM)
                 lstm(u, h, state[hidden + i], i, after);
             else
                 after[i] = blocks_of(cell) == 1 ? rnn(u, h, i) : gru(u, h, i);
@@ -77,7 +104,7 @@ struct Layer {
   private:
     double rnn(const Numbers &u, const Numbers &h, int64_t i) const {
         const double sum = u[i] + dot(h, candidate, i);
-        return cell == GATELAB_RNN_TANH ? std::tanh(sum) : std::fmax(sum, 0);
+        return cell == RNN_TANH ? std::tanh(sum) : std::fmax(sum, 0);
     }
 
     // The activation of gate `block` of unit i.
@@ -120,7 +147,7 @@ struct Result {
     Numbers state, outputs;  // as GatelabMember has them
 };
 
-inline double cross_entropy(const GatelabShape &shape, const double *p, const Numbers &h, int64_t target) {
+inline double cross_entropy(const Shape &shape, const double *p, const Numbers &h, int64_t target) {
     const Matrix head{p + shape.head_at, shape.vocabulary};
     double total = 0, of_target = 0;
     for (int64_t v = 0; v < shape.vocabulary; v++) {
@@ -132,7 +159,7 @@ inline double cross_entropy(const GatelabShape &shape, const double *p, const Nu
 }
 
 // Read what the member reads, with the parameters `p` in the place of its own.
-inline Result read(const GatelabShape &shape, const GatelabMember &m, const Numbers &p) {
+inline Result read(const Shape &shape, const GatelabMember &m, const Numbers &p) {
     const int64_t hidden = shape.hidden, width = states_of(shape.cell) * hidden;
     std::vector<Layer> layers;
     for (int l = 0; l < shape.layers; l++) layers.emplace_back(shape, l, p.data());

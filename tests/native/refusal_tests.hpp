@@ -8,7 +8,7 @@ namespace {
 template <class Change>
 void check_refused(const char *what, Random &random, Change &&change) {
     where = what;
-    Model model({GATELAB_GRU_RESET_UPDATE_AFTER, 2, 5, 11, 4});
+    Model model({GRU_RESET_UPDATE_AFTER, 2, 5, 11, 4});
     Case c(model, {6, 3}, random);
     GatelabMember m = c.member();
     int count = 1, threads = 1;
@@ -29,8 +29,13 @@ void test_refusals(Random &random) {
     const auto member = [&](const char *what, auto change) {
         check_refused(what, random, [&](Shape &, Member &m, int &, int &) { change(m); });
     };
-    shape("cell", [](Shape &s) { s.cell = GATELAB_CELLS; });
-    shape("cell below", [](Shape &s) { s.cell = -1; });
+    shape("no code", [](Shape &s) { s.code = nullptr; });
+    static GatelabCode other;
+    other = *gatelab_known(GRU_RESET_UPDATE_AFTER, GATELAB_FP32);
+    other.abi++;
+    shape("code of another version", [](Shape &s) { s.code = &other; });
+    check(!gatelab_known(CELLS, GATELAB_FP32) && !gatelab_known(-1, GATELAB_FP32) && !gatelab_digest(CELLS) &&
+              !gatelab_digest(-1) && gatelab_digest(LSTM), "cells beyond");
     shape("precision", [](Shape &s) { s.precision = 7; });
     shape("no layers", [](Shape &s) { s.layers = 0; });
     shape("layers", [](Shape &s) { s.layers = GATELAB_MAX_LAYERS + 1; });
@@ -40,8 +45,8 @@ void test_refusals(Random &random) {
     shape("larger vocabulary", [](Shape &s) { s.vocabulary = 12; });
     shape("embedding", [](Shape &s) { s.embedding = -1; });
     shape("fewer parameters", [](Shape &s) { s.parameters--; });
-    shape("negative place", [](Shape &s) { s.layer[1].candidate = -1; });
-    shape("place beyond", [](Shape &s) { s.layer[0].input = INT64_MAX; });
+    shape("negative place", [](Shape &s) { s.layer[1].letter[1].at = -1; });
+    shape("place beyond", [](Shape &s) { s.layer[0].letter[0].at = INT64_MAX; });
     member("no rows", [](Member &m) { m.rows = 0; });
     member("no steps", [](Member &m) { m.steps = 0; });
     member("fewer steps", [](Member &m) { m.steps--; });

@@ -40,7 +40,7 @@ struct Pack {
 };
 
 void test_same_bits(Random &random) {
-    for (int cell = 0; cell < GATELAB_CELLS; cell++) {
+    for (int cell = 0; cell < CELLS; cell++) {
         Pack pack({cell, 2, 33, 28, cell % 2 * 6}, random);
         const auto expected = pack.alone();
         for (int threads = 1; threads <= MOST_THREADS; threads++) {
@@ -59,7 +59,7 @@ void test_same_bits(Random &random) {
 
 void test_calls_at_once(Random &random) {
     std::vector<Pack> packs;
-    for (int i = 0; i < 3; i++) packs.emplace_back(Sizes{GATELAB_GRU_RESET_UPDATE_BEFORE, 1, 20, 28, 0}, random);
+    for (int i = 0; i < 3; i++) packs.emplace_back(Sizes{GRU_RESET_UPDATE_BEFORE, 1, 20, 28, 0}, random);
     std::vector<std::thread> callers;
     for (Pack &pack : packs)
         callers.emplace_back([&pack, expected = pack.alone()] {
@@ -75,7 +75,7 @@ void test_calls_at_once(Random &random) {
 
 // Between two calls the others look for the next, or have gone to sleep, and not all take part in it.
 void test_threads_come_and_go(Random &random) {
-    Pack pack({GATELAB_RNN_TANH, 1, 7, 28, 0}, random);
+    Pack pack({RNN_TANH, 1, 7, 28, 0}, random);
     const auto expected = pack.alone();
     for (int call = 0; call < 300; call++) {
         const int threads = 1 + static_cast<int>(random() % MOST_THREADS);
@@ -90,7 +90,7 @@ void test_threads_come_and_go(Random &random) {
 // A worker forks its child after it was loaded, maybe after it was used: the child has none of its threads.
 void test_fork(Random &random) {
 #if !defined(__SANITIZE_THREAD__)  // which does not support threads after a fork
-    Pack pack({GATELAB_LSTM, 1, 20, 28, 0}, random);
+    Pack pack({LSTM, 1, 20, 28, 0}, random);
     const auto expected = pack.alone();
     const pid_t child = fork();
     if (child == 0) {

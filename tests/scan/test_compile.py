@@ -7,13 +7,14 @@ from structlog.testing import capture_logs
 
 from gatelab.equations import Representation, read
 from gatelab.equations.bounds import STAGES, STATES
+from gatelab.equations.cpp.generate import generate
 from gatelab.scan import native
 from gatelab.scan.native import Unavailable, build, compile
 from gatelab.scan.native.compile import CellCode, code_of
-from gatelab.scan.native.generate import generate
 from gatelab.scan.native.interface import ABI
-from gatelab.specs import EquationsSpec
+from gatelab.specs import CellSpec, EquationsSpec
 from gatelab.training.engines import choose_engine
+from tests.randomized import CLASSIC, cell_name
 
 PLAIN = "h' = tanh(Weights_of_somebody @ x + U @ h + 0.125 * h + b_secret)"
 
@@ -164,3 +165,22 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "home", home)
     with pytest.raises(Unavailable, match="GATELAB_CELL_CACHE names a folder"):
         compiled()
+
+
+@pytest.mark.parametrize("spec", CLASSIC, ids=cell_name)
+def test_the_classic_cells_need_no_compiler(spec: CellSpec, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "find_compiler", lambda: pytest.fail("it is in the library"))
+    library = native.load()
+    for precision in library.precisions:
+        code = code_of(spec.representation, library, precision).code.contents  # type: ignore[arg-type]
+        assert (code.states, code.letters) == (len(spec.representation.states), len(spec.representation.parameters))
+    assert choose_engine("cpu", cell=spec) == "native"
+    assert not folder.exists()
+
+
+def test_what_a_cell_is_called_makes_no_difference() -> None:
+    """A GRU that somebody writes with letters of their own is the library's."""
+    own = "r = sigmoid(A @ x + B @ h + b_1)\nz = sigmoid(C @ x + D @ h + b_2)\nn = tanh(E @ x + F @ (r * h) + b_3)\n"
+    assert native.load().known(read(own + "h' = z * h + (1 - z) * n").digest, "fp32") is None  # gates have their names
+    renamed = own.replace("r = ", "reset = ").replace("z = ", "update = ").replace("(r *", "(reset *")
+    assert native.load().known(read(renamed + "h' = update * h + (1 - update) * n").digest, "fp32") is not None

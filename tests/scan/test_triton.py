@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatelab.cells import Cell, Gru, build
+from gatelab.cells import Cell, build
 from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.training import Precision
 from gatelab.training.engines.rounding import RoundedProducts
 from tests import servers
-from tests.contracts.weights import hidden_weight
+from tests.contracts.weights import packed
 from tests.randomized import CLASSIC, assert_close, cell_name, randomize, tensor
 from tests.rounding import FLIPS, assert_rounded
 
@@ -62,7 +62,7 @@ def random_pack(
         randomize(cell, random)
         cell.to(DEVICE)
         for name, parameter in cell.named_parameters():
-            if name.startswith("weight_") and name != "weight_input":
+            if name.startswith("U"):
                 parameter.data /= hidden**0.5
     ids = torch.from_numpy(random.integers(0, INPUTS, size=(members, steps, batch))).to(DEVICE)
     state = tensor(random, cells[0].tensors_in_state, members, batch, hidden).to(DEVICE)
@@ -79,12 +79,14 @@ def by_reference(pack: Pack) -> tuple[Tensor, Tensor]:
 
 
 def by_triton(pack: Pack, form: triton.Form, gathered: bool, precision: Precision = "fp32") -> tuple[Tensor, Tensor]:
+    own = [packed(pack.spec, cell) for cell in pack.cells]
+    tables = [weights["weight_input"] + weights["bias"] for weights in own]
     if gathered:
-        u, ids = torch.stack([cell.weight_input + cell.bias for cell in pack.cells]), pack.ids
+        u, ids = torch.stack(tables), pack.ids
     else:
-        u, ids = torch.stack([cell.project(x) for cell, x in zip(pack.cells, pack.ids, strict=True)]), None
-    weight = torch.stack([hidden_weight(cell) for cell in pack.cells])
-    second: list[Tensor] = [c.bias_candidate for c in pack.cells if isinstance(c, Gru) and c.bias_candidate is not None]
+        u, ids = torch.stack([table[x] for table, x in zip(tables, pack.ids, strict=True)]), None
+    weight = torch.stack([weights["recurrent"] for weights in own])
+    second = [weights["bias_candidate"] for weights in own if "bias_candidate" in weights]
     bias = torch.stack(second) if second else None
     return triton.scan(triton.equations(pack.spec), u, ids, weight, bias, pack.state, form, precision)
 

@@ -104,9 +104,9 @@ def test_every_loss_of_an_evaluation_is_checked(losses: list[float], message: st
 def test_weights_that_no_text_reads_are_checked_at_evaluations(time_machine: str) -> None:
     trainer, _ = at_the_end(time_machine)
     # `<unk>`, which the text does not have: no loss will ever show it.
-    trainer.weights["cells.0.weight_input"][0, 0] = math.nan
+    trainer.weights["cells.0.W_c"][0, 0] = math.nan
     trainer.evaluated([1.0, 1.0], 0.0)
-    with pytest.raises(Diverged, match=r"^weights\.cells\.0\.weight_input is not finite at step 40 \(epoch 1\)$"):
+    with pytest.raises(Diverged, match=r"^weights\.cells\.0\.W_c is not finite at step 40 \(epoch 1\)$"):
         trainer.check_evaluation()
 
 

@@ -34,7 +34,7 @@ def log_softmax(logits: Array) -> Array:
 def plain_evaluation(model: LanguageModel, windows: Windows) -> float:
     """The mean loss, one window after the other, one token after the other."""
     (cell,) = (cell for cell in model.cells if isinstance(cell, Cell))
-    weights = named(model.spec.cell, cell)
+    weights = named(cell)
     head, bias = model.weight_head.detach().numpy(), model.bias_head.detach().numpy()
     zero = tuple(np.zeros(cell.hidden) for _ in range(cell.tensors_in_state))
     rows, losses, last = np.eye(model.vocabulary), [], dict.fromkeys(range(windows.per_batch), zero)
@@ -134,9 +134,9 @@ def gradients_by_hand(w: dict[str, Array], batch: Batch) -> tuple[float, dict[st
 
 
 NAMES = {
-    "W": "cells.0.weight_input",
-    "U": "cells.0.weight_hidden",
-    "b": "cells.0.bias",
+    "W": "cells.0.W",
+    "U": "cells.0.U",
+    "b": "cells.0.b",
     "V": "weight_head",
     "d": "bias_head",
 }

@@ -1,6 +1,7 @@
 """Building the native engine: one shared library for each instruction set of this kind of processor.
 
-Run by the package's build (`hatch_build.py`) and by nothing else at run time; it imports nothing of Gatelab.
+Run by the package's build (`hatch_build.py`), where nothing is installed: of Gatelab it imports `gatelab.equations`
+alone, from the folder that it stands in. The code of the classic cells is made of their equations.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,10 +32,15 @@ FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fPIC",
-    "-shared",
     "-fvisibility=hidden",
     "-pthread",
 ]
+
+CELL_LEVEL = "-O2"
+"""Of optimisation, for the code of cells. All give the same numbers."""
+
+BRAIN = "-DGATELAB_BRAIN"
+"""Makes code of cells for bfloat16."""
 
 INSTRUCTIONS: dict[str, dict[str, list[str]]] = {
     "x86_64": {
@@ -60,7 +67,8 @@ def build() -> list[Path]:
     if machine not in INSTRUCTIONS:
         raise NotBuilt(f"the native engine has no build for {machine}; training uses PyTorch alone")
     compiler = find_compiler()
-    digest = _digest([compiler, *FLAGS, str(INSTRUCTIONS[machine])])
+    cells = known_cells()
+    digest = _digest([compiler, *FLAGS, CELL_LEVEL, cells, str(INSTRUCTIONS[machine])])
     libraries = {name: LIBRARIES / f"gatelab-{name}.so" for name in INSTRUCTIONS[machine]}
     stamp = LIBRARIES / "built-from"
     LIBRARIES.mkdir(exist_ok=True)
@@ -68,10 +76,54 @@ def build() -> list[Path]:
         if stamp.exists() and stamp.read_text() == digest and all(path.exists() for path in libraries.values()):
             return list(libraries.values())
         stamp.unlink(missing_ok=True)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: _compile(compiler, INSTRUCTIONS[machine][name], libraries[name]), libraries))
+        with tempfile.TemporaryDirectory() as folder:
+            _build(compiler, INSTRUCTIONS[machine], libraries, Path(folder), cells)
         stamp.write_text(digest)
         return list(libraries.values())
+
+
+def known_cells() -> str:
+    """The source of the cells that the library brings along."""
+    sys.path.insert(0, str(HERE.parents[2]))
+    try:
+        from gatelab.equations import families, read
+        from gatelab.equations.cpp.generate import generate_known
+    finally:
+        sys.path.pop(0)
+    return generate_known([read(text) for text in families.classic()])
+
+
+def cell_flags() -> list[str]:
+    """What the compiler is told for the code of cells, beside the instruction set."""
+    return [*(CELL_LEVEL if flag == "-O3" else flag for flag in FLAGS), f"-I{SOURCE}"]
+
+
+def _build(
+    compiler: str, instructions: dict[str, list[str]], libraries: dict[str, Path], folder: Path, cells: str
+) -> None:
+    """Compile everything, as many at once as there are processors, and make libraries of it."""
+    (folder / "cells.cpp").write_text(cells)
+    jobs: list[tuple[str, list[str]]] = []
+    objects: dict[str, list[Path]] = {name: [] for name in instructions}
+    for name, flags in instructions.items():
+        of_cells = [*cell_flags(), *flags, str(folder / "cells.cpp")]
+        commands = [of_cells, *([BRAIN, *of_cells] for _ in range("bf16" in name))]
+        commands += [[*FLAGS, *flags, str(path)] for path in sorted(SOURCE.glob("*.cpp"))]
+        for command in commands:
+            target = folder / f"{name}-{len(objects[name])}.o"
+            objects[name].append(target)
+            jobs.append((libraries[name].name, [compiler, *command, "-c", "-o", str(target)]))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Results are taken in their order, so that what fails first is told.
+        list(pool.map(lambda job: _run(*job), jobs))
+    for name, target in libraries.items():
+        partial = target.with_suffix(f".{os.getpid()}.part")
+        try:
+            _run(target.name, [compiler, *FLAGS, "-shared", *map(str, objects[name]), "-o", str(partial)])
+            # A process that has the old library open keeps it.
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -98,27 +150,22 @@ def find_compiler() -> str:
     )
 
 
-def _compile(compiler: str, flags: list[str], target: Path) -> None:
-    partial = target.with_suffix(f".{os.getpid()}.part")
-    command = [compiler, *FLAGS, *flags, *map(str, sorted(SOURCE.glob("*.cpp"))), "-o", str(partial)]
+def _run(what: str, command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        partial.unlink(missing_ok=True)
-        raise NotBuilt(f"{compiler} failed for {target.name}; training uses PyTorch alone:\n{done.stderr[-2000:]}")
-    # A process that has the old library open keeps it.
-    partial.replace(target)
+        raise NotBuilt(f"{command[0]} failed for {what}; training uses PyTorch alone:\n{done.stderr[-2000:]}")
 
 
 def _digest(words: list[str]) -> str:
     digest = hashlib.sha256("\0".join(words).encode())
-    # Not `equations`, which is the libraries' of cells.
-    for path in sorted(SOURCE.glob("*.[ch]*")) + sorted(SOURCE.glob("cells/*")):
+    for path in sorted(SOURCE.rglob("*.[ch]*")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 
 if __name__ == "__main__":
     try:
-        print(*build(), sep="\n")
+        # `cells`: the source of the library's cells alone, for `scripts/sanitize`.
+        print(known_cells() if sys.argv[1:] == ["cells"] else "\n".join(map(str, build())))
     except NotBuilt as reason:
         sys.exit(str(reason))

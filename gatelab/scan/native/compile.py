@@ -1,4 +1,4 @@
-"""The code of a cell of equations, compiled once for this machine and kept in a folder for whoever asks again.
+"""The code of a cell: the library's own, or compiled once for this machine and kept in a folder for all who ask again.
 
 What is compiled is made of a graph (`generate.py`): no text of a user gets to the compiler. The compiler is bounded in
 time, memory and size of what it writes, and the folder in its size.
@@ -22,8 +22,8 @@ from threading import Lock
 import structlog
 
 from gatelab.equations import Representation
+from gatelab.equations.cpp.generate import generate
 from gatelab.scan.native import build
-from gatelab.scan.native.generate import generate
 from gatelab.scan.native.interface import ABI, PRECISIONS, Code
 from gatelab.scan.native.library import Library, Unavailable
 from gatelab.settings import cell_cache, may_compile_cells
@@ -51,18 +51,25 @@ _locks: defaultdict[_Key, Lock] = defaultdict(Lock)
 class CellCode:
     """The loaded code of a cell for one precision and instruction set. It stays loaded as long as the process."""
 
-    def __init__(self, path: Path) -> None:
-        self._library = ctypes.CDLL(str(path))
-        self._library.gatelab_code.restype = ctypes.POINTER(Code)
-        self.code = self._library.gatelab_code()
+    def __init__(self, code: "ctypes._Pointer[Code]") -> None:
+        self.code = code
+
+    @classmethod
+    def of_library(cls, path: Path) -> "CellCode":
+        """The code of a library of one cell."""
+        library = ctypes.CDLL(str(path))
+        library.gatelab_code.restype = ctypes.POINTER(Code)
+        return cls(library.gatelab_code())
 
 
 def code_of(representation: Representation, library: Library, precision: Precision = "fp32") -> CellCode:
-    """The cell's code for the processor of `library`: from this process, from the folder, or from a compiler.
+    """The cell's code for the processor of `library`: from the library, this process, the folder, or a compiler.
 
     Raises:
         Unavailable: there is no compiler, it failed, or the folder cannot be used.
     """
+    if (known := library.known(representation.digest, precision)) is not None:
+        return CellCode(known)
     key = representation.digest, precision, library.instructions
     with _locks[key]:
         if key not in _loaded:
@@ -108,13 +115,8 @@ def _code_of(representation: Representation, instructions: str, precision: Preci
 def flags(instructions: str, precision: Precision) -> list[str]:
     """The compiler's options."""
     machine = "aarch64" if instructions == "aarch64" else "x86_64"
-    plain = [LEVEL if flag == "-O3" else flag for flag in build.FLAGS]
-    brain = ["-DGATELAB_BRAIN"] if PRECISIONS[precision] else []
-    return [*plain, *build.INSTRUCTIONS[machine][instructions], *brain, f"-I{build.SOURCE}"]
-
-
-LEVEL = "-O2"
-"""The level of optimisation. All levels give the same numbers."""
+    brain = [build.BRAIN] if PRECISIONS[precision] else []
+    return [*build.cell_flags(), *build.INSTRUCTIONS[machine][instructions], *brain, "-shared"]
 
 
 def _compile(command: Sequence[str], source: str, target: Path) -> None:
@@ -165,7 +167,7 @@ def _opened(path: Path) -> CellCode | None:
         if path.with_suffix(".sum").read_text() != _stamp(path):
             return None
         os.utime(path)
-        code = CellCode(path)
+        code = CellCode.of_library(path)
     except (OSError, AttributeError, UnicodeDecodeError):
         return None
     return code if code.code and code.code.contents.abi == ABI else None

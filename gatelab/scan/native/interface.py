@@ -2,29 +2,19 @@
 
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint8, c_void_p
 
-ABI = 6
+ABI = 7
 MAX_LAYERS = 64
 MAX_LETTERS = 64
 
 floats = POINTER(c_float)
 numbers = POINTER(c_int64)
 
-CELLS = {
-    "rnn tanh": 0,
-    "rnn relu": 1,
-    "gru reset before": 2,
-    "gru reset after": 3,
-    "gru update": 4,
-    "gru reset update before": 5,
-    "gru reset update after": 6,
-    "lstm": 7,
-}
 PRECISIONS = {"fp32": 0, "bf16": 1}
 OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2}
 
 
 class Code(Structure):
-    """The code of a cell of equations."""
+    """The code of a cell."""
 
     _fields_ = [
         *((name, c_int32) for name in ("abi", "size", "states", "letters")),
@@ -38,16 +28,13 @@ class Place(Structure):
 
 
 class Layer(Structure):
-    _fields_ = [
-        *((name, c_int64) for name in ("input", "bias", "gates", "candidate", "candidate_bias")),
-        ("letter", Place * MAX_LETTERS),
-    ]
+    _fields_ = [("letter", Place * MAX_LETTERS)]
 
 
 class Shape(Structure):
     _fields_ = [
         ("code", POINTER(Code)),
-        *((name, c_int32) for name in ("cell", "precision", "layers", "hidden", "vocabulary", "embedding")),
+        *((name, c_int32) for name in ("precision", "layers", "hidden", "vocabulary", "embedding")),
         *((name, c_int64) for name in ("parameters", "embedding_at", "head_at", "head_bias_at")),
         ("layer", Layer * MAX_LAYERS),
     ]

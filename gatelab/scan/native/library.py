@@ -6,12 +6,13 @@ the processor can run is loaded, once a process.
 
 import ctypes
 import platform
+from collections.abc import Iterator
 from ctypes import c_char_p, c_double, c_int, c_int32, c_void_p
 from functools import cache
 from pathlib import Path
 
 from gatelab.errors import Interrupted, InvalidInput
-from gatelab.scan.native.interface import ABI, PRECISIONS, Member, Shape, Stream, Update, floats
+from gatelab.scan.native.interface import ABI, PRECISIONS, Code, Member, Shape, Stream, Update, floats
 
 FOLDER = Path(__file__).parent / "lib"
 
@@ -61,7 +62,24 @@ class Library:
         self._library.gatelab_has.restype = c_int32
         self._library.gatelab_peak.argtypes = [c_int32, c_int32, c_double]
         self._library.gatelab_peak.restype = c_double
+        self._library.gatelab_digest.argtypes = [c_int32]
+        self._library.gatelab_digest.restype = c_char_p
+        self._library.gatelab_known.argtypes = [c_int32, c_int32]
+        self._library.gatelab_known.restype = ctypes.POINTER(Code)
+        self._known = {digest: number for number, digest in enumerate(self._digests())}
         self.precisions = frozenset(name for name, number in PRECISIONS.items() if self._library.gatelab_has(number))
+
+    def _digests(self) -> Iterator[str]:
+        number = 0
+        while (digest := self._library.gatelab_digest(number)) is not None:
+            yield digest.decode()
+            number += 1
+
+    def known(self, digest: str, precision: str) -> "ctypes._Pointer[Code] | None":
+        """The code of a cell that it brings along, by the digest of its representation; None where it has none."""
+        if digest not in self._known:
+            return None
+        return self._library.gatelab_known(self._known[digest], PRECISIONS[precision]) or None
 
     def read(
         self, shape: Shape, members: "ctypes.Array[Member]", threads: int, interrupted: c_int32 | None = None

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatelab.scan.native.compile import CellCode, code_of
+from gatelab.scan.native.compile import code_of
 from gatelab.scan.native.interface import (
-    CELLS,
     MAX_LAYERS,
     PRECISIONS,
     Layer,
@@ -20,9 +19,8 @@ from gatelab.scan.native.interface import (
     floats,
     numbers,
 )
-from gatelab.scan.native.library import Library, Unavailable
-from gatelab.specs.base import Spec
-from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec, in_words
+from gatelab.scan.native.library import Library
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
 
 Floats = NDArray[np.float32]
@@ -57,50 +55,6 @@ def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:
         places[name] = at, tuple(shape)
         at += math.prod(shape)
     return Layout(places, at)
-
-
-def prepare(cell: CellSpec, library: Library, precision: Precision = "fp32") -> CellCode | None:
-    """The code of a cell of equations, compiled where it was not yet; None for a cell that the library knows.
-
-    Raises:
-        Unavailable: there is none, or no code for this cell.
-    """
-    if isinstance(cell, EquationsSpec):
-        return code_of(cell.representation, library, precision)
-    kind_of(cell)
-    return None
-
-
-def kind_of(cell: CellSpec) -> int:
-    """The native engine's number of a cell.
-
-    Raises:
-        Unavailable: it has no code for this cell.
-    """
-    number = CELLS.get(name_of(cell))
-    if number is None:
-        raise Unavailable(f"it has no code for the cell {in_words(cell)}")
-    return number
-
-
-def name_of(cell: Spec) -> str:
-    """The cell's key in CELLS; nothing where the native engine does not know it."""
-    match cell:
-        case RnnSpec(activation=activation):
-            return f"rnn {activation}"
-        case GruSpec(gates=()):
-            return "rnn tanh"
-        case GruSpec(gates=("update",)):
-            return "gru update"
-        case GruSpec(gates=gates, reset=reset):
-            return " ".join(("gru", *gates, reset))
-        case LstmSpec():
-            return "lstm"
-    return ""
-
-
-STATES = {"lstm": 2}
-"""Tensors in a cell's state, where they are not one."""
 
 
 class Program:
@@ -143,11 +97,7 @@ class Program:
         )
         self.use(library)
         for layer in range(layers):
-            prefix = f"cells.{layer}."
-            if isinstance(cell, EquationsSpec):
-                _put_letters(self._shape.layer[layer], cell, at, prefix)
-            else:
-                self._shape.layer[layer] = _layer(at, prefix)
+            _put_letters(self._shape.layer[layer], cell, at, f"cells.{layer}.")
 
     def use(self, library: Library) -> None:
         """Compute with this build.
@@ -155,12 +105,9 @@ class Program:
         Raises:
             Unavailable: there is no code for the cell.
         """
-        self.library, cell = library, self._cell
-        self._code = prepare(cell, library, self._precision)
-        if self._code is None:
-            self._shape.cell, self.states = kind_of(cell), STATES.get(cell.kind, 1)
-        else:
-            self._shape.code, self.states = self._code.code, self._code.code.contents.states
+        self.library = library
+        self._code = code_of(self._cell.representation, library, self._precision)
+        self._shape.code, self.states = self._code.code, self._code.code.contents.states
 
     def read(self, members: "ctypes.Array[Member]", threads: int, interrupted: ctypes.c_int32 | None = None) -> None:
         """Read with each member, as `Library.read`.
@@ -186,20 +133,7 @@ class Program:
         return self.layers, self.states, rows, self.hidden
 
 
-def _layer(at: Mapping[str, int], prefix: str) -> Layer:
-    hidden = at.get(prefix + "weight_hidden", -1)
-    gates, candidate = at.get(prefix + "weight_gates", -1), at.get(prefix + "weight_candidate", -1)
-    return Layer(
-        input=at[prefix + "weight_input"],
-        bias=at[prefix + "bias"],
-        # A cell with one recurrent matrix has it where the native cell looks for it: LSTM gates, an RNN's candidate.
-        gates=gates if hidden < 0 else hidden,
-        candidate=candidate if hidden < 0 else hidden,
-        candidate_bias=at.get(prefix + "bias_candidate", -1),
-    )
-
-
-def _put_letters(layer: Layer, cell: EquationsSpec, at: Mapping[str, int], prefix: str) -> None:
+def _put_letters(layer: Layer, cell: CellSpec, at: Mapping[str, int], prefix: str) -> None:
     for place, parameter in enumerate(cell.representation.parameters):
         layer.letter[place].at = at[prefix + parameter.name]
         layer.letter[place].stride = cell.hidden if parameter.kind in ("input_matrix", "matrix") else 1

@@ -7,10 +7,11 @@ import numpy as np
 
 from gatelab.errors import Interrupted
 from gatelab.scan.native import Layout, Library, Program, Unavailable, load
+from gatelab.scan.native.compile import code_of
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
-from gatelab.scan.native.program import Floats, number_pointer, pointer, prepare
-from gatelab.specs.cells import CellSpec, EquationsSpec
+from gatelab.scan.native.program import Floats, number_pointer, pointer
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
 from gatelab.text.windows import Windows
@@ -53,17 +54,14 @@ class NativeEngine(Engine):
             library = load()
         except Unavailable as reason:
             return f"the native engine is not there: {reason}"
-        without = f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
-        try:
+        if precision not in library.precisions:
             # Before a compiler works for nothing.
-            if precision not in library.precisions and isinstance(cell, EquationsSpec):
-                return without
+            return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
+        try:
             if cell is not None:
-                prepare(cell, library, precision)
+                code_of(cell.representation, library, precision)
         except Unavailable as reason:
             return f"the native engine cannot train this: {reason}"
-        if precision not in library.precisions:
-            return without
         return None
 
     def use(self, library: Library) -> None:

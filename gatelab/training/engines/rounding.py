@@ -20,12 +20,14 @@ class RoundedProducts(TorchFunctionMode):
     What they add up, and everything else, keeps its precision.
 
     Args:
-        exact: right operands whose products are left as they are.
+        exact: right operands whose products are left as they are, also where they are put beside one another.
     """
 
     def __init__(self, exact: Collection[Tensor] = ()) -> None:
         super().__init__()
         self._exact = {id(operand) for operand in exact}
+        self._kept: list[Tensor] = []
+        """They live as long as this: of what is gone, another tensor may have the id."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -34,7 +36,11 @@ class RoundedProducts(TorchFunctionMode):
             return _product(*args)
         if func is torch.addmm and not kwargs and id(args[2]) not in self._exact:
             return args[0] + _product(*args[1:])
-        return func(*args, **(kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        if func is torch.cat and all(id(part) in self._exact for part in args[0]):
+            self._exact.add(id(found))
+            self._kept.append(found)
+        return found
 
 
 class _RoundedProduct(Function):

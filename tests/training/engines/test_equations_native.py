@@ -15,7 +15,7 @@ from gatelab.generation import stream_of
 from gatelab.generation.decoders import NativeDecoder, TorchDecoder
 from gatelab.model import LanguageModel
 from gatelab.scan import native
-from gatelab.scan.native import compile
+from gatelab.scan.native import build
 from gatelab.scan.native.compile import code_of
 from gatelab.specs import EquationsSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS
@@ -62,7 +62,7 @@ def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     names = {call.params.get("name") for call in calls if call} & zoo().keys()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compile, "LEVEL", "-O1")
+        patch.setattr(build, "CELL_LEVEL", "-O1")
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda name: code_of(zoo()[name].representation, native.load()), sorted(names)))
         yield

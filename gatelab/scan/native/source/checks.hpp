@@ -9,7 +9,6 @@ namespace gatelab {
 
 enum Error {
     OK,
-    BAD_CELL,
     BAD_CODE,
     BAD_PRECISION,
     BAD_LAYERS,
@@ -32,7 +31,6 @@ enum Error {
 
 inline const char *const MESSAGES[] = {
     "no error",
-    "cell: no such kind",
     "code: of another version, or not for this precision",
     "precision: not one that this build has instructions for",
     "layers: must be from 1 to 64",
@@ -64,18 +62,7 @@ inline bool inside(int64_t at, int64_t length, const GatelabShape &shape) {
     return at >= 0 && length >= 0 && at <= shape.parameters && length <= shape.parameters - at;
 }
 
-inline int blocks_of(int cell) {
-    switch (cell) {
-        case GATELAB_RNN_TANH:
-        case GATELAB_RNN_RELU: return 1;
-        case GATELAB_GRU_RESET_UPDATE_BEFORE:
-        case GATELAB_GRU_RESET_UPDATE_AFTER: return 3;
-        case GATELAB_LSTM: return 4;
-        default: return 2;
-    }
-}
-
-// Rows of a letter of equations, each as far from the one before it.
+// Rows of a letter, each as far from the one before it.
 inline bool letter_fits(const GatelabShape &shape, GatelabPlace place, int kind, int64_t inputs) {
     const int64_t rows = kind == GATELAB_INPUT_MATRIX ? inputs : kind == GATELAB_MATRIX ? shape.hidden : 1;
     const int64_t columns = kind == GATELAB_SCALAR ? 1 : shape.hidden;
@@ -87,18 +74,9 @@ inline bool letter_fits(const GatelabShape &shape, GatelabPlace place, int kind,
 inline bool layer_fits(const GatelabShape &shape, int l) {
     const GatelabLayer &at = shape.layer[l];
     const int64_t inputs = l ? shape.hidden : shape.embedding ? shape.embedding : shape.vocabulary;
-    if (const GatelabCode *code = shape.code) {
-        for (int i = 0; i < code->letters; i++)
-            if (!letter_fits(shape, at.letter[i], code->letter[i], inputs)) return false;
-        return true;
-    }
-    const int64_t hidden = shape.hidden, blocks = blocks_of(shape.cell);
-    const bool lstm = shape.cell == GATELAB_LSTM;
-    const int64_t gates = lstm ? 4 : blocks - 1;
-    const bool after = shape.cell == GATELAB_GRU_RESET_AFTER || shape.cell == GATELAB_GRU_RESET_UPDATE_AFTER;
-    return inside(at.input, inputs * blocks * hidden, shape) && inside(at.bias, blocks * hidden, shape) &&
-           (!gates || inside(at.gates, hidden * gates * hidden, shape)) &&
-           (lstm || inside(at.candidate, hidden * hidden, shape)) && (!after || inside(at.candidate_bias, hidden, shape));
+    for (int i = 0; i < shape.code->letters; i++)
+        if (!letter_fits(shape, at.letter[i], shape.code->letter[i], inputs)) return false;
+    return true;
 }
 
 inline Error check(const GatelabCode &code, int precision) {
@@ -109,10 +87,9 @@ inline Error check(const GatelabCode &code, int precision) {
 }
 
 inline Error check(const GatelabShape &s) {
-    if (!s.code && (s.cell < 0 || s.cell >= GATELAB_CELLS)) return BAD_CELL;
+    if (!s.code) return NULL_POINTER;
     if (!has(s.precision)) return BAD_PRECISION;
-    if (s.code)
-        if (Error error = check(*s.code, s.precision)) return error;
+    if (Error error = check(*s.code, s.precision)) return error;
     if (s.layers < 1 || s.layers > GATELAB_MAX_LAYERS) return BAD_LAYERS;
     if (s.hidden < 1 || s.hidden > 65536) return BAD_HIDDEN;
     if (s.vocabulary < 1 || s.vocabulary > 1 << 24) return BAD_VOCABULARY;

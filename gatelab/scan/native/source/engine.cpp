@@ -6,6 +6,7 @@
 
 #include "checks.hpp"
 #include "decoder.hpp"
+#include "known.hpp"
 #include "optimizer.hpp"
 
 using namespace gatelab;
@@ -72,3 +73,12 @@ const char *gatelab_explain(int error) {
 int32_t gatelab_abi(void) { return GATELAB_ABI; }
 
 int32_t gatelab_has(int32_t precision) { return has(precision); }
+
+const char *gatelab_digest(int32_t number) { return digest_of_known(number); }
+
+const GatelabCode *gatelab_known(int32_t number, int32_t precision) {
+#if defined(GATELAB_HAS_BF16)
+    if (precision == GATELAB_BF16) return known<Brain>(number);
+#endif
+    return precision == GATELAB_FP32 ? known<Single>(number) : nullptr;
+}

@@ -13,31 +13,19 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 6
+#define GATELAB_ABI 7
 #define GATELAB_MAX_LAYERS 64
 #define GATELAB_MAX_STATES 8
 #define GATELAB_MAX_LETTERS 64
-
-enum GatelabCell {
-    GATELAB_RNN_TANH,
-    GATELAB_RNN_RELU,
-    GATELAB_GRU_RESET_BEFORE,
-    GATELAB_GRU_RESET_AFTER,
-    GATELAB_GRU_UPDATE,
-    GATELAB_GRU_RESET_UPDATE_BEFORE,
-    GATELAB_GRU_RESET_UPDATE_AFTER,
-    GATELAB_LSTM,
-    GATELAB_CELLS /* how many there are */
-};
 
 /* Of the operands of all products but those of an embedding with the first layer's weights. What is added up, the state
    and the parameters are always single precision. */
 enum GatelabPrecision { GATELAB_FP32, GATELAB_BF16 };
 
-/* What a letter of equations stands for: (inputs, hidden), (hidden, hidden), (hidden) or one number. */
+/* What a letter of a cell's equations stands for: (inputs, hidden), (hidden, hidden), (hidden) or one number. */
 enum GatelabLetter { GATELAB_INPUT_MATRIX, GATELAB_MATRIX, GATELAB_VECTOR, GATELAB_SCALAR };
 
-/* The code of a cell that was written as equations, in a library of its own. */
+/* The code of a cell, which was made of its equations: in this library, or in one of its own. */
 typedef struct {
     int32_t abi;     /* GATELAB_ABI */
     int32_t size;    /* of this struct and of those that its functions take */
@@ -52,19 +40,13 @@ typedef struct {
     int64_t at, stride;
 } GatelabPlace;
 
-/* Where the tensors of a layer begin in the flat parameters, row-major as in gatelab/cells; -1: it has none. */
+/* The letters of a layer, in the order of its code. */
 typedef struct {
-    int64_t input;          /* (inputs, blocks * hidden) */
-    int64_t bias;           /* (blocks * hidden) */
-    int64_t gates;          /* (hidden, gates * hidden) */
-    int64_t candidate;      /* (hidden, hidden) */
-    int64_t candidate_bias; /* (hidden) */
-    GatelabPlace letter[GATELAB_MAX_LETTERS]; /* of a cell of equations, which has none of the others */
+    GatelabPlace letter[GATELAB_MAX_LETTERS];
 } GatelabLayer;
 
 typedef struct {
-    const GatelabCode *code; /* of a cell of equations; NULL: `cell` */
-    int32_t cell;       /* GatelabCell */
+    const GatelabCode *code;
     int32_t precision;  /* GatelabPrecision */
     int32_t layers;     /* 1 .. GATELAB_MAX_LAYERS */
     int32_t hidden;     /* units of a layer */
@@ -147,6 +129,11 @@ GATELAB_API const char *gatelab_explain(int error);
 
 /* Of a library of one cell: its code, for one precision. */
 GATELAB_API const GatelabCode *gatelab_code(void);
+
+/* The cells that are in this library, from 0 on: a digest of what one computes, and its code for a GatelabPrecision.
+   NULL: there is none of this number, or not in this precision. */
+GATELAB_API const char *gatelab_digest(int32_t number);
+GATELAB_API const GatelabCode *gatelab_known(int32_t number, int32_t precision);
 
 GATELAB_API int32_t gatelab_abi(void);
 /* Whether this build can compute in a GatelabPrecision. */

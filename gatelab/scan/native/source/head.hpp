@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "layer.hpp"
+#include "layout.hpp"
 
 namespace gatelab {
 

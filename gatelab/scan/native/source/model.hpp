@@ -1,34 +1,10 @@
 // The whole model over a tile of rows: tokens in, loss and gradients out.
 #pragma once
 
-#include "cells/gru.hpp"
-#include "cells/lstm.hpp"
-#include "cells/rnn.hpp"
 #include "head.hpp"
 #include "layer_functions.hpp"
-#include "packing.hpp"
 
 namespace gatelab {
-
-template <class Cell, bool TABLE, class P>
-constexpr LayerFunctions functions_of_layer() {
-    return functions_of<Layer<Cell, TABLE, P>, Packing<Cell, TABLE, P>>(Cell::states);
-}
-
-template <class P, bool TABLE>
-const LayerFunctions &functions(int cell) {
-    static constexpr LayerFunctions all[GATELAB_CELLS] = {
-        functions_of_layer<Rnn<false>, TABLE, P>(),            // GATELAB_RNN_TANH
-        functions_of_layer<Rnn<true>, TABLE, P>(),             // GATELAB_RNN_RELU
-        functions_of_layer<GruResetBefore<false>, TABLE, P>(), // GATELAB_GRU_RESET_BEFORE
-        functions_of_layer<GruResetAfter<false>, TABLE, P>(),  // GATELAB_GRU_RESET_AFTER
-        functions_of_layer<GruUpdate, TABLE, P>(),             // GATELAB_GRU_UPDATE
-        functions_of_layer<GruResetBefore<true>, TABLE, P>(),  // GATELAB_GRU_RESET_UPDATE_BEFORE
-        functions_of_layer<GruResetAfter<true>, TABLE, P>(),   // GATELAB_GRU_RESET_UPDATE_AFTER
-        functions_of_layer<Lstm, TABLE, P>(),                  // GATELAB_LSTM
-    };
-    return all[cell];
-}
 
 struct HeadFunctions {
     decltype(&Head<Single>::pack) pack;
@@ -43,16 +19,13 @@ struct Functions {
     HeadFunctions head;
 };
 
-// Of the cell's own library, or of this one.
-template <class P, bool TABLE>
-const LayerFunctions &layer_functions(const GatelabShape &shape) {
-    if (!shape.code) return functions<P, TABLE>(shape.cell);
-    return *static_cast<const LayerFunctions *>(shape.code->functions[shape.precision][!TABLE]);
+inline const LayerFunctions &layer_functions(const GatelabShape &shape, bool table) {
+    return *static_cast<const LayerFunctions *>(shape.code->functions[shape.precision][!table]);
 }
 
 template <class P>
 Functions functions(const GatelabShape &shape) {
-    return {layer_functions<P, true>(shape), layer_functions<P, false>(shape),
+    return {layer_functions(shape, true), layer_functions(shape, false),
             {&Head<P>::pack, &Head<P>::lay_out_work, &Head<P>::score, &Head<P>::predict}};
 }
 

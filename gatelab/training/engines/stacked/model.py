@@ -6,12 +6,10 @@ from torch.nn import functional
 
 from gatelab.scan.triton import equations, gather, linear, scan, totals
 from gatelab.specs.model import ModelSpec
+from gatelab.specs.packed import packed_letters, recurrent_letters
 from gatelab.specs.training import Precision
 from gatelab.text.windows import IGNORED
 from gatelab.training.engines.stacked.parameters import Stacks
-
-RECURRENT = ("weight_hidden", "weight_gates", "weight_candidate")
-"""The recurrent matrices that a cell may have, in the order of its blocks."""
 
 
 class StackedModel:
@@ -66,13 +64,17 @@ class StackedModel:
     ) -> tuple[Tensor, Tensor]:
         """The outputs and last state of a layer that reads x, the first one the ids."""
         own = {name.removeprefix(f"cells.{layer}."): p for name, p in parameters.items()}
-        weight, bias = own["weight_input"], own["bias"]
-        recurrent = torch.cat([own[name] for name in RECURRENT if name in own], dim=2)
+        packed = packed_letters(self._spec.cell)
+        weight, bias, recurrent = (
+            torch.cat([own[letter] for letter in letters], dim=-1)
+            for letters in (packed["weight_input"], packed["bias"], recurrent_letters(self._spec.cell))
+        )
+        second = own["b_u"] if "bias_candidate" in packed else None
         if x is not None:
             u, picked = linear(x.flatten(1, 2), weight, bias, self._precision).view(*x.shape[:3], -1), None
         else:
             u, picked = self._input(parameters.get("embedding"), weight, bias, ids)
-        return scan(self._cell, u, picked, recurrent, own.get("bias_candidate"), state, precision=self._precision)
+        return scan(self._cell, u, picked, recurrent, second, state, precision=self._precision)
 
     def _input(
         self, embedding: Tensor | None, weight: Tensor, bias: Tensor, ids: Tensor

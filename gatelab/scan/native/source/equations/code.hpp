@@ -1,6 +1,7 @@
 // The table of a cell's functions, which its library exports.
 #pragma once
 
+#include "../known.hpp"
 #include "../layer_functions.hpp"
 #include "language.hpp"
 #include "layer.hpp"
@@ -15,20 +16,24 @@ const void *functions_of_written() {
     return &functions;
 }
 
-template <class Cell>
+// What this source is compiled for.
+#if defined(GATELAB_BRAIN)
+using Wanted = Brain;
+constexpr int WANTED = GATELAB_BF16;
+#else
+using Wanted = Single;
+constexpr int WANTED = GATELAB_FP32;
+#endif
+
+template <class Cell, class P, int PRECISION>
 const GatelabCode *code_of() {
     static const GatelabCode code = [] {
         GatelabCode made{};
         made.abi = GATELAB_ABI, made.size = size_of_code();
         made.states = Cell::states, made.letters = Cell::letters;
         for (int i = 0; i < Cell::letters; i++) made.letter[i] = static_cast<uint8_t>(Cell::kind[i]);
-#if defined(GATELAB_BRAIN)
-        made.functions[GATELAB_BF16][0] = functions_of_written<Cell, true, Brain>();
-        made.functions[GATELAB_BF16][1] = functions_of_written<Cell, false, Brain>();
-#else
-        made.functions[GATELAB_FP32][0] = functions_of_written<Cell, true, Single>();
-        made.functions[GATELAB_FP32][1] = functions_of_written<Cell, false, Single>();
-#endif
+        made.functions[PRECISION][0] = functions_of_written<Cell, true, P>();
+        made.functions[PRECISION][1] = functions_of_written<Cell, false, P>();
         return made;
     }();
     return &code;

@@ -27,10 +27,14 @@ class Sum:
 
 
 class Reduction:
-    """From a cell's nodes to sums, and a graph of what else there is. Gates are what they are computed from."""
+    """From a cell's nodes to sums, and a graph of what else there is.
 
-    def __init__(self, representation: Representation, letters: Mapping[str, int]) -> None:
-        self._nodes, self._letters = representation.nodes, letters
+    Args:
+        gates: whether the graph has them. Else they are what they are computed from.
+    """
+
+    def __init__(self, representation: Representation, letters: Mapping[str, int], *, gates: bool = False) -> None:
+        self._nodes, self._letters, self._gates = representation.nodes, letters, gates
         self._states = {name: place for place, name in enumerate(representation.states)}
         self._after = [self._resolved(place) for place in representation.after]
         operands = [[self._resolved(place) for place in node.operands] for node in self._nodes]
@@ -56,7 +60,7 @@ class Reduction:
         return self._graph, tuple(self._sums), tuple(self._new[place] for place in self._after)
 
     def _resolved(self, place: int) -> int:
-        while self._nodes[place].op == "gate":
+        while self._nodes[place].op == "gate" and not self._gates:
             (place,) = self._nodes[place].operands
         return place
 
@@ -85,6 +89,8 @@ class Reduction:
                 return self._graph.add(Node("parameter", name=str(self._letters[node.name])))
             case "number":
                 return self._graph.number(node.value)
+            case "gate":
+                return self._graph.add(Node("gate", (self._new[self._operands[place][0]],), node.name))
         return self._graph.op(node.op, *(self._new[operand] for operand in self._operands[place]))
 
     def _add_up(self, root: int) -> int:

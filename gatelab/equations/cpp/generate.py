@@ -8,9 +8,9 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from gatelab.equations import Node, Representation
-from gatelab.scan.native.padding import stays_empty
-from gatelab.scan.native.plan import WIDEST, Plan
-from gatelab.scan.native.schedule import Schedule, Steps
+from gatelab.equations.cpp.padding import stays_empty
+from gatelab.equations.cpp.plan import WIDEST, Plan
+from gatelab.equations.cpp.schedule import Schedule, Steps
 
 INFIX = frozenset("+-*/")
 KINDS = {"input_matrix": 0, "matrix": 1, "vector": 2, "scalar": 3}
@@ -19,26 +19,49 @@ KINDS = {"input_matrix": 0, "matrix": 1, "vector": 2, "scalar": 3}
 
 def generate(representation: Representation) -> str:
     """The source of a library of one cell."""
-    return "\n".join(_lines(Schedule(Plan(representation)))) + "\n"
+    name = "Written"
+    exported = [
+        "const GatelabCode *gatelab_code(void) {",
+        "    using namespace gatelab;",
+        f"    return {_code_of(name)};",
+        "}",
+    ]
+    return _source([*_struct(name, representation), "", "}  // namespace gatelab", "", *exported])
 
 
-def _lines(schedule: Schedule) -> Iterator[str]:
-    plan = schedule.plan
-    yield '#include "equations/code.hpp"'
-    yield ""
-    yield "namespace gatelab {"
-    yield ""
-    yield "struct Written {"
+def generate_known(representations: Sequence[Representation]) -> str:
+    """The source of the cells that the engine's library brings along, for one precision (see `known.hpp`)."""
+    names = [f"Known{number}" for number in range(len(representations))]
+    lines: list[str] = []
+    for name, representation in zip(names, representations, strict=True):
+        lines += [*_struct(name, representation), ""]
+    lines += ["template <>", "const GatelabCode *known<Wanted>(int32_t number) {", "    switch (number) {"]
+    lines += [f"        case {number}: return {_code_of(name)};" for number, name in enumerate(names)]
+    lines += ["        default: return nullptr;", "    }", "}"]
+    lines += ["", "#if !defined(GATELAB_BRAIN)"]
+    digests = ", ".join(f'"{representation.digest}"' for representation in representations)
+    lines += ["const char *digest_of_known(int32_t number) {", f"    static const char *const all[] = {{{digests}}};"]
+    lines += [f"    return number >= 0 && number < {len(names)} ? all[number] : nullptr;", "}", "#endif"]
+    return _source([*lines, "", "}  // namespace gatelab"])
+
+
+def _source(lines: Sequence[str]) -> str:
+    return "\n".join(['#include "equations/code.hpp"', "", "namespace gatelab {", "", *lines]) + "\n"
+
+
+def _code_of(name: str) -> str:
+    return f"code_of<{name}, Wanted, WANTED>()"
+
+
+def _struct(name: str, representation: Representation) -> Iterator[str]:
+    schedule = Schedule(Plan(representation))
+    yield f"struct {name} {{"
     yield from _indented(_constants(schedule))
-    for phase in range(plan.phases):
+    for phase in range(schedule.plan.phases):
         yield from _indented(_forward(schedule, phase))
-    for phase in range(plan.phases):
+    for phase in range(schedule.plan.phases):
         yield from _indented(_backward(schedule, phase))
     yield "};"
-    yield ""
-    yield "}  // namespace gatelab"
-    yield ""
-    yield "const GatelabCode *gatelab_code(void) { return gatelab::code_of<gatelab::Written>(); }"
 
 
 def _constants(schedule: Schedule) -> Iterator[str]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from gatelab.equations import Representation
-from gatelab.scan.native.sums import Reduction, Sum
+from gatelab.equations.sums import Reduction, Sum
 
 WIDEST = 4
 """Sums of a unit that are kept in registers together."""
