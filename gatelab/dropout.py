@@ -27,10 +27,11 @@ class Dropout:
         random = numpy_generator(self.seed, "dropout", self.step, layer)
         count = prod(shape)
         words = random.bit_generator.random_raw(-(-count // 4)).view(np.uint16)[:count]
-        whole, rest = divmod((1 - rate) * WORD, 1)
+        kept_words = (1 - rate) * WORD
+        whole = int(kept_words)
         kept = words < whole
         # Sixteen bits leave one word in 65,536 undecided; more bits decide it, so that the rate is exact.
         undecided = np.flatnonzero(words == whole)
         if len(undecided):
-            kept[undecided] = random.random(len(undecided)) < rest
+            kept[undecided] = random.random(len(undecided)) < kept_words - whole
         return np.multiply(kept, np.float32(1 / (1 - rate)), dtype=np.float32).reshape(shape)

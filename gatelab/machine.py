@@ -44,7 +44,7 @@ GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 
 
 def has_gpu_driver() -> bool:
-    """Whether the driver of a GPU is loaded, which is no promise that it works."""
+    """Whether the driver of a GPU is there. The GPU may be missing all the same."""
     if any(device.exists() for device in GPU_DEVICES):
         return True
     try:

@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     engine: Literal["auto", "native", "torch", "triton"] = Field(
         "auto", description="what computes the training; auto takes the fastest that can"
     )
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads of a worker's child; 0 takes all cores")
+    threads: int = Field(
+        0, ge=0, le=1024, description="CPU threads of a worker's child; 0 takes OMP_NUM_THREADS, else all cores"
+    )
 
     lease_seconds: float = Field(30, gt=0, description="seconds of silence after which a worker loses its run")
     heartbeat_seconds: float = Field(5, gt=0, description="seconds between two renewals of a worker's lease")

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from gatelab.reports import FORMATS, Format, Report
+from gatelab.reports.formats import FORMATS, Format
+from gatelab.reports.model import Report
 
 AskedFormat = Annotated[Format, Query(description="json has everything; csv has one line for each variant")]
 

@@ -21,7 +21,6 @@ from gatelab.settings import WAKE_TASK, celery_config, load
 from worker.child import Child
 from worker.stop import STOP
 from worker.telemetry import METER, tracing
-from worker.telemetry.exposition import serve
 
 app = Celery("gatelab-worker")
 app.add_defaults(lambda: celery_config(load()))
@@ -38,7 +37,11 @@ def wake() -> None:
 
 @celeryd_after_setup.connect
 def _serve_metrics(**_: Any) -> None:
-    serve(load())
+    settings = load()
+    if settings.metrics_port:
+        from worker.telemetry.exposition import serve
+
+        serve(settings)
 
 
 @worker_process_init.connect

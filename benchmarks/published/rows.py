@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.published.files import Row
 from benchmarks.published.training import Trained
-from gatelab.reports import Evaluation, RunRecord
+from gatelab.reports.records import Evaluation, RunRecord
 from gatelab.specs import JobSpec, RunSpec
 from gatelab.specs.resolved import as_json, field_at
 from gatelab.sweeps import numbered

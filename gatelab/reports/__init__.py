@@ -1,29 +1,4 @@
-"""Reports: what the runs of a job, or any runs, say together. Data first, then as JSON, CSV, Markdown or HTML."""
+"""Reports: what the runs of a job, or any runs, say together. Data first, then as JSON, CSV, Markdown or HTML.
 
-from collections.abc import Callable, Mapping
-from typing import Literal
-
-from gatelab.reports.build import comparison_report, job_report
-from gatelab.reports.csv import as_csv
-from gatelab.reports.html import as_html
-from gatelab.reports.markdown import as_markdown
-from gatelab.reports.model import Report
-from gatelab.reports.records import Evaluation, RunRecord
-
-Format = Literal["json", "csv", "md", "html"]
-
-__all__ = ["FORMATS", "Evaluation", "Format", "Report", "RunRecord", "comparison_report", "job_report"]
-
-
-def as_json(report: Report) -> str:
-    """All of it. NaN and infinities do not occur."""
-    return report.model_dump_json()
-
-
-FORMATS: Mapping[Format, tuple[str, Callable[[Report], str]]] = {
-    "json": ("application/json", as_json),
-    "csv": ("text/csv; charset=utf-8", as_csv),
-    "md": ("text/markdown; charset=utf-8", as_markdown),
-    "html": ("text/html; charset=utf-8", as_html),
-}
-"""Format -> media type, and the function that writes it."""
+What is needed is imported from its module: a worker needs a few of these, and waits for none of the others.
+"""

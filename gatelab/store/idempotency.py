@@ -1,13 +1,16 @@
 """Requests that may be sent again: a caller's key stands for the job that its first request made."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gatelab.errors import IdempotencyKeyReused
 from gatelab.store.clock import now
 from gatelab.store.tables import idempotency_keys
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 KEPT_SECONDS = 24 * 3600.0
 """How long a key stands for its job."""
@@ -46,9 +49,19 @@ def take(connection: Connection, key: IdempotencyKey, job_id: str) -> bool:
     """
     old = idempotency_keys.c.created_at <= now() - KEPT_SECONDS
     connection.execute(delete(idempotency_keys).where(old))
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    row = dialect.insert(idempotency_keys).values(
+    row = _insert(connection).values(
         caller=key.caller, key=key.key, request_sha256=key.request_sha256, job_id=job_id, created_at=now()
     )
     taken = connection.execute(row.on_conflict_do_nothing().returning(idempotency_keys.c.key))
     return taken.first() is not None
+
+
+def _insert(connection: Connection) -> "postgresql.Insert | sqlite.Insert":
+    """The insertion of a key that may be there. Each dialect has its own, and takes long to import."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(idempotency_keys)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(idempotency_keys)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from gatelab.errors import InvalidRequest
-from gatelab.reports import comparison_report
+from gatelab.reports.build import comparison_report
 from service.bodies import Router
 from service.callers import Asking
 from service.computing import computing

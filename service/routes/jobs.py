@@ -7,7 +7,7 @@ from fastapi import BackgroundTasks, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from gatelab.errors import InvalidSpec
-from gatelab.reports import job_report
+from gatelab.reports.build import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.ids import check_name
 from gatelab.store.states import State

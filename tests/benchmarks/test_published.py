@@ -10,7 +10,7 @@ import pytest
 from benchmarks.published import files, memory, pages, rows
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from benchmarks.published.measuring import known, measure
-from gatelab.reports import job_report
+from gatelab.reports.build import job_report
 from gatelab.specs import JobSpec, parse
 from gatelab.specs.resolved import as_json, field_at, resolved
 from gatelab.text import Corpus

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gatelab.reports import Evaluation, Report, RunRecord, job_report
+from gatelab.reports.build import job_report
+from gatelab.reports.model import Report
+from gatelab.reports.records import Evaluation, RunRecord
 from gatelab.specs import JobSpec, RunSpec, parse
 from gatelab.sweeps import numbered
 

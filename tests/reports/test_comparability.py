@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatelab.reports import comparison_report
+from gatelab.reports.build import comparison_report
 from gatelab.specs import RunSpec, parse
 from tests.reports.records import record
 

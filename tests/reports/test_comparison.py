@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gatelab.reports import comparison_report
+from gatelab.reports.build import comparison_report
 from gatelab.reports.comparison import MOST_VARIANTS
 from tests.reports.records import evaluation, job_of, record, records, report_of
 

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from gatelab.reports import Report, job_report
-from gatelab.reports.model import Influence
+from gatelab.reports.build import job_report
+from gatelab.reports.model import Influence, Report
 from tests.reports.records import job_of, record, records, report_of
 
 LAYERS, HIDDEN = "model.layers", "model.cell.hidden"

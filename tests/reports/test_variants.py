@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatelab.errors import InvalidRequest
-from gatelab.reports import comparison_report, job_report
+from gatelab.reports.build import comparison_report, job_report
 from gatelab.reports.labels import label, short_names
 from gatelab.reports.variants import state_in_words
 from gatelab.specs import RunSpec, parse

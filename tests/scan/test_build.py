@@ -63,3 +63,19 @@ def test_the_fastest_engine_that_is_there_is_taken() -> None:
     assert choose_engine("cpu", "torch") == "torch"
     with pytest.raises(InvalidInput, match="is native, but the native engine trains on the CPU"):
         choose_engine("cuda", "native")
+
+
+def test_pytorch_that_is_asked_for_by_name_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    assert choose_engine("cpu") == "native"
+    with pytest.raises(InvalidInput, match=r"GATELAB_ENGINE: is torch, but PyTorch is not installed; use auto$"):
+        choose_engine("cpu", "torch")
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_where_nothing_can_train_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    with pytest.raises(
+        InvalidInput, match=r"is auto, but .*not built.*, and PyTorch, which would .* is not installed$"
+    ):
+        choose_engine("cpu")

@@ -7,7 +7,7 @@ import pytest
 
 from gatelab.costs import Expected, Past, Work
 from gatelab.errors import InvalidRequest, NotFound
-from gatelab.reports import Evaluation
+from gatelab.reports.records import Evaluation
 from gatelab.specs import JobSpec
 from gatelab.store import Corpus, Job, MetricRow, Report, SampleRow, State, Store
 from gatelab.store import results as results_module

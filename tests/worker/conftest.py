@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from pydantic import SecretStr
 
 from gatelab.checkpoint import Checkpoint
@@ -125,8 +124,8 @@ def at_call(number: int, action: Callable[[], object]) -> Callable[[], bool]:
 
 def evaluations(spec: RunSpec) -> list[Evaluated]:
     """What training yields with no worker in between. The last one's checkpoint is the final one."""
-    torch.set_num_threads(1)
-    return [event for event in train(spec, Corpus("wells", TEXT)) if isinstance(event, Evaluated)]
+    events = train(spec, Corpus("wells", TEXT), threads=1)
+    return [event for event in events if isinstance(event, Evaluated)]
 
 
 def assert_as_trained_in_one_go(store: Store, run_id: str) -> None:

@@ -61,9 +61,7 @@ def registry(memory: SharedNumbers = METER.memory) -> CollectorRegistry:
 
 
 def serve(settings: Settings) -> None:
-    """Answer scrapes in a thread, if there is a port for them. A worker whose port is taken works without."""
-    if not settings.metrics_port:
-        return
+    """Answer scrapes on the settings' port, in a thread. A worker whose port is taken works without."""
     address = f"{settings.metrics_host}:{settings.metrics_port}"
     try:
         start_http_server(settings.metrics_port, settings.metrics_host, registry())

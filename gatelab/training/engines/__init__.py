@@ -76,7 +76,8 @@ def choose_engine(
     if reason is None:
         return name
     if wanted != "auto":
-        raise InvalidInput.at("GATELAB_ENGINE", f"is {wanted}, but {reason}; use auto or torch")
+        other = "auto" if wanted == "torch" else "auto or torch"
+        raise InvalidInput.at("GATELAB_ENGINE", f"is {wanted}, but {reason}; use {other}")
     if find_spec("torch") is None:
         raise InvalidInput.at(
             "GATELAB_ENGINE", f"is auto, but {reason}, and PyTorch, which would train instead, is not installed"

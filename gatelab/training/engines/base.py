@@ -29,7 +29,7 @@ EngineName = Literal["torch", "native", "triton"]
 Array = NDArray[Any]
 
 State = tuple[tuple[Array, ...], ...]
-"""Of each layer, the tensors of its state, each (batch, hidden)."""
+"""The tensors of each layer's state, each (batch, hidden)."""
 
 
 @dataclass(frozen=True)
