@@ -69,9 +69,7 @@ def findings(file: Path) -> Iterator[Finding]:
         [(_, prose)] = markdown(text)
         for number, line in enumerate(prose.split("\n"), 1):
             if len(line) > LONGEST and not line.lstrip().startswith(("|", "!", "[")):
-                yield Finding(
-                    shown, number, line[:60], f"{len(line)} characters, where {LONGEST} are allowed"
-                )
+                yield Finding(shown, number, line[:60], f"{len(line)} characters, where {LONGEST} are allowed")
 
 
 def _in(prose: str) -> Iterator[tuple[int, str, str]]:

@@ -83,8 +83,9 @@ async def generate(
 
     A `state` holds all that a text needs to continue: parts that ask alike, each from the state of the part before,
     write together what one request for all their tokens would have written. So a seeded text continues with the
-    seed's random numbers where the part before ended, `repetition_penalty` falls on the tokens of all parts, a character
-    whose bytes come in two parts is shown by the second, and a stop string is found that begins in one part and ends in the next.
+    seed's random numbers where the part before ended, `repetition_penalty` falls on the tokens of all parts, a
+    character whose bytes come in two parts is shown by the second, and a stop string is found that begins in one part
+    and ends in the next.
     What may be the beginning of one is in `held`, not in `text`: the next part begins with it, unless it ends there.
     A `prompt` ends what is held: neither part's `text` has it then.
     """
