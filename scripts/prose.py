@@ -42,7 +42,7 @@ HABITS: tuple[tuple[str, str], ...] = (
 )
 """What to look for, and what to do about it."""
 
-FOUND = [(re.compile(pattern), advice) for pattern, advice in HABITS]
+FOUND = [(re.compile(pattern, re.MULTILINE), advice) for pattern, advice in HABITS]
 FENCE = re.compile(r"^(?:```.*?^```|<!--.*?-->)", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"`[^`\n]*`|\"[^\"\n]*\"(?= \()|https?://\S+|\]\([^)]*\)")
 
@@ -74,7 +74,7 @@ def findings(file: Path) -> Iterator[Finding]:
 
 def _in(prose: str) -> Iterator[tuple[int, str, str]]:
     bare = QUOTED.sub(lambda match: "x" * len(match[0]), prose)
-    joined = re.sub(r"\n(?=\S| +\S)", " ", bare)
+    joined = re.sub(r"(?<!\n)\n(?=\S| +\S)", " ", bare)
     for pattern, advice in FOUND:
         for match in pattern.finditer(joined):
             yield match.start(), joined[max(0, match.start() - 30) : match.end() + 30], advice
