@@ -79,7 +79,7 @@ def record(url: str, target: Path) -> None:
         job = gatelab.submit(SPEC).id
         page.goto(f"{url}/jobs/{job}")
         expect(page.get_by_text("As a table")).to_be_visible()
-        while not gatelab.job(job).runs.total == gatelab.job(job).runs.succeeded:
+        while gatelab.job(job).state != "succeeded":
             film.shoot(page, 350)
             page.wait_for_timeout(700)
         film.shoot(page, 1500)
