@@ -48,7 +48,7 @@ def by_letters(
 
 
 def _split(array: Array, names: Sequence[str], hidden: int) -> dict[str, Array]:
-    """Its columns, `hidden` for each name. Of a single number, such as the count of steps, each has a copy."""
+    """Its columns, `hidden` for each name. A single number, such as the count of steps, is copied."""
     shape: Sequence[int] = getattr(array, "shape", ())
     if not shape:
         return {name: deepcopy(array) for name in names}

@@ -8,7 +8,7 @@ RECURRENT = ("weight_hidden", "weight_gates", "weight_candidate")
 
 
 def packed_letters(cell: CellSpec) -> dict[str, tuple[str, ...]]:
-    """Packed parameter -> the letters of its blocks of columns, `hidden` each. Of a cell of equations, nothing."""
+    """Packed parameter -> the letters of its blocks of columns, `hidden` each. Empty for a cell of equations."""
     match cell:
         case RnnSpec():
             return {"weight_input": ("W",), "bias": ("b",), "weight_hidden": ("U",)}

@@ -64,7 +64,7 @@ class Tokenizer(ABC):
     def name(self, token: int) -> str:
         """How an id is shown by itself; different ids have different names.
 
-        A byte that is no character alone is shown as OpenAI shows it.
+        A byte that is not a character by itself is shown as OpenAI shows it.
         """
 
     @abstractmethod
@@ -295,7 +295,7 @@ def normalized(text: str, how: str) -> str:
 
 def _letters(text: str) -> str:
     """A piece at a time: other threads would have to wait for a whole text. What `lower` makes of a capital sigma
-    depends on what is around it, but is no letter here anyhow."""
+    depends on what is around it, but it is not a letter here."""
     pieces: list[str] = []
     for at in range(0, len(text), PIECE):
         piece = re.sub("[^a-z]+", " ", text[at : at + PIECE].lower())

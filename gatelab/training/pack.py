@@ -15,8 +15,8 @@ News = list[tuple[str, Event | Exception]]
 class Pack:
     """Trains its members round by round: each takes its next step or, at the end of an epoch, is evaluated.
 
-    What a member computes does not depend on who is beside it, and what goes wrong with it ends it alone. Of the time
-    that a call of the engine takes, every member that takes part counts an equal share as its own.
+    What a member computes does not depend on who is beside it, and what goes wrong with it ends it alone. Every
+    member that takes part in a call of the engine counts an equal share of its time.
 
     Args:
         trainers: the members by name, all of one shape (`gatelab.specs.shape_key`).
@@ -25,7 +25,7 @@ class Pack:
         threads: of the CPU; default `gatelab.machine.cores`.
 
     Attributes:
-        members: those that go on. Who has ended or failed is no member any more.
+        members: those that still train. A member that has ended or failed is removed.
 
     Raises:
         InvalidInput: the engine is not there.
@@ -61,7 +61,7 @@ class Pack:
         self._engine.interrupt()
 
     def start(self) -> News:
-        """A `Started` for every member. Who has nothing left to do leaves."""
+        """A `Started` for every member. A member with nothing left to do leaves the pack."""
         news: News = [(name, trainer.started()) for name, trainer in self.members.items()]
         self.members = {name: trainer for name, trainer in self.members.items() if not trainer.ended}
         return news

@@ -8,7 +8,7 @@ from gatelab.text.windows import EVALUATION_TOKENS
 from gatelab.training.engines import EngineName
 
 FLOPS_PER_THREAD = 40e6
-"""Floating-point operations that a call must hold for each thread. A core does so many in about 0.5 ms. Where a step
+"""Floating-point operations that a call must hold for each thread. A core does this many in about 0.5 ms. Where a step
 had fewer, packs brought up to 2.5 x; where it had more, every thread had something to do already, and they brought less
 than a tenth (`python -m benchmarks.training packs`)."""
 
@@ -17,11 +17,11 @@ MEMORY_SHARE = 0.5
 
 _FLOAT = 4
 _COPIES = 4
-"""Of each weight: itself, its gradient, and two moments of the optimizer."""
+"""Copies of each weight: itself, its gradient, and two moments of the optimizer."""
 _VECTORS = 12
-"""Of hidden size, kept for each token and layer until the backward pass: gates, states, and what leads to them."""
+"""Vectors of hidden size, kept for each token and layer until the backward pass: gates, states, and their inputs."""
 _LOGITS = 3
-"""Of vocabulary size, for each token: logits, probabilities, and their gradient."""
+"""Vectors of vocabulary size, for each token: logits, probabilities, and their gradient."""
 
 
 def pack_size(spec: RunSpec, vocabulary: int, engine: EngineName, *, threads: int, memory: int) -> int:

@@ -129,7 +129,7 @@ class Trainer:
             raise Diverged(f"the loss is {read.loss / read.tokens} at step {at.step + 1} (epoch {at.epoch + 1})")
 
     def stepped(self, read: Read, seconds: float) -> Stepped:
-        """The step is taken that `reading` asked for; it took so many seconds."""
+        """The step is taken that `reading` asked for; it took `seconds`."""
         at = self.position
         self.carried = read.state
         # Not replace(), which takes longer than all the rest that a step costs here.
@@ -165,7 +165,7 @@ class Trainer:
         return [self.data.validation, *([self.data.test] if last and self.data.test else [])]
 
     def evaluated(self, losses: Sequence[float], seconds: float) -> Evaluated:
-        """The epoch is over, and these are the mean losses on its `texts`, which took so many seconds."""
+        """The epoch is over, and these are the mean losses on its `texts`, which took `seconds`."""
         at = self.position
         validation, test = losses[0], losses[1] if len(losses) > 1 else None
         self.carried = ()
@@ -204,7 +204,7 @@ class Trainer:
         return None if name is None else Diverged(_not_finite(name, at))
 
     def _sample_or_fault(self) -> str | None:
-        """The sample. None of a model that has diverged or cannot write: the evaluation is told first."""
+        """The sample. None if the model has diverged or cannot write: the evaluation is reported first."""
         if self._fault is not None:
             return None
         try:

@@ -87,7 +87,7 @@ def _finite(what: str, numbers: Floats) -> Floats:
 
 
 def _all_finite(state: ModelState) -> NDArray[np.bool_]:
-    """Of each row, whether all of its state is."""
+    """For each row, whether all of its state is finite."""
     tensors = torch.cat([tensor for layer in state for tensor in layer], dim=1)
     found: NDArray[np.bool_] = tensors.isfinite().all(dim=1).cpu().numpy()
     return found

@@ -37,7 +37,7 @@ FLAGS = [
 ]
 
 CELL_LEVEL = "-O2"
-"""Of optimisation, for the code of cells. All give the same numbers."""
+"""The level of optimisation for the code of cells. All levels give the same numbers."""
 
 BRAIN = "-DGATELAB_BRAIN"
 """Makes code of cells for bfloat16."""
@@ -94,7 +94,7 @@ def known_cells() -> str:
 
 
 def cell_flags() -> list[str]:
-    """What the compiler is told for the code of cells, beside the instruction set."""
+    """The compiler's options for the code of cells, beside the instruction set."""
     return [*(CELL_LEVEL if flag == "-O3" else flag for flag in FLAGS), f"-I{SOURCE}"]
 
 
@@ -114,7 +114,7 @@ def _build(
             objects[name].append(target)
             jobs.append((libraries[name].name, [compiler, *command, "-c", "-o", str(target)]))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Results are taken in their order, so that what fails first is told.
+        # Results are taken in their order, so that the first failure is reported.
         list(pool.map(lambda job: _run(*job), jobs))
     for name, target in libraries.items():
         partial = target.with_suffix(f".{os.getpid()}.part")

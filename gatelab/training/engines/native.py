@@ -20,7 +20,7 @@ from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, 
 from gatelab.training.engines.flat import FlatOptimizer
 
 LIGHT = 2_000_000
-"""Floating point operations: below so many for each, more threads cost more than they bring."""
+"""Floating point operations: if a thread has fewer, it costs more than it brings."""
 
 
 class NativeEngine(Engine):
