@@ -6,8 +6,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gatelab.architecture import parameter_shapes
 from gatelab.cells import Cell
 from gatelab.dropout import Dropout
+from gatelab.initial import initial_values
 from gatelab.model import LanguageModel, ModelState
 from gatelab.specs import CellSpec, EmbeddingSpec, GruSpec, ModelSpec
 from tests.contracts import equations
@@ -154,6 +156,19 @@ def test_default_weights_fill_pytorchs_bounds(seed: int) -> None:
     assert abs(model.state_dict()["embedding"].std().item() - 1) < 0.1
 
 
+def test_the_first_values_of_a_seed_stay_what_they_are() -> None:
+    """Whoever repeats a run of an earlier day begins with the same weights."""
+    spec = ModelSpec(cell=GruSpec(kind="gru", hidden=4), input=EmbeddingSpec(embedding=1))
+    values = initial_values(spec, parameter_shapes(spec, 3), seed=7)
+    known = {
+        "embedding": [-0.13374266, -1.1669091, -0.9791122],
+        "bias_head": [-0.3495996, 0.1886692, 0.16927248],
+        "cells.0.b_r": [-0.42747545, -0.08260125, -0.3693421, 0.38442266],
+    }
+    for name, expected in known.items():
+        assert values[name].reshape(-1).tolist() == pytest.approx(expected, rel=1e-6)
+
+
 # -- Dropout ------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +192,12 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(rate: float, seed: int) ->
     assert np.array_equal(kept, np.full_like(kept, 1 / (1 - rate)))
     # Seven standard deviations of a binomial share, and the few that a rare event may be off.
     assert abs(len(kept) / mask.size - (1 - rate)) < 7 * (rate * (1 - rate) / mask.size) ** 0.5 + 7 / mask.size
+
+
+def test_the_masks_of_a_seed_stay_what_they_are() -> None:
+    """A run that a later version resumes sees the masks that it would have seen."""
+    dropped = Dropout(seed=7, step=3).factors((2, 3, 4), 0.25, layer=1).reshape(-1) == 0
+    assert np.flatnonzero(dropped).tolist() == [0, 12, 14, 16, 21, 22]
 
 
 @pytest.mark.parametrize("rate", [1e-6, 1 - 1e-6])
