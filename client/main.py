@@ -2,48 +2,60 @@
 
 import typer
 
-from client.commands import backup, cells, corpora, demo, export, gates, generate, jobs, keys, recall, reports, runs, up
-from client.commands.options import Commands
-from client.output import print_line
-from gatelab import __version__
+from client.commands.lazily import Listed, lazily
+
+LISTED = (
+    Listed("version", "client.commands.version:version", "Print the version."),
+    Listed("up", "client.commands.up:up", "Run the service, workers and a broker on this machine, until Ctrl-C."),
+    Listed(
+        "demo",
+        "client.commands.demo:demo",
+        "Train a GRU on a book and let it write, all on this machine, in about a minute.",
+    ),
+    Listed("backup", "client.commands.backup:backup", "Back up a data directory into one file, while Gatelab runs."),
+    Listed(
+        "restore",
+        "client.commands.backup:restore",
+        "Restore a backup into a data directory that is not there yet, or nothing if a bit of it is not as it was.",
+    ),
+    Listed("submit", "client.commands.jobs:submit", "Ask for a job."),
+    Listed("watch", "client.commands.jobs:watch_job", "Show a job's progress until its end."),
+    Listed("jobs", "client.commands.jobs:jobs", "List the jobs."),
+    Listed("runs", "client.commands.runs:runs", "List runs with their results."),
+    Listed("show", "client.commands.runs:show", "Show all about a run or a job."),
+    Listed("report", "client.commands.reports:report", "Show what a job's runs say together."),
+    Listed("compare", "client.commands.reports:compare", "Compare runs of any jobs."),
+    Listed("generate", "client.commands.generate:generate", "Generate text from a trained run."),
+    Listed("export", "client.commands.export:export", "Write a trained model to a file for other programs."),
+    Listed("gates", "client.commands.gates:gates", "Show what the gates of a run do while it reads a text."),
+    Listed(
+        "recall",
+        "client.commands.recall:recall",
+        "Ask a run that was trained on a memory task for symbols that it was shown.",
+    ),
+    Listed("cancel", "client.commands.jobs:cancel", "End a job."),
+    Listed("pause", "client.commands.jobs:pause", "Stop a job so that it can be resumed."),
+    Listed("resume", "client.commands.jobs:resume", "Go on with a paused job."),
+    Listed("delete", "client.commands.jobs:delete", "Delete a job that has ended, with its runs and checkpoints."),
+    Listed("corpora", "client.commands.corpora:app", "Texts to learn from."),
+    Listed("cells", "client.commands.cells:app", "Recurrent cells as equations."),
+    Listed("keys", "client.commands.keys:app", "API keys: make, list, rotate, revoke."),
+)
+"""All commands, in the order in which `gatelab --help` lists them."""
 
 app = typer.Typer(
-    cls=Commands,
+    cls=lazily(LISTED),
     help="Train, compare and serve gated recurrent language models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing boxes takes longer than all else that --help does
 )
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    print_line(f"gatelab {__version__}")
-
-
-app.command()(up.up)
-app.command()(demo.demo)
-app.command()(backup.backup)
-app.command()(backup.restore)
-app.add_typer(corpora.app, name="corpora")
-app.add_typer(cells.app, name="cells")
-app.add_typer(keys.app, name="keys")
-app.command()(jobs.submit)
-app.command("watch")(jobs.watch_job)
-app.command()(jobs.jobs)
-app.command()(runs.runs)
-app.command()(runs.show)
-app.command()(reports.report)
-app.command()(reports.compare)
-app.command()(generate.generate)
-app.command()(export.export)
-app.command()(gates.gates)
-app.command()(recall.recall)
-app.command()(jobs.cancel)
-app.command()(jobs.pause)
-app.command()(jobs.resume)
-app.command()(jobs.delete)
+@app.callback()
+def _group() -> None:
+    """Makes it a group, whose commands `lazily` finds."""
 
 
 def main() -> None:

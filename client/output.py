@@ -2,24 +2,26 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from client.errors import ApiError
 from client.formats import printable
 from gatelab.errors import GatelabError, InvalidInput
 from gatelab.specs import core_yaml
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 PIPE_WIDTH = 400
 """Columns if standard output is not a terminal: wide enough that no cell is cut."""
 
 
-def console() -> Console:
+def console() -> "Console":
     """Standard output. Made for every use, since what standard output is may change."""
+    from rich.console import Console
+
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not out.is_terminal:
         out.width = PIPE_WIDTH
@@ -44,6 +46,9 @@ def print_yaml(data: Any) -> None:
 
 def print_error(error: GatelabError) -> None:
     """One red line for every problem."""
+    from rich.console import Console
+    from rich.text import Text
+
     problems = error.problems if isinstance(error, InvalidInput | ApiError) else ()
     err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     for line in [str(problem) for problem in problems] or [str(error)]:
@@ -52,11 +57,16 @@ def print_error(error: GatelabError) -> None:
 
 def print_note(text: str) -> None:
     """Something beside the result: to standard error, so that a pipe carries the result alone."""
+    from rich.console import Console
+
     Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True).print(printable(text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table whose columns after the first two are aligned as numbers where they hold some."""
+    from rich.table import Table
+    from rich.text import Text
+
     rows = [[printable(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):

@@ -3,10 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
-
-from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
-from rich.progress import Progress as Bars
+from typing import TYPE_CHECKING, Protocol
 
 from client.api import Gatelab
 from client.errors import ClientError
@@ -14,6 +11,10 @@ from client.formats import duration, printable
 from client.models import Event, Job
 from client.output import console, print_line
 from client.progress import Progress, RunProgress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import ProgressColumn, TaskID
 
 REFRESH_SECONDS = 1.0
 """How often the job's own progress is asked for while events arrive."""
@@ -56,12 +57,16 @@ def display() -> Iterator[Display]:
     if not out.is_terminal:
         yield Lines()
         return
+    from rich.progress import Progress as Bars
+
     with Bars(*columns(), console=out) as bars:
         yield LiveBars(bars)
 
 
-def columns() -> tuple[ProgressColumn, ...]:
+def columns() -> "tuple[ProgressColumn, ...]":
     """The columns of a bar. Names come from users, so nothing is read as markup."""
+    from rich.progress import BarColumn, TextColumn
+
     return (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
@@ -99,7 +104,7 @@ class Lines:
 class LiveBars:
     """A bar for the job, and one for each run that is running."""
 
-    def __init__(self, bars: Bars) -> None:
+    def __init__(self, bars: "Bars") -> None:
         self._bars = bars
         self._job: TaskID | None = None
         self._runs: dict[str, TaskID] = {}

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="SQLite database, large checkpoints, embedded broker")
     database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; default SQLite in data_dir")
     broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Celery broker URL")
+    counts_url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis or Valkey where all service processes count limits together; default each for itself",
+    )
     queue: str = Field("gatelab", description="name of the Celery queue")
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")

@@ -7,11 +7,16 @@ import uvicorn
 
 from service.connections import Connection, raise_file_limit
 
+HEALTH_SECONDS = 60
+"""How long one of several processes may not answer its parent before it is replaced; a busy machine is no reason to."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     raise_file_limit()
-    uvicorn.run(http=Connection, factory=True, use_colors=False, **vars(options))
+    uvicorn.run(
+        http=Connection, factory=True, use_colors=False, timeout_worker_healthcheck=HEALTH_SECONDS, **vars(options)
+    )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,24 +1,34 @@
 """The app factory. Importing this reads no environment and imports no torch."""
 
+import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from fastapi import Depends, FastAPI
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 from starlette.middleware.cors import CORSMiddleware
 
 from gatelab import __version__, logs, tracing
+from gatelab.errors import Unavailable
 from gatelab.settings import Settings, load
 from gatelab.store import Store
+from gatelab.store.migrate import pending
 from service import problems
+from service.authentication import Authentication
 from service.body_limit import BodyLimit
-from service.callers import Authentication, guard
 from service.context import Context
+from service.entrance import Entrance
+from service.finding import Finder
+from service.looks import Looks
 from service.models import Models
 from service.news import News
 from service.pages import Pages
 from service.quotas import Quotas
+from service.remembered import Remembered
 from service.routes import (
     cells,
     compare,
@@ -36,11 +46,11 @@ from service.routes import (
     score,
     single_model,
 )
-from service.safe_headers import SafeHeaders
 from service.sessions import Sessions
-from service.sites import SiteCheck, listed
+from service.sharing import Sharing
+from service.sites import listed
 from service.streams import Stopping
-from service.telemetry import Instruments, Watching
+from service.telemetry import Instruments
 from service.telemetry.tracing import configuration
 from service.wakeups import Wakeups
 from service.work import Work
@@ -49,7 +59,7 @@ SWITCH_SECONDS = 0.0005
 """How long a thread computes in Python while the one that answers everybody waits for its turn; Python's default is ten
 times as long, for every step of an answer."""
 
-GUARDED = (
+ROUTES = (
     cells,
     corpora,
     events,
@@ -65,21 +75,39 @@ GUARDED = (
     keys,
     metrics,
 )
-"""Routes that need a key, and answer to each account with its own."""
+"""In their order: of routes that take the same address, the first answers."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service on `settings`, by default those of the environment."""
+LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = 60.0
+"""How long the service waits at its start for a database that is brought up to date meanwhile."""
+
+
+def create_patient_app() -> FastAPI:
+    """The service on the settings of the environment, where the migrations run beside its start."""
+    return create_app(patient=True)
+
+
+def create_app(settings: Settings | None = None, *, patient: bool = False) -> FastAPI:
+    """The service on `settings`, by default those of the environment.
+
+    Args:
+        patient: whether it answers nothing before the database has the tables of this version.
+    """
     settings = settings or load()
     logs.configure(as_json=settings.log_json)
     logs.adopt_server(as_json=settings.log_json)
     store = Store(settings)
-    instruments, quotas = Instruments(store), Quotas(settings.limits)
+    counts = settings.counts_url.get_secret_value()
+    sharing = Sharing(counts) if counts else None
+    instruments, quotas = Instruments(store), Quotas(settings.limits, sharing)
     tracer = tracing.provider("gatelab-service")
     models = Models(store, on_texts=instruments.texts)
     context = Context(
         settings=settings,
         store=store,
+        looks=Looks(settings, store),
+        owned=Remembered(store.changes),
         models=models,
         sessions=Sessions(settings),
         wakeups=Wakeups(settings),
@@ -93,9 +121,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         context.stopping.watch_signals()
+        if patient:
+            await _until_migrated(store, context.stopping)
         sys.setswitchinterval(SWITCH_SECONDS)
         yield
         context.wakeups.close()
+        context.looks.close()
+        if sharing is not None:
+            await sharing.close()
         store.close()
         if tracer is not None:
             tracer.shutdown()
@@ -120,6 +153,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+async def _until_migrated(store: Store, stopping: Stopping) -> None:
+    """Wait for the tables of this version, for so long as may be: then /readyz says what is amiss."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and not stopping:
+        with suppress(Unavailable):
+            if not await to_thread.run_sync(pending, store.database):
+                return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 def _protect(app: FastAPI, context: Context) -> None:
     """What a request must pass before a route sees it."""
     settings = context.settings
@@ -133,16 +176,13 @@ def _protect(app: FastAPI, context: Context) -> None:
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         )
-    app.add_middleware(SiteCheck, hosts=settings.allowed_hosts, origins=settings.cors_origins)
-    app.add_middleware(SafeHeaders)
-    app.add_middleware(Watching, instruments=context.instruments)
+    app.add_middleware(Entrance, context=context)
 
 
 def _add_routes(app: FastAPI) -> None:
-    guarded = [Depends(guard)]
-    for routes in GUARDED:
-        app.include_router(routes.router, dependencies=guarded)
-    app.include_router(keys.account_router, dependencies=guarded)
-    for router in (keys.login_router, health.router):
-        app.include_router(router)
+    """Each knows by its router (`service.bodies`) whether it needs a key."""
+    routers = [*(module.router for module in ROUTES), keys.account_router, keys.login_router, health.router]
+    routes = [route for router in routers for route in router.routes]
+    finder = Finder(route for route in routes if isinstance(route, APIRoute))
+    app.router.routes[:] = [finder, *app.router.routes, *routes]
     app.router.default = Pages(app.router.default)

@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidRequest
+from service.callers import guard
+from service.problems import RESPONSES
 
 LARGE = 2**20
 """Bytes of a body that is read beside the event loop, which goes on meanwhile."""
@@ -35,12 +37,19 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose body is read by `StrictRequest`."""
+    """A route that needs a key and answers to each account with its own; its body is read by `StrictRequest`.
+
+    The guard is asked here rather than as a dependency: so it is before anything of the body is read.
+    """
+
+    guarded = True
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            if self.guarded:
+                await guard(request)
             try:
                 return await handle(StrictRequest(request.scope, request.receive))
             except HTTPException as error:
@@ -52,8 +61,16 @@ class StrictRoute(APIRoute):
         return handled
 
 
-Router = partial(APIRouter, route_class=StrictRoute)
+class OpenRoute(StrictRoute):
+    """A route that answers to everybody."""
+
+    guarded = False
+
+
+Router = partial(APIRouter, route_class=StrictRoute, responses=RESPONSES)
 """What every router of the service is made by."""
+OpenRouter = partial(Router, route_class=OpenRoute)
+"""What makes those whose routes answer to everybody."""
 
 
 def read(body: bytes) -> Any:

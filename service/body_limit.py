@@ -14,7 +14,9 @@ from service.quotas import Concurrency
 
 CORPORA = frozenset({"/v1/corpora", "/v1/corpora/"})
 """The addresses that take whole texts."""
-
+_BODILESS = {"GET", "HEAD"}
+_ANNOUNCING = {b"content-length", b"transfer-encoding"}
+"""What a request says that has a body."""
 
 LOGIN = "/v1/login"
 """Open to everybody. It takes a key."""
@@ -35,8 +37,10 @@ class BodyLimit:
         self._by_path[LOGIN] = _Limited(app, min(LOGIN_BYTES, other), bodies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limited = self._app if scope["type"] != "http" else self._by_path.get(scope["path"], self._other)
-        await limited(scope, receive, send)
+        bodiless = scope["type"] != "http" or (
+            scope["method"] in _BODILESS and not any(name in _ANNOUNCING for name, _ in scope["headers"])
+        )
+        await (self._app if bodiless else self._by_path.get(scope["path"], self._other))(scope, receive, send)
 
 
 class _Limited:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
+from service.answers import said
 from service.callers import Asking
 from service.context import Service
 from service.work import Run
@@ -35,6 +36,4 @@ def computing(route: Callable[..., BaseModel | Response]) -> Callable[..., Corou
 
 def _answered(route: Callable[..., BaseModel | Response], arguments: dict[str, Any]) -> Response:
     found = route(**arguments)
-    if isinstance(found, Response):
-        return found
-    return Response(found.model_dump_json(by_alias=True), media_type="application/json")
+    return found if isinstance(found, Response) else said(found)

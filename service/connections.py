@@ -6,9 +6,15 @@ and for one that has begun. As soon as the process has no file left, nobody gets
 
 import asyncio
 import resource
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as Base
+else:
+    try:
+        from service.parsing import StrictHttpTools as Base
+    except ImportError:  # no httptools here, as on Windows
+        from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 
 SECONDS = 20.0
 """How long a request may take to arrive up to the end of its headers, and how long its body may pause."""
@@ -32,7 +38,7 @@ def most_connections() -> int:
     return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - RESERVED))
 
 
-class Connection(H11Protocol):
+class Connection(Base):
     """A connection that is closed when it keeps the service waiting.
 
     Where there are too many, the one goes that has been without a request for longest; if all have one, the new one.

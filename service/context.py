@@ -7,9 +7,11 @@ from fastapi import Depends, Query, Request
 
 from gatelab.settings import Settings
 from gatelab.store import Store
+from service.looks import Looks
 from service.models import Models
 from service.news import News
 from service.quotas import Quotas
+from service.remembered import Remembered
 from service.sessions import Sessions
 from service.streams import Stopping
 from service.telemetry.instruments import Instruments
@@ -21,6 +23,9 @@ from service.work import Work
 class Context:
     settings: Settings
     store: Store
+    looks: Looks
+    owned: Remembered[bool]
+    """Which account has which job, run or corpus."""
     models: Models
     sessions: Sessions
     wakeups: Wakeups

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gatelab.costs import flops_per_token
 from gatelab.specs.generation import CheckpointWord
 from gatelab.store import Checkpoint as Saved
-from gatelab.store import Store
+from gatelab.store import CheckpointInfo, Store
 
 if TYPE_CHECKING:
     from gatelab.checkpoint import Checkpoint
@@ -93,6 +93,10 @@ class Models:
             loaded = self._find(key) or _load(saved)
             self._keep(key, loaded)
         return loaded
+
+    def kept(self, run_id: str, info: CheckpointInfo) -> Loaded | None:
+        """A checkpoint that is in memory."""
+        return self._find((run_id, info.step, info.sha256))
 
     def _keep(self, key: Key, loaded: Loaded) -> None:
         with self._lock:

@@ -22,7 +22,7 @@ def check_query(request: Request) -> None:
         InvalidRequest: naming every parameter that the route does not know, or takes once and was given twice.
     """
     route = request.scope["route"]
-    if not request.url.query or not isinstance(route, APIRoute) or ANY_PARAMETER & set(route.tags):
+    if not request.scope["query_string"] or not isinstance(route, APIRoute) or ANY_PARAMETER & set(route.tags):
         return
     known = _known(route)
     given = Counter(name for name, _ in request.query_params.multi_items())

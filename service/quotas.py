@@ -1,15 +1,17 @@
-"""How much one key or account may ask for at a time. Each process of the service counts for itself."""
+"""How much one key or account may ask for at a time.
+
+All processes of the service count requests, texts and event streams together, at the server that `GATELAB_COUNTS_URL`
+names; without it each counts for itself, as it does with bodies, which fill the memory of one process.
+"""
 
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable
-
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from gatelab.errors import Overloaded
 from gatelab.specs import Limits
+from service.sharing import Sharing
 
 
 class Concurrency:
@@ -46,18 +48,77 @@ class Concurrency:
         return give_back
 
 
-class Quotas:
-    def __init__(self, limits: Limits) -> None:
-        self.bodies = Concurrency("unanswered_bytes", limits.unanswered_bytes)
-        self.generations = Concurrency("generations", limits.generations)
-        self.event_streams = Concurrency("event_streams", limits.event_streams)
-        self._rate = RateLimitItemPerSecond(limits.requests_per_second)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+class MovingWindow:
+    """Of each key, at most `most` requests in any second."""
 
-    def check_rate(self, key: str) -> None:
+    SECONDS = 1.0
+    _MOST_KEYS = 1000
+    """So many are kept before it is looked for those that ask no more."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.most = most
+        self._clock = clock
+        self._times: dict[str, deque[float]] = {}
+
+    def hit(self, key: str) -> bool:
+        """Count a request, if it is not one too many."""
+        now = self._clock()
+        times = self._times.get(key)
+        if times is None:
+            if len(self._times) >= self._MOST_KEYS:
+                self._times = {each: kept for each, kept in self._times.items() if now - kept[-1] < self.SECONDS}
+            times = self._times[key] = deque(maxlen=self.most)
+        elif len(times) == self.most and now - times[0] < self.SECONDS:
+            return False
+        times.append(now)
+        return True
+
+
+class Places:
+    """Of each account, at most `most` at once, in all processes that count together."""
+
+    def __init__(self, limit: str, most: int, sharing: Sharing | None) -> None:
+        self._limit, self._most, self._sharing = limit, most, sharing
+        self._here = Concurrency(limit, most)
+
+    async def take(self, account: str) -> Callable[[], None]:
+        """One more, until what is returned is called, which gives it back once.
+
+        Raises:
+            Overloaded: that would be more than may be.
+        """
+        here = self._here.take(account)
+        if self._sharing is None:
+            return here
+        try:
+            there = await self._sharing.take(self._limit, account, self._most)
+        except BaseException:
+            here()
+            raise
+        if there is None:
+            here()
+            raise Overloaded(f"the limit {self._limit} is {self._most}; try again when one has ended")
+
+        def give_back() -> None:
+            here()
+            there()
+
+        return give_back
+
+
+class Quotas:
+    def __init__(self, limits: Limits, sharing: Sharing | None = None) -> None:
+        self._sharing = sharing
+        self.bodies = Concurrency("unanswered_bytes", limits.unanswered_bytes)
+        self.generations = Places("generations", limits.generations, sharing)
+        self.event_streams = Places("event_streams", limits.event_streams, sharing)
+        self._rate = MovingWindow(limits.requests_per_second)
+
+    async def check_rate(self, key: str) -> None:
         """
         Raises:
             Overloaded: the key has sent as many requests in the last second as it may.
         """
-        if not self._limiter.hit(self._rate, key):
-            raise Overloaded(f"more than {self._rate.amount} requests in a second, the limit requests_per_second")
+        most = self._rate.most
+        if not self._rate.hit(key) or (self._sharing is not None and not await self._sharing.hit(key, most)):
+            raise Overloaded(f"more than {most} requests in a second, the limit requests_per_second")

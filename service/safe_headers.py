@@ -1,9 +1,10 @@
 """What every answer says to browsers and proxies, and the requests whose length is said twice."""
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Sequence
 
-from service.problems import ProblemDetails, response
+from service.problems import ProblemDetails
+
+Header = tuple[bytes, bytes]
 
 _ALONE = "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 """No plug-in, no other address for what is relative, and in no page of anybody else."""
@@ -19,45 +20,27 @@ DOCS_POLICY = (
 UNCACHED = ("/v1/", "/metrics")
 """What answers here is an account's own: no cache may keep it."""
 
-_AMBIGUOUS = ProblemDetails(
+AMBIGUOUS = ProblemDetails(
     type="urn:gatelab:bad-request",
     title="Bad Request",
     status=400,
     detail="the request has Content-Length and Transfer-Encoding; send one of them",
 )
+"""A proxy may see the end of such a request elsewhere (RFC 9112, section 6.3)."""
+
+_TYPE = (b"x-content-type-options", b"nosniff")
+_UNCACHED = (b"cache-control", b"no-store")
+_REFERRER = (b"referrer-policy", b"same-origin")
+_REPORT = (b"content-security-policy", REPORT_POLICY.encode())
+_DOCS = (b"content-security-policy", DOCS_POLICY.encode())
 
 
-class SafeHeaders:
-    """Adds headers that a route has not set itself.
-
-    A request with Content-Length and Transfer-Encoding is refused, and its connection closed: a proxy may see its end
-    elsewhere (RFC 9112, section 6.3).
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def say(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _add(MutableHeaders(scope=message), scope["path"])
-            await send(message)
-
-        headers = Headers(scope=scope)
-        if "content-length" in headers and "transfer-encoding" in headers:
-            await response(_AMBIGUOUS, {"Connection": "close"})(scope, receive, say)
-            return
-        await self.app(scope, receive, say)
-
-
-def _add(headers: MutableHeaders, path: str) -> None:
-    headers.setdefault("X-Content-Type-Options", "nosniff")
+def safe_headers(said: Sequence[Header], path: str) -> list[Header]:
+    """What is to be said besides: headers that a route has not set itself."""
+    there = {name.lower(): value for name, value in said}
+    added = [_TYPE]
     if path.startswith(UNCACHED):
-        headers.setdefault("Cache-Control", "no-store")
-    if headers.get("content-type", "").startswith("text/html"):
-        headers.setdefault("Content-Security-Policy", REPORT_POLICY if path.startswith("/v1/") else DOCS_POLICY)
-        headers.setdefault("Referrer-Policy", "same-origin")
+        added.append(_UNCACHED)
+    if there.get(b"content-type", b"").startswith(b"text/html"):
+        added += (_REPORT if path.startswith("/v1/") else _DOCS, _REFERRER)
+    return [header for header in added if header[0] not in there]

@@ -1,38 +1,55 @@
 """Telling workers that there is work. Only a hint: a lost one costs latency, never a run."""
 
+import threading
 import time
+from typing import TYPE_CHECKING
 
 import structlog
-from celery import Celery
-from kombu.exceptions import KombuError
 
 from gatelab.settings import WAKE_TASK, Settings, celery_config
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 log = structlog.get_logger(__name__)
 
 
 class Wakeups:
-    """Publishes wake-ups by task name: the service never imports the worker.
+    """Publishes wake-ups by task name: the service never imports the worker, and Celery with the first of them.
 
     A try at a broker that is away holds a thread for two seconds, and the service has few. So a burst ends with the
     first failure, and for `quiet_seconds` after one nothing is tried: the workers' polling finds the runs.
     """
 
     def __init__(self, settings: Settings, quiet_seconds: float = 5) -> None:
-        self._celery = Celery("gatelab-service", set_as_current=False)
-        self._celery.conf.update(celery_config(settings))
+        self._settings, self._lock = settings, threading.Lock()
+        self._made: Celery | None = None
         self._quiet_seconds, self._quiet_until = quiet_seconds, 0.0
 
     def send(self, count: int = 1) -> None:
         """Wake `count` workers. Called after commit; a broker that is away is logged, nothing more."""
         if time.monotonic() < self._quiet_until:
             return
+        from kombu.exceptions import KombuError
+
         try:
             for _ in range(count):
-                self._celery.send_task(WAKE_TASK, retry=False, ignore_result=True)
+                self._celery().send_task(WAKE_TASK, retry=False, ignore_result=True)
         except (KombuError, OSError) as error:
             self._quiet_until = time.monotonic() + self._quiet_seconds
             log.warning("the broker did not take a wake-up", error=str(error))
 
+    def _celery(self) -> "Celery":
+        from celery import Celery
+
+        with self._lock:
+            if self._made is None:
+                self._made = Celery("gatelab-service", set_as_current=False)
+                self._made.conf.update(celery_config(self._settings))
+            return self._made
+
     def close(self) -> None:
-        self._celery.close()
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+                self._made = None

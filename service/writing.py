@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from gatelab.generation.decoders import Stream
 
 
+SHORT_FLOPS = 5_000_000
+"""Floating-point operations, half a millisecond's, that are done in the event loop: a thread would cost as much."""
+SHORT_STOPS = 200
+"""Characters of all stop strings, for the same."""
+SHORT_PROMPT = 2_000
+"""Characters of a prompt, for the same."""
+
+
 def check_prompt(limits: Limits, characters: int, path: str = "prompt") -> None:
     """
     Raises:
@@ -62,6 +70,11 @@ def check_bias(how: Sampling, loaded: Loaded) -> None:
             raise InvalidRequest.at(f"logit_bias.{token}", known)
 
 
+def is_short(loaded: Loaded, tokens: int, how: Sampling) -> bool:
+    """Whether so many tokens are read or written in less time than it takes to hand them to another thread."""
+    return tokens * loaded.flops <= SHORT_FLOPS and sum(map(len, how.stop)) <= SHORT_STOPS
+
+
 async def begin(
     request: Request,
     service: Context,
@@ -72,12 +85,16 @@ async def begin(
     *,
     index: int = 0,
     logits: bool = False,
+    whole: bool = False,
+    alone: bool = True,
     session: "Session | None" = None,
 ) -> "Pieces":
     """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
 
     Args:
         session: the text that the prompt continues, if it is to be continued in its turn.
+        whole: whether nothing is answered before its end.
+        alone: whether it is the only text of its request.
 
     Raises:
         Overloaded: too many texts are being written, at all or for this account.
@@ -89,13 +106,25 @@ async def begin(
         stream = stream_of(loaded.decoder, prompt, how, index, session)
         return stream, Text(loaded.tokenizer, how, prompt, session)
 
-    # A thread reads the prompt and the stop strings: long ones hold up nobody.
-    ended = service.quotas.generations.take(asking.account)
+    ended = await service.quotas.generations.take(asking.account)
+    short = alone and is_short(loaded, len(prompt), how)
     try:
-        stream, text = await service.work.run(request, asking.account, prepared)
+        # A thread reads the prompt and the stop strings, unless they are short: long ones hold up nobody.
+        stream, text = prepared() if short else await service.work.run(request, asking.account, prepared)
         heard = service.instruments.text(seconds_since_arrival)
         batcher = service.models.batcher
-        return write(batcher, loaded.decoder, stream, text, logits=logits, ended=ended, on_tokens=heard)
+        at_once = short and not logits and is_short(loaded, len(prompt) + how.max_tokens, how)
+        return write(
+            batcher,
+            loaded.decoder,
+            stream,
+            text,
+            logits=logits,
+            whole=whole,
+            at_once=at_once,
+            ended=ended,
+            on_tokens=heard,
+        )
     except BaseException:
         ended()
         raise

@@ -35,6 +35,7 @@ def parse(arguments: list[str] | None) -> Options:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
     parser.add_argument("--workers", type=_positive, default=1)
+    parser.add_argument("--service-workers", type=_positive, default=1, help="processes that answer requests")
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
     return Options(**vars(parser.parse_args(arguments)))
 

@@ -18,6 +18,7 @@ from gatelab.signing_in import make_code
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
+START_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    service_workers: int = 1
     stop_on_eof: bool = False
 
 
@@ -41,7 +43,7 @@ def run(options: Options) -> None:
     with closing(listener), Interrupts(options.stop_on_eof) as interrupts:
         data_dir = make_data_dir(options.data_dir)
         with lock.hold(data_dir):
-            Launcher(data_dir, listener, options.workers, interrupts).run()
+            Launcher(data_dir, listener, options.workers, interrupts, options.service_workers).run()
 
 
 def make_data_dir(path: Path) -> Path:
@@ -68,16 +70,24 @@ def make_data_dir(path: Path) -> Path:
 class Launcher:
     """The processes of one data directory: broker, migrations, service, workers."""
 
-    def __init__(self, data_dir: Path, listener: socket.socket, workers: int, interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        listener: socket.socket,
+        workers: int,
+        interrupts: Interrupts,
+        service_workers: int = 1,
+    ) -> None:
         self.data_dir = data_dir
         self.listener = listener
         self.interrupts = interrupts
         self.socket_path = sockets.broker_path(data_dir)
         self.port = sockets.reachable(listener)[1]
-        told = programs.environment(data_dir, self.socket_path, workers)
+        told = programs.environment(data_dir, self.socket_path, workers, service_workers)
+        _make_empty(data_dir / programs.METRICS)
         self.broker = self._child(valkey.program(self.socket_path, data_dir / "broker", told))
         self.migrations = self._child(programs.migrations(data_dir, told))
-        self.service = self._child(programs.service(data_dir, told, listener))
+        self.service = self._child(programs.service(data_dir, told, listener, service_workers))
         self.workers = [self._child(programs.worker(data_dir, told, number)) for number in range(1, workers + 1)]
 
     def run(self) -> None:
@@ -100,16 +110,17 @@ class Launcher:
             CannotStart: with the last lines of the log of the process that did not start.
         """
         valkey.stop_leftover(self.socket_path)
-        self.broker.start()
-        if not self._until(lambda: valkey.answers(self.socket_path), self.broker):
-            return False
-        self.migrations.start()
+        # Side by side: what takes the service longest is to import its libraries. It then waits for the migrations.
+        for child in (self.migrations, self.broker, self.service):
+            child.start()
         if not self._until(lambda: not self.migrations.alive()):
             return False
         if self.migrations.exit_code != 0:
             raise did_not_start(self.migrations)
         notes.write(self.port, self.data_dir)
-        for child in (self.service, *self.workers):
+        if not self._until(lambda: valkey.answers(self.socket_path), self.broker):
+            return False
+        for child in self.workers:
             child.start()
         return self._until(lambda: is_ready(*sockets.reachable(self.listener)), self.service)
 
@@ -117,7 +128,7 @@ class Launcher:
         """Wait for `ready` while `needed` lives. False when told to stop before."""
         deadline = time.monotonic() + START_SECONDS
         while not ready():
-            if self.interrupts.wait(POLL_SECONDS):
+            if self.interrupts.wait(START_POLL_SECONDS):
                 return False
             late = time.monotonic() > deadline
             if needed and (late or not needed.alive()):
@@ -154,6 +165,13 @@ class Launcher:
         child = Child(program, self.data_dir / "logs")
         child.rotate_log()
         return child
+
+
+def _make_empty(folder: Path) -> None:
+    """What processes of an earlier start counted is gone with them."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for file in folder.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def did_not_start(child: Child) -> CannotStart:

@@ -9,14 +9,20 @@ from pathlib import Path
 from gatelab.embedded.children import Program
 
 # -P: a directory called `service` or `worker` where a user happens to stand is not imported.
+METRICS = "metrics"
+"""The folder in the data directory in which several service processes put their numbers together."""
+
 PYTHON = (sys.executable, "-P", "-m")
 
 
-def environment(data_dir: Path, broker: Path, workers: int) -> dict[str, str]:
+def environment(data_dir: Path, broker: Path, workers: int, service_workers: int = 1) -> dict[str, str]:
     """Their environment. The database is the user's `GATELAB_DATABASE_URL`, else SQLite in `data_dir`."""
     own = {"GATELAB_DATA_DIR": str(data_dir), "GATELAB_BROKER_URL": f"redis+socket://{broker}", "PYTHONUNBUFFERED": "1"}
     # Threads that spin while they wait made training ten times slower on a machine with other work.
     own["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    if service_workers > 1:
+        own["GATELAB_COUNTS_URL"] = os.environ.get("GATELAB_COUNTS_URL") or f"unix://{broker}"
+        own["PROMETHEUS_MULTIPROC_DIR"] = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or str(data_dir / METRICS)
     if workers > 1 and not os.environ.get("GATELAB_THREADS"):
         # Workers that each take all cores slow each other down.
         own["GATELAB_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
@@ -28,11 +34,15 @@ def migrations(data_dir: Path, told: dict[str, str]) -> Program:
     return Program("migrations", [*PYTHON, "gatelab.store.migrate", "--key"], data_dir, told)
 
 
-def service(data_dir: Path, told: dict[str, str], listener: socket.socket) -> Program:
-    """The HTTP service on an inherited socket. It may finish its requests for ten seconds."""
+def service(data_dir: Path, told: dict[str, str], listener: socket.socket, processes: int = 1) -> Program:
+    """The HTTP service on an inherited socket, which answers when the migrations have ended.
+
+    It may finish its requests for ten seconds.
+    """
+    several = ["--workers", str(processes)] if processes > 1 else []
     return Program(
         name="service",
-        command=[*PYTHON, "service", "service.app:create_app", "--fd", str(listener.fileno())],
+        command=[*PYTHON, "service", "service.app:create_patient_app", "--fd", str(listener.fileno()), *several],
         folder=data_dir,
         environment=told,
         farewell=((0.0, signal.SIGTERM), (13.0, signal.SIGKILL)),

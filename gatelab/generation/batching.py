@@ -17,6 +17,8 @@ MOST_LOGITS = 2**18
 """Logits that a call hands over of each text, at most; a megabyte."""
 TOKENS_WITH_LOGITS = 32
 """At most this many tokens have logits in a call: to hand them over takes far longer than to write them."""
+IDLE_SECONDS = 1.0
+"""How long the thread waits for another text when it has none."""
 LONGEST_CALL = 256
 """Most steps of a call: if a text ends early, the rest of them was for nothing."""
 
@@ -45,7 +47,7 @@ class Writing:
 
 
 class Batcher:
-    """Writes all texts that are open, in one thread, which lives while there are any.
+    """Writes all texts that are open, in one thread, which lives while there are any and a moment longer.
 
     Args:
         most: how many texts are written at once.
@@ -65,7 +67,8 @@ class Batcher:
         self._lock = threading.Lock()
         self._waiting: list[Writing] = []
         self._active: list[Writing] = []
-        self._running = False
+        self._comes = threading.Condition(self._lock)
+        self._running = self._idle = False
         self._resumed = threading.Event()
         self._pace: weakref.WeakKeyDictionary[Decoder, float] = weakref.WeakKeyDictionary()
 
@@ -80,16 +83,23 @@ class Batcher:
                 raise Overloaded(f"{self._most} texts are being written and {self._most_waiting} wait; try again soon")
             self._waiting.append(writing)
             self._tell_texts()
-            if not self._running:
+            if self._idle:
+                self._running = True
+                self._comes.notify()
+            elif not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name="batcher", daemon=True).start()
 
+    def write_now(self, writing: Writing) -> None:
+        """Write all of a short text in the caller's thread."""
+        self._hand_over([writing], self._decoded(writing.decoder, [writing], writing.remaining))
+
     def _run(self) -> None:
-        while self._admit():
+        while self._admit() or self._more_comes():
             ready = [w for w in self._active if not w.paused]
             for decoder in {id(w.decoder): w.decoder for w in ready}.values():
                 self._advance(decoder, [w for w in ready if w.decoder is decoder])
-            if not ready:
+            if not ready and self._active:
                 self._resumed.wait(LOOK_SECONDS)
                 self._resumed.clear()
 
@@ -108,7 +118,15 @@ class Batcher:
             del self._waiting[:room]
             self._tell_texts()
             self._running = bool(self._active)
+            self._idle = not self._running
             return self._running
+
+    def _more_comes(self) -> bool:
+        """Whether another text comes soon: a thread takes longer to start than a short text to write."""
+        with self._lock:
+            came = self._comes.wait_for(lambda: bool(self._waiting), IDLE_SECONDS)
+            self._idle, self._running = False, came
+            return came
 
     def _tell_texts(self) -> None:
         texts = len(self._active), len(self._waiting)
@@ -123,15 +141,23 @@ class Batcher:
             most.append(max(1, min(TOKENS_WITH_LOGITS, MOST_LOGITS // decoder.vocabulary)))
         steps = min(self._steps(decoder, len(writings)), LONGEST_CALL, *most)
         begun = time.perf_counter()
+        decoded = self._decoded(decoder, writings, steps)
+        if decoded:
+            self._pace[decoder] = (time.perf_counter() - begun) / (steps * len(writings))
+        self._hand_over(writings, decoded)
+
+    def _decoded(self, decoder: Decoder, writings: Sequence[Writing], steps: int) -> Sequence[Decoded]:
+        """What was chosen for each; nothing if that failed, of which they are told."""
         try:
-            decoded = decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
+            return decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
         except Exception as error:
             for writing in writings:
                 writing.dropped = True
                 self._tell(writing, error)
-            return
-        self._pace[decoder] = (time.perf_counter() - begun) / (steps * len(writings))
-        for writing, news in zip(writings, decoded, strict=True):
+            return ()
+
+    def _hand_over(self, writings: Sequence[Writing], decoded: Sequence[Decoded]) -> None:
+        for writing, news in zip(writings, decoded, strict=bool(decoded)):
             taken = news.first(writing.remaining)
             writing.remaining -= len(taken.ids)
             writing.dropped |= taken.fault is not None

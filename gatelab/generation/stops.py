@@ -17,7 +17,7 @@ class StopBuffer:
     """
 
     def __init__(self, stops: Sequence[str], held: str = "") -> None:
-        self._automaton = Automaton(stops)
+        self._automaton, self._watches = Automaton(stops), bool(stops)
         self.held = held
         self._state = 0
         for character in held:
@@ -25,6 +25,9 @@ class StopBuffer:
 
     def push(self, piece: str) -> tuple[str, bool]:
         """Add `piece`. Returns the text that can be shown now, and whether a stop string was completed."""
+        if not self._watches:
+            shown, self.held = self.held + piece, ""
+            return shown, False
         automaton, state, begun = self._automaton, self._state, len(self.held)
         self.held += piece
         first = len(self.held)

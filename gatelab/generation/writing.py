@@ -3,7 +3,9 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,7 +54,8 @@ class Text:
         self.how, self.session, self._prompt = how, session, prompt
         # Ids of a prompt may end within a character.
         before = session.undecided if session and not len(prompt) else Undecided(tokenizer.begun(prompt))
-        self._decode, self._stops = tokenizer.decoder(before.pending), StopBuffer(how.stop, before.held)
+        self._tokenizer, self._decode = tokenizer, tokenizer.decoder(before.pending)
+        self._stops = StopBuffer(how.stop, before.held)
         self._written: list[Ids] = []
         self._wanted = how.max_tokens
 
@@ -61,25 +64,41 @@ class Text:
         Raises:
             NotFinite: the model's numbers are not, and the text has not ended before.
         """
-        shown: list[str] = []
-        for count, token in enumerate(news.ids.tolist(), start=1):
-            text, stopped = self._stops.push(self._decode(token))
-            shown.append(text)
-            if stopped:
-                return self._piece(shown, news.first(count), "stop")
+        shown, count = self._shown(news.ids)
+        if count is not None:
+            return self._piece(shown, news.first(count), "stop")
         if news.fault:
             raise news.fault
         self._wanted -= len(news.ids)
         if self._wanted > 0:
             return self._piece(shown, news)
         if self.session is None:
-            shown.append(self._stops.rest())
+            shown += self._stops.rest()
         return self._piece(shown, news, "length")
 
-    def _piece(self, shown: list[str], news: Decoded, reason: FinishReason | None = None) -> Piece:
+    def _shown(self, ids: Ids) -> tuple[str, int | None]:
+        """What may be shown now; and the number of tokens up to the end of a stop string, if one is complete.
+
+        All of them are looked at together. Only where a stop string ends among them, which happens once in a text, each
+        is looked at for itself, to see which.
+        """
+        pending, stops = self._decode.pending, copy(self._stops)
+        text, stopped = self._stops.push(self._decode.many(ids))
+        if not stopped:
+            return text, None
+        self._decode, self._stops = self._tokenizer.decoder(pending), stops
+        shown: list[str] = []
+        for count, token in enumerate(ids.tolist(), start=1):
+            text, stopped = self._stops.push(self._decode(token))
+            shown.append(text)
+            if stopped:
+                return "".join(shown), count
+        raise AssertionError("a stop string was complete")
+
+    def _piece(self, shown: str, news: Decoded, reason: FinishReason | None = None) -> Piece:
         if self.session is not None:
             self._written.append(news.ids)
-        return Piece("".join(shown), news.ids, news.logits, reason)
+        return Piece(shown, news.ids, news.logits, reason)
 
     @property
     def undecided(self) -> Undecided:
@@ -145,6 +164,11 @@ def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampl
 
 MOST_HELD = 2**20
 """Bytes of a text that wait for their reader, at most: then it is paused until half of them were read."""
+PIECE_SECONDS = 0.02
+"""How long a text is written before its reader is woken: pieces grow with the rate at which it is. The first, and the
+last, come at once."""
+LOOK_SECONDS = 0.1
+"""The same for a reader who wants the whole text, and looks only whether it is still wanted."""
 
 
 class Pieces:
@@ -157,35 +181,55 @@ class Pieces:
         text: Text,
         *,
         logits: bool = False,
+        whole: bool = False,
         ended: Callable[[], object] = lambda: None,
         on_tokens: Callable[[int], object] = lambda _: None,
         resume: Callable[[Writing], object] = lambda _: None,
     ) -> None:
         """
         Args:
+            whole: whether the reader waits for the end anyway.
             resume: is called when a writing that was paused may go on.
             ended: is called once, when nothing more will be written.
             on_tokens: called with the number of tokens of every piece, when the piece is asked for.
         """
         self._end, self._on_tokens = ended, on_tokens
-        self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Decoded | Exception]()
+        self._loop, self._come = asyncio.get_running_loop(), asyncio.Event()
         self._ended, self.text = False, text
         self._resume, self._held, self._lock = resume, 0, threading.Lock()
+        self._news: list[Decoded | Exception] = []
+        # To tell of tokens with logits takes longer than to write them: few at a time, each as it comes.
+        self._each, self._woken = logits, False
+        self._pause = LOOK_SECONDS if whole and not text.how.stop else PIECE_SECONDS
+        self._last = time.monotonic() if whole else 0.0
         exact = text.session is not None
         self.writing = Writing(decoder, stream, text.how.max_tokens, self._deliver, logits, exact)
 
     def _deliver(self, news: Decoded | Exception) -> None:
         with self._lock:
+            self._news.append(news)
             self._held += _size(news)
             self.writing.paused = self._held > MOST_HELD
-        self._loop.call_soon_threadsafe(self._inbox.put_nowait, news)
+            ends = isinstance(news, Exception) or news.fault is not None or self.writing.remaining <= 0
+            due = self._each or ends or self.writing.paused or time.monotonic() - self._last >= self._pause
+            if self._woken or not due:
+                return
+            self._woken = True
+        self._loop.call_soon_threadsafe(self._come.set)
 
-    def _taken(self, news: Decoded | Exception) -> None:
+    def _take(self) -> Decoded | Exception | None:
+        """What has come since; None where nothing has."""
         with self._lock:
-            self._held -= _size(news)
+            count = 1 if self._each else max(1, len(self._news) - _ends_badly(self._news))
+            taken, self._news = self._news[:count], self._news[count:]
+            if not self._news:
+                self._come.clear()
+                self._woken, self._last = False, time.monotonic()
+            self._held -= sum(map(_size, taken))
             resumes = self.writing.paused and self._held <= MOST_HELD // 2
         if resumes:
             self._resume(self.writing)
+        return _joined(taken) if taken else None
 
     def __aiter__(self) -> AsyncIterator[Piece]:
         return self
@@ -194,11 +238,13 @@ class Pieces:
         if self._ended:
             raise StopAsyncIteration
         try:
-            news = await self._inbox.get()
+            news = None
+            while news is None:
+                await self._come.wait()
+                news = self._take()
         except asyncio.CancelledError:
             self.close()
             raise
-        self._taken(news)
         if isinstance(news, Exception):
             self.close()
             raise news
@@ -235,6 +281,19 @@ def _size(news: Decoded | Exception) -> int:
     return news.ids.nbytes + (0 if news.logits is None else news.logits.nbytes)
 
 
+def _ends_badly(news: Sequence[Decoded | Exception]) -> bool:
+    """Whether the last of it says what went wrong. It comes by itself: what was written before is shown before."""
+    last = news[-1] if news else None
+    return isinstance(last, Exception) or (last is not None and last.fault is not None)
+
+
+def _joined(news: Sequence[Decoded | Exception]) -> Decoded | Exception:
+    """All of it as one: what was chosen, without logits and faults, or something alone."""
+    if len(news) == 1:
+        return news[0]
+    return Decoded(np.concatenate([each.ids for each in news if not isinstance(each, Exception)]), None)
+
+
 def write(
     batcher: Batcher,
     decoder: Decoder,
@@ -242,17 +301,25 @@ def write(
     text: Text,
     *,
     logits: bool = False,
+    whole: bool = False,
+    at_once: bool = False,
     ended: Callable[[], object] = lambda: None,
     on_tokens: Callable[[int], object] = lambda _: None,
 ) -> Pieces:
     """Write on, together with whatever else is written.
 
     Args:
-        ended, on_tokens: see `Pieces`.
+        whole, ended, on_tokens: see `Pieces`.
+        at_once: write all of it here and now, which takes no longer than to hand it to the thread that writes.
 
     Raises:
         Overloaded: too many texts are being written.
     """
-    pieces = Pieces(decoder, stream, text, logits=logits, ended=ended, on_tokens=on_tokens, resume=batcher.resume)
-    batcher.open(pieces.writing)
+    pieces = Pieces(
+        decoder, stream, text, logits=logits, whole=whole, ended=ended, on_tokens=on_tokens, resume=batcher.resume
+    )
+    if at_once:
+        batcher.write_now(pieces.writing)
+    else:
+        batcher.open(pieces.writing)
     return pieces

@@ -39,8 +39,12 @@ class Limits(Spec):
         100 * 2**30, ge=1, description="bytes that an account's corpora and what its runs may leave take together"
     )
     queued_runs: int = Field(20_000, ge=1, description="unfinished runs of an account")
-    requests_per_second: int = Field(1000, ge=1, description="requests of a key in a second, of each service process")
-    generations: int = Field(256, ge=1, description="texts written at once for an account, by each service process")
+    requests_per_second: int = Field(
+        1000, ge=1, description="requests of a key in a second, of all service processes that share counts_url"
+    )
+    generations: int = Field(
+        256, ge=1, description="texts written at once for an account, by all service processes that share counts_url"
+    )
     computations: int = Field(
         4, ge=1, description="requests of an account that compute at once, in each service process"
     )
@@ -48,7 +52,9 @@ class Limits(Spec):
     request_flops: int = Field(
         10**13, ge=1, description="floating-point operations of one request for scores, gates, recall or text"
     )
-    event_streams: int = Field(256, ge=1, description="open event streams of an account, of each service process")
+    event_streams: int = Field(
+        256, ge=1, description="open event streams of an account, of all service processes that share counts_url"
+    )
     prompt_characters: int = Field(100_000, ge=1, description="characters of a prompt")
     max_tokens: int = Field(100_000, ge=1, description="tokens that one request may generate")
     score_characters: int = Field(4_000_000, ge=1, description="characters of all texts that one request may score")

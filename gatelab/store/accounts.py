@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from gatelab.errors import NotFound
 from gatelab.store.corpora import missing
@@ -12,6 +12,14 @@ from gatelab.store.tables import LOCAL, corpora, jobs, runs
 __all__ = ["LOCAL", "Accounts", "Owned"]
 
 Owned = Literal["corpus", "job", "run"]
+
+
+_ID = bindparam("id")
+_NAMED = {"corpus": or_(corpora.c.id == _ID, corpora.c.name == _ID), "job": jobs.c.id == _ID, "run": runs.c.id == _ID}
+_OWNED = {
+    kind: select(table.c.id).where(table.c.account == bindparam("account"), _NAMED[kind])
+    for kind, table in (("corpus", corpora), ("job", jobs), ("run", runs))
+}
 
 
 class Accounts:
@@ -27,13 +35,11 @@ class Accounts:
         Raises:
             NotFound: there is none, or it is another account's.
         """
-        table = {"corpus": corpora, "job": jobs, "run": runs}[kind]
-        named = table.c.id == id
-        if kind == "corpus":
-            named |= corpora.c.name == id
-        with self._database.read() as connection:
-            if connection.scalar(select(table.c.id).where(table.c.account == account, named)) is None:
-                raise missing(connection, id, account) if kind == "corpus" else NotFound(kind, id)
+        if self._database.first(_OWNED[kind], {"account": account, "id": id}) is None:
+            if kind != "corpus":
+                raise NotFound(kind, id)
+            with self._database.read() as connection:
+                raise missing(connection, id, account)
 
     def stored_bytes(self, account: str) -> int:
         """Bytes of the account's corpora, and what its runs, finished or not, were foreseen to leave at most."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, RowMapping, Select, and_, delete, exists, func, insert, select
+from sqlalchemy import Column, Connection, RowMapping, Select, and_, bindparam, delete, exists, func, insert, select
 
 from gatelab.errors import CheckpointMissing, CorruptCheckpoint, NoCheckpoint, NotFound, StorageUnavailable
 from gatelab.specs.generation import CheckpointWord
@@ -55,6 +55,7 @@ class Saved:
 
 
 _INFO = [checkpoints.c[name] for name in CheckpointInfo.__dataclass_fields__]
+_LATEST = select(*_INFO).where(checkpoints.c.run_id == bindparam("run")).order_by(checkpoints.c.step.desc()).limit(1)
 
 
 class Checkpoints:
@@ -89,8 +90,13 @@ class Checkpoints:
             NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
         """
-        with self._database.read() as connection:
-            row = _row(connection, run_id, step, _INFO)
+        row = None
+        if step != "best":
+            statement = _LATEST if step == "latest" else _LATEST.where(checkpoints.c.step == step)
+            row = self._database.first(statement, {"run": run_id})
+        if row is None:  # this one says what is missing
+            with self._database.read() as connection:
+                row = _row(connection, run_id, step, _INFO)
         return CheckpointInfo(**row)
 
     def get(self, run_id: str, step: int | CheckpointWord = "latest") -> Checkpoint:

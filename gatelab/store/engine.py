@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, RowMapping, Select, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -29,7 +29,7 @@ from gatelab.store.retry import retrying
 
 BUSY_SECONDS = 15
 _FORGET_MILLISECONDS = 200
-_WRITING, _RESTING = "gatelab_writing", "gatelab_resting"
+_BEGIN, _RESTING = "gatelab_begin", "gatelab_resting"
 PING_SECONDS = 1.0
 """After so long a pause a connection is tried before it is used."""
 
@@ -78,25 +78,34 @@ class Database:
     Nothing is opened before the first transaction, so a process may fork after making this and before using it.
     """
 
-    def __init__(self, url: str, *, foreign_keys: bool = True) -> None:
+    def __init__(self, url: str, *, foreign_keys: bool = True, busy_seconds: float = BUSY_SECONDS) -> None:
         """
         Args:
             url: `sqlite:///path` or `postgresql://user:password@host/name`.
             foreign_keys: False leaves them unchecked on SQLite, whose migrations replace tables that others refer to.
+            busy_seconds: how long to wait on SQLite while another process keeps the file to itself.
 
         Raises:
             InvalidInput: any other URL.
         """
         self.url = _supported(url)
-        self._foreign_keys = foreign_keys
+        self._foreign_keys, self._busy_seconds = foreign_keys, busy_seconds
         self._engine: Engine | None = None
+        self._reading: Engine | None = None
+        self._alone: Engine | None = None
         self._lock = threading.Lock()
 
     @property
     def engine(self) -> Engine:
+        if (engine := self._engine) is not None:
+            return engine
         with self._lock:
             if self._engine is None:
-                self._engine = _engine(self.url, self._foreign_keys)
+                engine = _engine(self.url, self._foreign_keys, self._busy_seconds)
+                alone = {_BEGIN: None} if self.path is not None else {"isolation_level": "AUTOCOMMIT"}
+                self._reading = engine.execution_options(**{_BEGIN: "BEGIN"})
+                self._alone = engine.execution_options(**alone)
+                self._engine = engine
             return self._engine
 
     @property
@@ -111,7 +120,16 @@ class Database:
             Unavailable: the database cannot be reached, or was lost on the way.
             InvalidRequest: a value that the database has no room for.
         """
-        return self._transaction(writing=False)
+        return self._transaction("reading")
+
+    def first(self, statement: Select[Any], parameters: Mapping[str, Any]) -> RowMapping | None:
+        """The first row that one statement reads, None where there is none. It needs no transaction around it.
+
+        Raises:
+            Unavailable, InvalidRequest: as `read`.
+        """
+        with self._transaction("alone") as connection:
+            return connection.execute(statement, parameters).mappings().first()
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back if that raises.
@@ -121,7 +139,14 @@ class Database:
                 too long. If the connection was lost during the commit, it may have happened nevertheless.
             InvalidRequest: a value that the database has no room for.
         """
-        return self._transaction(writing=True)
+        return self._transaction("writing")
+
+    def listener(self) -> Any:
+        """A connection of psycopg's own to PostgreSQL, beside the pool, which commits each statement at once."""
+        import psycopg
+
+        _, options = self.engine.dialect.create_connect_args(self.url)
+        return psycopg.connect(**{**options, **_postgresql_connect(self.url)}, autocommit=True)
 
     def forget(self) -> None:
         """Clear SQLite's log, in which deleted rows stay readable until it is written over. Does nothing on PostgreSQL.
@@ -143,15 +168,20 @@ class Database:
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
-                self._engine = None
+                self._engine = self._reading = self._alone = None
 
     @contextmanager
-    def _transaction(self, *, writing: bool) -> Iterator[Connection]:
+    def _transaction(self, kind: Literal["reading", "writing", "alone"]) -> Iterator[Connection]:
+        engine = self.engine
+        if kind != "writing":
+            engine = (self._reading if kind == "reading" else self._alone) or engine
         try:
-            with self.engine.connect() as connection:
-                connection.execution_options(**{_WRITING: writing})
-                with connection.begin():
+            with engine.connect() as connection:
+                if kind == "alone":
                     yield connection
+                else:
+                    with connection.begin():
+                        yield connection
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable(f"the database cannot be reached now: {_reason(error)}") from error
         except (DataError, OverflowError, UnicodeEncodeError) as error:
@@ -180,14 +210,18 @@ def _supported(text: str) -> URL:
     return url
 
 
-def _engine(url: URL, foreign_keys: bool) -> Engine:
+def _engine(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:
     if url.drivername == "sqlite":
-        return _sqlite(url, foreign_keys)
-    # What the URL sets comes later, and so wins.
-    options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
-    engine = create_engine(url, **_ENGINE, connect_args={**_POSTGRESQL_CONNECT, "options": options})
+        return _sqlite(url, foreign_keys, busy_seconds)
+    engine = create_engine(url, **_ENGINE, connect_args=_postgresql_connect(url))
     _ping_the_idle(engine)
     return engine
+
+
+def _postgresql_connect(url: URL) -> dict[str, Any]:
+    # What the URL sets comes later, and so wins.
+    options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
+    return {**_POSTGRESQL_CONNECT, "options": options}
 
 
 def _ping_the_idle(engine: Engine) -> None:
@@ -208,19 +242,19 @@ def _ping_the_idle(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def _sqlite(url: URL, foreign_keys: bool) -> Engine:
+def _sqlite(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:
     _make_private(Path(url.database or ""))
     engine = create_engine(
         url,
         **_ENGINE,
         # None: sqlite3 opens no transactions of its own; the begin event below does.
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        connect_args={"timeout": busy_seconds, "isolation_level": None},
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        retrying(lambda: _use_write_ahead_log(cursor), BUSY_SECONDS)
+        retrying(lambda: _use_write_ahead_log(cursor), busy_seconds)
         checked = f"foreign_keys={'ON' if foreign_keys else 'OFF'}"
         for pragma in ("synchronous=FULL", checked, "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -230,8 +264,8 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     def begin(connection: Connection) -> None:
         # A transaction that reads first and asks for the write lock later fails at once where another wrote
         # in between, whatever the busy timeout.
-        writing = connection.get_execution_options().get(_WRITING, True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if begin := connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"):
+            connection.exec_driver_sql(begin)
 
     return engine
 

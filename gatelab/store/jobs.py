@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Exists, RowMapping, Select, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Exists, RowMapping, Select, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.costs import Expected
@@ -11,15 +11,18 @@ from gatelab.errors import InvalidRequest, NotFound, Overloaded, WrongState
 from gatelab.specs import JobSpec, RunSpec, shape_key
 from gatelab.specs.resolved import runs_digest
 from gatelab.store import events, pages, steering
+from gatelab.store import tally as tallies
 from gatelab.store.blobs import Blobs
+from gatelab.store.changes import announce
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id
+from gatelab.store.kept_specs import as_text, job_spec
 from gatelab.store.pages import Page
 from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
 from gatelab.store.tables import LOCAL, deleted_runs, jobs, runs
-from gatelab.store.tally import tally
+from gatelab.store.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,17 @@ class Job:
         return sum(self.counts.values())
 
 
-_COLUMNS = [jobs.c[name] for name in ("id", "name", "spec", "corpus_id", "event_count", "created_at", "trained")]
+_COLUMNS = [
+    *(jobs.c[name] for name in ("id", "name", "corpus_id", "event_count", "created_at", "trained")),
+    as_text(jobs.c.spec),
+]
+# A job has at least one run.
+_ONE = (
+    select(*_COLUMNS, *tallies.COLUMNS)
+    .join(runs, runs.c.job_id == jobs.c.id)
+    .where(jobs.c.id == bindparam("id"))
+    .group_by(jobs.c.id)
+)
 
 
 class _KeyTakenError(Exception):
@@ -137,8 +150,7 @@ class Jobs:
         Raises:
             NotFound: there is no such job.
         """
-        with self._database.read() as connection:
-            return _get(connection, id)
+        return _found(id, self._database.first(_ONE, {"id": id}))
 
     def list(
         self,
@@ -242,6 +254,7 @@ class Jobs:
             # Should this process die now, or a file resist: the sweeper finds them by this.
             values = [{"run_id": row["id"]} for row in rows]
             connection.execute(insert(deleted_runs).values(deleted_at=now()), values)
+            announce(connection)
         for row in rows:
             self._blobs.drop(row["id"])
         self._database.forget()
@@ -303,28 +316,32 @@ def _in_state(query: Select[tuple[object, ...]], state: State) -> Select[tuple[o
 
 
 def _get(connection: Connection, id: str) -> Job:
-    rows = connection.execute(select(*_COLUMNS).where(jobs.c.id == id)).mappings().all()
-    if not rows:
+    return _found(id, connection.execute(_ONE, {"id": id}).mappings().first())
+
+
+def _found(id: str, row: RowMapping | None) -> Job:
+    if row is None:
         raise NotFound("job", id)
-    return _jobs(connection, rows)[0]
+    return _job(row, tallies.read(row))
 
 
 def _jobs(connection: Connection, rows: Sequence[RowMapping]) -> list[Job]:
-    tallies = tally(connection, [row["id"] for row in rows])
-    return [
-        Job(
-            id=row["id"],
-            name=row["name"],
-            spec=JobSpec.model_validate(row["spec"]),
-            corpus_id=row["corpus_id"],
-            state=job_state(tallies[row["id"]].counts),
-            counts=tallies[row["id"]].counts,
-            progress=tallies[row["id"]].progress,
-            event_count=row["event_count"],
-            created_at=row["created_at"],
-            started_at=tallies[row["id"]].started_at,
-            finished_at=tallies[row["id"]].finished_at,
-            trained=row["trained"],
-        )
-        for row in rows
-    ]
+    found = tallies.tally(connection, [row["id"] for row in rows])
+    return [_job(row, found[row["id"]]) for row in rows]
+
+
+def _job(row: RowMapping, tally: Tally) -> Job:
+    return Job(
+        id=row["id"],
+        name=row["name"],
+        spec=job_spec(row["spec"]),
+        corpus_id=row["corpus_id"],
+        state=job_state(tally.counts),
+        counts=tally.counts,
+        progress=tally.progress,
+        event_count=row["event_count"],
+        created_at=row["created_at"],
+        started_at=tally.started_at,
+        finished_at=tally.finished_at,
+        trained=row["trained"],
+    )

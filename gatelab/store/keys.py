@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, Update, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from gatelab.errors import NotFound
 from gatelab.secrets import write_secret
+from gatelab.store.changes import announce
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.ids import check_name, new_id
@@ -49,6 +50,7 @@ class Key:
 
 
 _COLUMNS = [api_keys.c[name] for name in Key.__dataclass_fields__]
+_GOOD = select(*_COLUMNS).where(api_keys.c.sha256 == bindparam("sha256"), api_keys.c.revoked_at.is_(None))
 
 
 class Keys:
@@ -71,10 +73,8 @@ class Keys:
         A secret is long and random: its digest needs no salt and no stretching, and looking it up tells nobody how
         much of a guess was right.
         """
-        query = select(*_COLUMNS).where(api_keys.c.sha256 == _digest(secret), api_keys.c.revoked_at.is_(None))
-        with self._database.read() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else _key(*row)
+        row = self._database.first(_GOOD, {"sha256": _digest(secret)})
+        return None if row is None else _key(**row)
 
     def is_good(self, id: str) -> bool:
         """Whether there is such a key, and it was not revoked."""
@@ -96,6 +96,7 @@ class Keys:
         """
         with self._database.write() as connection:
             connection.execute(_revoking(id))
+            announce(connection)
             row = connection.execute(select(*_COLUMNS).where(api_keys.c.id == id)).first()
         if row is None:
             raise NotFound("key", id)
@@ -111,6 +112,7 @@ class Keys:
             row = connection.execute(_revoking(id).returning(*_COLUMNS)).first()
             if row is None:
                 raise NotFound("key", id)
+            announce(connection)
             old = _key(*row)
             return _make(connection, old.account, old.scope, old.name)
 

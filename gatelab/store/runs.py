@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from gatelab.errors import NotFound
 from gatelab.specs import RunSpec
 from gatelab.store import pages
 from gatelab.store.engine import Database
+from gatelab.store.kept_specs import as_text, run_spec
 from gatelab.store.pages import Page
 from gatelab.store.states import State
 from gatelab.store.tables import jobs, runs
@@ -53,7 +54,8 @@ class Run:
 
 
 _NAMES = tuple(Run.__dataclass_fields__)
-_COLUMNS = [runs.c[name] for name in _NAMES]
+_COLUMNS = [as_text(runs.c.spec) if name == "spec" else runs.c[name] for name in _NAMES]
+_ONE = select(*_COLUMNS).where(runs.c.id == bindparam("id"))
 
 
 class Runs:
@@ -65,8 +67,7 @@ class Runs:
         Raises:
             NotFound: there is no such run.
         """
-        with self._database.read() as connection:
-            row = connection.execute(select(*_COLUMNS).where(runs.c.id == id)).mappings().first()
+        row = self._database.first(_ONE, {"id": id})
         if row is None:
             raise NotFound("run", id)
         return _run(row)
@@ -117,4 +118,4 @@ def _require_job(connection: Connection, id: str) -> None:
 
 def _run(row: RowMapping) -> Run:
     values = {name: row[name] for name in _NAMES}
-    return Run(**values | {"state": State(row["state"]), "spec": RunSpec.model_validate(row["spec"])})
+    return Run(**values | {"state": State(row["state"]), "spec": run_spec(row["spec"])})

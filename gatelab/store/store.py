@@ -8,10 +8,11 @@ from gatelab.settings import Settings
 from gatelab.store import census
 from gatelab.store.accounts import Accounts
 from gatelab.store.blobs import Blobs
+from gatelab.store.changes import Changes
 from gatelab.store.checkpoints import Checkpoints
 from gatelab.store.claims import Claims
 from gatelab.store.corpora import Corpora
-from gatelab.store.engine import Database
+from gatelab.store.engine import BUSY_SECONDS, Database
 from gatelab.store.events import Events
 from gatelab.store.jobs import Jobs
 from gatelab.store.keys import Keys
@@ -32,8 +33,13 @@ class Store:
     `Unavailable` while the database cannot be reached.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.database = Database(settings.database_url.get_secret_value())
+    def __init__(self, settings: Settings, busy_seconds: float = BUSY_SECONDS) -> None:
+        """
+        Args:
+            busy_seconds: how long to wait on SQLite where another process keeps the file to itself.
+        """
+        self.database = Database(settings.database_url.get_secret_value(), busy_seconds=busy_seconds)
+        self.changes = Changes(self.database)
         blobs = Blobs(settings.blob_dir)
         self.keys = Keys(self.database)
         self.accounts = Accounts(self.database)
@@ -75,6 +81,7 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        self.changes.close()
         self.database.close()
 
     def __enter__(self) -> "Store":

@@ -105,6 +105,10 @@ class TextDecoder(ABC):
     def __call__(self, token: int) -> str:
         """The text that the next id completes: empty for special ids, and inside a character of many bytes."""
 
+    def many(self, ids: Ids) -> str:
+        """The text that the next ids (tokens,) complete together: the same, joined."""
+        return "".join(map(self, ids.tolist()))
+
     def place(self, token: int, at: int) -> tuple[int, str]:
         """The next id's text, and where what it stands for begins, if the text before it ends at character `at`."""
         text = self(token)
@@ -116,6 +120,7 @@ class TextDecoder(ABC):
 class _Characters(TextDecoder):
     def __init__(self, characters: str) -> None:
         self._characters = characters
+        self._points = _code_points(characters)
 
     @property
     def pending(self) -> bytes:
@@ -123,6 +128,9 @@ class _Characters(TextDecoder):
 
     def __call__(self, token: int) -> str:
         return self._characters[token - SPECIALS] if token >= SPECIALS else ""
+
+    def many(self, ids: Ids) -> str:
+        return self._points[ids[ids >= SPECIALS] - SPECIALS].tobytes().decode("utf-32-le")
 
 
 class _Utf8(TextDecoder):
@@ -136,6 +144,9 @@ class _Utf8(TextDecoder):
 
     def __call__(self, token: int) -> str:
         return self._utf8.decode(bytes([token - SPECIALS])) if token >= SPECIALS else ""
+
+    def many(self, ids: Ids) -> str:
+        return self._utf8.decode((ids[ids >= SPECIALS] - SPECIALS).astype(np.uint8).tobytes())
 
 
 @dataclass(frozen=True)

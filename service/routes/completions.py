@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from gatelab.errors import InvalidRequest
 from gatelab.specs import Sampling
+from service.bodies import Router
 from service.callers import Asking, Caller, while_good
 from service.context import Context, Service
 from service.openai.completing import Completing
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gatelab.generation import Pieces
     from service.models import Loaded
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
+router = Router(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
 
 
 @router.get("/models")
@@ -87,12 +88,12 @@ def _load(service: Context, account: str, model: str) -> "Loaded":
 
 async def _begin_all(request: Request, service: Context, asking: Caller, completing: Completing) -> "list[Pieces]":
     how, logits = completing.body.sampling(), completing.body.logprobs is not None
+    whole, alone = not completing.body.stream, len(completing.choices) == 1
+    begin_one = partial(begin, request, service, asking, completing.loaded, logits=logits, whole=whole, alone=alone)
     begun: list[Pieces] = []
     try:
         for place, prompt in completing.choices:
-            begun.append(
-                await begin(request, service, asking, completing.loaded, prompt.read, how, index=place, logits=logits)
-            )
+            begun.append(await begin_one(prompt.read, how, index=place))
     except Exception:
         for pieces in begun:
             pieces.close()

@@ -39,7 +39,7 @@ class Ready(View):
 
 
 @router.get("/changes", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-def job_changes(
+async def job_changes(
     service: Service,
     asking: Asking,
     limit: Annotated[int, Query(ge=1, le=1000, description="follow this many of the newest jobs")] = 100,
@@ -50,11 +50,11 @@ def job_changes(
     longer among the newest; `ready` says that all of them have been sent. A new connection
     starts over with all of them.
     """
-    return _counted(service, asking, _changes(service, asking.account, limit))
+    return await _counted(service, asking, _changes(service, asking.account, limit))
 
 
 @router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-def job_events(
+async def job_events(
     service: Service,
     asking: Asking,
     job: str,
@@ -66,15 +66,15 @@ def job_events(
     The stream ends when the job has ended.
     """
     known = after if last_event_id is None else int(last_event_id)
-    return _counted(service, asking, _events(service, job, known))
+    return await _counted(service, asking, _events(service, job, known))
 
 
-def _counted(service: Context, asking: Caller, events: AsyncGenerator[bytes]) -> StreamingResponse:
+async def _counted(service: Context, asking: Caller, events: AsyncGenerator[bytes]) -> StreamingResponse:
     """
     Raises:
         Overloaded: the account has as many streams open as it may.
     """
-    ended = service.quotas.event_streams.take(asking.account)
+    ended = await service.quotas.event_streams.take(asking.account)
     counted = _until_ended(while_good(service, asking, events), ended)
     weakref.finalize(counted, ended)  # of a client that left before it began, too
     return stream(counted)

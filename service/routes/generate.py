@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from gatelab.errors import GatelabError, InvalidState
 from gatelab.specs import GenerateRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import Encoded
+from service.answers import said
 from service.bodies import Router
-from service.callers import Asking, while_good
+from service.callers import Asking, Caller, while_good
 from service.context import Context, Service
 from service.models import Loaded
 from service.problems import details, unexpected
 from service.streams import event, stream
 from service.views import Ending, Generated, Piece, View
-from service.writing import begin, check_bias, check_flops, check_length, check_prompt, until_gone
+from service.writing import SHORT_PROMPT, begin, check_bias, check_flops, check_length, check_prompt, until_gone
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece as Written
@@ -74,9 +74,7 @@ class Generating:
     response_model=Generated,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The text, or its pieces as they come"}},
 )
-async def generate(
-    service: Service, asking: Asking, request: Request, run: str, body: GenerateRequest
-) -> Generated | StreamingResponse:
+async def generate(service: Service, asking: Asking, request: Request, run: str, body: GenerateRequest) -> Response:
     """Continue a prompt. A run without a checkpoint is refused (409), and so is a model whose numbers are not finite.
 
     With `stream: true` every event has a piece of text; the last, named `done`, says how it ended.
@@ -91,15 +89,15 @@ async def generate(
     """
     check_prompt(service.settings.limits, len(body.prompt))
     check_length(service.settings.limits, body.max_tokens)
-    read = partial(_read, service, run, body)
-    loaded, session, prompt = await service.work.run(request, asking.account, read)
-    pieces = await begin(request, service, asking, loaded, prompt.ids, body, session=session)
+    loaded, session, prompt = await _ready(service, request, asking, run, body)
+    whole = not body.stream
+    pieces = await begin(request, service, asking, loaded, prompt.ids, body, whole=whole, session=session)
     generating = Generating(service, loaded, prompt, pieces)
     if body.stream:
         return stream(while_good(service, asking, _events(generating)))
     found = [piece async for piece in until_gone(request, pieces)]
     ending = await generating.ending(found)
-    return Generated(text="".join(piece.text for piece in found), **ending.model_dump())
+    return said(Generated(text="".join(piece.text for piece in found), **dict(ending)))
 
 
 @router.post("/{run}/states/mix")
@@ -111,21 +109,41 @@ def mix(service: Service, run: str, body: Mix) -> State:
     return State(state=service.sessions.sealer.seal(first.mixed(second, body.share)))
 
 
+async def _ready(
+    service: Context, request: Request, asking: Caller, run: str, body: GenerateRequest
+) -> "tuple[Loaded, Session | None, Encoded]":
+    """What is needed for writing. A thread reads long prompts and states, and loads the model where it is not there."""
+    if not isinstance(body.state, str) and len(body.prompt) <= SHORT_PROMPT:
+        info = await service.looks.look(lambda store: store.checkpoints.find(run, body.checkpoint))
+        if loaded := service.models.kept(run, info):
+            return loaded, _begun(loaded, run, body), _prompt(service, loaded, body)
+    return await service.work.run(request, asking.account, partial(_read, service, run, body))
+
+
 def _read(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, Session | None, Encoded]":
     loaded, session = _load(service, run, body)
+    return loaded, session, _prompt(service, loaded, body)
+
+
+def _prompt(service: Context, loaded: Loaded, body: GenerateRequest) -> Encoded:
     check_bias(body, loaded)
     prompt = loaded.tokenizer.encode(body.prompt)
     check_flops(service.settings.limits, "prompt", len(prompt.ids) + body.max_tokens, loaded.flops)
-    return loaded, session, prompt
+    return prompt
+
+
+def _begun(loaded: Loaded, run: str, body: GenerateRequest) -> "Session | None":
+    """The session of a text that begins here, if a state is wanted."""
+    from gatelab.generation import Session
+
+    return Session.begin(loaded.decoder, run, loaded.step) if body.state else None
 
 
 def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, Session | None]":
     """The checkpoint that is asked for, or that of the state; and where to go on, if a state is wanted."""
-    from gatelab.generation import Session
-
     if not isinstance(body.state, str):
         loaded = service.models.get(run, body.checkpoint)
-        return loaded, Session.begin(loaded.decoder, run, loaded.step) if body.state else None
+        return loaded, _begun(loaded, run, body)
     session = service.sessions.resume(body.state, run)
     if body.checkpoint not in ("latest", session.step):
         raise InvalidState.at("state", f"is of the checkpoint of step {session.step}")
@@ -140,10 +158,11 @@ async def _events(generating: Generating) -> AsyncGenerator[bytes]:
     try:
         async for piece in generating.pieces:
             found.append(piece)
-            if piece.text:
-                yield event(Piece(text=piece.text))
+            news = event(Piece(text=piece.text)) if piece.text else b""
             if piece.finish_reason:
-                yield event(await generating.ending(found), "done")
+                news += event(await generating.ending(found), "done")
+            if news:
+                yield news
             if generating.service.stopping:
                 return
     except Exception as error:  # the answer has begun: a fault can only be reported inside the stream

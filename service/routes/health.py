@@ -2,24 +2,27 @@
 
 from typing import Literal
 
+from fastapi import Response
+
 from gatelab.errors import Unavailable
 from gatelab.machine import disk_obstacle
 from gatelab.store.migrate import pending
-from service.bodies import Router
+from service.answers import said
+from service.bodies import OpenRouter
 from service.context import Service
 from service.views import View
 
-router = Router(tags=["health"])
+router = OpenRouter(tags=["health"])
 
 
 class Health(View):
     status: Literal["ok"] = "ok"
 
 
-@router.get("/healthz")
-async def healthz() -> Health:
+@router.get("/healthz", response_model=Health)
+async def healthz() -> Response:
     """The process answers."""
-    return Health()
+    return said(Health())
 
 
 @router.get("/readyz")

@@ -11,6 +11,7 @@ from gatelab.reports.build import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.ids import check_name
 from gatelab.store.states import State
+from service.answers import said
 from service.bodies import Router
 from service.callers import Asking
 from service.computing import computing
@@ -83,9 +84,9 @@ def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCu
     return Page(data=[RunCurve.of(curve) for curve in service.store.metrics.of_job(job, points=points)])
 
 
-@router.get("/{job}")
-def get_job(service: Service, job: str) -> Job:
-    return Job.of(service.store.jobs.get(job))
+@router.get("/{job}", response_model=Job)
+async def get_job(service: Service, job: str) -> Response:
+    return said(Job.of(await service.looks.look(lambda store: store.jobs.get(job))))
 
 
 @router.get("/{job}/report", response_class=Response, responses=REPORT_RESPONSES)

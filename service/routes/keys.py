@@ -8,14 +8,14 @@ from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
 from gatelab.store.keys import Scope
-from service.bodies import Router
+from service.bodies import OpenRouter, Router
 from service.callers import COOKIE, Asking, Caller, caller_of, seen
 from service.context import Service
 from service.views import View
 
 router = Router(prefix="/v1/keys", tags=["keys"])
 account_router = Router(prefix="/v1", tags=["account"])
-login_router = Router(prefix="/v1", tags=["account"])
+login_router = OpenRouter(prefix="/v1", tags=["account"])
 """Open: it is where a key is shown first."""
 
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -141,7 +141,7 @@ def login(service: Service, request: Request, response: Response, body: Login) -
     if not service.settings.auth:
         return
     key = redeem(service.settings.data_dir, body.code) if body.code is not None else str(body.key)
-    caller_of(service, key)
+    caller_of(service.store, key)
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
 

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
 from gatelab.store.states import State
+from service.answers import said
 from service.bodies import Router
 from service.callers import Asking
 from service.computing import computing
@@ -39,9 +40,9 @@ def list_runs(
     return page(found, Run.of)
 
 
-@router.get("/{run}")
-def get_run(service: Service, run: str) -> Run:
-    return Run.of(service.store.runs.get(run))
+@router.get("/{run}", response_model=Run)
+async def get_run(service: Service, run: str) -> Response:
+    return said(Run.of(await service.looks.look(lambda store: store.runs.get(run))))
 
 
 @router.get(

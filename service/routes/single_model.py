@@ -6,13 +6,14 @@ for the tokenizer: `tokenizer_info`, `tokenize` and `detokenize`, by the names a
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES
+from service.bodies import Router
 from service.callers import Asking
 from service.computing import computing
 from service.context import Context, Service
@@ -26,7 +27,7 @@ from service.writing import check_prompt
 if TYPE_CHECKING:
     from service.models import Loaded
 
-router = APIRouter(prefix="/v1/runs/{run}/openai", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
+router = Router(prefix="/v1/runs/{run}/openai", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
 
 Tokens = Annotated[tuple[TokenId, ...], Field(max_length=1_000_000)]
 

@@ -58,8 +58,18 @@ class Instruments:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.database = DatabaseCollector(store)
         self.texts(0, 0)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was, in this time."""
+        series = self._answered.get((method, route, status))
+        if series is None:
+            counter = self.requests.labels(method, route, str(status))
+            series = self._answered[method, route, status] = counter, self.request_seconds.labels(method, route)
+        series[0].inc()
+        series[1].observe(seconds)
 
     def texts(self, writing: int, waiting: int) -> None:
         """Told by the batcher whenever they change."""

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from client.main import LISTED
 from gatelab import __version__
 
 SERVER_SIDE = ("torch", "numpy", "sqlalchemy", "celery", "fastapi", "uvicorn", "alembic", "pydantic_settings")
@@ -33,3 +34,33 @@ def test_without_the_server_it_says_what_to_install(command: str) -> None:
     assert result.returncode == 1
     assert "pip install 'gatelab[server]'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+HEAVY = ("rich", "httpx2", "pydantic", "yaml", "PIL", "gatelab.specs", "client.api")
+
+
+def modules_after(*arguments: str) -> set[str]:
+    """The modules that a command has imported when it has ended."""
+    program = (
+        "import sys\nsys.argv = ['gatelab', *sys.argv[1:]]\nfrom client.main import main\n"
+        "try: main()\nexcept SystemExit: pass\nprint('MODULES', *sys.modules)"
+    )
+    result = run("-c", program, *arguments)
+    assert "MODULES" in result.stdout, result.stderr
+    return set(result.stdout.rpartition("MODULES")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["version"], ["up", "--help"]])
+def test_help_imports_no_client(arguments: list[str]) -> None:
+    """A budget of modules, since a clock would measure the machine: most of what starting takes is importing."""
+    found = modules_after(*arguments)
+    assert found.isdisjoint(HEAVY)
+    assert len(found) < 320, len(found)
+
+
+def test_the_list_of_commands_says_what_they_say_of_themselves() -> None:
+    for each in LISTED:
+        command = each.load()
+        told = " ".join((command.help or "").split("\n\n")[0].split())
+        assert told.startswith(each.help.rstrip(".")), each.name
+        assert command.name == each.name

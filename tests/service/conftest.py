@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from gatelab.generation import writing as pieces
+from service import writing
 from tests.service.installation import Installation, installation, spec
 
 
@@ -51,3 +53,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         service.work()
         [run] = service.runs(job)
         yield Trained(service, job, run)
+
+
+@pytest.fixture
+def piecemeal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are written by the batcher, however short, and each call of the decoder makes a piece."""
+    monkeypatch.setattr(writing, "SHORT_FLOPS", 0)
+    monkeypatch.setattr(pieces, "PIECE_SECONDS", 0)

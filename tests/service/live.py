@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from service.connections import Connection
 from tests.processes import free_port
 
 
@@ -14,7 +15,7 @@ from tests.processes import free_port
 def serving(app: FastAPI) -> Iterator[str]:
     """The URL where `app` answers."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", http=Connection))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

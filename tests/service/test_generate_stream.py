@@ -35,6 +35,7 @@ def test_the_pieces_join_to_the_text(stop: tuple[str, ...], trained: Trained) ->
     assert (found[-1].name, found[-1].data) == ("done", whole)
 
 
+@pytest.mark.usefixtures("piecemeal")
 def test_no_piece_is_empty(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Batcher, "_steps", lambda *_: 4)
     found = streamed(trained, **SEEDED, stop=["zzz"])
@@ -42,6 +43,7 @@ def test_no_piece_is_empty(trained: Trained, monkeypatch: pytest.MonkeyPatch) ->
     assert all(event.data["text"] for event in found[:-1])
 
 
+@pytest.mark.usefixtures("piecemeal")
 @pytest.mark.parametrize(
     ("error", "kind"),
     [(CorruptCheckpoint("changed on disk"), "corrupt-checkpoint"), (ZeroDivisionError("inner detail"), "internal")],
@@ -65,6 +67,7 @@ def test_a_fault_in_the_middle_is_told_in_the_stream(
     assert "inner detail" not in str(found)
 
 
+@pytest.mark.usefixtures("piecemeal")
 def test_a_stream_ends_when_the_service_stops(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stopping, "__bool__", lambda _: True)
     found = streamed(trained, **SEEDED)

@@ -1,7 +1,7 @@
 """How much of the service one key or account may take, and what it is told beyond."""
 
+import asyncio
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from gatelab.specs import Limits
 from gatelab.store import tables
 from gatelab.store.keys import Scope
-from service.quotas import Quotas
+from service.quotas import MovingWindow, Quotas
 from tests.service.conftest import Trained
 from tests.service.installation import LIMITS, SPEC, TEXT, bearer, installation, problem, spec
 
@@ -21,8 +21,9 @@ def limited(**changes: int) -> Limits:
 
 def test_too_many_requests_in_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = [1_800_000_000.0]
-    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: times[-1]))
     with installation(tmp_path, auth=True, limits=limited(requests_per_second=5)) as service:
+        context = service.client.app.state.context  # type: ignore[attr-defined]
+        monkeypatch.setattr(context.quotas, "_rate", MovingWindow(5, lambda: times[-1]))
         first, second = (bearer(service.store.keys.create("ada", Scope.READ, "k")[1]) for _ in range(2))
         statuses = [service.client.get("/v1/account", headers=first).status_code for _ in range(8)]
         assert statuses == [200] * 5 + [429] * 3
@@ -38,10 +39,10 @@ def test_too_many_texts_of_an_account(trained: Trained, monkeypatch: pytest.Monk
     context = trained.service.client.app.state.context  # type: ignore[attr-defined]
     quotas = Quotas(limited(generations=2, event_streams=1))
     monkeypatch.setitem(context.__dict__, "quotas", quotas)
-    ends = [quotas.generations.take("local") for _ in range(2)]
+    ends = [asyncio.run(quotas.generations.take("local")) for _ in range(2)]
     answer = trained.service.client.post(trained.path("/generate"), json={"prompt": "a"})
     assert "generations" in problem(answer, 429, "overloaded")["detail"]
-    quotas.generations.take("another")()
+    asyncio.run(quotas.generations.take("another"))()
     ends[0]()
     ends[0]()
     for _ in range(5):  # each gives its place back
@@ -61,7 +62,7 @@ def test_too_many_event_streams_of_an_account(trained: Trained, monkeypatch: pyt
     monkeypatch.setitem(context.__dict__, "quotas", quotas)
     for _ in range(3):
         assert trained.service.client.get(f"/v1/jobs/{trained.job}/events").status_code == 200
-    taken = quotas.event_streams.take("local")
+    taken = asyncio.run(quotas.event_streams.take("local"))
     answer = trained.service.client.get(f"/v1/jobs/{trained.job}/events")
     assert "event_streams" in problem(answer, 429, "overloaded")["detail"]
     taken()

@@ -1,0 +1,71 @@
+"""The first door: no request passes without a good key, nor more of one key's than may in a second."""
+
+import asyncio
+from functools import partial
+from hashlib import sha256
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gatelab.errors import GatelabError, NotAuthenticated
+from service.callers import EVERYBODY, Caller, caller_of, secret_of
+from service.context import Context
+from service.refusals import refusal
+from service.remembered import Remembered
+
+PROTECTED = ("/v1/", "/metrics")
+OPEN = "/v1/login"
+"""Where a key is exchanged for a cookie."""
+
+
+class Authentication:
+    """Answers 401 to a request without a good key, and 429 to one too many in a second."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self.app, self.context = app, context
+        self._lookups: dict[bytes, asyncio.Future[Caller]] = {}
+        self._callers = Remembered[Caller](context.store.changes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PROTECTED) or scope["path"] == OPEN:
+            await self.app(scope, receive, send)
+            return
+        try:
+            caller = await self._caller(scope) if self.context.settings.auth else EVERYBODY
+            await self.context.quotas.check_rate(caller.key)
+        except GatelabError as error:
+            await refusal(scope["path"], error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self.app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Caller:
+        """
+        Raises:
+            NotAuthenticated: it brings no key, or none that is good.
+        """
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        secret = secret_of(given.decode("latin-1"), HTTPConnection(scope))
+        if secret is None:
+            raise NotAuthenticated("send an API key: Authorization: Bearer ..., see `gatelab keys`")
+        digest = sha256(secret.encode(errors="surrogatepass")).digest()
+        known = self._callers.find(digest)
+        if known is not None and known.key not in self.context.revoked:
+            return known
+        return await asyncio.shield(self._lookup(digest, secret))
+
+    def _lookup(self, digest: bytes, secret: str) -> "asyncio.Future[Caller]":
+        """Whose secret it is. Requests that come with the same one meanwhile wait for the same answer: however many
+        there are, others do not wait for them."""
+        if (lookup := self._lookups.get(digest)) is None:
+            stamp = self._callers.stamp()
+            asked = self.context.looks.look(lambda store: caller_of(store, secret))
+            lookup = self._lookups[digest] = asyncio.ensure_future(asked)
+            lookup.add_done_callback(partial(self._answered, digest, stamp))
+        return lookup
+
+    def _answered(self, digest: bytes, stamp: int | None, lookup: "asyncio.Future[Caller]") -> None:
+        del self._lookups[digest]
+        # Whoever asked may have gone.
+        if not lookup.cancelled() and lookup.exception() is None:
+            self._callers.keep(digest, lookup.result(), stamp)

@@ -1,0 +1,46 @@
+"""Requests that httptools reads, held to what h11 refuses as well.
+
+httptools is several times as fast as h11. By itself it takes a head of any length, and does not mind how often Host is
+said (RFC 9112, section 3.2: exactly once).
+"""
+
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEAD_BYTES = 64 * 1024
+"""Of a request's line and headers together; as h11 with uvicorn's setting."""
+
+
+class _RefusedError(Exception):
+    """The head of a request is not what it must be. httptools makes a refusal of it: 400."""
+
+
+class StrictHttpTools(HttpToolsProtocol):
+    """Answers 400 to a request whose head is too long, or does not say Host once."""
+
+    _head_bytes: int | None = None
+    """Of a head that has begun and is not complete; None where there is none."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes is None or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MOST_HEAD_BYTES:
+            self.logger.warning("a request's head has over %d bytes", MOST_HEAD_BYTES)
+            self.send_400_response(HTTPStatus.BAD_REQUEST.phrase)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        # Each has ": " and the end of its line besides.
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEAD_BYTES:
+            raise _RefusedError("the head is too long")
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise _RefusedError("Host is to be said once")
+        super().on_headers_complete()
