@@ -64,7 +64,7 @@ class Server:
             raise ValueError(f"{ask.method} {ask.path}: {answer.status} {said!r}")
 
     def milliseconds(self, ask: Ask, requests: int) -> float:
-        """Of processor time for each of so many requests, which five others on the same connection go before."""
+        """Processor time for each of this number of requests. Five others on the same connection go before them."""
         self._connection.close()  # the server has closed one that was idle
         for _ in range(5):
             self.ask(ask)

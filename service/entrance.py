@@ -31,7 +31,7 @@ class Entrance:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # Of a header that is given several times, the first counts.
+        # If a header is given several times, the first counts.
         headers: dict[bytes, bytes] = dict(reversed(list(scope["headers"])))
         id = request_id(headers.get(REQUEST_ID))
         arrive()

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES = 64 * 1024
-"""Of a request's line and headers together; as h11 with uvicorn's setting."""
+"""A request's line and headers together; as h11 with uvicorn's setting."""
 
 
 class _RefusedError(Exception):
@@ -20,7 +20,7 @@ class StrictHttpTools(HttpToolsProtocol):
     """Answers 400 to a request whose head is too long, or does not say Host once."""
 
     _head_bytes: int | None = None
-    """Of a head that has begun and is not complete; None where there is none."""
+    """What has arrived of a head that is not complete; None between heads."""
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -49,7 +49,7 @@ class Concurrency:
 
 
 class MovingWindow:
-    """Of each key, at most `most` requests in any second."""
+    """At most `most` requests of each key in any second."""
 
     SECONDS = 1.0
     _MOST_KEYS = 1000
@@ -75,7 +75,7 @@ class MovingWindow:
 
 
 class Places:
-    """Of each account, at most `most` at once, in all processes that count together."""
+    """At most `most` of each account at once, in all processes that count together."""
 
     def __init__(self, limit: str, most: int, sharing: Sharing | None) -> None:
         self._limit, self._most, self._sharing = limit, most, sharing

@@ -35,7 +35,7 @@ class Sites:
 
 
 _LONGEST = 300
-"""Characters of a name; with a port, no name has so many."""
+"""Characters of a name; no name with its port is longer."""
 
 
 class _Names:

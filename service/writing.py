@@ -71,7 +71,7 @@ def check_bias(how: Sampling, loaded: Loaded) -> None:
 
 
 def is_short(loaded: Loaded, tokens: int, how: Sampling) -> bool:
-    """Whether so many tokens are read or written in less time than it takes to hand them to another thread."""
+    """Whether this number of tokens is read or written in less time than it takes to hand them to another thread."""
     return tokens * loaded.flops <= SHORT_FLOPS and sum(map(len, how.stop)) <= SHORT_STOPS
 
 

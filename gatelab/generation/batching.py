@@ -147,7 +147,7 @@ class Batcher:
         self._hand_over(writings, decoded)
 
     def _decoded(self, decoder: Decoder, writings: Sequence[Writing], steps: int) -> Sequence[Decoded]:
-        """What was chosen for each; nothing if that failed, of which they are told."""
+        """What was chosen for each. If that failed, the error is delivered to each of them, and there is nothing."""
         try:
             return decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
         except Exception as error:

@@ -198,7 +198,7 @@ class Pieces:
         self._ended, self.text = False, text
         self._resume, self._held, self._lock = resume, 0, threading.Lock()
         self._news: list[Decoded | Exception] = []
-        # To tell of tokens with logits takes longer than to write them: few at a time, each as it comes.
+        # To answer tokens with logits takes longer than to write them: few at a time, each as it comes.
         self._each, self._woken = logits, False
         self._pause = LOOK_SECONDS if whole and not text.how.stop else PIECE_SECONDS
         self._last = time.monotonic() if whole else 0.0

@@ -35,7 +35,7 @@ class Tally:
 
 
 def _is(state: State) -> ColumnElement[bool]:
-    """Without a parameter: of so many, each would take its part of a short look."""
+    """Without a parameter: nine of them would take a good part of a short look."""
     return runs.c.state == literal_column(f"'{state}'")
 
 

@@ -23,7 +23,7 @@ def address(trained: Trained) -> Iterator[tuple[str, int]]:
 
 
 def status(address: tuple[str, int], *sent: str) -> int:
-    """Of the answer to one request, that is sent in these pieces."""
+    """The status of the answer to one request, which is sent in these pieces."""
     with socket.create_connection(address, timeout=60) as connection:
         for piece in sent:
             try:

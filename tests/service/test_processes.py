@@ -1,4 +1,4 @@
-"""Several processes of the service behind one installation: what one is told holds for all."""
+"""Several processes of the service behind one installation: what one learns holds for all."""
 
 import os
 import sys
@@ -88,7 +88,7 @@ def test_what_one_process_deletes_is_there_for_none(processes: Processes) -> Non
 
 
 def test_requests_are_counted_together(processes: Processes) -> None:
-    """A key's requests of one second to both; a busy machine may not send so many, so it is tried again."""
+    """A key's requests of one second to both; a busy machine may take longer to send them, so it is tried again."""
     _, mine = processes.key()
     with httpx2.Client(headers=mine) as client:
 
@@ -97,7 +97,6 @@ def test_requests_are_counted_together(processes: Processes) -> None:
             return any(answer.status_code == 429 for answer in asked)
 
         eventually(refused, "the key has asked too much")
-        # Alone, none of them has had so many.
     assert {answer.status_code for answer in _some(processes, RATE // 4)} == {200}, "another key's are its own"
 
 
