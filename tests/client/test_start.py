@@ -36,7 +36,7 @@ def test_without_the_server_it_says_what_to_install(command: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-HEAVY = ("rich", "httpx2", "pydantic", "yaml", "PIL", "gatelab.specs", "client.api")
+HEAVY = ("rich", "httpx2", "yaml", "PIL", "gatelab.specs", "client.api")
 
 
 def modules_after(*arguments: str) -> set[str]:

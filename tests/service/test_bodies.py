@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gatelab.errors import InvalidRequest
 from service import bodies
 from tests.randomized import examples
+from tests.service.conftest import Trained
 from tests.service.installation import Installation, problem
 
 TWICE = b'{"training": {"epochs": 1, "seed": 3, "epochs": 5}}'
@@ -28,14 +29,15 @@ def addresses(service: Installation) -> list[tuple[str, str]]:
     ]
 
 
-def test_no_address_takes_a_key_twice(service: Installation) -> None:
-    found = addresses(service)
+def test_no_address_takes_a_key_twice(trained: Trained) -> None:
+    found = addresses(trained.service)
     assert {("POST", "/v1/jobs"), ("POST", "/v1/corpora"), ("POST", "/v1/keys"), ("POST", "/v1/completions")} <= {
         *found
     }
     for method, path in found:
         headers = {"content-type": "application/json"}
-        answer = service.client.request(method, path, content=TWICE, headers=headers)
+        address = path.replace("{run}", trained.run["id"])
+        answer = trained.service.client.request(method, address, content=TWICE, headers=headers)
         if path.startswith("/v1/completions") or "/openai/" in path:
             assert answer.status_code == 400, (path, answer.text)
             assert answer.json()["error"]["param"] == "training.epochs"

@@ -1,5 +1,6 @@
 """The same text, as server-sent events."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -69,6 +70,21 @@ def test_a_fault_in_the_middle_is_told_in_the_stream(
 
 @pytest.mark.usefixtures("piecemeal")
 def test_a_stream_ends_when_the_service_stops(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the piece that was on its way, which is not the last: the next waits until the stream has ended."""
+    ended, decode = threading.Event(), NativeDecoder.decode
+
+    def waits(*arguments: Any, **named: Any) -> Any:
+        if calls:
+            ended.wait(60)
+        calls.append(1)
+        return decode(*arguments, **named)
+
+    calls: list[int] = []
+    monkeypatch.setattr(NativeDecoder, "decode", waits)
+    monkeypatch.setattr(Batcher, "_steps", lambda *_: 1)
     monkeypatch.setattr(Stopping, "__bool__", lambda _: True)
-    found = streamed(trained, **SEEDED)
-    assert [event.name for event in found] == ["message"], "one piece was on its way"
+    try:
+        found = streamed(trained, **SEEDED)
+    finally:
+        ended.set()
+    assert [event.name for event in found] == ["message"]

@@ -20,6 +20,7 @@ TOKENS = 200
 """Ten seconds of writing, if nobody leaves."""
 
 
+@pytest.mark.usefixtures("piecemeal")
 @pytest.mark.parametrize("stream", [False, True])
 def test_who_leaves_is_no_longer_written_for(stream: bool, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*arguments: Any, **named: Any) -> Any:
