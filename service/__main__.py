@@ -8,7 +8,8 @@ import uvicorn
 from service.connections import Connection, raise_file_limit
 
 HEALTH_SECONDS = 60
-"""How long one of several processes may not answer its parent before it is replaced; a busy machine alone must not lead to that."""
+"""How long one of several processes may leave its parent without an answer before it is replaced; a busy machine alone
+must not lead to that."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -67,7 +67,7 @@ def test_the_first_piece_comes_at_once_and_later_ones_by_time(
         for letter in "bcd":
             deliver(pieces, letter)
         assert not pieces._come.is_set(), "the reader is left alone"
-        clock.now += PIECE_SECONDS
+        clock.now += 2 * PIECE_SECONDS
         deliver(pieces, "e")
         found.append((await anext(pieces)).text)
         deliver(pieces, "f")
