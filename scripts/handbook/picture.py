@@ -33,7 +33,7 @@ WIDTH = 880
 SPEC = {
     "name": "help-texts",
     "corpus": "help-texts",
-    "training": {"batch_size": 128, "epochs": 6, "optimizer": {"kind": "adam", "lr": 0.01}},
+    "training": {"batch_size": 128, "epochs": 3, "optimizer": {"kind": "adam", "lr": 0.01}},
     "grid": {"model.cell.hidden": [8, 16, 32], "training.optimizer.lr": [0.001, 0.003, 0.01]},
 }
 
@@ -53,7 +53,7 @@ class Film:
 
     def save(self, target: Path) -> None:
         first, *rest = self._pictures
-        how = {"duration": self._milliseconds, "loop": 0, "quality": 60, "method": 6}
+        how = {"duration": self._milliseconds, "loop": 0, "quality": 60, "method": 3}
         first.save(target, save_all=True, append_images=rest, **how)
 
 
@@ -79,9 +79,13 @@ def record(url: str, target: Path) -> None:
         job = gatelab.submit(SPEC).id
         page.goto(f"{url}/jobs/{job}")
         expect(page.get_by_text("As a table")).to_be_visible()
+        film.shoot(page, 800)
+        seen = 0
         while gatelab.job(job).state != "succeeded":
-            film.shoot(page, 350)
-            page.wait_for_timeout(700)
+            if gatelab.job(job).runs.succeeded > seen:
+                seen = gatelab.job(job).runs.succeeded
+                film.shoot(page, 500)
+            page.wait_for_timeout(500)
         film.shoot(page, 1500)
         page.goto(f"{url}/jobs/{job}?tab=heat")
         expect(page.get_by_role("main").get_by_text("best").first).to_be_visible()
