@@ -1,12 +1,17 @@
 """What an installation brings is enough, without what the tests bring. Found by hiding every other package."""
 
+import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.conftest import ROOT
 
 IMPORT_WITHOUT = """
 import importlib, pkgutil, sys
@@ -69,3 +74,37 @@ def test_it_needs_no_package_that_it_does_not_ask_for(requirement: str, modules:
     command = [sys.executable, "-c", IMPORT_WITHOUT, " ".join(hidden), modules, OPTIONAL]
     imported = subprocess.run(command, capture_output=True, text=True)
     assert imported.returncode == 0, imported.stderr
+
+
+@pytest.mark.long
+def test_the_package_installs_without_make_and_without_a_compiler(tmp_path: Path) -> None:
+    """The build says what it lacks, and the wheel holds all that is Python; PyTorch then trains."""
+    source = tmp_path / "source"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    no_compiler = {**os.environ, "PATH": str(tmp_path), "CXX": str(tmp_path / "none")}
+    built = subprocess.run(
+        [*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)],
+        env=no_compiler,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    [wheel] = tmp_path.glob("gatelab-*-py3-none-any.whl")
+    installed = tmp_path / "installed"
+    command = [*pip, "install", "--quiet", "--no-deps", "--target", str(installed), str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)
+    program = "import gatelab, service.app, client.main; print(gatelab.__file__)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert Path(ran.stdout.strip()).is_relative_to(installed)
