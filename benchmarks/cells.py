@@ -1,4 +1,4 @@
-"""Cells of equations in the native engine: beside the hand-written ones, beside PyTorch, and how long a compiler takes.
+"""Cells of equations in the native engine: beside PyTorch, and how long a compiler takes.
 
 python -m benchmarks.cells [--threads 1] [--rounds 5] [--seconds 0.2] [--hidden 32 128] [--cells gru lstm]
 """
@@ -22,20 +22,9 @@ from benchmarks.training.speed import gauge
 from gatelab.equations.zoo import zoo
 from gatelab.scan import native
 from gatelab.scan.native.compile import code_of
-from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import EquationsSpec
 
 BATCH, STEPS = 1024, 32
-
-WRITTEN_BY_HAND: Mapping[str, CellSpec] = {
-    "rnn": RnnSpec(kind="rnn"),
-    "irnn": RnnSpec(kind="rnn", activation="relu"),
-    "gru": GruSpec(kind="gru"),
-    "gru_after": GruSpec(kind="gru", reset="after"),
-    "gru_reset": GruSpec(kind="gru", gates=("reset",)),
-    "gru_update": GruSpec(kind="gru", gates=("update",)),
-    "lstm": LstmSpec(kind="lstm"),
-}
-"""Published cells that the native engine has code for that was not generated."""
 
 
 def spec_of(name: str) -> EquationsSpec:
@@ -43,7 +32,7 @@ def spec_of(name: str) -> EquationsSpec:
 
 
 def compiled(names: Sequence[str]) -> Iterator[list[object]]:
-    """Seconds that the compiler takes for each cell, into a folder of its own."""
+    """The seconds that the compiler takes for each cell, into a new folder. It takes none for those of the library."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GATELAB_CELL_CACHE"] = folder
         for name in names:
@@ -84,14 +73,6 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     shapes = [Shape(hidden, BATCH, STEPS) for hidden in arguments.hidden]
     tables.show(["cell", "seconds of the compiler"], list(compiled(arguments.cells)))
-    by_hand = [
-        (name, {"generated": Task(spec_of(name), shape), "by hand": Task(WRITTEN_BY_HAND[name], shape)}, [NATIVE] * 2)
-        for name in arguments.cells
-        if name in WRITTEN_BY_HAND
-        for shape in shapes
-    ]
-    if by_hand:
-        beside(by_hand, arguments)
     everything = [
         (name, {"native": Task(spec_of(name), shape), "PyTorch": Task(spec_of(name), shape)}, [NATIVE, REFERENCE])
         for name in arguments.cells
