@@ -131,6 +131,10 @@ class Metrics(Answer):
     test_perplexity: float | None = None
     bits_per_character: float | None = None
     test_bits_per_character: float | None = None
+    learning_rate: float | None = None
+    """Of the step before."""
+    ended_by: str | None = None
+    """Why training ended: epochs, patience, target, max_steps, max_tokens or max_seconds."""
     seconds: float | None = None
     tokens_per_second: float | None = None
     trained_together: int | None = None
@@ -195,6 +199,7 @@ class MetricPoint(Answer):
     """How many tokens it was trained on until then."""
     seconds: float | None = None
     tokens_per_second: float | None = None
+    learning_rate: float | None = None
     gates: list[dict[str, GateStatistics]] | None = None
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from safetensors.numpy import load, save
 from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint, NotFinite
+from gatelab.specs.ends import EndedBy
 from gatelab.specs.job import RunSpec
+from gatelab.standing import BEGINNING, Standing, Waiting
 from gatelab.text.tokenizers import Tokenizer, from_json
 
 FORMAT = "gatelab-checkpoint-2"
@@ -42,13 +44,14 @@ class Position:
 
     Attributes:
         step: optimizer steps taken.
-        epoch: epochs finished, their evaluation included.
+        epoch: epochs finished, and the evaluation at their end where there is one.
         batch: batches of the present epoch taken.
         tokens: training tokens read.
-        epoch_loss: sum over the present epoch's tokens of the loss, in nats.
-        epoch_tokens: training tokens read in the present epoch.
+        epoch_loss: sum over the tokens read since the latest evaluation of the loss, in nats.
+        epoch_tokens: training tokens read since then; as a rule that is the present epoch.
         seconds: time spent in training and evaluation; of what was done for several runs at once, an equal share.
         training_seconds: the same for training steps alone.
+        standing: what the evaluations amount to so far.
     """
 
     step: int = 0
@@ -59,6 +62,7 @@ class Position:
     epoch_tokens: int = 0
     seconds: float = 0.0
     training_seconds: float = 0.0
+    standing: Standing = BEGINNING
 
 
 @dataclass(frozen=True)
@@ -210,14 +214,33 @@ def _document(data: bytes) -> dict[str, Any]:
 
 
 def _position(fields: Any) -> Position:
-    position = Position(**fields)
+    fields = dict(fields)
+    position = Position(**fields | {"standing": _standing(fields.get("standing", {}))})
     for name, kind in Position.__annotations__.items():
-        value = getattr(position, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
-            raise ValueError(f"not a position: {str(fields)[:100]}")  # noqa: TRY004
-        if not 0 <= value < math.inf:
-            raise ValueError(f"not a position: {name} is {value}")
+        if kind is not Standing:
+            _check_number(name, getattr(position, name), whole=kind is int)
     return position
+
+
+def _standing(fields: Any) -> Standing:
+    """Checkpoints from before there were early ends have none."""
+    fields = dict(fields)
+    waiting = {name: Waiting(**fields.get(name, {})) for name in ("stop", "plateau")}
+    standing = Standing(**fields | waiting)
+    for name, found in waiting.items():
+        _check_number(f"{name}.waited", found.waited, whole=True)
+    _check_number("cuts", standing.cuts, whole=True)
+    if standing.ended not in (None, *get_args(EndedBy)):
+        raise ValueError(f"not a position: ended is {str(standing.ended)[:100]}")
+    for value in (standing.measured, standing.stop.best, standing.plateau.best):
+        if value is not None:
+            _check_number("standing", value, whole=False)
+    return standing
+
+
+def _check_number(name: str, value: Any, *, whole: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"not a position: {name} is {str(value)[:100]}")
 
 
 def _group(arrays: Mapping[str, Array], group: str) -> dict[str, Array]:

@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from gatelab.specs import JobSpec, RunSpec
+from gatelab.specs.ends import EndedBy
 from gatelab.store import CheckpointInfo, Curve, MetricRow, SampleRow
 from gatelab.store import Corpus as StoredCorpus
 from gatelab.store import Job as StoredJob
@@ -129,6 +130,7 @@ class RunMetrics(View):
     `vocabulary` is how many tokens the model predicts, `validation_tokens` and `test_tokens` are how many different
     tokens these parts score. `warnings` say what keeps the numbers from being believed.
     All four are null for runs that an earlier version evaluated.
+    `learning_rate` is that of the step before. `ended_by` says why training ended, null while it goes on.
     """
 
     train_perplexity: float | None = None
@@ -136,6 +138,8 @@ class RunMetrics(View):
     test_perplexity: float | None = None
     bits_per_character: float | None = None
     test_bits_per_character: float | None = None
+    learning_rate: float | None = None
+    ended_by: EndedBy | None = None
     seconds: float | None = None
     tokens_per_second: float | None = None
     trained_together: int | None = None
@@ -224,6 +228,7 @@ class Metrics(View):
     tokens: int
     seconds: float | None
     tokens_per_second: float | None
+    learning_rate: float | None
     gates: list[dict[str, GateStatistics]] | None
 
     @classmethod
@@ -245,6 +250,7 @@ class RunCurve(View):
     train_loss: list[float | None]
     validation_loss: list[float | None]
     bits_per_character: list[float | None]
+    learning_rate: list[float | None]
     seconds: list[float | None]
     tokens_per_second: list[float | None]
 

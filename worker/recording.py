@@ -111,10 +111,14 @@ class Recorder:
             "validation_perplexity": perplexity(event.validation_loss),
             "bits_per_character": event.bits_per_character,
         }
+        if event.learning_rate is not None:
+            measured["learning_rate"] = event.learning_rate
         if event.test_loss is not None:
             measured["test_perplexity"] = perplexity(event.test_loss)
             measured["test_bits_per_character"] = event.test_bits_per_character
         self._summary |= measured | self._cautions(event)
+        if at.standing.ended is not None:
+            self._summary["ended_by"] = at.standing.ended
         gates = _gates(event)
         self._pending.metrics.append(
             MetricRow(
@@ -129,6 +133,7 @@ class Recorder:
                 seconds=at.seconds,
                 tokens_per_second=_speed(event),
                 gates=gates,
+                learning_rate=event.learning_rate,
             )
         )
         told = measured if gates is None else measured | {"gates": gates}
@@ -173,7 +178,10 @@ class Recorder:
         self._pending.events.append(("sample", {"step": step, "epoch": epoch, "prefix": how.prefix, "text": text}))
 
     def _progress(self, event: Event) -> dict[str, Any]:
-        return self._position(event) | {"train_loss": event.loss if isinstance(event, Stepped) else None}
+        of_step: dict[str, Any] = {"train_loss": None}
+        if isinstance(event, Stepped):
+            of_step = {"train_loss": event.loss, "learning_rate": event.learning_rate}
+        return self._position(event) | of_step
 
     def _position(self, event: Event) -> dict[str, Any]:
         """What every event about the run's course begins with."""

@@ -141,11 +141,15 @@ def state_in_words(run: RunRecord) -> str:
 
 
 def curve(number: int, group: Group) -> Curve:
-    """Mean losses by epoch, over the runs that have not failed, or over all where each of them did."""
+    """Mean losses by epoch, over the runs that have not failed, or over all where each of them did.
+
+    Where there are several evaluations in an epoch, the first one after so many finished epochs counts.
+    """
     runs = [run for run in group.distinct if run.state != "failed"] or group.distinct
     by_epoch: dict[int, list[tuple[float | None, float | None]]] = {}
     for run in runs:
-        for at in run.evaluations:
+        first = {at.epoch: at for at in reversed(run.evaluations)}
+        for at in first.values():
             by_epoch.setdefault(at.epoch, []).append((at.train_loss, at.validation_loss))
     epochs = sorted(by_epoch)
     every = max(1, -(-len(epochs) // LONGEST_CURVE))

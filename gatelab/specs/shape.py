@@ -9,7 +9,10 @@ from gatelab.specs.job import RunSpec
 _OWN: dict[str, Any] = {
     "corpus": True,
     "model": {"init"},
-    "training": {"seed", "clip_norm", "epochs", "sample", "gate_statistics", "keep_checkpoints", "keep_best"},
+    "training": {
+        *("seed", "clip_norm", "epochs", "stop", "evaluate_every"),
+        *("sample", "gate_statistics", "keep_checkpoints", "keep_best"),
+    },
 }
 """What may differ between the members of a pack. The corpus may be given by its name or its id: compare ids."""
 
@@ -18,7 +21,8 @@ def shape_key(spec: RunSpec) -> str:
     """A digest that two runs on one corpus share if they can be trained as one pack.
 
     They then have the same tokenizer, windows, batches, architecture and kind of optimizer. Seeds, initial weights,
-    learning rates and other values of the optimizer, clipping, epochs and samples are each run's own. A field that is
+    learning rates, their schedules and other values of the optimizer, clipping, epochs and other ends, evaluations and
+    samples are each run's own. A field that is
     added to the specs counts as part of the shape unless it is named here.
     """
     shape = spec.model_dump(mode="json", exclude=_OWN)

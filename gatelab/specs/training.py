@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gatelab.specs.base import Spec, Text
+from gatelab.specs.ends import EvaluateEverySpec, StopSpec
+from gatelab.specs.schedules import CONSTANT, ScheduleSpec
 
 LearningRate = Annotated[float, Field(gt=0, le=1000)]
 Precision = Literal["fp32", "bf16"]
@@ -16,35 +18,59 @@ SEEDS = 2**53
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 
 
-class SgdSpec(Spec):
+class _Optimizer(Spec):
+    """What every optimizer has."""
+
+    kind: str
+    lr: LearningRate = 1e-3
+    schedule: ScheduleSpec = Field(CONSTANT, description="how the learning rate changes; lr is the highest rate")
+
+
+class SgdSpec(_Optimizer):
     """Stochastic gradient descent, as torch.optim.SGD."""
 
     kind: Literal["sgd"]
     lr: LearningRate
     momentum: float = Field(0.0, ge=0, lt=1)
+    nesterov: bool = Field(False, description="momentum as Nesterov's; it needs a momentum above 0")
+    weight_decay: float = Field(0.0, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "SgdSpec":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class RmspropSpec(_Optimizer):
+    """RMSprop (Tieleman & Hinton 2012), as torch.optim.RMSprop."""
+
+    kind: Literal["rmsprop"]
+    alpha: float = Field(0.99, ge=0, lt=1, description="how slowly the mean of the squared gradients moves")
+    eps: float = Field(1e-8, gt=0, le=1)
+    momentum: float = Field(0.0, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=10)
 
 
-class AdamSpec(Spec):
+class AdamSpec(_Optimizer):
     """Adam (Kingma & Ba 2015), as torch.optim.Adam."""
 
     kind: Literal["adam"]
-    lr: LearningRate = 1e-3
     betas: Betas = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0, le=1)
 
 
-class AdamWSpec(Spec):
+class AdamWSpec(_Optimizer):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019), as torch.optim.AdamW."""
 
     kind: Literal["adamw"]
-    lr: LearningRate = 1e-3
     betas: Betas = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0, le=10)
+    decay_biases: bool = Field(True, description="whether biases decay too; false: matrices alone")
 
 
-OptimizerSpec = Annotated[SgdSpec | AdamSpec | AdamWSpec, Field(discriminator="kind")]
+OptimizerSpec = Annotated[SgdSpec | RmspropSpec | AdamSpec | AdamWSpec, Field(discriminator="kind")]
 
 
 class WindowsSpec(Spec):
@@ -94,6 +120,8 @@ class TrainingSpec(Spec):
     optimizer: OptimizerSpec = AdamSpec(kind="adam")
     clip_norm: float | None = Field(1.0, gt=0, le=1e9, description="bound of the gradient's norm; null for none")
     epochs: int = Field(10, ge=1, le=1_000_000)
+    stop: StopSpec = StopSpec()
+    evaluate_every: EvaluateEverySpec = EvaluateEverySpec(epochs=1)
     seed: int = Field(0, ge=0, lt=SEEDS)
     precision: Precision = Field(
         "fp32",
@@ -101,11 +129,11 @@ class TrainingSpec(Spec):
     )
     sample: SampleSpec | None = SampleSpec()
     gate_statistics: bool = Field(
-        False, description="measure after every epoch what the gates do on the beginning of the validation text"
+        False, description="measure at every evaluation what the gates do on the beginning of the validation text"
     )
     keep_checkpoints: int = Field(3, ge=1, le=1000, description="how many of the latest stay; older ones are deleted")
     keep_best: bool = Field(
-        False, description="also keep a checkpoint of the evaluation with the lowest validation loss, however old"
+        True, description="also keep a checkpoint of the evaluation with the lowest validation loss, however old"
     )
 
     @model_validator(mode="after")

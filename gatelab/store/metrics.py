@@ -17,7 +17,7 @@ class MetricRow:
     """One evaluation after `step` optimizer steps.
 
     Losses are nats per token. `tokens` counts the tokens trained on since the run began, `seconds` the time spent on
-    them. `gates` has for each layer, by the name of the gate, its `mean` and the shares `near_zero` and `near_one` of
+    them. `learning_rate` is that of the latest step. `gates` has for each layer, by the name of the gate, its `mean` and the shares `near_zero` and `near_one` of
     its activations; only where the spec asks for it. None stands for what was not measured, and for NaN and infinities.
     """
 
@@ -32,6 +32,7 @@ class MetricRow:
     seconds: float | None = None
     tokens_per_second: float | None = None
     gates: Sequence[Mapping[str, Mapping[str, float | None]]] | None = None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)

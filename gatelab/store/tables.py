@@ -200,6 +200,8 @@ metrics = Table(
     Column("tokens_per_second", Measure),
     # What the gates of each layer did, where the spec asks for it.
     _json("gates"),
+    # Of the step before the evaluation. NULL: of an earlier version.
+    Column("learning_rate", Measure),
 )
 
 samples = Table(

@@ -66,6 +66,11 @@ class Windows:
     def batches(self) -> int:
         return -(-len(self.starts) // self.per_batch)
 
+    @property
+    def tokens(self) -> int:
+        """How many targets are scored, those of windows that overlap more than once."""
+        return int((self.ends - self.starts).sum())
+
     @cached_property
     def scored(self) -> Ids:
         """All targets, window by window."""

@@ -48,17 +48,19 @@ class Stepped(Event):
     """One optimizer step. `loss` is its batch's mean loss in nats per token, before the step."""
 
     loss: float
+    learning_rate: float
 
 
 @dataclass(frozen=True)
 class Evaluated(Event):
-    """The end of an epoch. Losses are means in nats per token.
+    """An evaluation, as a rule at the end of an epoch. Losses are means in nats per token.
 
     Attributes:
-        train_loss: over the epoch's batches, each before its step.
+        train_loss: over the batches since the evaluation before, each before its step.
         validation_loss: on the validation windows.
         bits_per_character: on the validation windows.
-        test_loss, test_bits_per_character: on the test text, once, after the last epoch; else None.
+        test_loss, test_bits_per_character: on the test text, once, at the end of the run; else None.
+        learning_rate: of the latest step.
         gates: of each layer, what each gate did on held-out text; None where the spec does not ask for it.
         sample: the text generated after the spec's prefix, or None.
     """
@@ -68,5 +70,6 @@ class Evaluated(Event):
     bits_per_character: float
     test_loss: float | None = None
     test_bits_per_character: float | None = None
+    learning_rate: float | None = None
     sample: str | None = None
     gates: Sequence[Mapping[str, Saturation]] | None = None

@@ -13,7 +13,7 @@ News = list[tuple[str, Event | Exception]]
 
 
 class Pack:
-    """Trains its members round by round: each takes its next step or, at the end of an epoch, is evaluated.
+    """Trains its members round by round: each takes its next step or, where that is due, is evaluated.
 
     What a member computes does not depend on who is beside it, and what goes wrong with it ends it alone. Every
     member that takes part in a call of the engine counts an equal share of its time.
@@ -74,7 +74,7 @@ class Pack:
         stepping: dict[str, Trainer] = {}
         evaluating: dict[str, Trainer] = {}
         for name, trainer in self.members.items():
-            (evaluating if trainer.at_end_of_epoch else stepping)[name] = trainer
+            (evaluating if trainer.evaluation_due else stepping)[name] = trainer
         return [*(self._step(stepping) if stepping else ()), *(self._evaluate(evaluating) if evaluating else ())]
 
     def _step(self, trainers: dict[str, Trainer]) -> News:
@@ -91,9 +91,10 @@ class Pack:
                 news.append((name, error))
                 self.leave(name)
         sound = [(name, trainer) for name, trainer in trainers.items() if name in self.members]
-        self._engine.update([trainer.index for _, trainer in sound])
+        rates = {trainer.index: trainer.rate() for _, trainer in sound}
+        self._engine.update(list(rates), list(rates.values()))
         share = (time.perf_counter() - begun) / len(trainers)
-        news += [(name, trainer.stepped(reads[trainer.index], share)) for name, trainer in sound]
+        news += [(name, trainer.stepped(reads[trainer.index], rates[trainer.index], share)) for name, trainer in sound]
         return news
 
     def _evaluate(self, trainers: dict[str, Trainer]) -> News:
@@ -118,10 +119,8 @@ class Pack:
 
     def _losses(self, trainers: list[Trainer]) -> dict[int, list[float]]:
         """The mean losses of members on what they are evaluated on now, text by text."""
-        texts = {trainer.index: trainer.texts() for trainer in trainers}
-        losses: dict[int, list[float]] = {index: [] for index in texts}
-        for number in range(max(map(len, texts.values()))):
-            having = {index: of_member[number] for index, of_member in texts.items() if number < len(of_member)}
-            for index, loss in self._engine.evaluate(having).items():
+        losses: dict[int, list[float]] = {trainer.index: [] for trainer in trainers}
+        while texts := {t.index: text for t in trainers if (text := t.text(losses[t.index])) is not None}:
+            for index, loss in self._engine.evaluate(texts).items():
                 losses[index].append(loss)
         return losses

@@ -17,11 +17,14 @@ from gatelab.model import LanguageModel, tensors_of
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
+from gatelab.specs.schedules import CONSTANT
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Data, Windows, batch_order
+from gatelab.training.ends import Ends, Measured, next_epoch
 from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, State
 from gatelab.training.evaluation import bits_per_character
 from gatelab.training.events import Evaluated, Started, Stepped
+from gatelab.training.schedules import rate
 
 
 class Trainer:
@@ -51,6 +54,9 @@ class Trainer:
         self.position = resume.position if resume else Position()
         self.carried: State = ()
         self._resume = resume
+        self._ends = Ends(spec.training, data.train.batches, data.train.tokens)
+        schedule = spec.training.optimizer.schedule
+        self._constant = spec.training.optimizer.lr if schedule == CONSTANT else None
         self._order: tuple[int, Ids] | None = None
         self._fault: GatelabError | None = None
 
@@ -69,16 +75,30 @@ class Trainer:
 
     @property
     def total_steps(self) -> int:
-        return self.data.train.batches * self.spec.training.epochs
+        """Optimizer steps of the whole run, unless a loss or the time ends it before."""
+        return self._ends.total_steps
 
     @property
     def ended(self) -> bool:
-        return self.position.epoch >= self.spec.training.epochs
+        return self.position.standing.ended is not None or self.position.epoch >= self.spec.training.epochs
 
     @property
-    def at_end_of_epoch(self) -> bool:
-        """Whether all of the epoch's batches are read: an evaluation is next."""
-        return self.position.batch == self.data.train.batches
+    def evaluation_due(self) -> bool:
+        return self._ends.evaluation_due(self.position)
+
+    def rate(self, step: int | None = None) -> float:
+        """The learning rate of the step after `step` others, the next one by default, if the plateau's cuts stay."""
+        if self._constant is not None:
+            return self._constant
+        optimizer, at = self.spec.training.optimizer, self.position
+        return rate(
+            optimizer.schedule,
+            optimizer.lr,
+            at.step if step is None else step,
+            self.total_steps,
+            epoch_steps=self.data.train.batches,
+            cuts=at.standing.cuts,
+        )
 
     def checkpoint(self) -> Checkpoint:
         """The run as it is now, in arrays of its own.
@@ -128,8 +148,8 @@ class Trainer:
             at = self.position
             raise Diverged(f"the loss is {read.loss / read.tokens} at step {at.step + 1} (epoch {at.epoch + 1})")
 
-    def stepped(self, read: Read, seconds: float) -> Stepped:
-        """The step is taken that `reading` asked for; it took `seconds`."""
+    def stepped(self, read: Read, learning_rate: float, seconds: float) -> Stepped:
+        """The step is taken that `reading` asked for, at this rate; it took `seconds`."""
         at = self.position
         self.carried = read.state
         # Not replace(), which takes longer than all the rest that a step costs here.
@@ -142,8 +162,11 @@ class Trainer:
             epoch_tokens=at.epoch_tokens + read.tokens,
             seconds=at.seconds + seconds,
             training_seconds=at.training_seconds + seconds,
+            standing=at.standing,
         )
-        return Stepped(self.position, self.checkpoint, read.loss / read.tokens)
+        if self.position.batch == self.data.train.batches and not self.evaluation_due:
+            self.position, self.carried = next_epoch(self.position), ()
+        return Stepped(self.position, self.checkpoint, read.loss / read.tokens, learning_rate)
 
     def _batch_order(self) -> Ids | None:
         """The order of the windows in the present epoch: a function of (seed, epoch), drawn once."""
@@ -159,28 +182,38 @@ class Trainer:
 
     # -- An evaluation ------------------------------------------------------------------------------------------------
 
-    def texts(self) -> list[Windows]:
-        """What is evaluated at the end of this epoch: validation; behind the last one also the test text."""
-        last = self.position.epoch + 1 == self.spec.training.epochs
-        return [self.data.validation, *([self.data.test] if last and self.data.test else [])]
+    def text(self, losses: Sequence[float]) -> Windows | None:
+        """What is evaluated next, once these are the mean losses on the texts before; None where that is all.
+
+        It is the validation text, and at the end of the run the test text.
+        """
+        if not losses:
+            return self.data.validation
+        if len(losses) == 1 and self._ends.evaluated(self.position, self._measured(losses[0])).standing.ended:
+            return self.data.test
+        return None
+
+    def _measured(self, validation: float) -> Measured:
+        at = self.position
+        return Measured(at.epoch_loss / at.epoch_tokens, validation, self._bits(validation, self.data.validation))
 
     def evaluated(self, losses: Sequence[float], seconds: float) -> Evaluated:
-        """The epoch is over, and these are the mean losses on its `texts`, which took `seconds`."""
-        at = self.position
-        validation, test = losses[0], losses[1] if len(losses) > 1 else None
-        self.carried = ()
-        self.position = replace(
-            at, epoch=at.epoch + 1, batch=0, epoch_loss=0.0, epoch_tokens=0, seconds=at.seconds + seconds
-        )
+        """These are the mean losses on the texts that `text` told, which took `seconds`."""
+        at, measured, learning_rate = self.position, self._measured(losses[0]), self.rate(self.position.step - 1)
+        test = losses[1] if len(losses) > 1 else None
+        self.position = replace(self._ends.evaluated(at, measured), seconds=at.seconds + seconds)
+        if self.position.batch == 0:
+            self.carried = ()
         self._fault = self._divergence(losses)
         return Evaluated(
             self.position,
             self.checkpoint,
-            train_loss=at.epoch_loss / at.epoch_tokens,
-            validation_loss=validation,
-            bits_per_character=self._bits(validation, self.data.validation),
+            train_loss=measured.train_loss,
+            validation_loss=measured.validation_loss,
+            bits_per_character=measured.bits_per_character,
             test_loss=test,
             test_bits_per_character=self._bits(test, self.data.test) if test is not None and self.data.test else None,
+            learning_rate=learning_rate,
             sample=self._sample_or_fault(),
             gates=self.gates(),
         )

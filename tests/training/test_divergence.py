@@ -130,6 +130,6 @@ def at_the_end(text: str) -> tuple[Trainer, Pack]:
     trainer = Trainer(spec, prepare(spec, corpus(text, 2000)))
     pack = Pack({"": trainer})
     pack.start()
-    while not trainer.at_end_of_epoch:
+    while not trainer.evaluation_due:
         pack.round()
     return trainer, pack

@@ -10,7 +10,7 @@ floats = POINTER(c_float)
 numbers = POINTER(c_int64)
 
 PRECISIONS = {"fp32": 0, "bf16": 1}
-OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2}
+OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2, "rmsprop": 3}
 
 
 class Code(Structure):
@@ -80,6 +80,7 @@ class Stream(Structure):
 class Update(Structure):
     _fields_ = [
         ("kind", c_int32),
+        ("nesterov", c_int32),
         ("step", c_int64),
         *((name, c_double) for name in ("lr", "momentum", "weight_decay", "beta1", "beta2", "eps")),
         ("clip_norm", c_double),

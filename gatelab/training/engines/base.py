@@ -120,8 +120,16 @@ class Engine(ABC):
         """The gradient that is kept for a member, before clipping, by the names of the parameters."""
 
     @abstractmethod
-    def update(self, members: Sequence[int]) -> None:
-        """Clip the gradient kept for each of these members and take one step of its optimizer."""
+    def update(self, members: Sequence[int], rates: Sequence[float] = ()) -> None:
+        """Clip the gradient kept for each of these members and take one step of its optimizer.
+
+        Args:
+            rates: the learning rate of each of them in this step; by default that of its spec.
+        """
+
+    def rates(self, members: Sequence[int], rates: Sequence[float]) -> Sequence[float]:
+        """The learning rates of these members, those of their specs where none are given."""
+        return rates or [self.members[member].training.optimizer.lr for member in members]
 
     @abstractmethod
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

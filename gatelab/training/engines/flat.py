@@ -1,6 +1,7 @@
 """Optimizers on flat parameters: what C++ needs to take a step, and their state by torch's names."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,34 +10,56 @@ from numpy.typing import NDArray
 from gatelab.scan.native import Layout
 from gatelab.scan.native.interface import OPTIMIZERS, Update
 from gatelab.scan.native.program import Floats, pointer
-from gatelab.specs.training import SgdSpec, TrainingSpec
+from gatelab.specs.training import OptimizerSpec, RmspropSpec, SgdSpec, TrainingSpec
+from gatelab.training.optimizers import decays, remembered
+
+_PLACES = ("momentum_buffer", "exp_avg"), ("square_avg", "exp_avg_sq")
+"""Which moment is the first and which the second in C++."""
 
 
 class FlatOptimizer:
-    """SGD, Adam or AdamW, with the state that `optimizers.optimizer_state` would give for the same parameters."""
+    """The optimizer of a spec, with the state that `optimizers.optimizer_state` would give for the same parameters."""
 
     def __init__(self, training: TrainingSpec, parameters: Floats, gradient: Floats, layout: Layout) -> None:
-        self.spec, self.clip_norm = training.optimizer, training.clip_norm
+        self.spec = training.optimizer
         self.steps = 0
-        self._parameters, self._gradient, self._layout = parameters, gradient, layout
-        self._names = self._state_names()
+        self._layout = layout
+        self._names = remembered(self.spec)
         self._moments = [np.zeros(layout.length, np.float32) for _ in self._names]
+        # What stays from step to step is filled in once.
+        self._updates = [
+            self._update(parameters, gradient, slice(start, end), decay, training.clip_norm)
+            for start, end, decay in _parts(self.spec, layout)
+        ]
 
-    def describe(self, update: Update, square_norm: float) -> None:
-        """Fill in the next step; it counts as taken."""
-        spec = self.spec
-        update.kind, update.step, update.lr = OPTIMIZERS[spec.kind], self.steps, spec.lr
-        update.clip_norm, update.square_norm = self.clip_norm or 0.0, square_norm
-        update.weight_decay = getattr(spec, "weight_decay", 0.0)
-        if isinstance(spec, SgdSpec):
-            update.momentum = spec.momentum
-        else:
-            (update.beta1, update.beta2), update.eps = spec.betas, spec.eps
-        update.parameters, update.gradient = pointer(self._parameters), pointer(self._gradient)
-        update.length = self._layout.length
-        first, second = [*self._moments, None, None][:2]
-        update.first, update.second = pointer(first), pointer(second)
+    def next(self, rate: float, square_norm: float) -> Sequence[Update]:
+        """The next step at this learning rate, to be copied; it counts as taken.
+
+        It is one update, or where biases decay otherwise one for each run of parameters.
+        """
+        for update in self._updates:
+            update.lr, update.square_norm, update.step = rate, square_norm, self.steps
         self.steps += 1
+        return self._updates
+
+    def _update(
+        self, parameters: Floats, gradient: Floats, part: slice, decay: float, clip_norm: float | None
+    ) -> Update:
+        spec, update = self.spec, Update()
+        update.kind, update.clip_norm, update.weight_decay = OPTIMIZERS[spec.kind], clip_norm or 0.0, decay
+        match spec:
+            case SgdSpec():
+                update.momentum, update.nesterov = spec.momentum, spec.nesterov
+            case RmspropSpec():
+                update.momentum, update.beta2, update.eps = spec.momentum, spec.alpha, spec.eps
+            case _:
+                (update.beta1, update.beta2), update.eps = spec.betas, spec.eps
+        update.parameters, update.gradient = pointer(parameters[part]), pointer(gradient[part])
+        update.length = part.stop - part.start
+        moments = dict(zip(self._names, (moment[part] for moment in self._moments), strict=True))
+        first, second = (next((moments[name] for name in names if name in moments), None) for names in _PLACES)
+        update.first, update.second = pointer(first), pointer(second)
+        return update
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What is remembered, as "parameter index.name" -> array of its own."""
@@ -58,7 +81,16 @@ class FlatOptimizer:
         # Only Adam's formulas depend on the number of steps; for SGD, what matters is whether there was one.
         self.steps = int(state["0.step"]) if "0.step" in state else int(bool(state))
 
-    def _state_names(self) -> tuple[str, ...]:
-        if isinstance(self.spec, SgdSpec):
-            return ("momentum_buffer",) if self.spec.momentum else ()
-        return "exp_avg", "exp_avg_sq"
+
+def _parts(spec: OptimizerSpec, layout: Layout) -> list[tuple[int, int, float]]:
+    """The runs of parameters that decay alike, as they lie: start, end, and weight decay."""
+    decay = getattr(spec, "weight_decay", 0.0)
+    if all(decays(spec, dimensions) for dimensions in (1, 2)):
+        return [(0, layout.length, decay)]
+    parts: list[tuple[int, int, float]] = []
+    for start, shape in layout.places.values():
+        end, own = start + math.prod(shape), decay if decays(spec, len(shape)) else 0.0
+        if parts and parts[-1][2] == own:
+            start = parts.pop()[0]
+        parts.append((start, end, own))
+    return parts

@@ -80,11 +80,13 @@ class NativeEngine(Engine):
     def interrupt(self) -> None:
         self._interrupted.value = 1
 
-    def update(self, members: Sequence[int]) -> None:
-        updates = (Update * len(members))()
-        for place, member in enumerate(members):
-            self._optimizers[member].describe(updates[place], self._square_norms[member])
-        self._program.library.update(updates)
+    def update(self, members: Sequence[int], rates: Sequence[float] = ()) -> None:
+        updates = [
+            update
+            for member, rate in zip(members, self.rates(members, rates), strict=True)
+            for update in self._optimizers[member].next(rate, self._square_norms[member])
+        ]
+        self._program.library.update((Update * len(updates))(*updates))
 
     def optimizer_state(self, member: int) -> dict[str, Array]:
         return self._optimizers[member].state()

@@ -56,11 +56,13 @@ class TorchEngine(Engine):
         parameters = self.models[member].named_parameters()
         return {name: array_of(torch.zeros_like(p) if p.grad is None else p.grad) for name, p in parameters}
 
-    def update(self, members: Sequence[int]) -> None:
-        for member in members:
+    def update(self, members: Sequence[int], rates: Sequence[float] = ()) -> None:
+        for member, rate in zip(members, self.rates(members, rates), strict=True):
             model, training = self.models[member], self.members[member].training
             if training.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
+            for group in self._optimizers[member].param_groups:
+                group["lr"] = rate
             self._optimizers[member].step()
 
     @torch.inference_mode()

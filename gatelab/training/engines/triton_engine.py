@@ -72,8 +72,8 @@ class TritonEngine(Engine):
     def gradient(self, member: int) -> dict[str, Array]:
         return {name: stack[member].cpu().numpy().copy() for name, stack in self._stacks.gradients.items()}
 
-    def update(self, members: Sequence[int]) -> None:
-        self._optimizers.update(members)
+    def update(self, members: Sequence[int], rates: Sequence[float] = ()) -> None:
+        self._optimizers.update(dict(zip(members, self.rates(members, rates), strict=True)))
 
     @torch.no_grad()
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:

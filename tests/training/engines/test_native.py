@@ -158,6 +158,10 @@ OPTIMIZERS: list[dict[str, object]] = [
     {"kind": "sgd", "lr": 0.3, "momentum": 0.9, "weight_decay": 0.02},
     {"kind": "adam", "lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3},
     {"kind": "adamw", "lr": 0.01, "weight_decay": 0.1, "eps": 2e-3},
+    {"kind": "sgd", "lr": 0.3, "momentum": 0.9, "nesterov": True},
+    {"kind": "rmsprop", "lr": 0.01, "eps": 1e-2},
+    {"kind": "rmsprop", "lr": 0.01, "eps": 1e-2, "alpha": 0.9, "momentum": 0.5, "weight_decay": 0.02},
+    {"kind": "adamw", "lr": 0.01, "weight_decay": 0.1, "eps": 2e-3, "decay_biases": False},
 ]
 """Adam divides a gradient by its size: one that is nearly 0, and all rounding, would move a weight by all of the rate,
 were it not for an eps that is large beside the rounding."""
@@ -165,7 +169,7 @@ were it not for an eps that is large beside the rounding."""
 
 @seeds(3037149237)
 @pytest.mark.parametrize("clip_norm", [None, 0.05, 100.0])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["sgd", "momentum", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: "-".join(optimizer))
 def test_optimizers_step_as_torchs(
     optimizer: dict[str, object], clip_norm: float | None, random: np.random.Generator, seed: int
 ) -> None:

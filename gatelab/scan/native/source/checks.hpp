@@ -125,9 +125,11 @@ inline Error check(const GatelabShape &shape, const GatelabStream &s) {
 }
 
 inline Error check(const GatelabUpdate &u) {
-    if (u.kind < GATELAB_SGD || u.kind > GATELAB_ADAMW) return BAD_OPTIMIZER;
+    if (u.kind < GATELAB_SGD || u.kind > GATELAB_RMSPROP) return BAD_OPTIMIZER;
     if (!u.parameters || !u.gradient) return NULL_POINTER;
-    if (u.kind == GATELAB_SGD ? (u.momentum != 0 && !u.first) : (!u.first || !u.second)) return BAD_OPTIMIZER;
+    const bool momentum = u.kind == GATELAB_SGD || u.kind == GATELAB_RMSPROP;
+    if (momentum ? (u.momentum != 0 && !u.first) : !u.first) return BAD_OPTIMIZER;
+    if (u.kind != GATELAB_SGD && !u.second) return BAD_OPTIMIZER;
     return OK;
 }
 

@@ -76,18 +76,21 @@ typedef struct {
     int64_t tokens;          /* out: number of targets */
 } GatelabMember;
 
-enum GatelabOptimizer { GATELAB_SGD, GATELAB_ADAM, GATELAB_ADAMW };
+enum GatelabOptimizer { GATELAB_SGD, GATELAB_ADAM, GATELAB_ADAMW, GATELAB_RMSPROP };
 
 /* One step of an optimizer, as torch.optim takes it. */
 typedef struct {
     int32_t kind;       /* GatelabOptimizer */
+    int32_t nesterov;   /* of SGD: whether the momentum is Nesterov's */
     int64_t step;       /* how many steps were taken before */
     double lr, momentum, weight_decay, beta1, beta2, eps;
     double clip_norm;   /* bound of the gradient's norm; 0: none */
     double square_norm; /* of the gradient */
     float *parameters;
     const float *gradient;
-    float *first, *second; /* momentum, or the two moments of Adam; NULL where the optimizer has none */
+    /* Momentum or the first moment of Adam, and the second moment: of RMSprop its only one, whose share that stays is
+       beta2. NULL where the optimizer has none. */
+    float *first, *second;
     int64_t length;
 } GatelabUpdate;
 

@@ -18,11 +18,27 @@ struct Update {
     static void sgd(const GatelabUpdate &u) {
         const float factor = clip(u), lr = static_cast<float>(u.lr), decay = static_cast<float>(u.weight_decay);
         // The first step's momentum is its gradient.
-        const float momentum = u.step ? static_cast<float>(u.momentum) : 0;
+        const float momentum = u.step ? static_cast<float>(u.momentum) : 0, ahead = static_cast<float>(u.momentum);
         for (int64_t i = 0; i < u.length; i++) {
             float g = u.gradient[i] * factor + decay * u.parameters[i];
-            if (u.first) g = u.first[i] = momentum * u.first[i] + g;
+            if (u.first) {
+                const float moved = u.first[i] = momentum * u.first[i] + g;
+                g = u.nesterov ? g + ahead * moved : moved;
+            }
             u.parameters[i] -= lr * g;
+        }
+    }
+
+    static void rmsprop(const GatelabUpdate &u) {
+        const float factor = clip(u), lr = static_cast<float>(u.lr), decay = static_cast<float>(u.weight_decay);
+        const float keep = static_cast<float>(u.beta2), to_second = static_cast<float>(1 - u.beta2);
+        const float momentum = static_cast<float>(u.momentum), eps = static_cast<float>(u.eps);
+        for (int64_t i = 0; i < u.length; i++) {
+            const float g = u.gradient[i] * factor + decay * u.parameters[i];
+            const float v = u.second[i] = keep * u.second[i] + to_second * g * g;
+            float moved = g / (std::sqrt(v) + eps);
+            if (u.first) moved = u.first[i] = momentum * u.first[i] + moved;
+            u.parameters[i] -= lr * moved;
         }
     }
 
@@ -41,7 +57,9 @@ struct Update {
         }
     }
 
-    static void apply(const GatelabUpdate &u) { u.kind == GATELAB_SGD ? sgd(u) : adam(u); }
+    static void apply(const GatelabUpdate &u) {
+        u.kind == GATELAB_SGD ? sgd(u) : u.kind == GATELAB_RMSPROP ? rmsprop(u) : adam(u);
+    }
 };
 
 }  // namespace gatelab

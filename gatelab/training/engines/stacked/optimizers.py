@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from gatelab.scan.triton import totals
-from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, SgdSpec, TrainingSpec
+from gatelab.specs.training import AdamSpec, AdamWSpec, RmspropSpec, SgdSpec, TrainingSpec
 from gatelab.training.engines.base import Array
 from gatelab.training.engines.stacked.parameters import Stacks
+from gatelab.training.optimizers import remembered
 
 CLIP_EPSILON = 1e-6
 """As in torch.nn.utils.clip_grad_norm_."""
+_OF_BIAS = 2
+"""Axes of the stack of a bias: the members, and its own."""
 
 
 Memory = Mapping[str, Tensor]
@@ -34,33 +37,36 @@ class StackedOptimizers:
             name: {what: torch.zeros_like(stack) for what in kept} for name, stack in stacks.parameters.items()
         }
 
-    def update(self, members: Sequence[int]) -> None:
-        """Clip the gradients kept for these members and take one step of their optimizers."""
-        for kinds, step in ((SgdSpec, sgd), ((AdamSpec, AdamWSpec), adam)):
-            of_kind = sorted(m for m in members if isinstance(self._trainings[m].optimizer, kinds))
+    def update(self, rates: Mapping[int, float]) -> None:
+        """Clip the gradients kept for members and take one step of their optimizers, each at its learning rate."""
+        for kinds, step in ((SgdSpec, sgd), (RmspropSpec, rmsprop), ((AdamSpec, AdamWSpec), adam)):
+            of_kind = sorted(m for m in rates if isinstance(self._trainings[m].optimizer, kinds))
             if of_kind:
-                self._update(of_kind, step)
+                self._update(of_kind, rates, step)
 
     @torch.no_grad()
-    def _update(self, members: list[int], step: "Step") -> None:
+    def _update(self, members: list[int], rates: Mapping[int, float], step: "Step") -> None:
         stacks, index = self._stacks, self._stacks.index(members)
         for member in members:
             self._steps[member] += 1
-        values = self._values(members)
+        values = self._values(members, rates)
         gradients = {name: stacks.take(stack, index) for name, stack in stacks.gradients.items()}
         factor = clipping(gradients.values(), values["clip_norm"])
         for name, gradient in gradients.items():
             shape = (-1, *[1] * (gradient.dim() - 1))
             parameter = stacks.take(stacks.parameters[name], index)
             memory = {what: stacks.take(stack, index) for what, stack in self._memory[name].items()}
-            step(parameter, gradient * factor.view(shape), memory, {n: v.view(shape) for n, v in values.items()})
+            own = {n: v.view(shape) for n, v in values.items()}
+            if "keep" in own and parameter.dim() == _OF_BIAS:
+                own["keep"] = own["keep_bias"]
+            step(parameter, gradient * factor.view(shape), memory, own)
             stacks.put(stacks.parameters[name], index, parameter)
             for what, stack in self._memory[name].items():
                 stacks.put(stack, index, memory[what])
 
-    def _values(self, members: Sequence[int]) -> dict[str, Tensor]:
+    def _values(self, members: Sequence[int], rates: Mapping[int, float]) -> dict[str, Tensor]:
         """What the formulas need of each member, name -> (members,)."""
-        rows = [_values(self._trainings[m], self._steps[m]) for m in members]
+        rows = [_values(self._trainings[m], rates[m], self._steps[m]) for m in members]
         columns = torch.tensor([list(row.values()) for row in rows], dtype=torch.float64).T
         return dict(zip(rows[0], columns.to(self._stacks.device, self._stacks.dtype), strict=True))
 
@@ -89,13 +95,6 @@ Step = Callable[[Tensor, Tensor, Memory, Values], None]
 """Update a parameter (members, *shape) in place by its gradient, and what is remembered of it."""
 
 
-def remembered(optimizer: OptimizerSpec) -> tuple[str, ...]:
-    """The names of the tensors that an optimizer keeps for every parameter."""
-    if isinstance(optimizer, SgdSpec):
-        return ("momentum_buffer",) if optimizer.momentum else ()
-    return "exp_avg", "exp_avg_sq"
-
-
 def clipping(gradients: Iterable[Tensor], bound: Tensor) -> Tensor:
     """What to multiply each member's gradients by so that their norm is at most `bound` (members,)."""
     norm = totals(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1).square()).sqrt()
@@ -105,6 +104,18 @@ def clipping(gradients: Iterable[Tensor], bound: Tensor) -> Tensor:
 def sgd(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
     """As torch.optim.SGD without dampening; a momentum of 0 forgets."""
     gradient = gradient + values["weight_decay"] * parameter
+    if "momentum_buffer" in memory:
+        # Its own variable: a plain member beside one with momentum has a momentum of 0.
+        moved = memory["momentum_buffer"].mul_(values["momentum"]).add_(gradient)
+        gradient = torch.where(values["nesterov"] > 0, gradient + values["momentum"] * moved, moved)
+    parameter.sub_(values["lr"] * gradient)
+
+
+def rmsprop(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
+    """As torch.optim.RMSprop, not centered; a momentum of 0 forgets."""
+    gradient = gradient + values["weight_decay"] * parameter
+    square = memory["square_avg"].mul_(values["alpha"]).add_(values["one_minus_alpha"] * gradient * gradient)
+    gradient = gradient / (square.sqrt() + values["eps"])
     if "momentum_buffer" in memory:
         gradient = memory["momentum_buffer"].mul_(values["momentum"]).add_(gradient)
     parameter.sub_(values["lr"] * gradient)
@@ -119,16 +130,20 @@ def adam(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) ->
     parameter.sub_(values["step_size"] * average / (square.sqrt() / values["root_of_correction"] + values["eps"]))
 
 
-def _values(training: TrainingSpec, step: int) -> dict[str, float]:
+def _values(training: TrainingSpec, lr: float, step: int) -> dict[str, float]:
     """The numbers in the formulas of one member at its step `step`, the first being 1."""
     clip_norm = math.inf if training.clip_norm is None else training.clip_norm
     match training.optimizer:
-        case SgdSpec(lr=lr, momentum=momentum, weight_decay=decay):
-            return {"clip_norm": clip_norm, "lr": lr, "momentum": momentum, "weight_decay": decay}
-        case AdamSpec(lr=lr, betas=(beta1, beta2), eps=eps):
-            decay = 0.0
-        case AdamWSpec(lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=decay):
-            pass
+        case SgdSpec(momentum=momentum, weight_decay=decay, nesterov=nesterov):
+            own = {"momentum": momentum, "weight_decay": decay, "nesterov": float(nesterov)}
+            return {"clip_norm": clip_norm, "lr": lr, **own}
+        case RmspropSpec(alpha=alpha, eps=eps, momentum=momentum, weight_decay=decay):
+            own = {"alpha": alpha, "one_minus_alpha": 1 - alpha, "eps": eps, "momentum": momentum}
+            return {"clip_norm": clip_norm, "lr": lr, "weight_decay": decay, **own}
+        case AdamSpec(betas=(beta1, beta2), eps=eps):
+            decay = of_biases = 0.0
+        case AdamWSpec(betas=(beta1, beta2), eps=eps, weight_decay=decay, decay_biases=all_decay):
+            of_biases = decay if all_decay else 0.0
     return {
         "clip_norm": clip_norm,
         "one_minus_beta1": 1 - beta1,
@@ -136,6 +151,7 @@ def _values(training: TrainingSpec, step: int) -> dict[str, float]:
         "one_minus_beta2": 1 - beta2,
         "eps": eps,
         "keep": 1 - lr * decay,
+        "keep_bias": 1 - lr * of_biases,
         "step_size": lr / (1 - beta1**step),
         "root_of_correction": math.sqrt(1 - beta2**step),
     }

@@ -1,0 +1,44 @@
+"""When a model is evaluated, and when its training ends before its last epoch."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gatelab.specs.base import Spec
+
+Metric = Literal["validation_loss", "train_loss", "bits_per_character"]
+"""What an early end goes by: losses in nats per token, or bits per character of the validation text."""
+
+EndedBy = Literal["epochs", "max_steps", "max_tokens", "max_seconds", "patience", "target"]
+"""Why training ended."""
+
+
+class EvaluateEverySpec(Spec):
+    """How often the model is evaluated: every so many epochs, steps or tokens, and at the end."""
+
+    epochs: int | None = Field(None, ge=1, le=1_000_000)
+    steps: int | None = Field(None, ge=1, le=1_000_000_000)
+    tokens: int | None = Field(None, ge=1, le=2**53)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "EvaluateEverySpec":
+        given = [name for name in ("epochs", "steps", "tokens") if getattr(self, name) is not None]
+        if len(given) != 1:
+            was = " and ".join(given) or "nothing"
+            raise ValueError(f"must say one of epochs, steps and tokens, not {was}")
+        return self
+
+
+class StopSpec(Spec):
+    """What ends training before its last epoch; the first that comes about. The model is evaluated then, and the test
+    text is scored."""
+
+    patience: int | None = Field(
+        None, ge=1, le=1_000_000, description="evaluations in a row without improvement of the metric, then the end"
+    )
+    min_delta: float = Field(0.0, ge=0, le=1000, description="a smaller improvement of the metric is none")
+    metric: Metric = Field("validation_loss", description="what patience and target go by")
+    target: float | None = Field(None, gt=0, le=1000, description="the end where the metric is at most this")
+    max_steps: int | None = Field(None, ge=1, le=10**15)
+    max_tokens: int | None = Field(None, ge=1, le=2**53)
+    max_seconds: float | None = Field(None, gt=0, le=1e9, description="time of training and evaluation")

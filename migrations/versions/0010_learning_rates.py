@@ -1,0 +1,18 @@
+"""The learning rate that was used, measured with every evaluation."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("metrics", sa.Column("learning_rate", sa.Double))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("metrics") as metrics:
+        metrics.drop_column("learning_rate")
