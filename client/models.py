@@ -213,6 +213,7 @@ class RunCurve(Answer):
     train_loss: list[float | None] = []
     validation_loss: list[float | None] = []
     bits_per_character: list[float | None] = []
+    learning_rate: list[float | None] = []
     seconds: list[float | None] = []
     tokens_per_second: list[float | None] = []
 

@@ -10,10 +10,12 @@ from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
+from gatelab.store.origins import Pin
 from gatelab.sweeps import in_grid, numbered
 from gatelab.text.prefixes import check_prefix
 from gatelab.text.tokenizers import Extent, measure
 from gatelab.text.windows import check_length
+from service.starts import Starts
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Plan:
 
     Attributes:
         runs: by their indexes.
+        origins: the checkpoints of other runs that they start from.
         expected: what each of `runs` will cost.
         device: on which the seconds are predicted, and `calibrated_from` how many runs; None and 0 where no run with
             a known cost has succeeded yet, and then the seconds are None.
@@ -29,6 +32,7 @@ class Plan:
 
     corpus: Corpus
     runs: Mapping[int, RunSpec]
+    origins: Sequence[Pin]
     expected: Sequence[Expected]
     device: str | None
     calibrated_from: int
@@ -44,25 +48,33 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
             there is.
     """
     indexed = numbered(spec, limits.runs_per_job)
+    _check_each(spec, list(indexed.values()), limits.check)
+    starts = Starts(store, account)
+    _check_each(spec, list(indexed.values()), starts.resolved)
+    indexed = {index: starts.resolved(run) for index, run in indexed.items()}
     runs = list(indexed.values())
-    _check_each(spec, runs, limits.check)
     corpus = store.corpora.get(spec.corpus, account)
     text = store.corpora.text(corpus.id)
     extents = {tokenizer: measure(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
-    _check_each(spec, runs, lambda run: check_length(run, extents[run.tokenizer].tokens))
-    _check_each(spec, runs, lambda run: check_prefix(run, extents[run.tokenizer].alphabet))
-    works = [work(run, extents[run.tokenizer]) for run in runs]
+
+    def extent(run: RunSpec) -> Extent:
+        return starts.extent(run, extents[run.tokenizer])
+
+    _check_each(spec, runs, lambda run: check_length(run, extent(run).tokens))
+    _check_each(spec, runs, lambda run: check_prefix(run, extent(run).alphabet))
+    works = [work(run, extent(run)) for run in runs]
     if (flops := sum(each.flops for each in works)) > limits.job_flops:
         message = f"the job takes {flops:.2g} floating-point operations; the limit job_flops is {limits.job_flops:.2g}"
         raise TooLarge(message)
-    _check_each(spec, runs, lambda run: _check_step(run, extents[run.tokenizer], limits.step_flops))
+    _check_each(spec, runs, lambda run: _check_step(run, extent(run), limits.step_flops))
     _check_memory(works, limits.run_memory_bytes or memory_bytes())
-    check_room(store, limits, account, sum(each.stored_bytes for each in works), "the job may leave")
+    stored = sum(each.stored_bytes for each in works) + sum(len(pin.data) for pin in starts.pins)
+    check_room(store, limits, account, stored, "the job may leave")
     history = store.results.history()
     cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
     expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
-    return Plan(corpus, indexed, expected, history.device, len(history.runs))
+    return Plan(corpus, indexed, starts.pins, expected, history.device, len(history.runs))
 
 
 def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None) -> Job:
@@ -87,6 +99,7 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
         planned.expected,
         account=account,
         most_unfinished=limits.queued_runs,
+        origins=planned.origins,
     )
 
 
@@ -138,7 +151,7 @@ def _digest(spec: JobSpec) -> str:
     return hashlib.sha256(json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
-def _check_each(spec: JobSpec, runs: list[RunSpec], check: Callable[[RunSpec], None]) -> None:
+def _check_each(spec: JobSpec, runs: list[RunSpec], check: Callable[[RunSpec], object]) -> None:
     """Every fault that `check` finds in any of the runs, at once."""
     faults: dict[Problem, None] = {}
     for run in runs:

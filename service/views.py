@@ -157,7 +157,8 @@ class RunError(View):
 class Run(View):
     """`sample` is the prefix of the spec and what the model made of it at the latest evaluation.
 
-    `engine` is what computes it, null before it started. `weights_sha256` is the digest of the latest checkpoint's
+    `engine` is what computes it, null before it started. `parent` is the run that it began from, which may be deleted
+    since, at `parent_step`; null where it began by itself. `weights_sha256` is the digest of the latest checkpoint's
     weights: equal digests, equal models.
     """
 
@@ -175,6 +176,8 @@ class Run(View):
     error: RunError | None
     device: str | None
     engine: Literal["native", "torch", "triton"] | None
+    parent: str | None
+    parent_step: int | None
     weights_sha256: str | None
     created_at: datetime
     started_at: datetime | None
@@ -197,6 +200,8 @@ class Run(View):
             error=RunError.model_validate(run.error) if run.error else None,
             device=run.device,
             engine=run.engine,
+            parent=run.parent,
+            parent_step=run.parent_step,
             weights_sha256=run.weights_sha256,
             created_at=moment(run.created_at),
             started_at=moment_if(run.started_at),

@@ -145,7 +145,8 @@ class Recorder:
         """What a reader needs to judge these losses, and what there is to be said against them."""
         started = self._started
         assert started is not None, "training reports its start before an evaluation"
-        words = cautions("validation", event.validation_loss, started.validation_tokens, started.vocabulary)
+        words = cautions("training", event.train_loss, None, started.vocabulary)
+        words += cautions("validation", event.validation_loss, started.validation_tokens, started.vocabulary)
         words += cautions("test", event.test_loss, started.test_tokens, started.vocabulary)
         return {
             "vocabulary": started.vocabulary,

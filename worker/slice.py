@@ -25,6 +25,7 @@ from gatelab.errors import (
 )
 from gatelab.machine import cores, memory_bytes
 from gatelab.settings import Settings
+from gatelab.starting import Origin, begin
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, prepare
 from gatelab.text.tokenizers import measure
@@ -76,6 +77,7 @@ class Slice:
         self.in_vain = False
         self._members: dict[str, Recorder] = {}
         self._pack: Pack | None = None
+        self._origin: Origin | None = None
         self._add(claim)
 
     def run(self) -> None:
@@ -118,7 +120,9 @@ class Slice:
         """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
         name, text = self.store.corpora.named_text(self.claim.corpus_id)
         self._check_memory(text)
-        data = prepare(self.claim.spec, Corpus(name, text))
+        self._origin = self._find_origin()
+        start = self._origin.checkpoint.tokenizer if self._origin else None
+        data = prepare(self.claim.spec, Corpus(name, text), start)
         for claim in self.store.claims.claim_alike(self.claim, self._room(data) - 1):
             self._add(claim)
         trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}
@@ -126,6 +130,19 @@ class Slice:
         for run_id in ready:
             self._members[run_id].trained_with(len(ready))
         return Pack(ready, self.device, self.settings.engine, self.threads) if ready else None
+
+    def _find_origin(self) -> Origin | None:
+        """The checkpoint that the claimed run, and every other one of its shape, begins from, if it does.
+
+        Raises:
+            CheckpointMissing, CorruptCheckpoint: it is not there as it was kept.
+        """
+        start = self.claim.spec.start
+        if start is None:
+            return None
+        assert isinstance(start.checkpoint, int), "a run that is queued names the step"
+        pin = self.store.origins.get(self.claim.job_id, start.run, start.checkpoint)
+        return Origin(Checkpoint.from_bytes(pin.data), same_text=pin.corpus_id == self.claim.corpus_id)
 
     def _check_memory(self, text: str) -> None:
         """
@@ -163,7 +180,10 @@ class Slice:
     def _resume(self, run_id: str, data: Data) -> Trainer | None:
         member = self._members[run_id]
         try:
-            return Trainer(member.claim.spec, data, self._checkpoint(member))
+            spec, checkpoint = member.claim.spec, self._checkpoint(member)
+            if checkpoint is None and self._origin is not None:
+                checkpoint = begin(spec, data.tokenizer, self._origin)
+            return Trainer(spec, data, checkpoint)
         except StorageUnavailable as error:
             self._give_back(run_id, error)
         except (LeaseLost, Unavailable) as error:

@@ -26,7 +26,7 @@ def generate(
     repetition_penalty: Annotated[float, typer.Option(help="Above 1, what was there before is less likely.")] = 1.0,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
     stop: Annotated[list[str] | None, typer.Option(help="End before this text. Repeatable.")] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, or best.")] = "latest",
+    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, best, or auto: the best.")] = "auto",
     stream: Annotated[bool, typer.Option("--stream", help="Print the text as it is generated.")] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -64,7 +64,7 @@ def step(text: str) -> int | CheckpointWord:
     if text in get_args(CheckpointWord):
         return cast(CheckpointWord, text)
     if (number := read_count(text)) is None:
-        raise InvalidRequest.at("checkpoint", f"must be a step, latest or best, not {text[:40]!r}")
+        raise InvalidRequest.at("checkpoint", f"must be a step, auto, latest or best, not {text[:40]!r}")
     return number
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from gatelab.costs.cells import CellCounts, of_equations
+from gatelab.costs.course import course
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import ModelSpec
-from gatelab.specs.training import OptimizerSpec, SgdSpec
+from gatelab.specs.training import OptimizerSpec, RmspropSpec, SgdSpec
 from gatelab.text.reading import Part, reading
 from gatelab.text.tokenizers import Extent
 
@@ -54,10 +55,11 @@ def work(spec: RunSpec, extent: Extent) -> Work:
     model, training = spec.model, spec.training
     read = reading(spec, extent.tokens)
     generated = 0 if training.sample is None else training.sample.characters + len(training.sample.prefix)
-    tokens = training.epochs * (TRAINING * read.train.tokens + read.validation.tokens + generated)
-    steps = training.epochs * (
-        TRAINING * read.train.batches * read.train.steps + read.validation.batches * read.validation.steps + generated
-    )
+    whole = course(training, read.train)
+    tokens = TRAINING * whole.of(read.train.tokens, read.train.batches)
+    tokens += whole.evaluations * (read.validation.tokens + generated)
+    steps = TRAINING * whole.steps * read.train.steps
+    steps += whole.evaluations * (read.validation.batches * read.validation.steps + generated)
     if read.test is not None:
         tokens += read.test.tokens
         steps += read.test.batches * read.test.steps
@@ -107,22 +109,26 @@ def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
 
 
 def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) -> int:
-    """Bytes of the checkpoints that are kept (at most one per step), and of a sample per epoch."""
+    """Bytes of the checkpoints that are kept (at most one per step), and of a sample per evaluation."""
     training, model = spec.training, spec.model
-    checkpoints = min(training.keep_checkpoints, training.epochs * train.batches) + training.keep_best
+    whole = course(training, train)
+    checkpoints = min(training.keep_checkpoints, whole.steps) + training.keep_best
     numbers = parameters * (1 + _optimizer_tensors(training.optimizer))
     if training.carry_state:
         numbers += model.layers * counts(model.cell).states * train.widest * model.cell.hidden
     sample = training.sample
-    characters = 0 if sample is None else training.epochs * (sample.characters + len(sample.prefix))
+    characters = 0 if sample is None else whole.evaluations * (sample.characters + len(sample.prefix))
     each = FLOAT_BYTES * numbers + DESCRIPTION_BYTES + BYTES_PER_LETTER * vocabulary
     return checkpoints * each + BYTES_PER_CHARACTER * characters
 
 
 def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
     """How many numbers the optimizer remembers for each parameter."""
-    if isinstance(optimizer, SgdSpec):
-        return 1 if optimizer.momentum else 0
+    match optimizer:
+        case SgdSpec(momentum=momentum):
+            return 1 if momentum else 0
+        case RmspropSpec(momentum=momentum):
+            return 2 if momentum else 1
     return 2
 
 

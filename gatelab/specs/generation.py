@@ -13,8 +13,9 @@ STOP_CHARACTERS = 1000
 StopString = Annotated[Text, Field(min_length=1, max_length=STOP_CHARACTERS)]
 
 
-CheckpointWord = Literal["latest", "best"]
-"""A checkpoint by what it is: the one with the most steps, or of those kept that with the lowest validation loss."""
+CheckpointWord = Literal["auto", "latest", "best"]
+"""A checkpoint by what it is: the one with the most steps, or of those kept that with the lowest validation loss.
+`auto` is the best one, or the latest where none was evaluated."""
 
 CheckpointName = Annotated[
     Annotated[Count, Tag("step")] | Annotated[CheckpointWord, Tag("word")],
@@ -71,7 +72,9 @@ class GenerateRequest(Sampling):
     """The body of POST /v1/runs/{id}/generate."""
 
     prompt: Text = ""
-    checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
+    checkpoint: CheckpointName = Field(
+        "auto", description="a step that has a checkpoint, latest, best, or auto: the best where there is one"
+    )
     state: StrictBool | Text = Field(
         False,
         description="true: also answer the state at the end; a state: go on from it, and answer the next one."

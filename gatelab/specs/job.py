@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.model import CharTokenizerSpec, ModelSpec, TokenizerSpec
+from gatelab.specs.start import StartSpec
 from gatelab.specs.training import TrainingSpec
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=1, max_length=100)]
@@ -19,6 +20,7 @@ class RunSpec(Spec):
     tokenizer: TokenizerSpec = CharTokenizerSpec(kind="char")
     model: ModelSpec = ModelSpec()
     training: TrainingSpec = TrainingSpec()
+    start: StartSpec | None = Field(None, description="a checkpoint of another run to begin from")
 
 
 class JobSpec(RunSpec):
@@ -32,4 +34,4 @@ class JobSpec(RunSpec):
 
     def base(self) -> RunSpec:
         """The run that the job asks for where no grid changes it."""
-        return RunSpec(corpus=self.corpus, tokenizer=self.tokenizer, model=self.model, training=self.training)
+        return RunSpec(**{name: getattr(self, name) for name in RunSpec.model_fields})

@@ -112,7 +112,7 @@ class Checkpoints:
         try:
             return self._read(run_id, step)
         except (CorruptCheckpoint, CheckpointMissing):
-            for info in reversed(self.list(run_id) if step == "latest" else ()):
+            for info in reversed(self.list(run_id) if step in ("auto", "latest") else ()):
                 with suppress(CorruptCheckpoint, CheckpointMissing, NotFound):
                     return self._read(run_id, info.step)
             raise
@@ -235,6 +235,8 @@ def _best(run_id: str) -> Select[tuple[int]]:
 
 def _row(connection: Connection, run_id: str, step: int | CheckpointWord, columns: Sequence[Column[Any]]) -> RowMapping:
     query = select(*columns).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.step.desc()).limit(1)
+    if step == "auto":
+        step = "latest" if (best := connection.scalar(_best(run_id))) is None else best
     if step == "best":
         query = query.where(checkpoints.c.step == _best(run_id).scalar_subquery())
     elif step != "latest":

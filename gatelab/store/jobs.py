@@ -19,6 +19,7 @@ from gatelab.store.engine import Database
 from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id
 from gatelab.store.kept_specs import as_text, job_spec
+from gatelab.store.origins import Pin, keep
 from gatelab.store.pages import Page
 from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
 from gatelab.store.tables import LOCAL, deleted_runs, jobs, runs
@@ -96,6 +97,7 @@ class Jobs:
         *,
         account: str = LOCAL,
         most_unfinished: int | None = None,
+        origins: Iterable[Pin] = (),
     ) -> Job:
         """A new job of an account with one queued run for each of `specs`, which are claimed in this order.
 
@@ -107,6 +109,7 @@ class Jobs:
 
         Args:
             most_unfinished: how many runs that have not ended the account may have, these included.
+            origins: the checkpoints that runs start from; their specs name them by their steps.
 
         Raises:
             IdempotencyKeyReused: the key was used for another request.
@@ -125,6 +128,7 @@ class Jobs:
                 _check_unfinished(connection, account, len(specs), most_unfinished)
                 same = {"runs_sha256": digest, "trained": _trained(connection, account, digest)}
                 _insert_job(connection, spec, owned | {"id": job_id} | same)
+                keep(connection, job_id, origins)
                 _insert_runs(connection, owned | {"job_id": job_id}, indexed, expected or [None] * len(specs))
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
@@ -135,7 +139,10 @@ class Jobs:
             assert key is not None
             # It stands for the job of a request that was faster, unless that was deleted meanwhile.
             return self.made_by(key) or self.create(
-                spec, corpus_id, specs, key, expected, account=account, most_unfinished=most_unfinished
+                *(spec, corpus_id, specs, key, expected),
+                account=account,
+                most_unfinished=most_unfinished,
+                origins=origins,
             )
         except IntegrityError:
             raise NotFound("corpus", corpus_id) from None
@@ -297,6 +304,8 @@ def _insert_runs(
                 "state": State.QUEUED,
                 "spec": spec.model_dump(mode="json"),
                 "shape": shape_key(spec),
+                "parent": spec.start.run if spec.start else None,
+                "parent_step": spec.start.checkpoint if spec.start else None,
                 "work": asdict(cost.work) if cost else None,
                 "predicted_seconds": cost.seconds if cost else None,
             }

@@ -17,8 +17,9 @@ class MetricRow:
     """One evaluation after `step` optimizer steps.
 
     Losses are nats per token. `tokens` counts the tokens trained on since the run began, `seconds` the time spent on
-    them. `learning_rate` is that of the latest step. `gates` has for each layer, by the name of the gate, its `mean` and the shares `near_zero` and `near_one` of
-    its activations; only where the spec asks for it. None stands for what was not measured, and for NaN and infinities.
+    them. `learning_rate` is that of the latest step. `gates` has for each layer, by the name of the gate, its `mean`
+    and the shares `near_zero` and `near_one` of its activations; only where the spec asks for it. None stands for what
+    was not measured, and for NaN and infinities.
     """
 
     step: int

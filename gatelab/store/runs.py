@@ -20,10 +20,10 @@ from gatelab.store.tables import jobs, runs
 class Run:
     """One model trained once. Times are seconds since 1970.
 
-    `index` is its place in the job. `metrics` is the summary of the latest evaluation, `sample` the latest sample,
-    `weights_sha256` the digest of the latest checkpoint's weights, `error` says why it failed. `engine` computes it:
-    native, torch or triton; None before it started. `attempt` counts how often a worker took it up, `crash_count` how
-    often one died on it since it last got on.
+    `index` is its place in the job. `parent` is the run that it began from, at `parent_step`. `metrics` is the summary
+    of the latest evaluation, `sample` the latest sample, `weights_sha256` the digest of the latest checkpoint's
+    weights, `error` says why it failed. `engine` computes it: native, torch or triton; None before it started.
+    `attempt` counts how often a worker took it up, `crash_count` how often one died on it since it last got on.
     """
 
     id: str
@@ -32,6 +32,8 @@ class Run:
     state: State
     spec: RunSpec
     corpus_id: str
+    parent: str | None
+    parent_step: int | None
     parameters: int | None
     total_steps: int | None
     step: int

@@ -17,6 +17,7 @@ from gatelab.store.events import Events
 from gatelab.store.jobs import Jobs
 from gatelab.store.keys import Keys
 from gatelab.store.metrics import Metrics
+from gatelab.store.origins import Origins
 from gatelab.store.reaper import Reaper
 from gatelab.store.results import Results
 from gatelab.store.runs import Runs
@@ -24,6 +25,7 @@ from gatelab.store.samples import Samples
 from gatelab.store.states import State
 from gatelab.store.sweeper import Sweeper
 from gatelab.store.tables import runs
+from gatelab.store.tree import Trees
 
 
 class Store:
@@ -50,6 +52,8 @@ class Store:
         self.samples = Samples(self.database)
         self.results = Results(self.database)
         self.checkpoints = Checkpoints(self.database, blobs)
+        self.origins = Origins(self.database)
+        self.trees = Trees(self.database)
         self.events = Events(self.database)
         self.claims = Claims(self.database, blobs, settings)
         self.reaper = Reaper(self.database, settings)

@@ -148,6 +148,9 @@ runs = Table(
     _time("started_at"),
     _time("finished_at"),
     _time("created_at", nullable=False),
+    # The run that it began from, which may be deleted since, and the step of the checkpoint.
+    _id("parent", index=True),
+    Column("parent_step", BigInteger),
     # Its job's, so that the queue need not look there; and when a worker took it up last, by which accounts take turns.
     _account(),
     _time("claimed_at"),
@@ -157,6 +160,18 @@ runs = Table(
     Index(None, "shape", "state", "queued_at", "id"),
     Index(None, "state", "account", "queued_at", "id"),
     Index(None, "account", "claimed_at"),
+)
+
+# Checkpoints of other runs that the runs of a job begin from: they stay when those are deleted.
+origins = Table(
+    "origins",
+    metadata,
+    _id("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    _id("run_id", primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    _id("corpus_id", nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 api_keys = Table(

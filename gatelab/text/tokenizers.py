@@ -151,7 +151,8 @@ class _Utf8(TextDecoder):
 
 @dataclass(frozen=True)
 class CharTokenizer(Tokenizer):
-    """One id a character; the vocabulary is the sorted set of the corpus's characters."""
+    """One id a character; the vocabulary is the sorted set of the corpus's characters, and behind it what it grew by
+    (`gatelab.text.growing`)."""
 
     kind: ClassVar[str] = "char"
     characters: str
@@ -174,7 +175,7 @@ class CharTokenizer(Tokenizer):
 
     @property
     def alphabet(self) -> str:
-        return self.characters
+        return "".join(sorted(self.characters))
 
     def places(self, text: str) -> Ids:
         if self.normalize == "none":
@@ -192,11 +193,14 @@ class CharTokenizer(Tokenizer):
 
     def _lookup(self, text: str) -> Ids:
         """Ids of the characters of `text`, by binary search in the sorted vocabulary."""
-        points, known = _code_points(text), _code_points(self.characters)
-        if not len(known):
+        points, characters = _code_points(text), _code_points(self.characters)
+        if not len(characters):
             return np.full(len(points), UNKNOWN, dtype=np.int64)
+        # A grown vocabulary is sorted in parts.
+        order = np.argsort(characters)
+        known = characters[order]
         at = np.minimum(np.searchsorted(known, points), len(known) - 1)
-        return np.where(known[at] == points, at + SPECIALS, UNKNOWN)
+        return np.where(known[at] == points, order[at] + SPECIALS, UNKNOWN)
 
     def decoder(self, pending: bytes = b"") -> TextDecoder:
         return _Characters(self.characters)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gatelab.errors import InvalidSpec
 from gatelab.specs.job import RunSpec
 from gatelab.text.corpus import Corpus
+from gatelab.text.growing import grown
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer, train_tokenizer
 
 IGNORED = -100
@@ -119,13 +120,16 @@ class Data:
     test: Windows | None
 
 
-def prepare(spec: RunSpec, corpus: Corpus) -> Data:
+def prepare(spec: RunSpec, corpus: Corpus, start: Tokenizer | None = None) -> Data:
     """Tokenize `corpus` and cut it into windows as `spec` says.
+
+    Args:
+        start: the tokenizer of the run that this one starts from, which goes on with this corpus.
 
     Raises:
         InvalidSpec: the corpus is too short for these windows; the message says how long it is.
     """
-    tokenizer = train_tokenizer(spec.tokenizer, corpus.text)
+    tokenizer = train_tokenizer(spec.tokenizer, corpus.text) if start is None else grown(start, corpus.text)
     ids = tokenizer.encode(corpus.text).ids
     check_length(spec, len(ids))
     if (counts := spec.training.windows.counts) is not None:

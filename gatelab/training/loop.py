@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
+from gatelab.starting import Origin, begin
 from gatelab.text import Corpus, prepare
 from gatelab.text.prefixes import check_prefix
 from gatelab.training.engines import Device, Wanted
@@ -20,6 +21,7 @@ def train(
     engine: Wanted = "auto",
     threads: int | None = None,
     resume: Checkpoint | None = None,
+    start: Origin | None = None,
 ) -> Iterator[Event]:
     """Train the model of `spec` on `corpus`, from the start or from a checkpoint of the same spec.
 
@@ -28,6 +30,7 @@ def train(
     Args:
         engine: what computes it; auto takes the fastest that can.
         threads: of the CPU; default `gatelab.machine.cores`.
+        start: the checkpoint that the spec's `start` names.
 
     Yields:
         `Started`, then a `Stepped` after every optimizer step and an `Evaluated` after every epoch.
@@ -37,9 +40,11 @@ def train(
         InvalidSpec: the corpus is too short for the spec's windows, or has not all characters of its sample's prefix.
         Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """
-    data = prepare(spec, corpus)
+    data = prepare(spec, corpus, start.checkpoint.tokenizer if start else None)
     if resume is None:
         check_prefix(spec, data.tokenizer.alphabet)
+    if resume is None and start is not None:
+        resume = begin(spec, data.tokenizer, start)
     trainer = Trainer(spec, data, resume)
     for news in Pack({"": trainer}, device, engine, threads):
         for _, event in news:

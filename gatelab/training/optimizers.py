@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from gatelab.optimizers import decays
 from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, RmspropSpec, SgdSpec
 
 
@@ -20,21 +21,6 @@ def build_optimizer(spec: OptimizerSpec, parameters: Iterable[nn.Parameter]) -> 
         case AdamWSpec(lr=lr, betas=betas, eps=eps, weight_decay=decay):
             groups = [{"params": [p], "weight_decay": decay if decays(spec, p.dim()) else 0.0} for p in parameters]
             return torch.optim.AdamW(groups, lr=lr, betas=betas, eps=eps)
-
-
-def decays(spec: OptimizerSpec, dimensions: int) -> bool:
-    """Whether the weight decay of AdamW is for a parameter with so many axes: biases have one."""
-    return not isinstance(spec, AdamWSpec) or spec.decay_biases or dimensions > 1
-
-
-def remembered(spec: OptimizerSpec) -> tuple[str, ...]:
-    """The names of the tensors that an optimizer keeps for every parameter."""
-    match spec:
-        case SgdSpec(momentum=momentum):
-            return ("momentum_buffer",) if momentum else ()
-        case RmspropSpec(momentum=momentum):
-            return ("square_avg", "momentum_buffer") if momentum else ("square_avg",)
-    return "exp_avg", "exp_avg_sq"
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -53,13 +53,15 @@ class Prompt:
 
 
 def named(model: str) -> tuple[str, int | CheckpointWord]:
-    """The run and the step of `run`, `run@step`, `run@latest` or `run@best`.
+    """The run and the step of `run`, `run@step`, `run@latest` or `run@best`; of `run` alone, as `generate` has it.
 
     Raises:
         NotFound: it is written otherwise.
     """
     run, at, step = model.partition("@")
-    if not at or step == "latest":
+    if not at:
+        return run, "auto"
+    if step == "latest":
         return run, "latest"
     if step == "best":
         return run, "best"

@@ -145,7 +145,7 @@ def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, S
         loaded = service.models.get(run, body.checkpoint)
         return loaded, _begun(loaded, run, body)
     session = service.sessions.resume(body.state, run)
-    if body.checkpoint not in ("latest", session.step):
+    if body.checkpoint not in ("auto", "latest", session.step):
         raise InvalidState.at("state", f"is of the checkpoint of step {session.step}")
     loaded = service.models.get(run, session.step)
     if not session.fits(loaded.decoder):

@@ -16,6 +16,7 @@ from service.callers import Asking
 from service.computing import computing
 from service.context import Cursor, Limit, Points, Service
 from service.metrics import as_csv
+from service.trees import TreeNode
 from service.views import Checkpoint, Metrics, Page, Run, Sample, page, whole
 
 router = Router(prefix="/v1/runs", tags=["runs"])
@@ -64,6 +65,12 @@ def run_metrics(
 def run_samples(service: Service, run: str) -> Page[Sample]:
     """The text that was generated at every evaluation."""
     return whole(service.store.samples.list(run), Sample.of)
+
+
+@router.get("/{run}/tree")
+def run_tree(service: Service, run: str) -> Page[TreeNode]:
+    """The runs that began from one another: the root first, and every run behind the one that it began from."""
+    return TreeNode.tree(service.store.trees.of(run))
 
 
 @router.get("/{run}/checkpoints")

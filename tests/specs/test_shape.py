@@ -19,6 +19,8 @@ OWN: dict[str, list[Any]] = {
     "training.seed": [0, 1],
     "training.clip_norm": [1.0, 0.5, None],
     "training.epochs": [1, 2],
+    "training.stop": [{}, {"patience": 2}, {"max_steps": 5}],
+    "training.evaluate_every": [{"epochs": 1}, {"steps": 7}],
     "training.keep_checkpoints": [1, 2],
     "training.keep_best": [False, True],
     "training.gate_statistics": [False, True],
@@ -27,6 +29,7 @@ OWN: dict[str, list[Any]] = {
         {"kind": "adam", "lr": 0.1},
         {"kind": "adam", "betas": [0.5, 0.9]},
         {"kind": "adam", "eps": 1e-6},
+        {"kind": "adam", "schedule": {"kind": "cosine", "warmup": 3}},
     ],
 }
 SHARED: dict[str, list[Any]] = {

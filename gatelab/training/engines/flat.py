@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatelab.optimizers import decays, remembered
 from gatelab.scan.native import Layout
 from gatelab.scan.native.interface import OPTIMIZERS, Update
 from gatelab.scan.native.program import Floats, pointer
 from gatelab.specs.training import OptimizerSpec, RmspropSpec, SgdSpec, TrainingSpec
-from gatelab.training.optimizers import decays, remembered
 
 _PLACES = ("momentum_buffer", "exp_avg"), ("square_avg", "exp_avg_sq")
 """Which moment is the first and which the second in C++."""

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatelab.optimizers import remembered
 from gatelab.scan.triton import totals
 from gatelab.specs.training import AdamSpec, AdamWSpec, RmspropSpec, SgdSpec, TrainingSpec
 from gatelab.training.engines.base import Array
 from gatelab.training.engines.stacked.parameters import Stacks
-from gatelab.training.optimizers import remembered
 
 CLIP_EPSILON = 1e-6
 """As in torch.nn.utils.clip_grad_norm_."""

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aligned, ceiling, extend, lone, valuesOf } from "./lines.ts";
+import { aligned, ceiling, extend, lone, placed, valuesOf } from "./lines.ts";
 
 const curve = () => ({
   ...{ run: "r", index: 0, epoch: [1], step: [10], seconds: [1], tokens_per_second: [5] },
-  ...{ train_loss: [2], validation_loss: [1000], bits_per_character: [3] },
+  ...{ train_loss: [2], validation_loss: [1000], bits_per_character: [3], learning_rate: [0.5] },
 });
 const told = {
   ...{ run: "r", step: 20, epoch: 2, train_perplexity: Math.E, validation_perplexity: null },
-  ...{ bits_per_character: 2, tokens_per_second: 6 },
+  ...{ bits_per_character: 2, tokens_per_second: 6, learning_rate: 0.25 },
 };
 
 test("curves of different places share one axis", () => {
@@ -28,13 +28,19 @@ test("an evaluation is added once, however often it is sent", () => {
   assert.equal(extend(one, told), true);
   assert.equal(extend(one, told), false);
   assert.deepEqual(
-    [one.epoch, one.train_loss, one.validation_loss],
+    [one.learning_rate, one.epoch, one.train_loss, one.validation_loss],
     [
+      [0.5, 0.25],
       [1, 2],
       [2, 1],
       [1000, null],
     ],
   );
+});
+
+test("several evaluations in an epoch are drawn over steps", () => {
+  assert.equal(placed([{ epoch: [1, 2, 3], step: [10, 20, 30] }, curve()]), "epoch");
+  assert.equal(placed([curve(), { epoch: [0, 0, 1], step: [4, 8, 12] }]), "step");
 });
 
 test("a perplexity that is not a number is left out", () => {

@@ -2,7 +2,8 @@
 import type { RunCurve } from "./api";
 
 export type Measure =
-  "validation_perplexity" | "train_perplexity" | "validation_loss" | "train_loss" | "bits_per_character";
+  | ("validation_perplexity" | "train_perplexity" | "validation_loss")
+  | ("train_loss" | "bits_per_character" | "learning_rate");
 
 export const MEASURES: readonly { value: Measure; name: string }[] = [
   { value: "validation_perplexity", name: "validation perplexity" },
@@ -10,6 +11,7 @@ export const MEASURES: readonly { value: Measure; name: string }[] = [
   { value: "validation_loss", name: "validation loss (nats)" },
   { value: "train_loss", name: "training loss (nats)" },
   { value: "bits_per_character", name: "bits per character" },
+  { value: "learning_rate", name: "learning rate" },
 ];
 
 /** The values of a curve; perplexity is the exponential of the loss. */
@@ -22,6 +24,11 @@ export function valuesOf(curve: RunCurve, measure: Measure): (number | null)[] {
     default:
       return curve[measure];
   }
+}
+
+/** What evaluations are drawn over: epochs, or steps where there are several in an epoch. */
+export function placed(curves: readonly { epoch: readonly number[]; step: readonly number[] }[]): "epoch" | "step" {
+  return curves.some(({ epoch }) => epoch.some((value, at) => at > 0 && value <= epoch[at - 1]!)) ? "step" : "epoch";
 }
 
 function exponential(loss: number | null): number | null {
@@ -85,17 +92,19 @@ export interface Evaluation {
   validation_perplexity: number | null;
   bits_per_character: number | null;
   tokens_per_second: number | null;
+  learning_rate?: number | null;
   gates?: GateFigures[] | null;
 }
 
 /** Adds an evaluation at the end of a curve. One that is there already changes nothing. */
 export function extend(curve: RunCurve, told: Evaluation): boolean {
-  if ((curve.epoch.at(-1) ?? 0) >= told.epoch) return false;
+  if ((curve.step.at(-1) ?? 0) >= told.step) return false;
   curve.epoch.push(told.epoch);
   curve.step.push(told.step);
   curve.train_loss.push(logarithm(told.train_perplexity));
   curve.validation_loss.push(logarithm(told.validation_perplexity));
   curve.bits_per_character.push(told.bits_per_character);
+  curve.learning_rate.push(told.learning_rate ?? null);
   curve.seconds.push(null);
   curve.tokens_per_second.push(told.tokens_per_second);
   return true;

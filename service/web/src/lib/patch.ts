@@ -16,6 +16,7 @@ const FIELDS = ["state", "step", "total_steps", "epoch", "error"] as const;
 const FIGURES = Object.keys({
   ...{ train_perplexity: 0, validation_perplexity: 0, test_perplexity: 0 },
   ...{ bits_per_character: 0, test_bits_per_character: 0, seconds: 0, tokens_per_second: 0 },
+  ...{ learning_rate: 0, ended_by: 0 },
   ...{ trained_together: 0, vocabulary: 0, validation_tokens: 0, test_tokens: 0, warnings: 0 },
 } satisfies Record<keyof Figures, 0>) as (keyof Figures)[];
 

@@ -7,7 +7,14 @@ const EXAMPLES = new URL("../../../../examples/", import.meta.url);
 const API = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
 
 /** Fields of a job that the form leaves to YAML. */
-const YAML_ALONE = ["training.optimizer.betas", "training.optimizer.eps"];
+const YAML_ALONE = [
+  ...["training.evaluate_every.epochs", "training.evaluate_every.tokens"],
+  ...["training.optimizer.alpha", "training.optimizer.betas", "training.optimizer.eps"],
+  ...["by", "first", "growth", "last", "min_delta", "period", "rise", "timescale"].map(
+    (name) => `training.optimizer.schedule.${name}`,
+  ),
+  ...["training.stop.max_tokens", "training.stop.metric", "training.stop.min_delta"],
+];
 
 /** Paths of all that a schema has a place for. A list or an object with any names is one field. */
 function leaves(schema: any, path = ""): string[] {
@@ -30,13 +37,18 @@ const FULL: Form = {
   ...{ embedding: 8, grid: [{ path: "model.layers", values: "1, 2" }], repeats: 2, sigma: 0.01, dropout: 0.1 },
   ...{ resetActs: "after", activation: "relu", stride: 1, train: 100, validation: 50, test: 50, carryState: true },
   ...{ momentum: 0.9, weightDecay: 0.02, clipNorm: 2, precision: "bf16", characters: 20, temperature: 0.6 },
-  ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: true },
+  ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: false },
+  ...{ nesterov: true, decayBiases: false, schedule: "plateau", warmup: 9, floor: 0.1, every: 100, factor: 0.3 },
+  ...{ cutPatience: 4, patience: 5, target: 1.5, maxSteps: 1000, maxSeconds: 60, evaluateSteps: 50 },
   ...{ cellName: "mine", equations: "# Elman's.\nh' = tanh(W @ x + U @ h + b)\n" },
 };
 
 test("a field of a job is in the form, or among the few that are left to YAML", () => {
   const forms = ["gru", "rnn", "lstm", "equations"].flatMap((cell) =>
-    (["sgd", "adam", "adamw"] as const).map((optimizer): Form => ({ ...FULL, cell, optimizer })),
+    (["sgd", "adam", "adamw", "rmsprop"] as const).flatMap((optimizer): Form[] => [
+      { ...FULL, cell, optimizer },
+      { ...FULL, cell, optimizer, schedule: "step" },
+    ]),
   );
   const inForm = new Set(forms.flatMap((form) => said(specOf(form))));
   const fields = new Set(

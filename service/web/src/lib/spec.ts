@@ -26,7 +26,7 @@ export interface Form {
   epochs: number;
   batchSize: number;
   numSteps: number;
-  optimizer: "adam" | "adamw" | "sgd";
+  optimizer: "adam" | "adamw" | "sgd" | "rmsprop";
   lr: number;
   seed: number;
   prefix: string;
@@ -44,7 +44,22 @@ export interface Form {
   test: Maybe;
   carryState: boolean;
   momentum: number;
+  nesterov: boolean;
   weightDecay: Maybe;
+  decayBiases: boolean;
+  schedule: Schedule;
+  warmup: number;
+  floor: number;
+  /** Of the schedules step and exponential: steps, and what the rate is multiplied by. */
+  every: number;
+  factor: number;
+  /** Of a schedule on a plateau: evaluations. */
+  cutPatience: number;
+  patience: Maybe;
+  target: Maybe;
+  maxSteps: Maybe;
+  maxSeconds: Maybe;
+  evaluateSteps: Maybe;
   clipNorm: Maybe;
   precision: "fp32" | "bf16";
   sample: boolean;
@@ -55,13 +70,22 @@ export interface Form {
   keepBest: boolean;
 }
 
+type Schedule = (typeof SCHEDULES)[number];
+
+/** What the form offers of them; inverse_sqrt takes its timescale from the warm-up. */
+export const SCHEDULES = [
+  ...(["constant", "linear", "cosine", "step", "exponential", "inverse_sqrt", "one_cycle", "plateau"] as const),
+] as const;
+
 /** As the API has them: where a field has this value, the spec leaves it out. */
 export const RARE = {
   ...{ resetActs: "before", activation: "tanh", dropout: 0, sigma: null },
   ...{ stride: null, train: null, validation: null, test: null, carryState: false },
-  ...{ momentum: 0, weightDecay: null, clipNorm: 1, precision: "fp32" },
+  ...{ momentum: 0, nesterov: false, weightDecay: null, decayBiases: true, clipNorm: 1, precision: "fp32" },
+  ...{ schedule: "constant", warmup: 0, floor: 0, every: 1, factor: 0.5, cutPatience: 2 },
+  ...{ patience: null, target: null, maxSteps: null, maxSeconds: null, evaluateSteps: null },
   ...{ sample: true, characters: 50, temperature: 0 },
-  ...{ gateStatistics: false, keepCheckpoints: 3, keepBest: false },
+  ...{ gateStatistics: false, keepCheckpoints: 3, keepBest: true },
 } as const satisfies Partial<Form>;
 
 export function emptyForm(corpus: string): Form {
@@ -115,6 +139,8 @@ export function specOf(form: Form): Fields {
       optimizer: { kind: form.optimizer, lr: form.lr, ...optimizerOf(form, rare) },
       ...rare("clipNorm", "clip_norm"),
       epochs: form.epochs,
+      ...stopOf(form),
+      ...(form.evaluateSteps === null ? {} : { evaluate_every: { steps: form.evaluateSteps } }),
       seed: form.seed,
       ...rare("precision", "precision"),
       sample: form.sample
@@ -145,9 +171,31 @@ function cellOf(form: Form, rare: Rare): Fields {
 
 function optimizerOf(form: Form, rare: Rare): Fields {
   return {
-    ...(form.optimizer === "sgd" ? rare("momentum", "momentum") : {}),
+    ...(form.optimizer === "sgd" || form.optimizer === "rmsprop" ? rare("momentum", "momentum") : {}),
+    ...(form.optimizer === "sgd" ? rare("nesterov", "nesterov") : {}),
     ...(form.optimizer === "adam" ? {} : rare("weightDecay", "weight_decay")),
+    ...(form.optimizer === "adamw" ? rare("decayBiases", "decay_biases") : {}),
+    ...scheduleOf(form, rare),
   };
+}
+
+function scheduleOf(form: Form, rare: Rare): Fields {
+  const kind = form.schedule;
+  const warmup = rare("warmup", "warmup");
+  if (kind === "constant") return form.warmup ? { schedule: { kind, ...warmup } } : {};
+  if (kind === "one_cycle") return { schedule: { kind } };
+  const falls = { ...warmup, ...rare("floor", "floor") };
+  if (kind === "plateau") {
+    return { schedule: { kind, ...falls, factor: form.factor, patience: form.cutPatience } };
+  }
+  const steps = kind === "step" || kind === "exponential" ? { every: form.every, factor: form.factor } : {};
+  return { schedule: { kind, ...falls, ...steps } };
+}
+
+function stopOf(form: Form): Fields {
+  const { patience, target, maxSteps: max_steps, maxSeconds: max_seconds } = form;
+  const given = Object.entries({ patience, target, max_steps, max_seconds }).filter(([, value]) => value !== null);
+  return given.length ? { stop: Object.fromEntries(given) } : {};
 }
 
 function windowsOf(form: Form): Fields {
@@ -212,7 +260,24 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     test: or("training.windows.test", RARE.test),
     carryState: or("training.carry_state", RARE.carryState),
     momentum: or("training.optimizer.momentum", RARE.momentum),
+    nesterov: or("training.optimizer.nesterov", RARE.nesterov),
     weightDecay: or("training.optimizer.weight_decay", RARE.weightDecay),
+    decayBiases: or("training.optimizer.decay_biases", RARE.decayBiases),
+    schedule: or("training.optimizer.schedule.kind", RARE.schedule),
+    warmup: or("training.optimizer.schedule.warmup", RARE.warmup),
+    floor: or("training.optimizer.schedule.floor", RARE.floor),
+    every: or("training.optimizer.schedule.every", RARE.every),
+    // The API's own value is another one for each schedule.
+    factor: or(
+      "training.optimizer.schedule.factor",
+      at("training.optimizer.schedule.kind") === "step" ? 0.1 : RARE.factor,
+    ),
+    cutPatience: or("training.optimizer.schedule.patience", RARE.cutPatience),
+    patience: or("training.stop.patience", RARE.patience),
+    target: or("training.stop.target", RARE.target),
+    maxSteps: or("training.stop.max_steps", RARE.maxSteps),
+    maxSeconds: or("training.stop.max_seconds", RARE.maxSeconds),
+    evaluateSteps: or("training.evaluate_every.steps", RARE.evaluateSteps),
     clipNorm: at("training.clip_norm") === undefined ? RARE.clipNorm : at("training.clip_norm"),
     precision: or("training.precision", RARE.precision),
     sample: at("training.sample") !== null,
@@ -229,7 +294,8 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
 
 /** What the form offers where the API may have more. */
 const KINDS = {
-  ...{ tokenizer: ["char", "letters", "byte"], optimizer: ["adam", "adamw", "sgd"] },
+  ...{ tokenizer: ["char", "letters", "byte"], optimizer: ["adam", "adamw", "sgd", "rmsprop"] },
+  schedule: SCHEDULES,
   ...{ resetActs: ["before", "after"], activation: ["tanh", "relu"], precision: ["fp32", "bf16"] },
 } as const satisfies { [Name in keyof Form]?: readonly Form[Name][] };
 
@@ -253,8 +319,19 @@ const SILENT: Fields = {
   model: { cell: { name: null, activation: "tanh", reset: "before" }, input: "one_hot", dropout: 0, init: "default" },
   training: {
     ...{ carry_state: false, clip_norm: 1, precision: "fp32", gate_statistics: false, keep_checkpoints: 3 },
-    ...{ keep_best: false, sample: { characters: 50, temperature: 0 } },
-    optimizer: { momentum: 0, betas: [0.9, 0.999], eps: 1e-8 },
+    ...{ keep_best: true, sample: { characters: 50, temperature: 0 } },
+    optimizer: {
+      ...{ momentum: 0, nesterov: false, betas: [0.9, 0.999], eps: 1e-8, alpha: 0.99, decay_biases: true },
+      schedule: {
+        ...{ kind: "constant", by: "steps", warmup: 0, floor: 0, period: null, growth: 1, timescale: null },
+        ...{ rise: 0.3, first: 0.04, last: 4e-6, min_delta: 0 },
+      },
+    },
+    stop: {
+      ...{ patience: null, min_delta: 0, metric: "validation_loss", target: null },
+      ...{ max_steps: null, max_tokens: null, max_seconds: null },
+    },
+    evaluate_every: { epochs: 1, steps: null, tokens: null },
     windows: { stride: null, train: null, validation: null, test: null },
   },
   grid: {},

@@ -1,0 +1,26 @@
+"""Where a run begins that goes on from another one."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gatelab.specs.base import Spec, Text
+from gatelab.specs.generation import CheckpointName
+
+
+class StartSpec(Spec):
+    """A checkpoint of another run. It is kept with the job: that run may be deleted later.
+
+    The models must be equal, but for dropout and initial values. The run keeps the other one's tokenizer; characters
+    that are new in its corpus get new rows, drawn as initial values.
+    """
+
+    run: Text = Field(min_length=1, max_length=64, description="id of the run")
+    checkpoint: CheckpointName = Field(
+        "auto", description="a step that has a checkpoint, latest, best, or auto: the best where there is one"
+    )
+    what: Literal["weights", "everything"] = Field(
+        "weights",
+        description="weights: training begins at step 0; everything: it goes on, with the optimizer's state, the step"
+        " and the epoch",
+    )
