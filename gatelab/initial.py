@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gatelab.gate_biases import gate_biases
+from gatelab.initializers import drawn
 from gatelab.randomness import numpy_generator
-from gatelab.specs.model import ModelSpec, NormalInitSpec
+from gatelab.specs.initial import MatrixInit, NormalInitSpec, PartsInitSpec
+from gatelab.specs.model import ModelSpec
 
 Floats = NDArray[np.float32]
 
@@ -17,7 +20,7 @@ def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: i
 
     By default embeddings are normal (0, 1), as PyTorch's, and everything else is uniform between
     -1 / sqrt(hidden) and 1 / sqrt(hidden), as in PyTorch's recurrent layers. With `init: {normal: sigma}` matrices are
-    normal (0, sigma) and everything else is 0.
+    normal (0, sigma) and everything else is 0. Otherwise see `PartsInitSpec`.
 
     Each is a function of (seed, its name): variants that share one start equal in it.
     """
@@ -29,11 +32,15 @@ def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: i
                 tensor[...] = np.eye(*tensor.shape)
             elif parameter.initial is not None:
                 tensor[...] = parameter.initial
+    if isinstance(spec.init, PartsInitSpec):
+        _set_parts(spec, spec.init, values, seed)
     return values
 
 
 def _drawn(spec: ModelSpec, name: str, shape: tuple[int, ...], seed: int) -> Floats:
     random, values = numpy_generator(seed, "init", name), np.zeros(shape, np.float32)
+    if isinstance(spec.init, PartsInitSpec) and (how := _of_kind(spec, spec.init, name, shape)) is not None:
+        return drawn(how, shape, random)
     if isinstance(spec.init, NormalInitSpec):
         if len(shape) > 1:
             random.standard_normal(dtype=np.float32, out=values)
@@ -46,3 +53,25 @@ def _drawn(spec: ModelSpec, name: str, shape: tuple[int, ...], seed: int) -> Flo
         values *= 2 * bound
         values -= bound
     return values
+
+
+def _of_kind(spec: ModelSpec, init: PartsInitSpec, name: str, shape: tuple[int, ...]) -> MatrixInit | None:
+    """What the spec asks for of a parameter by its kind."""
+    if name in ("embedding", "weight_head"):
+        return init.embedding if name == "embedding" else init.head
+    if len(shape) < 2:
+        return init.bias
+    kinds = {parameter.name: parameter.kind for parameter in spec.cell.representation.parameters}
+    return init.input if kinds[name.rpartition(".")[2]] == "input_matrix" else init.recurrent
+
+
+def _set_parts(spec: ModelSpec, init: PartsInitSpec, values: Mapping[str, Floats], seed: int) -> None:
+    """What is named by gate and by letter."""
+    biases = gate_biases(spec.cell.representation)
+    for layer in range(spec.layers):
+        for gate, bias in init.biases.items():
+            for letter in biases[gate]:
+                values[f"cells.{layer}.{letter}"][...] = bias
+        for letter, how in init.letters.items():
+            name = f"cells.{layer}.{letter}"
+            values[name][...] = drawn(how, values[name].shape, numpy_generator(seed, "init", name))

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from gatelab.gate_biases import gate_biases
 from gatelab.specs.base import Spec
-from gatelab.specs.cells import CellSpec, GruSpec
+from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, in_words
+from gatelab.specs.initial import InitSpec, PartsInitSpec
 
 
 class CharTokenizerSpec(Spec):
@@ -32,22 +34,12 @@ class EmbeddingSpec(Spec):
     embedding: int = Field(ge=1, le=65536)
 
 
-class NormalInitSpec(Spec):
-    """Weights from a normal distribution with mean 0 and this standard deviation; biases 0."""
-
-    normal: float = Field(gt=0, le=10)
-
-
 def _shape(value: Any) -> str:
     return "word" if isinstance(value, str) else "object"
 
 
 InputSpec = Annotated[
     Annotated[Literal["one_hot"], Tag("word")] | Annotated[EmbeddingSpec, Tag("object")],
-    Discriminator(_shape),
-]
-InitSpec = Annotated[
-    Annotated[Literal["default"], Tag("word")] | Annotated[NormalInitSpec, Tag("object")],
     Discriminator(_shape),
 ]
 
@@ -59,4 +51,32 @@ class ModelSpec(Spec):
     layers: int = Field(1, ge=1, le=64)
     input: InputSpec = Field("one_hot", description="one_hot, or {embedding: size}")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the output of every layer, in training only")
-    init: InitSpec = Field("default", description="default (PyTorch's uniform), or {normal: sigma}")
+    init: InitSpec = Field(
+        "default", description="default (PyTorch's uniform), {normal: sigma}, or values by kind, gate and letter"
+    )
+
+    @model_validator(mode="after")
+    def _initial_values_of_what_there_is(self) -> "ModelSpec":
+        if not isinstance(self.init, PartsInitSpec):
+            return self
+        gates = gate_biases(self.cell)
+        for gate in self.init.biases:
+            if gate not in gates:
+                raise ValueError(
+                    f"init: the cell {in_words(self.cell)} has no gate {gate[:50]!r} with a bias of its own; it has"
+                    f" {', '.join(gates) or 'none'}"
+                )
+        if self.init.letters:
+            letters = _letters(self.cell)
+            for letter in self.init.letters:
+                if letter not in letters:
+                    raise ValueError(
+                        f"init.letters: the cell {in_words(self.cell)} has no letter {letter[:50]!r} to be set; it has"
+                        f" {', '.join(letters) or 'none'}"
+                    )
+        return self
+
+
+def _letters(cell: CellSpec) -> list[str]:
+    """The parameters of a cell that have letters: those of equations."""
+    return [each.name for each in cell.representation.parameters] if isinstance(cell, EquationsSpec) else []

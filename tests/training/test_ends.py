@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.text import Corpus, prepare
@@ -139,7 +138,7 @@ def test_the_plateau_is_cut_in_its_course(time_machine: str) -> None:
 @pytest.mark.parametrize("name", COURSES)
 def test_a_member_of_a_pack_is_itself_alone(name: str, time_machine: str) -> None:
     text, specs = corpus(time_machine), [course(name, seed) for seed in (0, 1)]
-    pack = Pack({str(i): Trainer(spec, prepare(spec, text)) for i, spec in enumerate(specs)}, torch.device("cpu"))
+    pack = Pack({str(i): Trainer(spec, prepare(spec, text)) for i, spec in enumerate(specs)})
     together: dict[str, list[tuple[Seen, Checkpoint]]] = {"0": [], "1": []}
     for news in pack:
         for member, event in news:
