@@ -33,6 +33,7 @@ from client.models import (
     Sample,
     Score,
     Scores,
+    TreeNode,
 )
 from client.transport import Transport, read_data
 from gatelab.errors import InvalidRequest
@@ -263,6 +264,10 @@ class Gatelab:
 
     def run(self, run: str) -> Run:
         return self._transport.get(_path("runs", run), Run)
+
+    def tree(self, run: str) -> list[TreeNode]:
+        """The runs that began from one another: the root first, and every run after the one that it began from."""
+        return self._transport.get(_path("runs", run, "tree"), Page[TreeNode]).data
 
     def metrics(self, run: str) -> Iterator[MetricPoint]:
         return self._pages(_path("runs", run, "metrics"), Page[MetricPoint])

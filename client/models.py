@@ -168,10 +168,36 @@ class Run(Answer):
     device: str | None = None
     engine: str | None = None
     """What computes it: native, torch or triton; None before it started."""
+    parent: str | None = None
+    """The run that it began from, which may be deleted since."""
+    parent_step: int | None = None
     weights_sha256: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+
+class Change(Answer):
+    """A field of the spec that differs from the parent's, as JSON texts; None where there is no such field."""
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+
+
+class TreeNode(Answer):
+    """A run among those that began from one another. `depth` is 0 at the root."""
+
+    run: str
+    job: str
+    name: str
+    depth: int
+    parent: str | None = None
+    parent_step: int | None = None
+    state: str
+    step: int = 0
+    validation_perplexity: float | None = None
+    changes: list[Change] = []
 
 
 class GateStatistics(Answer):

@@ -79,7 +79,7 @@ def test_values_are_spread_as_asked(how: object, deviation: float) -> None:
 def test_kinds_are_told_apart() -> None:
     init = {"input": 0.1, "recurrent": 0.2, "head": 0.3, "embedding": 0.4, "bias": 0.5}
     found = values({"cell": {"kind": "gru", "hidden": 4, "reset": "after"}, "input": {"embedding": 3}, "init": init})
-    kinds = {name: set(np.unique(array).round(6).tolist()) for name, array in found.items()}
+    kinds = {name: {round(float(each), 4) for each in np.unique(array)} for name, array in found.items()}
     expected = {
         ("embedding", 0.4), ("weight_head", 0.3), ("bias_head", 0.5), ("cells.0.weight_input", 0.1),
         ("cells.0.bias", 0.5), ("cells.0.weight_gates", 0.2), ("cells.0.weight_candidate", 0.2),

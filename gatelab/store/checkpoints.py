@@ -224,7 +224,7 @@ def _blob(row: RowMapping) -> BlobName:
     return BlobName(row["run_id"], row["token"], row["step"], row["sha256"])
 
 
-def _best(run_id: str) -> Select[tuple[int]]:
+def _best(run_id: str) -> Select[int]:
     """The step of the checkpoint whose evaluation has the lowest validation loss; of equals the first."""
     same = and_(metrics.c.run_id == checkpoints.c.run_id, metrics.c.step == checkpoints.c.step)
     evaluated = select(checkpoints.c.step).join(metrics, same).where(metrics.c.validation_loss.is_not(None))

@@ -60,6 +60,13 @@ export interface Form {
   maxSteps: Maybe;
   maxSeconds: Maybe;
   evaluateSteps: Maybe;
+  /** The run that this one begins from; empty: none. */
+  startRun: string;
+  /** A step, or auto, best, latest. */
+  startCheckpoint: string;
+  startWhat: "weights" | "everything";
+  /** First bias of an LSTM's forget gate. */
+  forgetBias: Maybe;
   clipNorm: Maybe;
   precision: "fp32" | "bf16";
   sample: boolean;
@@ -84,6 +91,7 @@ export const RARE = {
   ...{ momentum: 0, nesterov: false, weightDecay: null, decayBiases: true, clipNorm: 1, precision: "fp32" },
   ...{ schedule: "constant", warmup: 0, floor: 0, every: 1, factor: 0.5, cutPatience: 2 },
   ...{ patience: null, target: null, maxSteps: null, maxSeconds: null, evaluateSteps: null },
+  ...{ startRun: "", startCheckpoint: "auto", startWhat: "weights", forgetBias: null },
   ...{ sample: true, characters: 50, temperature: 0 },
   ...{ gateStatistics: false, keepCheckpoints: 3, keepBest: true },
 } as const satisfies Partial<Form>;
@@ -129,7 +137,7 @@ export function specOf(form: Form): Fields {
       layers: form.layers,
       ...(form.embedding ? { input: { embedding: form.embedding } } : {}),
       ...rare("dropout", "dropout"),
-      ...(form.sigma === null ? {} : { init: { normal: form.sigma } }),
+      ...initOf(form),
     },
     training: {
       num_steps: form.numSteps,
@@ -150,6 +158,7 @@ export function specOf(form: Form): Fields {
       ...rare("keepCheckpoints", "keep_checkpoints"),
       ...rare("keepBest", "keep_best"),
     },
+    ...startOf(form),
     ...(form.grid.length ? { grid: Object.fromEntries(form.grid.map((row) => [row.path, valuesOf(row)])) } : {}),
     repeats: form.repeats,
   };
@@ -190,6 +199,23 @@ function scheduleOf(form: Form, rare: Rare): Fields {
   }
   const steps = kind === "step" || kind === "exponential" ? { every: form.every, factor: form.factor } : {};
   return { schedule: { kind, ...falls, ...steps } };
+}
+
+/** The deviation of all weights and the bias of one gate go into one object only by kinds. */
+function initOf(form: Form): Fields {
+  const forget = form.cell === "lstm" ? form.forgetBias : null;
+  if (forget === null) return form.sigma === null ? {} : { init: { normal: form.sigma } };
+  if (form.sigma === null) return { init: { forget } };
+  const normal = { normal: form.sigma };
+  const matrices = { recurrent: normal, input: normal, head: normal, ...(form.embedding ? { embedding: normal } : {}) };
+  return { init: { ...matrices, bias: 0, forget } };
+}
+
+function startOf(form: Form): Fields {
+  if (!form.startRun) return {};
+  const step = Number(form.startCheckpoint);
+  const checkpoint = Number.isNaN(step) || form.startCheckpoint === "" ? form.startCheckpoint : step;
+  return { start: { run: form.startRun, checkpoint, what: form.startWhat } };
 }
 
 function stopOf(form: Form): Fields {
@@ -253,7 +279,7 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     resetActs: or("model.cell.reset", RARE.resetActs),
     activation: or("model.cell.activation", RARE.activation),
     dropout: or("model.dropout", RARE.dropout),
-    sigma: or("model.init.normal", RARE.sigma),
+    sigma: or("model.init.normal", or("model.init.recurrent.normal", RARE.sigma)),
     stride: or("training.windows.stride", RARE.stride),
     train: or("training.windows.train", RARE.train),
     validation: or("training.windows.validation", RARE.validation),
@@ -278,6 +304,10 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     maxSteps: or("training.stop.max_steps", RARE.maxSteps),
     maxSeconds: or("training.stop.max_seconds", RARE.maxSeconds),
     evaluateSteps: or("training.evaluate_every.steps", RARE.evaluateSteps),
+    startRun: or("start.run", RARE.startRun),
+    startCheckpoint: String(or("start.checkpoint", RARE.startCheckpoint)),
+    startWhat: or("start.what", RARE.startWhat),
+    forgetBias: or("model.init.forget", RARE.forgetBias),
     clipNorm: at("training.clip_norm") === undefined ? RARE.clipNorm : at("training.clip_norm"),
     precision: or("training.precision", RARE.precision),
     sample: at("training.sample") !== null,
@@ -334,6 +364,7 @@ const SILENT: Fields = {
     evaluate_every: { epochs: 1, steps: null, tokens: null },
     windows: { stride: null, train: null, validation: null, test: null },
   },
+  start: null,
   grid: {},
 };
 
