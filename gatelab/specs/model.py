@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from gatelab.gate_biases import gate_biases
 from gatelab.specs.base import Spec
-from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, in_words
+from gatelab.specs.cells import CellSpec, GruSpec, in_words
 from gatelab.specs.initial import InitSpec, PartsInitSpec
 
 
@@ -59,7 +59,7 @@ class ModelSpec(Spec):
     def _initial_values_of_what_there_is(self) -> "ModelSpec":
         if not isinstance(self.init, PartsInitSpec):
             return self
-        gates = gate_biases(self.cell)
+        gates = gate_biases(self.cell.representation)
         for gate in self.init.biases:
             if gate not in gates:
                 raise ValueError(
@@ -67,7 +67,7 @@ class ModelSpec(Spec):
                     f" {', '.join(gates) or 'none'}"
                 )
         if self.init.letters:
-            letters = _letters(self.cell)
+            letters = [each.name for each in self.cell.representation.parameters]
             for letter in self.init.letters:
                 if letter not in letters:
                     raise ValueError(
@@ -75,8 +75,3 @@ class ModelSpec(Spec):
                         f" {', '.join(letters) or 'none'}"
                     )
         return self
-
-
-def _letters(cell: CellSpec) -> list[str]:
-    """The parameters of a cell that have letters: those of equations."""
-    return [each.name for each in cell.representation.parameters] if isinstance(cell, EquationsSpec) else []

@@ -2,7 +2,7 @@
 
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint8, c_void_p
 
-ABI = 7
+ABI = 8
 MAX_LAYERS = 64
 MAX_LETTERS = 64
 

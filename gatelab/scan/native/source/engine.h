@@ -13,7 +13,7 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 7
+#define GATELAB_ABI 8
 #define GATELAB_MAX_LAYERS 64
 #define GATELAB_MAX_STATES 8
 #define GATELAB_MAX_LETTERS 64
