@@ -132,7 +132,7 @@ class Metrics(Answer):
     bits_per_character: float | None = None
     test_bits_per_character: float | None = None
     learning_rate: float | None = None
-    """Of the step before."""
+    """The rate of the step before."""
     ended_by: str | None = None
     """Why training ended: epochs, patience, target, max_steps, max_tokens or max_seconds."""
     seconds: float | None = None

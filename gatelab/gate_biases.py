@@ -6,7 +6,7 @@ from gatelab.equations.representation import Representation
 
 
 def gate_biases(representation: Representation) -> dict[str, list[str]]:
-    """Of each gate that has a bias: the letters of the vectors that are added to what the gate is a function of."""
+    """For each gate that has a bias, the letters of the vectors that are added to what the gate is a function of."""
     found = {gate: list(_biases(representation, place)) for gate, place in representation.gates.items()}
     return {gate: letters for gate, letters in found.items() if letters}
 

@@ -4,7 +4,7 @@ from gatelab.specs.training import AdamWSpec, OptimizerSpec, RmspropSpec, SgdSpe
 
 
 def decays(spec: OptimizerSpec, dimensions: int) -> bool:
-    """Whether the weight decay is for a parameter with so many axes: biases have one."""
+    """Whether the weight decay is for a parameter with this number of axes: biases have one."""
     return not isinstance(spec, AdamWSpec) or spec.decay_biases or dimensions > 1
 
 

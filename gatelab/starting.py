@@ -15,7 +15,7 @@ from gatelab.specs.resolved import as_json
 from gatelab.text.tokenizers import Tokenizer
 
 OWN = ("dropout", "init")
-"""Of a model's fields, those in which a run may differ from the one that it starts from."""
+"""The fields of a model in which a run may differ from the one that it starts from."""
 
 BATCHING = ("num_steps", "batch_size", "windows", "carry_state", "seed")
 """What decides which batch of an epoch is which."""
@@ -79,8 +79,8 @@ def _said(field: object) -> str:
 def begin(spec: RunSpec, tokenizer: Tokenizer, origin: Origin) -> Checkpoint:
     """The checkpoint at which a run of `spec` begins.
 
-    With `what: everything` it goes on where the other run was. Where the text, the batches or the alphabet are others,
-    an epoch that was not finished is left, and the next one begins.
+    With `what: everything` it continues where the other run was. Where the text, the batches or the alphabet are
+    others, an epoch that was not finished is left, and the next one begins.
 
     Args:
         tokenizer: of the run, grown from the origin's.

@@ -20,7 +20,7 @@ class Course:
     evaluations: int
 
     def of(self, per_epoch: int, batches: int) -> int:
-        """What all steps come to of something of which an epoch of so many batches has `per_epoch`."""
+        """What all steps come to of something of which an epoch of `batches` has `per_epoch`."""
         return -(-per_epoch * self.steps // batches)
 
 
@@ -37,6 +37,6 @@ def course(training: TrainingSpec, train: Part) -> Course:
     elif every.steps is not None:
         between = every.steps
     else:
-        assert every.tokens is not None, "an evaluation comes every so many epochs, steps or tokens"
+        assert every.tokens is not None, "an evaluation comes every few epochs, steps or tokens"
         between = max(1.0, every.tokens * train.batches / train.tokens)
     return Course(steps, math.ceil(steps / between))

@@ -143,7 +143,7 @@ def state_in_words(run: RunRecord) -> str:
 def curve(number: int, group: Group) -> Curve:
     """Mean losses by epoch, over the runs that have not failed, or over all where each of them did.
 
-    Where there are several evaluations in an epoch, the first one after so many finished epochs counts.
+    Where there are several evaluations in an epoch, the first one after that number of finished epochs counts.
     """
     runs = [run for run in group.distinct if run.state != "failed"] or group.distinct
     by_epoch: dict[int, list[tuple[float | None, float | None]]] = {}

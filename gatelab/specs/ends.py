@@ -14,7 +14,7 @@ EndedBy = Literal["epochs", "max_steps", "max_tokens", "max_seconds", "patience"
 
 
 class EvaluateEverySpec(Spec):
-    """How often the model is evaluated: every so many epochs, steps or tokens, and at the end."""
+    """How often the model is evaluated: every `epochs`, `steps` or `tokens`, and at the end."""
 
     epochs: int | None = Field(None, ge=1, le=1_000_000)
     steps: int | None = Field(None, ge=1, le=1_000_000_000)

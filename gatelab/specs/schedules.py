@@ -45,7 +45,7 @@ class CosineSpec(_Falling):
 
     kind: Literal["cosine"]
     period: Span | None = Field(None, description="length of the first fall, in `by`; default: to the end of the run")
-    growth: int = Field(1, ge=1, le=100, description="each period is so many times as long as the one before")
+    growth: int = Field(1, ge=1, le=100, description="how many times as long each period is as the one before")
 
     @model_validator(mode="after")
     def _growth_of_a_period(self) -> "CosineSpec":

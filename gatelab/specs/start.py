@@ -1,4 +1,4 @@
-"""Where a run begins that goes on from another one."""
+"""Where a run begins that continues another one, or takes its weights."""
 
 from typing import Literal
 
@@ -21,6 +21,6 @@ class StartSpec(Spec):
     )
     what: Literal["weights", "everything"] = Field(
         "weights",
-        description="weights: training begins at step 0; everything: it goes on, with the optimizer's state, the step"
+        description="weights: training begins at step 0; everything: it continues, with the optimizer's state, the step"
         " and the epoch",
     )

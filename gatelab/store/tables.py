@@ -215,7 +215,7 @@ metrics = Table(
     Column("tokens_per_second", Measure),
     # What the gates of each layer did, where the spec asks for it.
     _json("gates"),
-    # Of the step before the evaluation. NULL: of an earlier version.
+    # The rate of the step before the evaluation. NULL: recorded by an earlier version.
     Column("learning_rate", Measure),
 )
 

@@ -13,7 +13,7 @@ from gatelab.store.states import State
 from gatelab.store.tables import jobs, runs
 
 MOST_NODES = 1000
-"""Of a tree, at most so many are told: those nearest to the root."""
+"""The most runs of a tree that are answered: those nearest to the root."""
 DEEPEST = 100
 
 

@@ -124,7 +124,7 @@ def prepare(spec: RunSpec, corpus: Corpus, start: Tokenizer | None = None) -> Da
     """Tokenize `corpus` and cut it into windows as `spec` says.
 
     Args:
-        start: the tokenizer of the run that this one starts from, which goes on with this corpus.
+        start: the tokenizer of the run that this one starts from, which continues on this corpus.
 
     Raises:
         InvalidSpec: the corpus is too short for these windows; the message says how long it is.
