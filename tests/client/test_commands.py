@@ -169,7 +169,7 @@ def test_text_is_streamed_and_given_as_json(trained: Trained) -> None:
 
 def test_a_checkpoint_is_a_step_or_latest(trained: Trained) -> None:
     result = trained.command("generate", "run", "--checkpoint", "first")
-    assert (result.exit_code, result.stderr) == (1, "checkpoint: must be a step, latest or best, not 'first'\n")
+    assert (result.exit_code, result.stderr) == (1, "checkpoint: must be a step, auto, latest or best, not 'first'\n")
     assert trained.wire.asked == []
 
 

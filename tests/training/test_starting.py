@@ -85,7 +85,7 @@ def test_an_alphabet_grows_behind_the_old_one(what: str, given: object, time_mac
         after = found.weights[name]
         assert np.array_equal(after[tuple(slice(0, n) for n in before.shape)], before), name
         assert after.shape == tuple(new if n == old else n for n in before.shape), name
-    rows = found.weights["embedding" if given != "one_hot" else "cells.0.weight_input"]
+    rows = found.weights["embedding" if given != "one_hot" else "cells.0.W_z"]
     assert rows[old:].any(axis=1).all(), "new characters have initial values"
     assert found.position.batch == 0
     assert found.position.step == (source.position.step if what == "everything" else 0)

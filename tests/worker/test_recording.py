@@ -67,6 +67,7 @@ def test_a_record_says_how_far_the_run_is(
         "epoch": 0,
         "total_steps": started.total_steps,
         "train_loss": stepped.loss,
+        "learning_rate": stepped.learning_rate,
         "tokens_per_second": stepped.position.tokens / stepped.position.training_seconds,
     }
     assert Checkpoint.from_bytes(store.checkpoints.get(claim.run_id).data).position == stepped.position
