@@ -9,11 +9,13 @@ from gatelab.costs import Expected, Work, predict, speed_class, step_flops, work
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
+from gatelab.specs.resolved import with_ids
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.sweeps import in_grid, numbered
+from gatelab.text.extent import Extent
 from gatelab.text.prefixes import check_prefix
-from gatelab.text.tokenizers import Extent, measure
 from gatelab.text.windows import check_length
+from service.extents import Extents
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,23 @@ class Plan:
     """What a job would be.
 
     Attributes:
+        corpora: those that the runs name, by the name or id by which they do.
         runs: by their indexes.
         expected: what each of `runs` will cost.
         device: on which the seconds are predicted, and `calibrated_from` how many runs; None and 0 where no run with
             a known cost has succeeded yet, and then the seconds are None.
     """
 
-    corpus: Corpus
+    corpora: Mapping[str, Corpus]
     runs: Mapping[int, RunSpec]
     expected: Sequence[Expected]
     device: str | None
     calibrated_from: int
+
+    @property
+    def corpus_ids(self) -> dict[str, str]:
+        """Of the corpora, by the name or id by which the runs name them."""
+        return {name: corpus.id for name, corpus in self.corpora.items()}
 
 
 def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
@@ -44,25 +52,26 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
             there is.
     """
     indexed = numbered(spec, limits.runs_per_job)
+    _check_each(spec, list(indexed.values()), limits.check)
+    named = dict.fromkeys(name for each in (spec, *indexed.values()) for name in each.texts.names)
+    corpora = {name: store.corpora.get(name, account) for name in named}
+    indexed = _distinct(indexed, corpora)
     runs = list(indexed.values())
-    _check_each(spec, runs, limits.check)
-    corpus = store.corpora.get(spec.corpus, account)
-    text = store.corpora.text(corpus.id)
-    extents = {tokenizer: measure(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
-    _check_each(spec, runs, lambda run: check_length(run, extents[run.tokenizer].tokens))
-    _check_each(spec, runs, lambda run: check_prefix(run, extents[run.tokenizer].alphabet))
-    works = [work(run, extents[run.tokenizer]) for run in runs]
+    extents = Extents(store, corpora)
+    _check_each(spec, runs, lambda run: check_length(run, extents[run]))
+    _check_each(spec, runs, lambda run: check_prefix(run, extents[run].alphabet))
+    works = [work(run, extents[run]) for run in runs]
     if (flops := sum(each.flops for each in works)) > limits.job_flops:
         message = f"the job takes {flops:.2g} floating-point operations; the limit job_flops is {limits.job_flops:.2g}"
         raise TooLarge(message)
-    _check_each(spec, runs, lambda run: _check_step(run, extents[run.tokenizer], limits.step_flops))
+    _check_each(spec, runs, lambda run: _check_step(run, extents[run], limits.step_flops))
     _check_memory(works, limits.run_memory_bytes or memory_bytes())
     check_room(store, limits, account, sum(each.stored_bytes for each in works), "the job may leave")
     history = store.results.history()
     cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
     expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
-    return Plan(corpus, indexed, expected, history.device, len(history.runs))
+    return Plan(corpora, indexed, expected, history.device, len(history.runs))
 
 
 def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None) -> Job:
@@ -81,13 +90,23 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
     planned = plan(store, limits, spec, account)
     return store.jobs.create(
         spec,
-        planned.corpus.id,
+        planned.corpus_ids[spec.texts.train],
         planned.runs,
         idempotency,
         planned.expected,
         account=account,
         most_unfinished=limits.queued_runs,
+        corpora=planned.corpus_ids,
     )
+
+
+def _distinct(runs: Mapping[int, RunSpec], corpora: Mapping[str, Corpus]) -> dict[int, RunSpec]:
+    """Each run once: a grid may name one corpus by its name and by its id."""
+    ids = {name: corpus.id for name, corpus in corpora.items()}
+    found: dict[RunSpec, tuple[int, RunSpec]] = {}
+    for index, run in runs.items():
+        found.setdefault(with_ids(run, ids), (index, run))
+    return dict(found.values())
 
 
 def _check_step(run: RunSpec, extent: Extent, most: int) -> None:

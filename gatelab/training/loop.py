@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
-from gatelab.text import Corpus, prepare
+from gatelab.text import Corpus, Texts, prepare
 from gatelab.text.prefixes import check_prefix
 from gatelab.training.engines import Device, Wanted
 from gatelab.training.events import Event
@@ -14,14 +14,14 @@ from gatelab.training.trainer import Trainer
 
 def train(
     spec: RunSpec,
-    corpus: Corpus,
+    corpus: Corpus | Texts,
     *,
     device: Device = "cpu",
     engine: Wanted = "auto",
     threads: int | None = None,
     resume: Checkpoint | None = None,
 ) -> Iterator[Event]:
-    """Train the model of `spec` on `corpus`, from the start or from a checkpoint of the same spec.
+    """Train the model of `spec` on its corpus, or on several, from the start or from a checkpoint of the same spec.
 
     A resumed run continues bit-identically on the same machine and engine.
 
@@ -37,7 +37,7 @@ def train(
         InvalidSpec: the corpus is too short for the spec's windows, or has not all characters of its sample's prefix.
         Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """
-    data = prepare(spec, corpus)
+    data = prepare(spec, corpus, None if resume is None else resume.tokenizer)
     if resume is None:
         check_prefix(spec, data.tokenizer.alphabet)
     trainer = Trainer(spec, data, resume)
