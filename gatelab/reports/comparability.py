@@ -176,7 +176,7 @@ def _split(run: RunRecord) -> Hashable:
     windows = training.windows
     if windows.counts is None:
         held_out = run.held_out[0] is not None, run.held_out[1] is not None
-        return windows.split, windows.gap, held_out if any(held_out) else None
+        return run.resolved.training.windows.split, windows.gap, held_out if any(held_out) else None
     return windows.counts, windows.stride or training.num_steps
 
 

@@ -9,19 +9,24 @@ from pydantic import BaseModel
 
 from gatelab.specs.cells import EquationsSpec, GruSpec
 from gatelab.specs.job import RunSpec
+from gatelab.specs.training import USUAL_SPLIT
 
 
 def resolved(spec: RunSpec) -> RunSpec:
     """The spec with every field that another one decides at its actual value.
 
-    One corpus is written as its name. Windows without a stride begin every `num_steps` tokens. A GRU without a reset
-    gate resets neither before nor after the product. Equations have neither a name nor comments. All other spellings
-    of a value (`1`, `1.0` and `"1e0"`, gates in any order, defaults left out) are equal since the spec was parsed.
+    One corpus is written as its name, and the usual split is not written. Windows without a stride begin every
+    `num_steps` tokens. A GRU without a reset gate resets neither before nor after the product. Equations have neither a
+    name nor comments. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order, defaults that are
+    left out) are equal since the spec was parsed.
     """
     training, cell = spec.training, spec.model.cell
-    if training.windows.stride is None:
-        windows = training.windows.model_copy(update={"stride": training.num_steps})
-        training = training.model_copy(update={"windows": windows})
+    windows = training.windows
+    if windows.stride is None:
+        windows = windows.model_copy(update={"stride": training.num_steps})
+    if windows.split == USUAL_SPLIT:
+        windows = windows.model_copy(update={"split": None})
+    training = training.model_copy(update={"windows": windows})
     if isinstance(cell, GruSpec) and "reset" not in cell.gates:
         cell = cell.model_copy(update={"reset": GruSpec.model_fields["reset"].default})
     if isinstance(cell, EquationsSpec):

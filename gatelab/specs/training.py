@@ -12,6 +12,9 @@ LearningRate = Annotated[float, Field(gt=0, le=1000)]
 Precision = Literal["fp32", "bf16"]
 """That of matrix products' operands. State, sums, gradients and weights are single precision (fp32) in either."""
 
+USUAL_SPLIT = (0.8, 0.1, 0.1)
+"""Shares of training, validation and test where a spec does not say."""
+
 SEEDS = 2**53
 """Seeds are below this, so that every reader of JSON gets them exactly."""
 

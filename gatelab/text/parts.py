@@ -6,9 +6,8 @@ from fractions import Fraction
 from gatelab.errors import InvalidSpec
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
+from gatelab.specs.training import USUAL_SPLIT
 from gatelab.text.corpus import Corpus
-
-USUAL = (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
 
 LEARNED = BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
 """Tokenizers that are learned from the training part: it is cut off before there are tokens."""
@@ -48,7 +47,7 @@ def shares(spec: RunSpec) -> tuple[Fraction, Fraction, Fraction]:
     """How much of the training text each part is. That of a part with a text of its own is trained on as well."""
     split = spec.training.windows.split
     # As it is written, not as it is rounded: 0.8 of ten tokens are eight.
-    train, validation, test = USUAL if split is None else (Fraction(str(share)) for share in split)
+    train, validation, test = (Fraction(str(share)) for share in split or USUAL_SPLIT)
     own = spec.texts
     if own.validation is not None:
         train, validation = train + validation, Fraction(0)

@@ -149,12 +149,12 @@ def _tokenized(spec: RunSpec, texts: Texts, tokenizer: Tokenizer | None) -> tupl
     Raises:
         InvalidSpec: they are too short.
     """
-    tokenizer, parts = _cut(spec, texts.train.text, texts.held_out, tokenizer)
+    tokenizer, parts, total = _cut(spec, texts.train.text, texts.held_out, tokenizer)
     own = [None if corpus is None else tokenizer.encode(corpus.text).ids for corpus in (texts.validation, texts.test)]
     train, validation, test = map(len, parts)
     of_own = [None if ids is None else len(ids) for ids in own]
     found = lengths(spec, (train, validation, test), (of_own[0], of_own[1]))
-    check_lengths(spec, found, train + validation + test)
+    check_lengths(spec, found, total)
     gap = spec.training.windows.gap
     held_out = [part[gap:] if ids is None else ids for part, ids in zip(parts[1:], own, strict=True)]
     return tokenizer, [parts[0], *held_out[: 1 if found.test is None else 2]]
@@ -162,18 +162,19 @@ def _tokenized(spec: RunSpec, texts: Texts, tokenizer: Tokenizer | None) -> tupl
 
 def _cut(
     spec: RunSpec, text: str, held_out: Sequence[Corpus], tokenizer: Tokenizer | None
-) -> tuple[Tokenizer, list[Ids]]:
-    """The tokens of the three parts of the training text; a gap is not left out yet."""
+) -> tuple[Tokenizer, list[Ids], int]:
+    """The tokens of the three parts of the training text, with those of a gap; and how many it has, as `Extent`."""
     if not isinstance(spec.tokenizer, LEARNED):
         tokenizer = tokenizer or train_tokenizer(spec.tokenizer, text, *(corpus.text for corpus in held_out))
         ids = tokenizer.encode(text).ids
-        return tokenizer, [ids[cut] for cut in cuts(spec, len(ids))]
+        return tokenizer, [ids[cut] for cut in cuts(spec, len(ids))], len(ids)
     clean = cleaned(text, spec.tokenizer.clean)
     pieces = [clean[cut] for cut in cuts(spec, len(clean))]
     if not pieces[0]:
         check_lengths(spec, Lengths(0, 0, 0), len(clean))
     tokenizer = tokenizer or train_tokenizer(spec.tokenizer, pieces[0])
-    return tokenizer, [tokenizer.encode(piece).ids for piece in pieces]
+    parts = [tokenizer.encode(piece).ids for piece in pieces]
+    return tokenizer, parts, sum(map(len, parts))
 
 
 def check_length(spec: RunSpec, extent: Extent) -> None:
