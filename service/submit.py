@@ -38,7 +38,7 @@ class Plan:
 
     @property
     def corpus_ids(self) -> dict[str, str]:
-        """Of the corpora, by the name or id by which the runs name them."""
+        """The ids of the corpora, by the name or id by which the runs name them."""
         return {name: corpus.id for name, corpus in self.corpora.items()}
 
 

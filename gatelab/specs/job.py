@@ -26,7 +26,7 @@ class TextsSpec(Spec):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the corpora that there are, the training text first."""
+        """The corpora that are named, the training text first."""
         return tuple(name for name in (self.train, self.validation, self.test) if name is not None)
 
 

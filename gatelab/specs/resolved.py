@@ -42,7 +42,7 @@ def without_seed(spec: RunSpec) -> RunSpec:
 
 
 def with_ids(spec: RunSpec, ids: Mapping[str, str]) -> RunSpec:
-    """The resolved spec with the ids of its corpora, which may be told by their names or ids."""
+    """The resolved spec with the ids of its corpora in place of their names."""
     texts = spec.texts.model_copy(
         update={part: ids[name] for part, name in spec.texts.model_dump(exclude_none=True).items()}
     )

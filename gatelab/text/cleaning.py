@@ -85,7 +85,7 @@ def _nfc_origins(text: str) -> Places:
     found: list[int] = []
     for start, end in _letters(text):
         made = len(_nfc(text[start:end]))
-        # What was one letter is one still. Of more, each is as far from the beginning as it was, if that is there.
+        # Usually one character is left, which came from the first. If more are left, each keeps its distance from it.
         found.extend(min(start + at, end - 1) for at in range(made))
     return np.array(found, dtype=np.int64)
 

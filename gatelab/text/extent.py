@@ -77,7 +77,7 @@ def _count(spec: RunSpec, text: str, characters: set[str]) -> int:
 
 
 def _learned(spec: RunSpec, tokenizer: LearnedTokenizerSpec, texts: Texts) -> Extent:
-    """Exact of short texts. Of longer ones, what is learned from a part says how many characters a token has."""
+    """Exact for short texts. For longer ones, what is learned from a part says how many characters a token has."""
     clean = cleaned(texts.train.text, tokenizer.clean)
     own = [None if c is None else cleaned(c.text, tokenizer.clean) for c in (texts.validation, texts.test)]
     pieces = [clean[cut] for cut in cuts(spec, len(clean))]

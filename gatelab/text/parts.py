@@ -71,7 +71,7 @@ def lengths(spec: RunSpec, tokens: tuple[int, int, int], own: tuple[int | None, 
 
 
 def cut_lengths(spec: RunSpec, tokens: int, own: tuple[int | None, int | None] = (None, None)) -> Lengths:
-    """`lengths` of a training text of so many tokens that is cut by its tokens."""
+    """`lengths` of a training text of `tokens` tokens that is cut by its tokens."""
     train, validation, test = (len(range(tokens)[cut]) for cut in cuts(spec, tokens))
     return lengths(spec, (train, validation, test), own)
 

@@ -180,7 +180,7 @@ def _cut(
 def check_length(spec: RunSpec, extent: Extent) -> None:
     """
     Raises:
-        InvalidSpec: texts of so many tokens are too short for the windows of `spec`.
+        InvalidSpec: texts of this length are too short for the windows of `spec`.
     """
     training = spec.training
     if (counts := training.windows.counts) is None:

@@ -108,7 +108,7 @@ class Tokenizer(ABC):
         return {"kind": self.kind, **self._fields(), **cleaning}
 
     def _fields(self) -> dict[str, Any]:
-        """Of `to_json`, what is this kind's own."""
+        """What only this kind has in `to_json`."""
         return {}
 
     def decode(self, ids: Ids | list[int]) -> str:
@@ -135,7 +135,7 @@ class TextDecoder(ABC):
 
 
 class Whole(TextDecoder):
-    """Of ids that stand for whole characters."""
+    """Decodes ids that stand for whole characters."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts

@@ -75,4 +75,4 @@ def _pair(merge: Any) -> tuple[int, int]:
     match merge:
         case [int(left), int(right)] if left >= 0 and right >= 0:
             return int(left), int(right)
-    raise ValueError(f"not a tokenizer: {str(merge)[:100]} is no pair of pieces")
+    raise ValueError(f"not a tokenizer: {str(merge)[:100]} is not a pair of pieces")

@@ -15,7 +15,7 @@ BYTE = [bytes([code]) for code in range(BYTES)]
 
 
 class Utf8(TextDecoder):
-    """Of ids that stand for bytes, which may be a part of a character.
+    """Decodes ids that stand for bytes, which may be a part of a character.
 
     Args:
         pieces: the bytes of each id from SPECIALS on.

@@ -77,7 +77,7 @@ def normalized(text: str, how: str) -> str:
 
 def _letters(text: str) -> str:
     """A piece at a time: other threads would have to wait for a whole text. What `lower` makes of a capital sigma
-    depends on what is around it, but is no letter here anyhow."""
+    depends on what is around it, but is not a letter here anyhow."""
     pieces: list[str] = []
     for at in range(0, len(text), PIECE):
         piece = re.sub("[^a-z]+", " ", text[at : at + PIECE].lower())

@@ -11,7 +11,7 @@ from gatelab.text.tokenizers.bytewise import BYTES, Utf8, begins, begun, piece_n
 from gatelab.text.tokenizers.splitting import LONGEST, words
 
 MOST_BYTES = 4 * LONGEST
-"""Of a piece: those of the longest word."""
+"""The longest piece is the longest word."""
 
 
 @dataclass(frozen=True)

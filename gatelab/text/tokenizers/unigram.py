@@ -68,5 +68,5 @@ def _bytes(piece: Any) -> bytes:
 
 def _score(score: Any) -> float:
     if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
-        raise ValueError(f"not a tokenizer: {str(score)[:100]} is no score")
+        raise ValueError(f"not a tokenizer: {str(score)[:100]} is not a score")
     return float(score)
