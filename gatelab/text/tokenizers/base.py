@@ -129,6 +129,10 @@ class TextDecoder(ABC):
     def __call__(self, token: int) -> str:
         """The text that the next id completes: empty for special ids, and inside a character of many bytes."""
 
+    def many(self, ids: Ids) -> str:
+        """The text that the next ids (tokens,) complete together: the same, joined."""
+        return "".join(map(self, ids.tolist()))
+
     @abstractmethod
     def place(self, token: int, at: int) -> tuple[int, str]:
         """The next id's text, and where what it stands for begins, if the text before it ends at character `at`."""

@@ -33,6 +33,10 @@ class Utf8(TextDecoder):
     def __call__(self, token: int) -> str:
         return self._utf8.decode(self._pieces[token - SPECIALS]) if token >= SPECIALS else ""
 
+    def many(self, ids: Ids) -> str:
+        pieces = self._pieces
+        return self._utf8.decode(b"".join([pieces[number] for number in (ids[ids >= SPECIALS] - SPECIALS).tolist()]))
+
     def place(self, token: int, at: int) -> tuple[int, str]:
         piece = self._pieces[token - SPECIALS] if token >= SPECIALS else b""
         text = self._utf8.decode(piece[:1])

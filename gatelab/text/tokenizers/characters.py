@@ -64,10 +64,19 @@ class CharTokenizer(Tokenizer):
         return np.where(known[at] == points, at + SPECIALS, UNKNOWN)
 
     def decoder(self, pending: bytes = b"") -> TextDecoder:
-        return Whole(self.characters)
+        return _Characters(self.characters)
 
     def _fields(self) -> dict[str, Any]:
         return {"characters": self.characters, "normalize": self.normalize}
+
+
+class _Characters(Whole):
+    def __init__(self, characters: str) -> None:
+        super().__init__(characters)
+        self._points = _code_points(characters)
+
+    def many(self, ids: Ids) -> str:
+        return self._points[ids[ids >= SPECIALS] - SPECIALS].tobytes().decode("utf-32-le")
 
 
 def normalized(text: str, how: str) -> str:
