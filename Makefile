@@ -2,7 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/cells/*)
+NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/equations/* \
+          gatelab/equations/*.py gatelab/equations/cpp/*.py gatelab/cells/zoo/lstm.cell)
 WEB := service/web
 PAGE := $(WEB)/dist/index.html
 GUIDE := $(WEB)/guide/index.html

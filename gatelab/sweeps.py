@@ -43,11 +43,10 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     runs: dict[int, RunSpec] = {}
     variants: dict[RunSpec, set[int]] = {}
     faults: dict[Problem, None] = {}
-    # A job has one corpus: a grid varies the rest.
-    base = job.base().model_dump(mode="json", exclude={"corpus"})
+    base = job.base().model_dump(mode="json")
     for point, changes in enumerate(_points(job.grid)):
         try:
-            first = _point(job.corpus, base, changes, hints=len(faults) < MOST_HINTS)
+            first = _point(base, changes, hints=len(faults) < MOST_HINTS)
             repeated = _repeated(first, job)
         except InvalidSpec as error:
             faults |= dict.fromkeys(error.problems)
@@ -101,13 +100,13 @@ def in_grid(faults: Iterable[Problem], grid: Collection[str]) -> list[Problem]:
     ]
 
 
-def _point(corpus: str, base: dict[str, Any], changes: Mapping[str, Any], *, hints: bool) -> RunSpec:
-    """The run on `corpus` that is `base` with every path of `changes` set to its value."""
+def _point(base: dict[str, Any], changes: Mapping[str, Any], *, hints: bool) -> RunSpec:
+    """The run that is `base` with every path of `changes` set to its value."""
     data = base
     for path, value in changes.items():
         data = _replaced(data, path, path.split("."), value)
     try:
-        return parse(RunSpec, data | {"corpus": corpus}, hints=hints)
+        return parse(RunSpec, data, hints=hints)
     except InvalidSpec as error:
         raise InvalidSpec(in_grid(error.problems, changes)) from None
 

@@ -66,10 +66,9 @@ def findings(file: Path) -> Iterator[Finding]:
         for place, words, advice in _in(prose):
             yield Finding(shown, line + prose[:place].count("\n"), words, advice)
     if file.suffix == ".md":
-        [(_, prose)] = markdown(text)
-        for number, line in enumerate(prose.split("\n"), 1):
-            if len(line) > LONGEST and not line.lstrip().startswith(("|", "!", "[")):
-                yield Finding(shown, number, line[:60], f"{len(line)} characters, where {LONGEST} are allowed")
+        for number, row in enumerate(_without_code(text).split("\n"), 1):
+            if len(row) > LONGEST and not row.lstrip().startswith(("|", "!", "[")):
+                yield Finding(shown, number, row[:60], f"{len(row)} characters, where {LONGEST} are allowed")
 
 
 def _in(prose: str) -> Iterator[tuple[int, str, str]]:
@@ -82,7 +81,11 @@ def _in(prose: str) -> Iterator[tuple[int, str, str]]:
 
 def markdown(text: str) -> Iterator[tuple[int, str]]:
     """The text of a page without its code."""
-    yield 1, FENCE.sub(lambda match: "\n" * match[0].count("\n"), text)
+    yield 1, _without_code(text)
+
+
+def _without_code(text: str) -> str:
+    return FENCE.sub(lambda match: "\n" * match[0].count("\n"), text)
 
 
 def python(text: str) -> Iterator[tuple[int, str]]:

@@ -142,7 +142,7 @@ class Sharing:
             from limits.aio.strategies import MovingWindowRateLimiter
             from redis.asyncio import Redis
 
-            patience = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+            patience: dict[str, Any] = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
             self._redis = Redis.from_url(self._url, **patience)
             scheme = "redis+unix" if self._url.startswith("unix://") else self._url.partition("://")[0]
             address = f"async+{scheme}://{self._url.partition('://')[2]}"

@@ -8,8 +8,8 @@ from gatelab.specs import RunSpec
 from gatelab.starting import check_start
 from gatelab.store import Store
 from gatelab.store.origins import Pin
+from gatelab.text.extent import Extent
 from gatelab.text.growing import grown_extent
-from gatelab.text.tokenizers import Extent
 
 
 class Starts:

@@ -9,12 +9,14 @@ from gatelab.costs import Expected, Work, predict, speed_class, step_flops, work
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
+from gatelab.specs.resolved import with_ids
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.store.origins import Pin
 from gatelab.sweeps import in_grid, numbered
+from gatelab.text.extent import Extent
 from gatelab.text.prefixes import check_prefix
-from gatelab.text.tokenizers import Extent, measure
 from gatelab.text.windows import check_length
+from service.extents import Extents
 from service.starts import Starts
 
 
@@ -23,6 +25,7 @@ class Plan:
     """What a job would be.
 
     Attributes:
+        corpora: those that the runs name, by the name or id by which they do.
         runs: by their indexes.
         origins: the checkpoints of other runs that they start from.
         expected: what each of `runs` will cost.
@@ -30,12 +33,17 @@ class Plan:
             a known cost has succeeded yet, and then the seconds are None.
     """
 
-    corpus: Corpus
+    corpora: Mapping[str, Corpus]
     runs: Mapping[int, RunSpec]
     origins: Sequence[Pin]
     expected: Sequence[Expected]
     device: str | None
     calibrated_from: int
+
+    @property
+    def corpus_ids(self) -> dict[str, str]:
+        """The ids of the corpora, by the name or id by which the runs name them."""
+        return {name: corpus.id for name, corpus in self.corpora.items()}
 
 
 def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
@@ -49,18 +57,18 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     """
     indexed = numbered(spec, limits.runs_per_job)
     _check_each(spec, list(indexed.values()), limits.check)
+    named = dict.fromkeys(name for each in (spec, *indexed.values()) for name in each.texts.names)
+    corpora = {name: store.corpora.get(name, account) for name in named}
     starts = Starts(store, account)
     _check_each(spec, list(indexed.values()), starts.resolved)
-    indexed = {index: starts.resolved(run) for index, run in indexed.items()}
+    indexed = _distinct({index: starts.resolved(run) for index, run in indexed.items()}, corpora)
     runs = list(indexed.values())
-    corpus = store.corpora.get(spec.corpus, account)
-    text = store.corpora.text(corpus.id)
-    extents = {tokenizer: measure(tokenizer, text) for tokenizer in {run.tokenizer for run in runs}}
+    measured = Extents(store, corpora)
 
     def extent(run: RunSpec) -> Extent:
-        return starts.extent(run, extents[run.tokenizer])
+        return starts.extent(run, measured[run])
 
-    _check_each(spec, runs, lambda run: check_length(run, extent(run).tokens))
+    _check_each(spec, runs, lambda run: check_length(run, extent(run)))
     _check_each(spec, runs, lambda run: check_prefix(run, extent(run).alphabet))
     works = [work(run, extent(run)) for run in runs]
     if (flops := sum(each.flops for each in works)) > limits.job_flops:
@@ -74,7 +82,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
     seconds = predict(list(zip(cells, works, strict=True)), history.runs)
     expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
-    return Plan(corpus, indexed, starts.pins, expected, history.device, len(history.runs))
+    return Plan(corpora, indexed, starts.pins, expected, history.device, len(history.runs))
 
 
 def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None) -> Job:
@@ -93,14 +101,24 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
     planned = plan(store, limits, spec, account)
     return store.jobs.create(
         spec,
-        planned.corpus.id,
+        planned.corpus_ids[spec.texts.train],
         planned.runs,
         idempotency,
         planned.expected,
         account=account,
         most_unfinished=limits.queued_runs,
+        corpora=planned.corpus_ids,
         origins=planned.origins,
     )
+
+
+def _distinct(runs: Mapping[int, RunSpec], corpora: Mapping[str, Corpus]) -> dict[int, RunSpec]:
+    """Each run once: a grid may name one corpus by its name and by its id."""
+    ids = {name: corpus.id for name, corpus in corpora.items()}
+    found: dict[RunSpec, tuple[int, RunSpec]] = {}
+    for index, run in runs.items():
+        found.setdefault(with_ids(run, ids), (index, run))
+    return dict(found.values())
 
 
 def _check_step(run: RunSpec, extent: Extent, most: int) -> None:

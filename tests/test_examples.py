@@ -9,6 +9,7 @@ from client import specfile
 from gatelab.costs import parameters
 from gatelab.specs import JobSpec, Limits, ModelSpec
 from gatelab.sweeps import expand
+from gatelab.text.extent import Extent
 from gatelab.text.windows import check_length
 
 FOLDER = Path(__file__).parent.parent / "examples"
@@ -44,7 +45,7 @@ def test_an_example_expands_within_the_default_limits(name: str) -> None:
     assert len({run.model_dump_json() for run in runs}) == len(runs), "no run is asked for twice"
     for run in runs:
         limits.check(run)
-        check_length(run, BOOK_TOKENS)
+        check_length(run, Extent(BOOK_TOKENS, VOCABULARY))
 
 
 def test_equal_parameters_are_as_near_as_hidden_units_allow() -> None:

@@ -26,6 +26,7 @@ VALUES: dict[str, list[Any]] = {
     "training.windows": [{"stride": 1}, {"train": 5, "validation": 6}],
     "training.seed": [7, 100, 5],
     "tokenizer": [{"kind": "byte"}, {"kind": "char", "normalize": "letters"}],
+    "corpus": ["wells", "verne", {"train": "verne", "validation": "wells"}],
 }
 
 grids = st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=4).flatmap(
@@ -95,7 +96,7 @@ def test_runs_are_the_product_in_order_each_once(grid: dict[str, list[Any]], rep
 @given(grid=grids)
 def test_what_the_grid_does_not_name_stays(grid: dict[str, list[Any]]) -> None:
     spec = job(grid=grid, model={"dropout": 0.25}, training={"epochs": 3, "optimizer": {"kind": "sgd", "lr": 1}})
-    untouched = {"model.dropout", "training.epochs", "training.optimizer.kind", "training.batch_size", "corpus"}
+    untouched = {"model.dropout", "training.epochs", "training.optimizer.kind", "training.batch_size"}
     for run, path in itertools.product(expand(spec, LIMIT), untouched):
         assert at(run, path) == at(spec.base(), path)
 
@@ -184,7 +185,8 @@ def test_a_grid_has_bounded_paths() -> None:
         (
             "modle.layers",
             1,
-            "there is no field 'modle' here; use one of model, tokenizer, training; did you mean 'model.layers'?",
+            "there is no field 'modle' here; use one of corpus, model, tokenizer, training;"
+            " did you mean 'model.layers'?",
         ),
         (
             "model.cell.gaits",
@@ -194,14 +196,15 @@ def test_a_grid_has_bounded_paths() -> None:
         (
             "lr",
             1,
-            "there is no field 'lr' here; use one of model, tokenizer, training; did you mean 'training.optimizer.lr'?",
+            "there is no field 'lr' here; use one of corpus, model, tokenizer, training;"
+            " did you mean 'training.optimizer.lr'?",
         ),
-        ("x" * 200, 1, f"there is no field '{'x' * 200}' here; use one of model, tokenizer, training"),
+        ("x" * 200, 1, f"there is no field '{'x' * 200}' here; use one of corpus, model, tokenizer, training"),
         ("model.layers.first", 1, "there is no field 'first' here; nothing below it can be set"),
-        ("corpus", "verne", "there is no field 'corpus' here; use one of model, tokenizer, training"),
-        ("grid", {}, "there is no field 'grid' here; use one of model, tokenizer, training"),
-        ("repeats", 2, "there is no field 'repeats' here; use one of model, tokenizer, training"),
-        ("", 1, "there is no field '' here; use one of model, tokenizer, training"),
+        ("corpus.train", "verne", "there is no field 'train' here; nothing below it can be set"),
+        ("grid", {}, "there is no field 'grid' here; use one of corpus, model, tokenizer, training"),
+        ("repeats", 2, "there is no field 'repeats' here; use one of corpus, model, tokenizer, training"),
+        ("", 1, "there is no field '' here; use one of corpus, model, tokenizer, training"),
         ("model.", 1, "there is no field '' here; use one of cell, dropout, init, input, layers"),
         ("model.layers", 0, "input should be greater than or equal to 1 (got 0)"),
     ],

@@ -27,8 +27,9 @@ from gatelab.machine import cores, memory_bytes
 from gatelab.settings import Settings
 from gatelab.starting import Origin, begin
 from gatelab.store import Claim, Flags, State, Store
-from gatelab.text import Corpus, prepare
-from gatelab.text.tokenizers import measure
+from gatelab.text import Corpus, Texts, prepare
+from gatelab.text.extent import measure
+from gatelab.text.growing import grown
 from gatelab.text.windows import Data
 from gatelab.training import Event, Pack, Trainer, pack_size
 from gatelab.training.devices import choose_device, describe, free_memory
@@ -118,11 +119,14 @@ class Slice:
 
     def _assemble(self) -> Pack | None:
         """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
-        name, text = self.store.corpora.named_text(self.claim.corpus_id)
-        self._check_memory(text)
+        texts = self._texts()
+        self._check_memory(texts)
         self._origin = self._find_origin()
-        start = self._origin.checkpoint.tokenizer if self._origin else None
-        data = prepare(self.claim.spec, Corpus(name, text), start)
+        known = self._checkpoint(self._members[self.claim.run_id])
+        tokenizer = None if known is None else known.tokenizer
+        if tokenizer is None and self._origin is not None:
+            tokenizer = grown(self._origin.checkpoint.tokenizer, texts.train, *texts.held_out)
+        data = prepare(self.claim.spec, texts, tokenizer)
         for claim in self.store.claims.claim_alike(self.claim, self._room(data) - 1):
             self._add(claim)
         trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}
@@ -144,12 +148,19 @@ class Slice:
         pin = self.store.origins.get(self.claim.job_id, start.run, start.checkpoint)
         return Origin(Checkpoint.from_bytes(pin.data), same_text=pin.corpus_id == self.claim.corpus_id)
 
-    def _check_memory(self, text: str) -> None:
+    def _texts(self) -> Texts:
+        def read(id: str) -> Corpus:
+            return Corpus(*self.store.corpora.named_text(id))
+
+        held_out = (self.claim.validation_corpus_id, self.claim.test_corpus_id)
+        return Texts(read(self.claim.corpus_id), *(None if id is None else read(id) for id in held_out))
+
+    def _check_memory(self, texts: Texts) -> None:
         """
         Raises:
             TooLarge: the run would be killed for memory, again and again.
         """
-        needed, there = work(self.claim.spec, measure(self.claim.spec.tokenizer, text)).memory_bytes, memory_bytes()
+        needed, there = work(self.claim.spec, measure(self.claim.spec, texts)).memory_bytes, memory_bytes()
         if self.device == "cpu" and needed > there:
             raise TooLarge(
                 f"it needs about {needed / 2**30:.3g} GiB of memory, and this worker's machine has {there / 2**30:.3g}"

@@ -1,6 +1,6 @@
 """Whole training steps of Gatelab's engines beside the book's loop and PyTorch's layers.
 
-python -m benchmarks.training [speed] [scaling] [memory] [precision] [packs] [--threads 2] [--rounds 15] ...
+python -m benchmarks.training [speed] [scaling] [memory] [precision] [packs] [vocabularies] [--threads 2] ...
 """
 
 import argparse
@@ -8,11 +8,11 @@ import argparse
 import torch
 
 from benchmarks.quiet import warn_if_busy
-from benchmarks.training import memory, packs, precision, scaling, speed
+from benchmarks.training import memory, packs, precision, scaling, speed, vocabularies
 from benchmarks.training.contestants import Task
 from benchmarks.training.shapes import CELLS, SHAPES, SIZES, Shape
 
-PARTS = "speed", "scaling", "memory", "precision", "packs"
+PARTS = "speed", "scaling", "memory", "precision", "packs", "vocabularies"
 
 
 def main() -> None:
@@ -32,6 +32,10 @@ def main() -> None:
                 memory.show(tasks, threads)
             case "precision":
                 precision.show(tasks, threads, *how)
+            case "vocabularies":
+                shapes = vocabularies.SHAPES if arguments.shapes is SHAPES else arguments.shapes
+                cells = [(cell, Task(CELLS[cell], shape)) for shape in shapes for cell in arguments.cells]
+                vocabularies.show(cells, threads, *how)
             case "packs":
                 packs.show(packs.SHAPES if arguments.shapes is SHAPES else arguments.shapes, threads, *how)
 

@@ -35,6 +35,7 @@ class Shape:
     batch: int
     steps: int
     layers: int = 1
+    vocabulary: int = VOCABULARY
 
     @classmethod
     def parse(cls, text: str) -> "Shape":
@@ -70,14 +71,14 @@ def flops_per_token(cell: CellSpec, shape: Shape) -> int:
             blocks = len(gates) + 1
         case LstmSpec():
             blocks = 4
-    products = (2 * shape.layers - 1) * blocks * shape.hidden**2 + shape.hidden * VOCABULARY
+    products = (2 * shape.layers - 1) * blocks * shape.hidden**2 + shape.hidden * shape.vocabulary
     return 6 * products
 
 
 def random_model(cell: CellSpec, shape: Shape, seed: int) -> LanguageModel:
     """A model with weights so large that every part of the equations shows in the loss."""
     cell = cell.model_copy(update={"hidden": shape.hidden})
-    model = LanguageModel(ModelSpec(cell=cell, layers=shape.layers), VOCABULARY)
+    model = LanguageModel(ModelSpec(cell=cell, layers=shape.layers), shape.vocabulary)
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter.data.normal_(0, shape.hidden**-0.5, generator=generator)
@@ -87,6 +88,6 @@ def random_model(cell: CellSpec, shape: Shape, seed: int) -> LanguageModel:
 def random_windows(shape: Shape, seed: int) -> Windows:
     """`BATCHES` batches of windows of a random text."""
     count = BATCHES * shape.batch
-    ids = np.random.default_rng(seed).integers(0, VOCABULARY, size=count + shape.steps)
+    ids = np.random.default_rng(seed).integers(0, shape.vocabulary, size=count + shape.steps)
     starts = np.arange(count)
     return Windows(ids, starts, starts + shape.steps, shape.steps, shape.batch, carried=False)

@@ -8,8 +8,8 @@ from gatelab.specs.cells import CellSpec
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import OptimizerSpec, RmspropSpec, SgdSpec
+from gatelab.text.extent import Extent
 from gatelab.text.reading import Part, reading
-from gatelab.text.tokenizers import Extent
 
 FLOAT_BYTES = 4
 BYTES_PER_CHARACTER = 4
@@ -53,7 +53,7 @@ class Expected:
 def work(spec: RunSpec, extent: Extent) -> Work:
     """The work of a run of `spec` on a corpus of this extent."""
     model, training = spec.model, spec.training
-    read = reading(spec, extent.tokens)
+    read = reading(spec, extent)
     generated = 0 if training.sample is None else training.sample.characters + len(training.sample.prefix)
     whole = course(training, read.train)
     tokens = TRAINING * whole.of(read.train.tokens, read.train.batches)
@@ -80,7 +80,7 @@ def work(spec: RunSpec, extent: Extent) -> Work:
 
 def step_flops(spec: RunSpec, extent: Extent) -> int:
     """Floating-point operations of the widest training step: runs of other accounts wait at least as long."""
-    train = reading(spec, extent.tokens).train
+    train = reading(spec, extent).train
     return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
 
 

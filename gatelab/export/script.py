@@ -1,7 +1,9 @@
 """A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
 
 from gatelab.export.cell_program import cell_program
+from gatelab.export.text_program import READ_TEXT, SHOW_TEXT, TEXT_PROGRAM
 from gatelab.specs.model import ModelSpec
+from gatelab.text.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 
 _HEAD = '''"""Continues a text with the model in a file: python generate.py model.safetensors "it has" [characters]
 
@@ -48,12 +50,7 @@ def step(w, token, states):
 def main(path, text, characters=100):
     facts, w = read(path)
     kind = facts["tokenizer"]
-    known = kind.get("characters", "")
-    if kind.get("normalize") == "letters":
-        text = re.sub("[^a-z]+", " ", text.lower())
-    bytewise = kind["kind"] == "byte"
-    ids = [2 + b for b in text.encode()] if bytewise else [known.find(c) + 2 if c in known else 0 for c in text]
-    hidden = len(w["weight_head"])
+READ    hidden = len(w["weight_head"])
     states = [(np.zeros(hidden, np.float32),) * TENSORS for _ in range(facts["model"]["layers"])]
     for token in [1, *ids]:
         logits = step(w, token, states)
@@ -61,10 +58,7 @@ def main(path, text, characters=100):
     for _ in range(int(characters)):
         written.append(2 + int(logits[2:].argmax()))
         logits = step(w, written[-1], states)
-    if bytewise:
-        return bytes(token - 2 for token in written).decode(errors="replace")
-    return "".join(known[token - 2] for token in written)
-
+SHOW
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="backslashreplace")
@@ -72,10 +66,31 @@ if __name__ == "__main__":
 """
 
 
-def script(model: ModelSpec) -> str:
-    """The program for models of this architecture, any weights."""
+_READ = """    known = kind.get("characters", "")
+    if kind.get("normalize") == "letters":
+        text = re.sub("[^a-z]+", " ", text.lower())
+    bytewise = kind["kind"] == "byte"
+    ids = [2 + b for b in text.encode()] if bytewise else [known.find(c) + 2 if c in known else 0 for c in text]
+"""
+
+_SHOW = """    if bytewise:
+        return bytes(token - 2 for token in written).decode(errors="replace")
+    return "".join(known[token - 2] for token in written)
+"""
+
+
+def script(model: ModelSpec, tokenizer: Tokenizer | None = None) -> str:
+    """The program for models of this architecture, any weights.
+
+    Args:
+        tokenizer: the model's. Without one, the program reads characters and bytes.
+    """
     representation = model.cell.representation
     head, cell = _HEAD, cell_program(representation)
     if "math." in cell:
         head = head.replace("import json\n", "import json\nimport math\n")
-    return head + cell + _TAIL.replace("TENSORS", str(len(representation.states)))
+    tail = _TAIL.replace("TENSORS", str(len(representation.states)))
+    if tokenizer is None or (isinstance(tokenizer, CharTokenizer | ByteTokenizer) and not tokenizer.clean):
+        return head + cell + tail.replace("READ", _READ).replace("SHOW", _SHOW)
+    head = head.replace("import sys\n", "import sys\nimport unicodedata\n")
+    return head + cell + TEXT_PROGRAM + tail.replace("READ", READ_TEXT).replace("SHOW", SHOW_TEXT)

@@ -10,7 +10,8 @@ from gatelab.errors import InvalidRequest
 from gatelab.model import LanguageModel
 from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.text.memory import END, alphabet, drawn_anew, line_length
-from gatelab.text.tokenizers import UNKNOWN, Ids, Tokenizer
+from gatelab.text.tokenizers import UNKNOWN, Ids, Tokenizer, WordsTokenizer
+from gatelab.text.tokenizers.pieces import PieceTokenizer
 from gatelab.text.windows import EVALUATION_TOKENS
 
 
@@ -38,8 +39,12 @@ def recall(model: LanguageModel, tokenizer: Tokenizer, task: SyntheticSpec, exam
     the earlier ones are read as they should have been.
 
     Raises:
-        InvalidRequest: the model's vocabulary lacks a character of the task.
+        InvalidRequest: the model's vocabulary lacks a character of the task, or its tokens are longer than characters.
     """
+    if isinstance(tokenizer, PieceTokenizer | WordsTokenizer):
+        raise InvalidRequest.at(
+            "task", f"is of single characters; the run's tokenizer, {tokenizer.kind}, joins them: train one with char"
+        )
     if UNKNOWN in tokenizer.encode(alphabet(task)).ids:
         raise InvalidRequest.at(
             "task", "the run's vocabulary lacks some of the task's characters: it was trained on another corpus"

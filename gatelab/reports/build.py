@@ -73,7 +73,7 @@ def _report(
         title=title,
         job=job_id,
         spec=spec,
-        corpora={run.corpus: run.corpus_sha256 for run in runs},
+        corpora={text.name: text.sha256 for run in runs for text in run.corpora},
         devices=sorted({run.device for run in runs if run.device}),
         states=Counter(run.state for run in runs),
         paths=paths,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from gatelab.reports.cautions import few_words, too_few, uniform_loss, worse_than_guessing
-from gatelab.reports.records import RunRecord
-from gatelab.specs.model import CharTokenizerSpec
+from gatelab.reports.records import NamedCorpus, RunRecord
+from gatelab.specs.model import BpeTokenizerSpec, CharTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
 
 NAMED = 5
 """How many runs a warning names."""
@@ -13,15 +13,19 @@ NAMED = 5
 def warnings(runs: Sequence[RunRecord]) -> list[str]:
     """Everything that keeps these runs from being compared, or their numbers from being believed, in sentences."""
     checks = (
-        *(_repeats, _corpora, _tokenizers, _preprocessing, _splits, _windows, _devices),
+        *(_repeats, _corpora, _tokenizers, _unknown_words, _preprocessing, _splits, _windows, _devices),
         *(_validation_guesses, _test_guesses, _few_validation_tokens, _few_test_tokens),
     )
     return [warning for check in checks if (warning := check(runs))]
 
 
-def text_scored(run: RunRecord) -> Hashable:
+def text_scored(run: RunRecord) -> tuple[Hashable, ...]:
     """Equal for runs that are scored on the same characters of the same text."""
-    return run.corpus_sha256, _normalize(run), _split(run)
+    train, validation, _ = run.text_sha256s
+    if validation is None:
+        return train, _prepared(run), _split(run)
+    # A text of its own is read whole, however the training text is cut.
+    return validation, _prepared(run), None
 
 
 def same_tokens(runs: Iterable[RunRecord]) -> bool:
@@ -30,7 +34,7 @@ def same_tokens(runs: Iterable[RunRecord]) -> bool:
 
 
 def _repeats(runs: Sequence[RunRecord]) -> str | None:
-    distinct = {(run.corpus_sha256, run.resolved.model_copy(update={"corpus": "-"})) for run in runs}
+    distinct = {(run.text_sha256s, run.resolved.model_copy(update={"corpus": "-"})) for run in runs}
     if len(distinct) == len(runs):
         return None
     return (
@@ -40,19 +44,24 @@ def _repeats(runs: Sequence[RunRecord]) -> str | None:
 
 
 def _corpora(runs: Sequence[RunRecord]) -> str | None:
-    if len({run.corpus_sha256 for run in runs}) == 1:
+    if len({_validated_on(run).sha256 for run in runs}) == 1:
         return None
-    named = _distinct(runs, lambda run: f"{run.corpus} ({run.corpus_sha256[:12]})")
+    named = _distinct(runs, lambda run: "{0.name} ({0.sha256:.12})".format(_validated_on(run)))
+    read = "validated" if any(run.held_out[0] for run in runs) else "trained"
     return (
-        f"The runs were trained on different texts: {named}. These are different tasks. No number here compares them;"
+        f"The runs were {read} on different texts: {named}. These are different tasks. No number here compares them;"
         " bits per character say only how predictable each text is to its model."
     )
 
 
+def _validated_on(run: RunRecord) -> NamedCorpus:
+    return run.held_out[0] or run.corpora[0]
+
+
 def _tokenizers(runs: Sequence[RunRecord]) -> str | None:
-    if len({run.spec.tokenizer.kind for run in runs}) == 1:
+    if same_tokens(runs) or len({_tokens(run) for run in runs}) == 1:
         return None
-    named = _distinct(runs, lambda run: run.spec.tokenizer.kind)
+    named = _distinct(runs, _tokens)
     return (
         f"The runs read different tokens ({named}). Perplexity is per token, so theirs are not comparable; bits per"
         " character is the only common measure. Each splits the text by its own tokens, which moves the borders of"
@@ -61,9 +70,9 @@ def _tokenizers(runs: Sequence[RunRecord]) -> str | None:
 
 
 def _preprocessing(runs: Sequence[RunRecord]) -> str | None:
-    if len({_normalize(run) for run in runs}) == 1:
+    if len({_prepared(run) for run in runs}) == 1:
         return None
-    named = _distinct(runs, _normalize)
+    named = _distinct(runs, lambda run: " + ".join(_prepared(run)) or "none")
     return (
         f"The text was prepared in different ways (normalize: {named}). Perplexities are not comparable. Bits per"
         " character is the only common measure, and even that is of different texts: one with fewer kinds of"
@@ -72,7 +81,7 @@ def _preprocessing(runs: Sequence[RunRecord]) -> str | None:
 
 
 def _splits(runs: Sequence[RunRecord]) -> str | None:
-    if len({_split(run) for run in runs}) == 1:
+    if len({text_scored(run)[-1] for run in runs}) == 1:
         return None
     named = _distinct(runs, _split_in_words)
     return (
@@ -135,23 +144,56 @@ def _few(part: str, tokens: Iterable[int | None]) -> str | None:
     return few_words(part, " or ".join(map(str, few[:NAMED]))) if few else None
 
 
-def _normalize(run: RunRecord) -> str:
+def _tokens(run: RunRecord) -> str:
+    """What reads the text, without how it is prepared."""
     tokenizer = run.spec.tokenizer
-    return tokenizer.normalize if isinstance(tokenizer, CharTokenizerSpec) else "none"
+    match tokenizer:
+        case BpeTokenizerSpec() | UnigramTokenizerSpec():
+            return f"{tokenizer.kind} {tokenizer.size}"
+        case WordsTokenizerSpec():
+            return f"words {tokenizer.most}, at least {tokenizer.at_least} times"
+    return tokenizer.kind
+
+
+def _unknown_words(runs: Sequence[RunRecord]) -> str | None:
+    if not any(isinstance(run.spec.tokenizer, WordsTokenizerSpec) for run in runs):
+        return None
+    return (
+        "Words that are not in the vocabulary are one unknown token, whose loss counts and whose characters do not."
+        " Perplexity depends on how many they are, and bits per character say little beside those of other tokenizers."
+    )
+
+
+def _prepared(run: RunRecord) -> tuple[str, ...]:
+    """What was done to the text before it was read."""
+    tokenizer = run.spec.tokenizer
+    normalize = tokenizer.normalize if isinstance(tokenizer, CharTokenizerSpec) else "none"
+    return tuple(tokenizer.clean) + ((normalize,) if normalize != "none" else ())
 
 
 def _split(run: RunRecord) -> Hashable:
     training = run.spec.training
-    counts = training.windows.counts
-    return None if counts is None else (counts, training.windows.stride or training.num_steps)
+    windows = training.windows
+    if windows.counts is None:
+        held_out = run.held_out[0] is not None, run.held_out[1] is not None
+        return run.resolved.training.windows.split, windows.gap, held_out if any(held_out) else None
+    return windows.counts, windows.stride or training.num_steps
 
 
 def _split_in_words(run: RunRecord) -> str:
     counts = run.spec.training.windows.counts
     if counts is None:
-        return "80/10/10 of the whole text"
+        return _shares_in_words(run)
     stride = run.spec.training.windows.stride or run.spec.training.num_steps
     return f"{' + '.join(map(str, counts))} windows at stride {stride}"
+
+
+def _shares_in_words(run: RunRecord) -> str:
+    windows = run.spec.training.windows
+    split = "80/10/10" if windows.split is None else "/".join(f"{100 * share:g}" for share in windows.split)
+    gap = f" with a gap of {windows.gap} tokens" if windows.gap else ""
+    own = " and ".join(part for part, text in zip(("validation", "test"), run.held_out, strict=True) if text)
+    return f"{split} of the whole text{gap}{f', {own} of another text' if own else ''}"
 
 
 def _distinct(runs: Sequence[RunRecord], words: Callable[[RunRecord], str]) -> str:

@@ -22,6 +22,13 @@ class Evaluation(NamedTuple):
     seconds: float | None
 
 
+class NamedCorpus(NamedTuple):
+    """A corpus by its name, and what its text is."""
+
+    name: str
+    sha256: str
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """One run. `sample` is its latest text with the prefix; `evaluations` are in the order of their steps.
@@ -30,6 +37,7 @@ class RunRecord:
     itself included; the time of each step was shared out equally among them.
     `vocabulary` is how many tokens its model predicts, `validation_tokens` and `test_tokens` are how many different
     tokens of the text these parts score; None for runs of earlier versions.
+    `held_out` are the corpora for validation and test; None where these are parts of `corpus`.
     """
 
     id: str
@@ -56,11 +64,23 @@ class RunRecord:
     vocabulary: int | None = None
     validation_tokens: int | None = None
     test_tokens: int | None = None
+    held_out: tuple[NamedCorpus | None, NamedCorpus | None] = (None, None)
 
     @cached_property
     def resolved(self) -> RunSpec:
         """What ran: `gatelab.specs.resolved`."""
         return resolved(self.spec)
+
+    @property
+    def corpora(self) -> list[NamedCorpus]:
+        """All that it read, what it was trained on first."""
+        return [NamedCorpus(self.corpus, self.corpus_sha256), *(text for text in self.held_out if text)]
+
+    @property
+    def text_sha256s(self) -> tuple[str | None, str | None, str | None]:
+        """Of the texts for training, validation and test; None where a part of the first one is read."""
+        validation, test = (text and text.sha256 for text in self.held_out)
+        return self.corpus_sha256, validation, test
 
     @property
     def seed(self) -> int:

@@ -41,7 +41,7 @@ def that_differ(runs: Sequence[RunRecord]) -> tuple[list[str], list[Values]]:
     The corpus is compared by its text: two names may stand for the same.
     """
     flat = [
-        dict(_flat(spec.model_dump(mode="json"))) | {"corpus": run.corpus_sha256[:12]}
+        dict(_flat(spec.model_dump(mode="json", exclude={"corpus"}))) | _texts(run)
         for spec, run in zip(_titled(runs), runs, strict=True)
     ]
     paths = [
@@ -83,6 +83,13 @@ def _title(cell: EquationsSpec, name: str | None, owners: Mapping[str, int]) -> 
 def _with_equations(spec: RunSpec, equations: str) -> RunSpec:
     cell = spec.model.cell.model_copy(update={"equations": equations})
     return spec.model_copy(update={"model": spec.model.model_copy(update={"cell": cell})})
+
+
+def _texts(run: RunRecord) -> dict[str, str]:
+    """What it read, by the beginning of the digest."""
+    train, validation, test = run.text_sha256s
+    parts = {"corpus": train, "corpus.validation": validation, "corpus.test": test}
+    return {path: sha256[:12] for path, sha256 in parts.items() if sha256}
 
 
 def _field(spec: RunSpec, path: str) -> Any:

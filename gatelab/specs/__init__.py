@@ -6,7 +6,16 @@ from gatelab.specs.gates import ClampSpec, GatesRequest, InfluenceSpec
 from gatelab.specs.generation import GenerateRequest, Sampling
 from gatelab.specs.job import JobSpec, RunSpec
 from gatelab.specs.limits import Limits
-from gatelab.specs.model import ByteTokenizerSpec, CharTokenizerSpec, EmbeddingSpec, ModelSpec, TokenizerSpec
+from gatelab.specs.model import (
+    BpeTokenizerSpec,
+    ByteTokenizerSpec,
+    CharTokenizerSpec,
+    EmbeddingSpec,
+    ModelSpec,
+    TokenizerSpec,
+    UnigramTokenizerSpec,
+    WordsTokenizerSpec,
+)
 from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.shape import shape_key
 from gatelab.specs.synthetic import CopySpec, RecallRequest, RecallSpec, SyntheticSpec
@@ -23,6 +32,7 @@ from gatelab.specs.training import (
 __all__ = [
     "AdamSpec",
     "AdamWSpec",
+    "BpeTokenizerSpec",
     "ByteTokenizerSpec",
     "CellSpec",
     "CharTokenizerSpec",
@@ -50,7 +60,9 @@ __all__ = [
     "SyntheticSpec",
     "TokenizerSpec",
     "TrainingSpec",
+    "UnigramTokenizerSpec",
     "WindowsSpec",
+    "WordsTokenizerSpec",
     "parse",
     "resolved",
     "shape_key",

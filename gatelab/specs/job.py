@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from gatelab.specs.base import Spec, Text
-from gatelab.specs.model import CharTokenizerSpec, ModelSpec, TokenizerSpec
+from gatelab.specs.model import CharTokenizerSpec, ModelSpec, TokenizerSpec, word_or_object
 from gatelab.specs.start import StartSpec
 from gatelab.specs.training import TrainingSpec
 
@@ -13,14 +13,43 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
 """Names people give: letters, digits, dot, dash, underscore; at most 100."""
 
 
+class TextsSpec(Spec):
+    """Corpora by their names or ids. A part without a text of its own is split off the training text."""
+
+    train: Name
+    validation: Name | None = None
+    test: Name | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether a part has a text of its own."""
+        return self.validation is not None or self.test is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The corpora that are named, the training text first."""
+        return tuple(name for name in (self.train, self.validation, self.test) if name is not None)
+
+
+CorpusSpec = Annotated[
+    Annotated[Name, Tag("word")] | Annotated[TextsSpec, Tag("object")],
+    Discriminator(word_or_object),
+]
+
+
 class RunSpec(Spec):
     """One model trained once: every hyper-parameter resolved, and a seed."""
 
-    corpus: Name = Field(description="name or id of a corpus")
+    corpus: CorpusSpec = Field(description="name or id of a corpus, or {train: a, validation: b, test: c}")
     tokenizer: TokenizerSpec = CharTokenizerSpec(kind="char")
     model: ModelSpec = ModelSpec()
     training: TrainingSpec = TrainingSpec()
     start: StartSpec | None = Field(None, description="a checkpoint of another run to begin from")
+
+    @property
+    def texts(self) -> TextsSpec:
+        """The corpora, however they are written."""
+        return self.corpus if isinstance(self.corpus, TextsSpec) else TextsSpec(train=self.corpus)
 
 
 class JobSpec(RunSpec):

@@ -1,16 +1,38 @@
 """The model around the cell, and the tokenizer in front of it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from gatelab.gate_biases import gate_biases
 from gatelab.specs.base import Spec
 from gatelab.specs.cells import CellSpec, GruSpec, in_words
 from gatelab.specs.initial import InitSpec, PartsInitSpec
 
+Cleaning = Literal["newlines", "nfc", "lower", "whitespace"]
+CLEANINGS: tuple[Cleaning, ...] = get_args(Cleaning)
+"""In the order in which they are done."""
 
-class CharTokenizerSpec(Spec):
+MOST_PIECES = 65_536
+"""Tokens of a vocabulary that is learned."""
+
+
+def _in_order(steps: tuple[Cleaning, ...]) -> tuple[Cleaning, ...]:
+    return tuple(step for step in CLEANINGS if step in steps)
+
+
+class _TokenizerSpec(Spec):
+    """What all tokenizers have."""
+
+    clean: Annotated[tuple[Cleaning, ...], Field(max_length=len(CLEANINGS)), AfterValidator(_in_order)] = Field(
+        (),
+        description="what is done to every text and prompt before it is read, in this order: newlines (CRLF and CR"
+        " become LF), nfc (a letter and its accents become one character), lower (lower case), whitespace (runs of"
+        " white space but LF become one space)",
+    )
+
+
+class CharTokenizerSpec(_TokenizerSpec):
     """One token per character of the corpus."""
 
     kind: Literal["char"]
@@ -19,13 +41,38 @@ class CharTokenizerSpec(Spec):
     )
 
 
-class ByteTokenizerSpec(Spec):
+class ByteTokenizerSpec(_TokenizerSpec):
     """One token per byte of the UTF-8 text."""
 
     kind: Literal["byte"]
 
 
-TokenizerSpec = Annotated[CharTokenizerSpec | ByteTokenizerSpec, Field(discriminator="kind")]
+class BpeTokenizerSpec(_TokenizerSpec):
+    """Parts of words, learned from the training text by byte-pair encoding. All bytes are among them."""
+
+    kind: Literal["bpe"]
+    size: int = Field(1024, ge=257, le=MOST_PIECES, description="tokens, the 256 bytes included; fewer of short texts")
+
+
+class UnigramTokenizerSpec(_TokenizerSpec):
+    """Parts of words, learned from the training text as a unigram model. All bytes are among them."""
+
+    kind: Literal["unigram"]
+    size: int = Field(1024, ge=257, le=MOST_PIECES, description="tokens, the 256 bytes included; fewer of short texts")
+
+
+class WordsTokenizerSpec(_TokenizerSpec):
+    """One token per word that is frequent in the training text; all other words are one unknown token."""
+
+    kind: Literal["words"]
+    most: int = Field(10_000, ge=1, le=MOST_PIECES, description="words, the most frequent ones")
+    at_least: int = Field(2, ge=1, le=1_000_000, description="how often a word must occur in the training text")
+
+
+LearnedTokenizerSpec = BpeTokenizerSpec | UnigramTokenizerSpec | WordsTokenizerSpec
+"""What is learned from the training text alone, and of which a corpus does not tell how many tokens it becomes."""
+
+TokenizerSpec = Annotated[CharTokenizerSpec | ByteTokenizerSpec | LearnedTokenizerSpec, Field(discriminator="kind")]
 
 
 class EmbeddingSpec(Spec):
@@ -34,13 +81,14 @@ class EmbeddingSpec(Spec):
     embedding: int = Field(ge=1, le=65536)
 
 
-def _shape(value: Any) -> str:
+def word_or_object(value: Any) -> str:
+    """Which of two ways a value is written in."""
     return "word" if isinstance(value, str) else "object"
 
 
 InputSpec = Annotated[
     Annotated[Literal["one_hot"], Tag("word")] | Annotated[EmbeddingSpec, Tag("object")],
-    Discriminator(_shape),
+    Discriminator(word_or_object),
 ]
 
 

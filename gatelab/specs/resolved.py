@@ -9,25 +9,31 @@ from pydantic import BaseModel
 
 from gatelab.specs.cells import EquationsSpec, GruSpec
 from gatelab.specs.job import RunSpec
+from gatelab.specs.training import USUAL_SPLIT
 
 
 def resolved(spec: RunSpec) -> RunSpec:
     """The spec with every field that another one decides at its actual value.
 
-    Windows without a stride begin every `num_steps` tokens. A GRU without a reset gate resets neither before nor after
-    the product. Equations have neither a name nor comments. All other spellings of a value (`1`, `1.0` and `"1e0"`,
-    gates in any order, defaults that are left out) are equal since the spec was parsed.
+    One corpus is written as its name, and the usual split is not written. Windows without a stride begin every
+    `num_steps` tokens. A GRU without a reset gate resets neither before nor after the product. Equations have neither a
+    name nor comments. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order, defaults that are
+    left out) are equal since the spec was parsed.
     """
     training, cell = spec.training, spec.model.cell
-    if training.windows.stride is None:
-        windows = training.windows.model_copy(update={"stride": training.num_steps})
-        training = training.model_copy(update={"windows": windows})
+    windows = training.windows
+    if windows.stride is None:
+        windows = windows.model_copy(update={"stride": training.num_steps})
+    if windows.split == USUAL_SPLIT:
+        windows = windows.model_copy(update={"split": None})
+    training = training.model_copy(update={"windows": windows})
     if isinstance(cell, GruSpec) and "reset" not in cell.gates:
         cell = cell.model_copy(update={"reset": GruSpec.model_fields["reset"].default})
     if isinstance(cell, EquationsSpec):
         cell = cell.canonical
     model = spec.model.model_copy(update={"cell": cell})
-    return spec.model_copy(update={"training": training, "model": model})
+    corpus = spec.corpus if spec.texts.several else spec.texts.train
+    return spec.model_copy(update={"corpus": corpus, "training": training, "model": model})
 
 
 def without_seed(spec: RunSpec) -> RunSpec:
@@ -35,12 +41,23 @@ def without_seed(spec: RunSpec) -> RunSpec:
     return spec.model_copy(update={"training": spec.training.model_copy(update={"seed": 0})})
 
 
-def runs_digest(corpus_id: str, runs: Iterable[RunSpec]) -> str:
-    """A digest of what is trained: equal for any two jobs on one corpus with the same runs, in any order."""
+def with_ids(spec: RunSpec, ids: Mapping[str, str]) -> RunSpec:
+    """The resolved spec with the ids of its corpora in place of their names."""
+    texts = spec.texts.model_copy(
+        update={part: ids[name] for part, name in spec.texts.model_dump(exclude_none=True).items()}
+    )
+    return resolved(spec.model_copy(update={"corpus": texts}))
+
+
+def runs_digest(ids: Mapping[str, str], runs: Iterable[RunSpec]) -> str:
+    """A digest of what is trained: equal for any two jobs with the same runs, in any order.
+
+    Args:
+        ids: of the corpora, by the names or ids by which the runs tell them.
+    """
     seeds: dict[RunSpec, set[int]] = {}
     for run in runs:
-        # The corpus may be given by its name or its id.
-        variant = without_seed(resolved(run)).model_copy(update={"corpus": corpus_id})
+        variant = without_seed(with_ids(run, ids))
         seeds.setdefault(variant, set()).add(run.training.seed)
     found = sorted(json.dumps([v.model_dump(mode="json"), sorted(each)], sort_keys=True) for v, each in seeds.items())
     return hashlib.sha256("\n".join(found).encode()).hexdigest()

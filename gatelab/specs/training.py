@@ -1,5 +1,6 @@
 """How a model is trained."""
 
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -8,9 +9,13 @@ from gatelab.specs.base import Spec, Text
 from gatelab.specs.ends import EvaluateEverySpec, StopSpec
 from gatelab.specs.schedules import CONSTANT, ScheduleSpec
 
+Share = Annotated[float, Field(ge=0, le=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1000)]
 Precision = Literal["fp32", "bf16"]
 """That of matrix products' operands. State, sums, gradients and weights are single precision (fp32) in either."""
+
+USUAL_SPLIT = (0.8, 0.1, 0.1)
+"""Shares of training, validation and test where a spec does not say."""
 
 SEEDS = 2**53
 """Seeds are below this, so that every reader of JSON gets them exactly."""
@@ -76,8 +81,8 @@ OptimizerSpec = Annotated[SgdSpec | RmspropSpec | AdamSpec | AdamWSpec, Field(di
 class WindowsSpec(Spec):
     """Which pieces of the text are trained on.
 
-    By default the text is split 80/10/10 into training, validation and test, each cut into windows of
-    `num_steps` tokens. With `train` and `validation`, the windows of the whole text are numbered from its
+    By default the text is split 80/10/10 (or as `split` says) into training, validation and test, each cut into
+    windows of `num_steps` tokens. With `train` and `validation`, the windows of the whole text are numbered from its
     start and the first `train` and the next `validation` of them are taken (the book's way, with stride 1).
     With `test` too, the `test` windows after those are scored once, after the last epoch.
     """
@@ -86,6 +91,11 @@ class WindowsSpec(Spec):
     train: int | None = Field(None, ge=1, le=1_000_000_000)
     validation: int | None = Field(None, ge=1, le=1_000_000_000)
     test: int | None = Field(None, ge=1, le=1_000_000_000)
+    split: tuple[Share, Share, Share] | None = Field(
+        None,
+        description="shares of the text for training, validation and test, such as [0.9, 0.05, 0.05]; default 80/10/10",
+    )
+    gap: int = Field(0, ge=0, le=1_000_000_000, description="tokens left out before validation and before test")
 
     @property
     def counts(self) -> tuple[int, int, int] | None:
@@ -98,6 +108,14 @@ class WindowsSpec(Spec):
             raise ValueError("train and validation are given together, or both left out")
         if self.test is not None and self.train is None:
             raise ValueError("test needs train and validation: without them the whole text is split 80/10/10")
+        if self.train is not None and (self.split is not None or self.gap):
+            raise ValueError("split and gap cut the whole text: leave them out, or train, validation and test")
+        return self
+
+    @model_validator(mode="after")
+    def _shares(self) -> "WindowsSpec":
+        if self.split is not None and (not self.split[0] or sum(Fraction(str(share)) for share in self.split) > 1):
+            raise ValueError(f"split needs a share for training, and shares of 1 at most (got {list(self.split)})")
         return self
 
 
@@ -140,6 +158,4 @@ class TrainingSpec(Spec):
     def _carrying_needs_adjoining_windows(self) -> "TrainingSpec":
         if self.carry_state and self.windows.stride not in (None, self.num_steps):
             raise ValueError("carry_state needs windows.stride equal to num_steps (or left out)")
-        if self.carry_state and self.windows.train is not None:
-            raise ValueError("carry_state needs the whole corpus: leave out windows.train, validation and test")
         return self

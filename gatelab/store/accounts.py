@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import BindParameter, bindparam, func, or_, select
 
 from gatelab.errors import NotFound
 from gatelab.store.corpora import missing
@@ -14,7 +14,7 @@ __all__ = ["LOCAL", "Accounts", "Owned"]
 Owned = Literal["corpus", "job", "run"]
 
 
-_ID = bindparam("id")
+_ID: BindParameter[str] = bindparam("id")
 _NAMED = {"corpus": or_(corpora.c.id == _ID, corpora.c.name == _ID), "job": jobs.c.id == _ID, "run": runs.c.id == _ID}
 _OWNED = {
     kind: select(table.c.id).where(table.c.account == bindparam("account"), _NAMED[kind])

@@ -62,7 +62,7 @@ class Claims:
     def claim_alike(self, claim: Claim, limit: int) -> list[Claim]:
         """Up to `limit` further queued runs that can be trained together with that of `claim`, the oldest first.
 
-        They have its shape and its corpus, and now its owner; each has a lease and a token of its own. They may be
+        They have its shape and its corpora, and now its owner; each has a lease and a token of its own. They may be
         younger than queued runs of other shapes. Those do not wait any longer for it: a slice takes its time, whatever
         it trains, and then all its runs go to the back of the queue.
 
@@ -74,7 +74,12 @@ class Claims:
         """
         if claim.crash_count > 0 or limit < 1:
             return []
-        alike = and_(runs.c.shape == shape_key(claim.spec), runs.c.corpus_id == claim.corpus_id)
+        alike = and_(
+            runs.c.shape == shape_key(claim.spec),
+            runs.c.corpus_id == claim.corpus_id,
+            runs.c.validation_corpus_id.is_not_distinct_from(claim.validation_corpus_id),
+            runs.c.test_corpus_id.is_not_distinct_from(claim.test_corpus_id),
+        )
         which = and_(alike, runs.c.crash_count == 0)
         with self._database.write() as connection:
             return queue.take(connection, claim.owner, which, limit=limit, lease=self._lease)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Exists, RowMapping, Select, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,7 +23,7 @@ from gatelab.store.kept_specs import as_text, job_spec
 from gatelab.store.origins import Pin, keep
 from gatelab.store.pages import Page
 from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
-from gatelab.store.tables import LOCAL, deleted_runs, jobs, runs
+from gatelab.store.tables import LOCAL, deleted_runs, job_corpora, jobs, runs
 from gatelab.store.tally import Tally
 
 
@@ -97,6 +98,7 @@ class Jobs:
         *,
         account: str = LOCAL,
         most_unfinished: int | None = None,
+        corpora: Mapping[str, str] = MappingProxyType({}),
         origins: Iterable[Pin] = (),
     ) -> Job:
         """A new job of an account with one queued run for each of `specs`, which are claimed in this order.
@@ -108,6 +110,7 @@ class Jobs:
         all get it.
 
         Args:
+            corpora: the ids of the corpora that `specs` name, if these are several; else all name `corpus_id`.
             most_unfinished: how many runs that have not ended the account may have, these included.
             origins: the checkpoints that runs start from; their specs name them by their steps.
 
@@ -122,14 +125,17 @@ class Jobs:
         job_id = new_id("job")
         indexed = specs if isinstance(specs, Mapping) else dict(enumerate(specs))
         owned = {"corpus_id": corpus_id, "account": account}
-        digest = runs_digest(corpus_id, indexed.values())
+        corpora = corpora or _one_corpus(corpus_id, indexed.values())
+        digest = runs_digest(corpora, indexed.values())
         try:
             with self._database.write() as connection:
                 _check_unfinished(connection, account, len(specs), most_unfinished)
                 same = {"runs_sha256": digest, "trained": _trained(connection, account, digest)}
                 _insert_job(connection, spec, owned | {"id": job_id} | same)
+                _insert_corpora(connection, job_id, {corpus_id, *corpora.values()})
+                made = {"job_id": job_id, "account": account}
+                _insert_runs(connection, made, corpora, indexed, expected or [None] * len(specs))
                 keep(connection, job_id, origins)
-                _insert_runs(connection, owned | {"job_id": job_id}, indexed, expected or [None] * len(specs))
                 data = {"name": spec.name, "runs": len(specs)}
                 events.append(connection, job_id, [("job_created", None, data)])
                 if key is not None and not take(connection, key, job_id):
@@ -139,18 +145,27 @@ class Jobs:
             assert key is not None
             # It stands for the job of a request that was faster, unless that was deleted meanwhile.
             return self.made_by(key) or self.create(
-                *(spec, corpus_id, specs, key, expected),
+                spec,
+                corpus_id,
+                specs,
+                key,
+                expected,
                 account=account,
                 most_unfinished=most_unfinished,
+                corpora=corpora,
                 origins=origins,
             )
         except IntegrityError:
             raise NotFound("corpus", corpus_id) from None
 
-    def trained(self, account: str, corpus_id: str, specs: Iterable[RunSpec]) -> str | None:
-        """The id of the account's newest job that has trained exactly these runs, each with success."""
+    def trained(self, account: str, corpora: Mapping[str, str], specs: Iterable[RunSpec]) -> str | None:
+        """The id of the account's newest job that has trained exactly these runs, each with success.
+
+        Args:
+            corpora: the ids of the corpora that `specs` name.
+        """
         with self._database.read() as connection:
-            return _trained(connection, account, runs_digest(corpus_id, specs))
+            return _trained(connection, account, runs_digest(corpora, specs))
 
     def get(self, id: str) -> Job:
         """
@@ -288,9 +303,28 @@ def _insert_job(connection: Connection, spec: JobSpec, values: Mapping[str, str 
     connection.execute(insert(jobs).values(asked | dict(values)))
 
 
+def _one_corpus(corpus_id: str, specs: Iterable[RunSpec]) -> dict[str, str]:
+    return {name: corpus_id for spec in specs for name in spec.texts.names}
+
+
+def _insert_corpora(connection: Connection, job_id: str, corpus_ids: Iterable[str]) -> None:
+    values = [{"job_id": job_id, "corpus_id": corpus_id} for corpus_id in sorted(corpus_ids)]
+    connection.execute(insert(job_corpora), values)
+
+
+def _corpus_ids(spec: RunSpec, corpora: Mapping[str, str]) -> dict[str, str | None]:
+    texts = spec.texts
+    return {
+        "corpus_id": corpora[texts.train],
+        "validation_corpus_id": texts.validation and corpora[texts.validation],
+        "test_corpus_id": texts.test and corpora[texts.test],
+    }
+
+
 def _insert_runs(
     connection: Connection,
     owned: Mapping[str, str],
+    corpora: Mapping[str, str],
     specs: Mapping[int, RunSpec],
     expected: Sequence[Expected | None],
 ) -> None:
@@ -300,6 +334,7 @@ def _insert_runs(
             {
                 "id": new_id("run"),
                 **owned,
+                **_corpus_ids(spec, corpora),
                 "index": index,
                 "state": State.QUEUED,
                 "spec": spec.model_dump(mode="json"),

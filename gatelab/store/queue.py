@@ -16,6 +16,8 @@ from gatelab.store.transitions import move
 class Claim:
     """A run that a worker owns until its lease runs out. `step` and `epoch` are those of its latest checkpoint.
 
+    The corpora for validation and test are None where these are parts of what is trained on.
+
     `crash_count` says how often a worker died on it since it last got on.
     """
 
@@ -30,6 +32,8 @@ class Claim:
     total_steps: int | None
     attempt: int
     crash_count: int
+    validation_corpus_id: str | None = None
+    test_corpus_id: str | None = None
 
 
 def take_fairly(connection: Connection, owner: str, *, lease: float) -> list[Claim]:
@@ -118,4 +122,6 @@ def _claim(run: RowMapping, step: int, epoch: int) -> Claim:
         total_steps=run["total_steps"],
         attempt=run["attempt"],
         crash_count=run["crash_count"],
+        validation_corpus_id=run["validation_corpus_id"],
+        test_corpus_id=run["test_corpus_id"],
     )

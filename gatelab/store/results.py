@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from gatelab.costs import Past, Work, speed_class
 from gatelab.errors import InvalidRequest, NotFound
-from gatelab.reports.records import Evaluation, RunRecord
+from gatelab.reports.records import Evaluation, NamedCorpus, RunRecord
 from gatelab.specs import RunSpec
 from gatelab.store.engine import Database
 from gatelab.store.states import State
@@ -85,9 +85,14 @@ _EVALUATION = [metrics.c[name] for name in Evaluation._fields]
 
 def _records(connection: Connection, which: ColumnElement[bool]) -> list[RunRecord]:
     columns = [runs.c[name] for name in (*_NAMES, "spec", "metrics", "sample", "error")]
+    validation, test = corpora.alias(), corpora.alias()
+    named = [text.c[name] for text in (corpora, validation, test) for name in ("name", "sha256")]
+    labels = ("corpus", "sha256", "validation_corpus", "validation_sha256", "test_corpus", "test_sha256")
     query = (
-        select(*columns, corpora.c.sha256, corpora.c.name.label("corpus"))
+        select(*columns, *(column.label(label) for column, label in zip(named, labels, strict=True)))
         .join(corpora, corpora.c.id == runs.c.corpus_id)
+        .outerjoin(validation, validation.c.id == runs.c.validation_corpus_id)
+        .outerjoin(test, test.c.id == runs.c.test_corpus_id)
         .join(jobs, jobs.c.id == runs.c.job_id)
         .where(which)
         .order_by(jobs.c.created_at, runs.c.job_id, runs.c.index)
@@ -97,6 +102,11 @@ def _records(connection: Connection, which: ColumnElement[bool]) -> list[RunReco
     of_job = select(runs.c.job_id, func.count()).where(runs.c.job_id.in_(select(runs.c.job_id).where(which)))
     job_runs = {job: count for job, count in connection.execute(of_job.group_by(runs.c.job_id))}  # noqa: C416
     return [_record(row, job_runs[row["job_id"]], evaluations.get(row["id"], ())) for row in rows]
+
+
+def _named(row: RowMapping, part: str) -> NamedCorpus | None:
+    sha256 = row[f"{part}_sha256"]
+    return None if sha256 is None else NamedCorpus(row[f"{part}_corpus"], sha256)
 
 
 def _evaluations(connection: Connection, which: ColumnElement[bool]) -> Mapping[str, Sequence[Evaluation]]:
@@ -119,6 +129,7 @@ def _record(row: RowMapping, job_runs: int, evaluations: Sequence[Evaluation]) -
         spec=RunSpec.model_validate(row["spec"]),
         corpus=row["corpus"],
         corpus_sha256=row["sha256"],
+        held_out=(_named(row, "validation"), _named(row, "test")),
         job_runs=job_runs,
         seconds=measured.get("seconds"),
         tokens_per_second=measured.get("tokens_per_second"),

@@ -110,6 +110,14 @@ jobs = Table(
     Index(None, "account", "runs_sha256", "created_at"),
 )
 
+# Every corpus that a job's runs read, in training or otherwise.
+job_corpora = Table(
+    "job_corpora",
+    metadata,
+    _id("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    _id("corpus_id", ForeignKey("corpora.id"), primary_key=True, index=True),
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -118,7 +126,10 @@ runs = Table(
     Column("index", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     _json("spec", nullable=False),
+    # What it is trained on; and what it is validated and tested on, where that is another corpus.
     _id("corpus_id", nullable=False),
+    _id("validation_corpus_id"),
+    _id("test_corpus_id"),
     Column("parameters", BigInteger),
     Column("total_steps", BigInteger),
     Column("step", BigInteger, nullable=False, server_default="0"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gatelab.specs.texts import BYTE_ORDER_MARK
+from gatelab.text.alphabet import alphabet
 
 _CONTROLS = [chr(code) for code in (*range(1, 0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n\r"]
 _UNSEEN = [*_CONTROLS, BYTE_ORDER_MARK]
@@ -22,6 +23,7 @@ class Findings:
         crlf, cr, lf: how many lines end in each.
         composed: whether the text is in NFC, in which é is one character.
         controls: how often each control character and each further byte-order mark occurs, by its code point.
+        upper, lower: how many letters are upper and lower case; both 0 where that was not counted.
     """
 
     byte_order_marks: int = 0
@@ -30,12 +32,14 @@ class Findings:
     lf: int = 0
     composed: bool = True
     controls: Mapping[str, int] = field(default_factory=dict)
+    upper: int = 0
+    lower: int = 0
 
     @classmethod
     def of(cls, given: str) -> "Findings":
         """What is in a text that is to become a corpus, as it was given."""
         text = given.lstrip(BYTE_ORDER_MARK)
-        crlf = text.count("\r\n")
+        crlf, letters = text.count("\r\n"), alphabet(text)
         return cls(
             byte_order_marks=len(given) - len(text),
             crlf=crlf,
@@ -43,6 +47,8 @@ class Findings:
             lf=text.count("\n") - crlf,
             composed=_is_composed(text),
             controls={f"U+{ord(unseen):04X}": count for unseen in _UNSEEN if (count := text.count(unseen))},
+            upper=sum(letter.count for letter in letters if letter.character.isupper()),
+            lower=sum(letter.count for letter in letters if letter.character.islower()),
         )
 
     def sentences(self) -> list[str]:
@@ -62,9 +68,14 @@ class Findings:
             yield "The text is in NFC: a letter and its accent are one character."
         else:
             yield "The text is not in NFC: some letters and their accents are two characters each, and learned as two."
+        uneven = [name for name, there in (("newlines", self.crlf or self.cr), ("nfc", not self.composed)) if there]
+        if uneven:
+            yield f"A spec may unify this: tokenizer.clean: [{', '.join(uneven)}]."
         if self.controls:
             counted = ", ".join(f"{count} {name}" for name, count in self.controls.items())
             yield f"Control characters, which a model learns too: {counted}."
+        if cased := self.upper + self.lower:
+            yield f"Letters: {self.upper} of {cased} are upper case ({self.upper / cased:.1%})."
 
 
 def _is_composed(text: str) -> bool:

@@ -2,19 +2,23 @@
 
 from dataclasses import replace
 
-from gatelab.text.tokenizers import SPECIALS, CharTokenizer, Extent, Tokenizer, normalized
+from gatelab.text.cleaning import cleaned
+from gatelab.text.corpus import Corpus
+from gatelab.text.extent import Extent
+from gatelab.text.tokenizers import SPECIALS, CharTokenizer, Tokenizer, normalized
 
 
-def grown(tokenizer: Tokenizer, text: str) -> Tokenizer:
-    """`tokenizer` with the characters of `text` that it does not know; itself where it knows all, or needs none."""
+def grown(tokenizer: Tokenizer, *texts: Corpus) -> Tokenizer:
+    """`tokenizer` with the characters of `texts` that it does not know; itself where it knows all, or needs none."""
     if not isinstance(tokenizer, CharTokenizer):
         return tokenizer
-    new = sorted(set(normalized(text, tokenizer.normalize)) - set(tokenizer.characters))
+    found = set[str]().union(*(normalized(cleaned(t.text, tokenizer.clean), tokenizer.normalize) for t in texts))
+    new = sorted(found - set(tokenizer.characters))
     return replace(tokenizer, characters=tokenizer.characters + "".join(new)) if new else tokenizer
 
 
 def grown_extent(tokenizer: Tokenizer, extent: Extent) -> Extent:
-    """What `grown` makes of a corpus that has this extent by itself."""
+    """What `grown` makes of texts that have this extent by themselves."""
     if tokenizer.alphabet is None or extent.alphabet is None:
         return extent
     alphabet = "".join(sorted(set(tokenizer.alphabet) | set(extent.alphabet)))

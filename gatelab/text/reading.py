@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from gatelab.specs.job import RunSpec
-from gatelab.text.windows import borders, held_out_streams, side_by_side
+from gatelab.text.extent import Extent
+from gatelab.text.windows import held_out_streams, side_by_side
 
 
 @dataclass(frozen=True)
@@ -32,39 +33,31 @@ class Reading:
     test: Part | None
 
 
-def reading(spec: RunSpec, tokens: int) -> Reading:
-    """What a run of `spec` reads of a corpus of `tokens` tokens, which must be long enough for it."""
+def reading(spec: RunSpec, extent: Extent) -> Reading:
+    """What a run of `spec` reads of texts of this extent, which must be long enough for it."""
     training, steps = spec.training, spec.training.num_steps
     if (counts := training.windows.counts) is not None:
-        train, validation, test = counts
-        held_out = side_by_side(steps)
-        return Reading(
-            _part(train, train * steps, training.batch_size, steps),
-            _part(validation, validation * steps, held_out, steps),
-            _part(test, test * steps, held_out, steps) if test else None,
-        )
-    first, second = borders(tokens)
+        train, validation, test = (windows * steps for windows in counts)
+    else:
+        found = extent.lengths(spec)
+        train, validation, test = found.train, found.validation, found.test or 0
+    tested = _held_out(spec, test, extent.vocabulary) if test else None
+    held_out = _held_out(spec, validation, extent.vocabulary)
     if training.carry_state:
-        return Reading(
-            _streams(first, training.batch_size, steps),
-            _streams(second - first, *held_out_streams(second - first, steps)),
-            _streams(tokens - second, *held_out_streams(tokens - second, steps)),
-        )
-    windows = -(-(first + 1 - steps) // (training.windows.stride or steps))
-    return Reading(
-        _part(windows, windows * steps, training.batch_size, steps),
-        _whole(second - first, steps),
-        _whole(tokens - second, steps),
-    )
+        return Reading(_streams(train, training.batch_size, steps), held_out, tested)
+    windows = train // steps if counts else -(-(train + 1 - steps) // (training.windows.stride or steps))
+    return Reading(_part(windows, windows * steps, training.batch_size, steps), held_out, tested)
+
+
+def _held_out(spec: RunSpec, tokens: int, vocabulary: int) -> Part:
+    steps = spec.training.num_steps
+    if spec.training.carry_state:
+        return _streams(tokens, *held_out_streams(tokens, steps, vocabulary))
+    return _part(-(-tokens // steps), tokens, side_by_side(steps, vocabulary), steps)
 
 
 def _part(windows: int, tokens: int, per_batch: int, steps: int) -> Part:
     return Part(tokens, -(-windows // per_batch), min(windows, per_batch), steps)
-
-
-def _whole(tokens: int, steps: int) -> Part:
-    """A text read in windows that adjoin."""
-    return _part(-(-tokens // steps), tokens, side_by_side(steps), steps)
 
 
 def _streams(tokens: int, streams: int, steps: int) -> Part:

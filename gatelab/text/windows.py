@@ -1,6 +1,6 @@
 """From ids to training batches: which pieces of the text are read together, and in which order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 from gatelab.errors import InvalidSpec
 from gatelab.specs.job import RunSpec
+from gatelab.text.cleaning import cleaned
 from gatelab.text.corpus import Corpus
-from gatelab.text.growing import grown
+from gatelab.text.extent import Extent
+from gatelab.text.parts import LEARNED, Lengths, Texts, check_lengths, check_numbered, cuts, lengths
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer, train_tokenizer
 
 IGNORED = -100
 """The target of a position that is not scored: padding behind the end of a window."""
 
 EVALUATION_TOKENS = 65_536
-"""How many tokens an evaluation reads at once: bounds its memory, whatever num_steps is."""
+EVALUATION_LOGITS = 2**25
+"""How many tokens an evaluation reads, and how many logits it computes, at once: bounds its memory, whatever num_steps
+and the vocabulary are."""
 
 MOST_SIDE_BY_SIDE = 1024
 
@@ -112,7 +116,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Data:
-    """A corpus as one run sees it. `test` is None where the spec numbers the windows and names none for it."""
+    """The texts as one run sees them. `test` is None where the spec has no part for it."""
 
     tokenizer: Tokenizer
     train: Windows
@@ -120,51 +124,82 @@ class Data:
     test: Windows | None
 
 
-def prepare(spec: RunSpec, corpus: Corpus, start: Tokenizer | None = None) -> Data:
-    """Tokenize `corpus` and cut it into windows as `spec` says.
+def prepare(spec: RunSpec, given: Corpus | Texts, tokenizer: Tokenizer | None = None) -> Data:
+    """Tokenize the texts and cut them into windows as `spec` says.
+
+    Args:
+        given: the texts of the run, or its only one.
+        tokenizer: that of an earlier checkpoint of the run, which need not be learned again.
 
     Args:
         start: the tokenizer of the run that this one starts from, which continues on this corpus.
 
     Raises:
-        InvalidSpec: the corpus is too short for these windows; the message says how long it is.
+        InvalidSpec: a text is too short for these windows; the message says how long it is.
     """
-    tokenizer = train_tokenizer(spec.tokenizer, corpus.text) if start is None else grown(start, corpus.text)
-    ids = tokenizer.encode(corpus.text).ids
-    check_length(spec, len(ids))
-    if (counts := spec.training.windows.counts) is not None:
-        return Data(tokenizer, *_numbered(spec, ids, *counts))
+    texts = given if isinstance(given, Texts) else Texts(given)
+    check_numbered(spec)
+    if spec.training.windows.counts is not None:
+        tokenizer = tokenizer or train_tokenizer(spec.tokenizer, texts.train.text)
+        ids = tokenizer.encode(texts.train.text).ids
+        check_length(spec, Extent(len(ids), tokenizer.vocabulary))
+        return Data(tokenizer, *_numbered(spec, ids, tokenizer.vocabulary))
+    tokenizer, parts = _tokenized(spec, texts, tokenizer)
     # Each part begins from a zero state: no window reads over a border, and every text starts with <bos>.
-    train, validation, test = (_with_begin(part) for part in np.split(ids, borders(len(ids))))
-    return Data(tokenizer, _training(spec, train), _whole(spec, validation), _whole(spec, test))
+    train, validation, *rest = (_with_begin(part) for part in parts)
+    test = _whole(spec, rest[0], tokenizer.vocabulary) if rest else None
+    return Data(tokenizer, _training(spec, train), _whole(spec, validation, tokenizer.vocabulary), test)
 
 
-def check_length(spec: RunSpec, tokens: int) -> None:
+def _tokenized(spec: RunSpec, texts: Texts, tokenizer: Tokenizer | None) -> tuple[Tokenizer, list[Ids]]:
+    """The tokens of the parts, checked: without a part for it, there is no third one.
+
+    Raises:
+        InvalidSpec: they are too short.
+    """
+    tokenizer, parts, total = _cut(spec, texts.train.text, texts.held_out, tokenizer)
+    own = [None if corpus is None else tokenizer.encode(corpus.text).ids for corpus in (texts.validation, texts.test)]
+    train, validation, test = map(len, parts)
+    of_own = [None if ids is None else len(ids) for ids in own]
+    found = lengths(spec, (train, validation, test), (of_own[0], of_own[1]))
+    check_lengths(spec, found, total)
+    gap = spec.training.windows.gap
+    held_out = [part[gap:] if ids is None else ids for part, ids in zip(parts[1:], own, strict=True)]
+    return tokenizer, [parts[0], *held_out[: 1 if found.test is None else 2]]
+
+
+def _cut(
+    spec: RunSpec, text: str, held_out: Sequence[Corpus], tokenizer: Tokenizer | None
+) -> tuple[Tokenizer, list[Ids], int]:
+    """The tokens of the three parts of the training text, with those of a gap; and how many it has, as `Extent`."""
+    if not isinstance(spec.tokenizer, LEARNED):
+        tokenizer = tokenizer or train_tokenizer(spec.tokenizer, text, *(corpus.text for corpus in held_out))
+        ids = tokenizer.encode(text).ids
+        return tokenizer, [ids[cut] for cut in cuts(spec, len(ids))], len(ids)
+    clean = cleaned(text, spec.tokenizer.clean)
+    pieces = [clean[cut] for cut in cuts(spec, len(clean))]
+    if not pieces[0]:
+        check_lengths(spec, Lengths(0, 0, 0), len(clean))
+    tokenizer = tokenizer or train_tokenizer(spec.tokenizer, pieces[0])
+    parts = [tokenizer.encode(piece).ids for piece in pieces]
+    return tokenizer, parts, sum(map(len, parts))
+
+
+def check_length(spec: RunSpec, extent: Extent) -> None:
     """
     Raises:
-        InvalidSpec: a corpus of this length is too short for the windows of `spec`.
+        InvalidSpec: texts of this length are too short for the windows of `spec`.
     """
     training = spec.training
-    if (counts := training.windows.counts) is not None:
-        asked = sum(counts)
-        there = max(0, -(-(tokens + 1 - training.num_steps) // (training.windows.stride or training.num_steps)))
-        if asked > there:
-            parts = "train + validation + test" if training.windows.test else "train + validation"
-            message = f"{parts} = {asked} windows, but the corpus has {there} ({tokens} tokens)"
-            raise InvalidSpec.at("training.windows", message)
+    if (counts := training.windows.counts) is None:
+        check_lengths(spec, extent.lengths(spec), extent.tokens)
         return
-    first, second = borders(tokens)
-    if first < training.num_steps or not first < second < tokens:
-        raise InvalidSpec.at(
-            "training.num_steps",
-            f"the corpus is too short: of its {tokens} tokens 80 % are for training, which is less than one window"
-            f" of {training.num_steps}, or nothing is left for validation and test",
-        )
-
-
-def borders(tokens: int) -> tuple[int, int]:
-    """Where validation and test begin."""
-    return tokens * 8 // 10, tokens * 9 // 10
+    asked, tokens = sum(counts), extent.tokens
+    there = max(0, -(-(tokens + 1 - training.num_steps) // (training.windows.stride or training.num_steps)))
+    if asked > there:
+        parts = "train + validation + test" if training.windows.test else "train + validation"
+        message = f"{parts} = {asked} windows, but the corpus has {there} ({tokens} tokens)"
+        raise InvalidSpec.at("training.windows", message)
 
 
 def batch_order(windows: Windows, shuffle: np.random.Generator) -> Ids | None:
@@ -181,44 +216,53 @@ def _training(spec: RunSpec, ids: Ids) -> Windows:
     return _spans(ids, starts, training.num_steps, training.batch_size)
 
 
-def _whole(spec: RunSpec, ids: Ids) -> Windows:
+def _whole(spec: RunSpec, ids: Ids, vocabulary: int) -> Windows:
     """Windows that score every token of a held-out text exactly once. How they are read hangs on no batch_size."""
     num_steps = spec.training.num_steps
     if spec.training.carry_state:
-        streams, steps = held_out_streams(len(ids) - 1, num_steps)
+        streams, steps = held_out_streams(len(ids) - 1, num_steps, vocabulary)
         return _streams(ids, steps, streams)
-    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, side_by_side(num_steps))
+    return _spans(ids, np.arange(0, len(ids) - 1, num_steps), num_steps, side_by_side(num_steps, vocabulary))
 
 
-def _numbered(
-    spec: RunSpec, ids: Ids, train: int, validation: int, test: int
-) -> tuple[Windows, Windows, Windows | None]:
-    num_steps, batch_size = spec.training.num_steps, spec.training.batch_size
+def _numbered(spec: RunSpec, ids: Ids, vocabulary: int) -> tuple[Windows, Windows, Windows | None]:
+    training, num_steps = spec.training, spec.training.num_steps
+    assert training.windows.counts is not None, "asked for"
+    train, validation, test = training.windows.counts
     ids = _with_begin(ids)
-    starts = np.arange(0, len(ids) - num_steps, spec.training.windows.stride or num_steps)
+    starts = np.arange(0, len(ids) - num_steps, training.windows.stride or num_steps)
 
     def held_out(first: int, count: int) -> Windows:
-        return _spans(ids, starts[first : first + count], num_steps, side_by_side(num_steps))
+        if training.carry_state:
+            return _whole(spec, ids[first * num_steps : (first + count) * num_steps + 1], vocabulary)
+        return _spans(ids, starts[first : first + count], num_steps, side_by_side(num_steps, vocabulary))
 
     return (
-        _spans(ids, starts[:train], num_steps, batch_size),
+        _streams(ids[: train * num_steps + 1], num_steps, training.batch_size)
+        if training.carry_state
+        else _spans(ids, starts[:train], num_steps, training.batch_size),
         held_out(train, validation),
         held_out(train + validation, test) if test else None,
     )
 
 
-def side_by_side(num_steps: int) -> int:
+def side_by_side(num_steps: int, vocabulary: int) -> int:
     """How many windows an evaluation reads at once."""
-    return max(1, min(MOST_SIDE_BY_SIDE, EVALUATION_TOKENS // num_steps))
+    return max(1, min(MOST_SIDE_BY_SIDE, _at_once(vocabulary) // num_steps))
 
 
-def held_out_streams(tokens: int, num_steps: int) -> tuple[int, int]:
+def held_out_streams(tokens: int, num_steps: int, vocabulary: int) -> tuple[int, int]:
     """As how many streams a held-out text of `tokens` tokens is read if the state is carried, and in what windows.
 
     The windows only bound the memory: what they predict does not depend on their length.
     """
     streams = max(1, min(MOST_SIDE_BY_SIDE, tokens // STREAM_TOKENS))
-    return streams, min(num_steps, STREAM_TOKENS, EVALUATION_TOKENS // streams)
+    return streams, max(1, min(num_steps, STREAM_TOKENS, _at_once(vocabulary) // streams))
+
+
+def _at_once(vocabulary: int) -> int:
+    """How many tokens an evaluation reads at once."""
+    return min(EVALUATION_TOKENS, EVALUATION_LOGITS // vocabulary)
 
 
 def _spans(ids: Ids, starts: NDArray[np.int_], num_steps: int, per_batch: int) -> Windows:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
 from gatelab.starting import Origin, begin
-from gatelab.text import Corpus, prepare
+from gatelab.text import Corpus, Texts, prepare
+from gatelab.text.growing import grown
 from gatelab.text.prefixes import check_prefix
 from gatelab.training.engines import Device, Wanted
 from gatelab.training.events import Event
@@ -15,7 +16,7 @@ from gatelab.training.trainer import Trainer
 
 def train(
     spec: RunSpec,
-    corpus: Corpus,
+    corpus: Corpus | Texts,
     *,
     device: Device = "cpu",
     engine: Wanted = "auto",
@@ -23,7 +24,7 @@ def train(
     resume: Checkpoint | None = None,
     start: Origin | None = None,
 ) -> Iterator[Event]:
-    """Train the model of `spec` on `corpus`, from the start or from a checkpoint of the same spec.
+    """Train the model of `spec` on its corpus, or on several, from the start or from a checkpoint of the same spec.
 
     A resumed run continues bit-identically on the same machine and engine.
 
@@ -40,7 +41,11 @@ def train(
         InvalidSpec: the corpus is too short for the spec's windows, or has not all characters of its sample's prefix.
         Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """
-    data = prepare(spec, corpus, start.checkpoint.tokenizer if start else None)
+    tokenizer = None if resume is None else resume.tokenizer
+    if tokenizer is None and start is not None:
+        texts = corpus if isinstance(corpus, Texts) else Texts(corpus)
+        tokenizer = grown(start.checkpoint.tokenizer, texts.train, *texts.held_out)
+    data = prepare(spec, corpus, tokenizer)
     if resume is None:
         check_prefix(spec, data.tokenizer.alphabet)
     if resume is None and start is not None:

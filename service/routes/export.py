@@ -39,7 +39,9 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
     found = Checkpoint.from_bytes(saved.data)
     found.check_weights()
     if format == "numpy":
-        return Response(script(found.spec.model), media_type="text/x-python", headers=_named("generate.py"))
+        return Response(
+            script(found.spec.model, found.tokenizer), media_type="text/x-python", headers=_named("generate.py")
+        )
     made = weights(found) if format == "safetensors" else _traced(saved.data, format)
     name = f"{run}-{saved.step}{ENDINGS[format]}"
     return Response(made, media_type="application/octet-stream", headers=_named(name))

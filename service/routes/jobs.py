@@ -65,7 +65,7 @@ async def create_job(
 
 def _planned(service: Context, spec: JobSpec, account: str) -> Response:
     planned = plan(service.store, service.settings.limits, spec, account)
-    trained = service.store.jobs.trained(account, planned.corpus.id, planned.runs.values())
+    trained = service.store.jobs.trained(account, planned.corpus_ids, planned.runs.values())
     return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
 
 

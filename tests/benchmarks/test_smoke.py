@@ -15,7 +15,10 @@ SHAPE = ("--shapes", "8/16/4")
 QUICK = ("--rounds", "1", "--seconds", "0.01")
 
 COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
-    "training": (("speed", "memory", "--threads", "1", *QUICK, *SHAPE, "--cells", "gru, reset before"), "8/16/4"),
+    "training": (
+        ("speed", "memory", "vocabularies", "--threads", "1", *QUICK, *SHAPE, "--cells", "gru, reset before"),
+        "8/16/4",
+    ),
     "generation": (("--threads", "1", *QUICK, "--shapes", "8/1", "8/4"), "8"),
     "gates": (
         ("--hidden", "8", "--characters", "20", "--rounds", "1", "--influence", "4", "--threads", "1"),

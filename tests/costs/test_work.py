@@ -11,7 +11,7 @@ from gatelab.costs import Work, parameters, work
 from gatelab.costs.work import flops_per_token
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, ModelSpec, RunSpec, parse
-from gatelab.text.tokenizers import Extent
+from gatelab.text.extent import Extent
 from gatelab.training.reference import total_loss
 from tests.randomized import CELLS, cell_name
 

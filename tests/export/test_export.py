@@ -13,8 +13,8 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.export import script, weights
 from gatelab.generation import TorchDecoder
 from gatelab.model import model_of
-from gatelab.specs import CellSpec, GruSpec, RnnSpec, Sampling
-from gatelab.text.tokenizers import ByteTokenizer, Tokenizer
+from gatelab.specs import CellSpec, GruSpec, RnnSpec, RunSpec, Sampling, parse
+from gatelab.text.tokenizers import ByteTokenizer, Tokenizer, train_tokenizer
 from tests.export.checkpoints import LETTERS, PLAIN, checkpoint_of
 from tests.generation.clear import clear_tokens
 from tests.randomized import CELLS, cell_name, random, seed
@@ -25,7 +25,7 @@ __all__ = ["random", "seed"]
 
 def written(folder: Path, checkpoint: Checkpoint, prompt: str, characters: int) -> str:
     """What the program prints, in a Python that finds numpy and nothing of ours."""
-    (folder / "generate.py").write_text(script(checkpoint.spec.model))
+    (folder / "generate.py").write_text(script(checkpoint.spec.model, checkpoint.tokenizer))
     (folder / "model.safetensors").write_bytes(weights(checkpoint))
     command = [sys.executable, "-P", "-W", "error", "generate.py", "model.safetensors", prompt, str(characters)]
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env={"PYTHONIOENCODING": "utf-8"})
@@ -47,6 +47,42 @@ def test_the_program_writes_what_the_model_writes(cell: CellSpec, tmp_path: Path
     found = written(tmp_path, checkpoint, "It has, ", 30)
     assert len(found) == 30
     assert found.startswith(beginning(checkpoint, LETTERS, "It has, ", 30))
+
+
+TRAINED_ON = "The time traveller, for so it will be convenient to speak of him.\r\nCafe\u0301 日 " * 9
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        {"kind": "bpe", "size": 300},
+        {"kind": "unigram", "size": 300, "clean": ["newlines", "nfc", "lower", "whitespace"]},
+        {"kind": "words", "at_least": 1, "clean": ["newlines"]},
+        {"kind": "char", "clean": ["nfc", "lower"]},
+    ],
+    ids=lambda tokenizer: tokenizer["kind"],
+)
+def test_the_program_reads_what_any_tokenizer_reads(tokenizer: dict[str, object], tmp_path: Path, seed: int) -> None:
+    made = train_tokenizer(parse(RunSpec, {"corpus": "x", "tokenizer": tokenizer}).tokenizer, TRAINED_ON)
+    checkpoint = checkpoint_of(GruSpec(kind="gru"), made, seed)
+    (tmp_path / "generate.py").write_text(script(checkpoint.spec.model, made))
+    prompts = ["the Traveller\r\ntime  \t convenient", "Cafe\u0301 ☃ 日日 him.", ""]
+    program = (
+        "import json, sys; import generate; kind, texts = json.load(sys.stdin);"
+        "pieces = generate.vocabulary(kind);"
+        "print(json.dumps([generate.encode(kind, pieces, text) for text in texts]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        input=json.dumps([made.to_json(), prompts]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [made.encode(prompt).ids.tolist() for prompt in prompts]
+    found = written(tmp_path, checkpoint, prompts[0], 20)
+    assert found.startswith(beginning(checkpoint, made, prompts[0], 20).rstrip("\N{REPLACEMENT CHARACTER}\n"))
 
 
 def test_the_program_writes_nothing_when_its_numbers_overflow(tmp_path: Path, seed: int) -> None:

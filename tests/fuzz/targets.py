@@ -34,7 +34,9 @@ from gatelab.store.backup import archive
 from gatelab.store.backup.manifest import FORMAT, File, Manifest
 from gatelab.store.pages import _decode as read_cursor
 from gatelab.sweeps import expand
-from gatelab.text.tokenizers import SPECIALS, from_json, measure, train_tokenizer
+from gatelab.text import Corpus, Texts
+from gatelab.text.extent import measure
+from gatelab.text.tokenizers import SPECIALS, from_json, train_tokenizer
 from tests.randomized import unicode_text
 from tests.test_checkpoint import WHOLE
 
@@ -204,7 +206,7 @@ def check_tokenizer(data: Any) -> None:
         assert tokenizer.decode(encoded.ids) == text
         assert (encoded.unknown, encoded.characters) == (0, len(text))
         assert tokenizer.characters_in(encoded.ids) == len(text)
-        assert measure(spec, text).tokens == len(encoded.ids)
+        assert measure(RunSpec(corpus="any", tokenizer=spec), Texts(Corpus("any", text))).tokens == len(encoded.ids)
         assert from_json(json.loads(json.dumps(tokenizer.to_json()))) == tokenizer
         ids = tokenizer.encode(other).ids
         assert len(ids) == 0 or 0 <= ids.min() <= ids.max() < tokenizer.vocabulary

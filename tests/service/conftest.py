@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from gatelab.generation import writing as pieces
+from gatelab.generation import Pieces
 from service import writing
 from tests.service.installation import Installation, installation, spec
 
@@ -59,4 +59,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 def piecemeal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts are written by the batcher, however short, and each call of the decoder makes a piece."""
     monkeypatch.setattr(writing, "SHORT_FLOPS", 0)
-    monkeypatch.setattr(pieces, "PIECE_SECONDS", 0)
+    begin = Pieces.__init__
+
+    def each(self: Pieces, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        self._each = True
+
+    monkeypatch.setattr(Pieces, "__init__", each)

@@ -25,6 +25,21 @@ def test_importing_a_door_imports_nothing_slow_and_reads_no_environment(door: st
     assert result.returncode == 0, result.stderr
 
 
+UNUSED = ("torch", "scipy", "jinja2", "alembic", "celery", "kombu", "redis", "limits", "onnxscript", "PIL")
+MOST_MODULES = 1100
+"""A budget that no machine makes tighter or wider, as a clock would."""
+
+
+def test_a_service_that_is_ready_has_imported_nothing_that_it_may_not_need(tmp_path: Path) -> None:
+    """The broker's client comes with the first wake-up, the counts' with a server of counts, PyTorch with a model."""
+    program = "import sys; from service.app import create_app; create_app(); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    found = set(result.stdout.split())
+    assert "service.app" in found, result.stderr
+    assert found.isdisjoint(UNUSED)
+    assert len(found) < MOST_MODULES, len(found)
+
+
 def test_a_bad_environment_is_told_when_the_service_is_made(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from service.app import create_app; create_app()"]
     result = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)

@@ -93,7 +93,7 @@ def test_what_may_be_meant_in_a_list_is_at_the_same_place_of_it() -> None:
     ("path", "value", "end"),
     [
         ("tokenizer", {"kind": "char", "normalize": "leters"}, "(got 'leters'); did you mean 'letters'?"),
-        ("tokenizer", {"kind": "chars"}, "use one of 'char', 'byte'; did you mean 'char'?"),
+        ("tokenizer", {"kind": "chars"}, "use one of 'char', 'byte', 'bpe', 'unigram', 'words'; did you mean 'char'?"),
         ("training.optimizer", {"kind": "Adam"}, "use one of 'sgd', 'adam', 'adamw'; did you mean 'adam'?"),
         ("training.precision", "fp23", "(got 'fp23'); did you mean 'fp32'?"),
         ("training.precision", "double", "(got 'double')"),

@@ -105,7 +105,7 @@ def test_faults_of_adam_have_their_place(kind: str, field: str, value: object, w
             "did you mean 'gru'?",
         ),
         ("training.optimizer", {"kind": "rmsprop"}, "unknown kind 'rmsprop'; use one of 'sgd', 'adam', 'adamw'"),
-        ("tokenizer", {"kind": "bpe"}, "unknown kind 'bpe'; use one of 'char', 'byte'"),
+        ("tokenizer", {"kind": "bits"}, "unknown kind 'bits'; use one of 'char', 'byte', 'bpe', 'unigram', 'words'"),
         ("model.cell", {"hidden": 3}, "the field 'kind' is required"),
         ("model.cell", "gru", "must be an object with fields"),
         ("model", None, "must be an object with fields"),
@@ -171,14 +171,14 @@ def test_numbered_windows_need_both_numbers(given: str) -> None:
     assert problem == Problem("training.windows", "train and validation are given together, or both left out")
 
 
-@pytest.mark.parametrize("windows", [{"stride": 1}, {"stride": 31}, {"train": 3, "validation": 3}])
+@pytest.mark.parametrize("windows", [{"stride": 1}, {"stride": 31}])
 def test_carried_state_needs_windows_that_adjoin(windows: dict[str, int]) -> None:
     (problem,) = refused({"corpus": "x", "training": {"carry_state": True, "num_steps": 32, "windows": windows}})
     assert problem.path == "training"
     assert "windows." in problem.message
 
 
-@pytest.mark.parametrize("windows", [{}, {"stride": None}, {"stride": 32}])
+@pytest.mark.parametrize("windows", [{}, {"stride": None}, {"stride": 32}, {"train": 3, "validation": 3}])
 def test_carried_state_takes_the_stride_that_adjoins(windows: dict[str, int | None]) -> None:
     parse(JobSpec, {"corpus": "x", "training": {"carry_state": True, "num_steps": 32, "windows": windows}})
 

@@ -121,13 +121,23 @@ def test_an_old_corpus_keeps_what_would_be_refused_today() -> None:
 @pytest.mark.parametrize(
     ("given", "sentences"),
     [
-        ("abc", ["Line ends: none.", "The text is in NFC: a letter and its accent are one character."]),
+        ("1日", ["Line ends: none.", "The text is in NFC: a letter and its accent are one character."]),
+        (
+            "Abc É",
+            [
+                "Line ends: none.",
+                "The text is in NFC: a letter and its accent are one character.",
+                "Letters: 2 of 4 are upper case (50.0%).",
+            ],
+        ),
         (
             "\ufeffa\r\nb\rc\n\nd",
             [
                 "The byte-order mark at the beginning was dropped.",
                 "Line ends: 1 CRLF, 1 CR, 2 LF. A model learns CR as a character of its own.",
                 "The text is in NFC: a letter and its accent are one character.",
+                "A spec may unify this: tokenizer.clean: [newlines].",
+                "Letters: 0 of 4 are upper case (0.0%).",
             ],
         ),
         (
@@ -135,7 +145,9 @@ def test_an_old_corpus_keeps_what_would_be_refused_today() -> None:
             [
                 "Line ends: 1 LF.",
                 "The text is not in NFC: some letters and their accents are two characters each, and learned as two.",
+                "A spec may unify this: tokenizer.clean: [nfc].",
                 "Control characters, which a model learns too: 2 U+0007, 1 U+0085, 1 U+FEFF.",
+                "Letters: 0 of 1 are upper case (0.0%).",
             ],
         ),
         (
@@ -144,6 +156,7 @@ def test_an_old_corpus_keeps_what_would_be_refused_today() -> None:
                 "The 2 byte-order marks at the beginning were dropped.",
                 "Line ends: none.",
                 "The text is in NFC: a letter and its accent are one character.",
+                "Letters: 0 of 1 are upper case (0.0%).",
             ],
         ),
     ],
@@ -160,6 +173,7 @@ def test_findings_count_every_character_that_they_are_about(text: str) -> None:
     assert (2 * found.crlf + found.cr + found.lf) == kept.count("\r") + kept.count("\n")
     assert found.composed == (unicodedata.normalize("NFC", kept) == kept)
     unseen = [c for c in kept if c == "\ufeff" or (unicodedata.category(c) == "Cc" and c not in "\t\r\n\0")]
+    assert (found.upper, found.lower) == (sum(c.isupper() for c in kept), sum(c.islower() for c in kept))
     assert found.controls == {f"U+{ord(c):04X}": unseen.count(c) for c in sorted(set(unseen))}
 
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.specs import CharTokenizerSpec
+from gatelab.specs import RunSpec
+from gatelab.text import Corpus, Texts
 from gatelab.text import alphabet as counting
-from gatelab.text import tokenizers
 from gatelab.text.alphabet import alphabet
-from gatelab.text.tokenizers import SPECIALS, measure, normalized
+from gatelab.text.extent import measure
+from gatelab.text.tokenizers import SPECIALS, characters, normalized
 from tests.randomized import examples
 
 texts = st.text(
@@ -22,7 +23,7 @@ texts = st.text(
 @pytest.fixture(autouse=True, scope="module")
 def _small_pieces() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokenizers, "PIECE", 3)
+        patch.setattr(characters, "PIECE", 3)
         patch.setattr(counting, "PIECE", 3)
         yield
 
@@ -46,6 +47,6 @@ def test_characters_are_counted_as_in_the_whole(text: str) -> None:
 @examples(100)
 @given(texts)
 def test_a_text_is_measured_as_a_whole(text: str) -> None:
-    extent = measure(CharTokenizerSpec(kind="char", normalize="none"), text)
+    extent = measure(RunSpec(corpus="any"), Texts(Corpus("any", text)))
     assert (extent.tokens, extent.alphabet) == (len(text), "".join(sorted(set(text))))
     assert extent.vocabulary == SPECIALS + len(set(text))

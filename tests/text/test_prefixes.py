@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from gatelab.errors import InvalidSpec
 from gatelab.specs import RunSpec
+from gatelab.text import Corpus, Texts
+from gatelab.text.extent import measure
 from gatelab.text.prefixes import check_prefix
-from gatelab.text.tokenizers import UNKNOWN, measure, train_tokenizer
+from gatelab.text.tokenizers import UNKNOWN, train_tokenizer
 from tests.randomized import examples, unicode_text
 
 CHAR, LETTERS, BYTES = {"kind": "char"}, {"kind": "char", "normalize": "letters"}, {"kind": "byte"}
@@ -20,7 +22,7 @@ def spec_of(tokenizer: dict[str, str], prefix: str) -> RunSpec:
 
 def check(tokenizer: dict[str, str], prefix: str, corpus: str) -> None:
     spec = spec_of(tokenizer, prefix)
-    check_prefix(spec, measure(spec.tokenizer, corpus).alphabet)
+    check_prefix(spec, measure(spec, Texts(Corpus("any", corpus))).alphabet)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_it_is_refused_where_the_tokenizer_knows_a_character_not(
 ) -> None:
     spec = spec_of(tokenizer, prefix)
     reader = train_tokenizer(spec.tokenizer, corpus)
-    assert reader.alphabet == measure(spec.tokenizer, corpus).alphabet
+    assert reader.alphabet == measure(spec, Texts(Corpus("any", corpus))).alphabet
     try:
         check_prefix(spec, reader.alphabet)
         refused = False

@@ -4,6 +4,7 @@ from hypothesis import given
 
 from gatelab.specs import RunSpec
 from gatelab.text import Windows, prepare
+from gatelab.text.extent import Extent
 from gatelab.text.reading import Part, reading
 from tests.randomized import examples
 from tests.text.test_windows import numbers, runs
@@ -19,7 +20,8 @@ def part(windows: Windows) -> Part:
 @given(run=runs("default", "carried", "numbered"))
 def test_it_is_what_is_read(run: tuple[RunSpec, int]) -> None:
     spec, tokens = run
-    data, expected = prepare(spec, numbers(tokens)), reading(spec, tokens)
+    data = prepare(spec, numbers(tokens))
+    expected = reading(spec, Extent(tokens, data.tokenizer.vocabulary))
     assert part(data.train) == expected.train
     assert part(data.validation) == expected.validation
     assert (part(data.test) if data.test else None) == expected.test

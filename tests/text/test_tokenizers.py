@@ -1,23 +1,31 @@
 """Tokenizers: text to ids and back, on any text that Unicode knows."""
 
 import string
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.specs import ByteTokenizerSpec, CharTokenizerSpec, TokenizerSpec
+from gatelab.specs import (
+    BpeTokenizerSpec,
+    ByteTokenizerSpec,
+    CharTokenizerSpec,
+    RunSpec,
+    TokenizerSpec,
+    UnigramTokenizerSpec,
+)
+from gatelab.text import Corpus, Texts
+from gatelab.text.extent import Extent, measure
 from gatelab.text.tokenizers import (
     BEGIN,
     SPECIALS,
     UNKNOWN,
     ByteTokenizer,
     CharTokenizer,
-    Extent,
     Tokenizer,
     from_json,
-    measure,
     normalized,
     train_tokenizer,
 )
@@ -26,7 +34,12 @@ from tests.randomized import examples, unicode_text
 CHARACTERS = CharTokenizerSpec(kind="char")
 LETTERS = CharTokenizerSpec(kind="char", normalize="letters")
 BYTES = ByteTokenizerSpec(kind="byte")
-SPECS = pytest.mark.parametrize("spec", [CHARACTERS, LETTERS, BYTES], ids=["none", "letters", "byte"])
+BPE = BpeTokenizerSpec(kind="bpe", size=300)
+UNIGRAM = UnigramTokenizerSpec(kind="unigram", size=300)
+PIECES = (BPE, UNIGRAM)
+SPECS = pytest.mark.parametrize(
+    "spec", [CHARACTERS, LETTERS, BYTES, *PIECES], ids=["none", "letters", "byte", "bpe", "unigram"]
+)
 
 letters_and_more = st.text(st.sampled_from("abcXYZ éßİK \t\n-'0🙂")) | unicode_text
 
@@ -59,7 +72,10 @@ def test_what_a_tokenizer_is_trained_on_comes_back(spec: TokenizerSpec, text: st
     assert tokenizer.decode(encoded.ids) == seen
     assert encoded.characters == len(seen)
     assert encoded.ids.dtype == np.int64
-    assert measure(spec, text) == Extent(len(encoded.ids), tokenizer.vocabulary, tokenizer.alphabet)
+    assert tokenizer.characters_in(encoded.ids) == len(seen)
+    if spec not in PIECES:  # which are learned from a part of the text
+        extent = measure(RunSpec(corpus="any", tokenizer=spec), Texts(Corpus("any", text)))
+        assert extent == Extent(len(encoded.ids), tokenizer.vocabulary, tokenizer.alphabet)
     assert ((encoded.ids >= SPECIALS) & (encoded.ids < tokenizer.vocabulary)).all()
 
 
@@ -73,9 +89,27 @@ def test_a_tokenizer_survives_json(spec: TokenizerSpec, text: str, other: str) -
     assert np.array_equal(again.encode(other).ids, tokenizer.encode(other).ids)
 
 
-@pytest.mark.parametrize("data", [{}, {"kind": "bpe"}, {"kind": "char"}, {"kind": "char", "characters": 3}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"kind": "bpe"},
+        {"kind": "char"},
+        {"kind": "char", "characters": 3},
+        {"kind": "bpe", "merges": [[0]]},
+        {"kind": "bpe", "merges": [[0, 256]]},
+        {"kind": "bpe", "merges": [[True, -1]]},
+        {"kind": "unigram", "longer": ["日"], "scores": [0.0] * 257},
+        {"kind": "unigram", "longer": ["ab"], "scores": [0.0] * 256},
+        {"kind": "unigram", "longer": ["ab"], "scores": [float("nan")] * 257},
+        {"kind": "words", "words": ["a", "a"]},
+        {"kind": "words", "words": []},
+        {"kind": "byte", "clean": ["lower", "nfc"]},
+        {"kind": "byte", "clean": "nfc"},
+    ],
+)
 def test_what_is_not_a_tokenizer_is_refused(data: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="not a tokenizer"):
+    with pytest.raises(ValueError, match=r"not a (tokenizer|way to clean)"):
         from_json(data)
 
 
@@ -191,7 +225,9 @@ def test_every_id_has_a_place_in_the_text(spec: TokenizerSpec, text: str, traine
     ids, places = tokenizer.encode(text).ids.tolist(), tokenizer.places(text).tolist()
     assert len(places) == len(ids)
     assert places == sorted(places)
-    if spec == BYTES:
+    if spec in PIECES:
+        assert "".join(text[at:end] for at, end in pairwise([*places, len(text)])) == text
+    elif spec == BYTES:
         assert places == [at for at, character in enumerate(text) for _ in character.encode()]
     elif spec == CHARACTERS:
         assert places == list(range(len(text)))
@@ -203,7 +239,7 @@ def test_every_id_has_a_place_in_the_text(spec: TokenizerSpec, text: str, traine
 @examples(200)
 @given(text=unicode_text)
 def test_the_places_of_what_is_decoded_are_those_of_the_text(text: str) -> None:
-    for tokenizer in (ByteTokenizer(), train_tokenizer(CHARACTERS, text)):
+    for tokenizer in (ByteTokenizer(), *(train_tokenizer(spec, text) for spec in (CHARACTERS, *PIECES))):
         decode, found, at = tokenizer.decoder(), [], 0
         for token in tokenizer.encode(text).ids.tolist():
             place, piece = decode.place(token, at)
@@ -225,7 +261,14 @@ def test_a_byte_that_is_no_character_stands_where_it_is_shown(data: bytes) -> No
     assert places == [len(data[: number + 1].decode(errors="replace")) - 1 for number in range(len(data))]
 
 
-@pytest.mark.parametrize("tokenizer", [ByteTokenizer(), train_tokenizer(CHARACTERS, "ab\N{REPLACEMENT CHARACTER}<")])
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        ByteTokenizer(),
+        train_tokenizer(CHARACTERS, "ab\N{REPLACEMENT CHARACTER}<"),
+        *(train_tokenizer(spec, "<unk> bytes:\\xc3 é é éé" * 20) for spec in PIECES),
+    ],
+)
 def test_ids_have_names_of_their_own(tokenizer: Tokenizer) -> None:
     names = [tokenizer.name(token) for token in range(tokenizer.vocabulary)]
     assert len(set(names)) == len(names)

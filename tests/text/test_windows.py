@@ -15,6 +15,7 @@ from gatelab.errors import InvalidSpec
 from gatelab.randomness import numpy_generator
 from gatelab.specs import RunSpec, parse
 from gatelab.text import Batch, Corpus, Data, Windows, prepare
+from gatelab.text.extent import Extent
 from gatelab.text.tokenizers import BEGIN, SPECIALS
 from gatelab.text.windows import EVALUATION_TOKENS, IGNORED, _streams, batch_order, check_length, held_out_streams
 from tests.randomized import examples
@@ -179,12 +180,15 @@ def test_carried_streams_are_as_many_as_asked_where_the_text_allows(run: tuple[R
 def test_a_corpus_is_refused_exactly_when_it_is_too_short(spec: RunSpec, more: int) -> None:
     tokens = max(0, shortest(spec) + more)
     if tokens >= shortest(spec):
-        check_length(spec, tokens)
+        check_length(spec, Extent(tokens, SPECIALS + tokens))
         data = prepare(spec, numbers(tokens))
         assert all(part.batches and all(batch.tokens for batch in part) for part in parts(data))
         return
     blamed = "training.windows" if spec.training.windows.train else "training.num_steps"
-    for refuse in (lambda: check_length(spec, tokens), lambda: prepare(spec, numbers(tokens))):
+    for refuse in (
+        lambda: check_length(spec, Extent(tokens, SPECIALS + tokens)),
+        lambda: prepare(spec, numbers(tokens)),
+    ):
         with pytest.raises(InvalidSpec, match=f"{tokens} tokens") as refusal:
             refuse()
         assert [problem.path for problem in refusal.value.problems] == [blamed]
@@ -271,7 +275,7 @@ def held_out(spec: RunSpec, tokens: int) -> list[Windows]:
 )
 @pytest.mark.parametrize("num_steps", [1, 32, 5000, 1_000_000])
 def test_a_carried_text_begins_from_zero_once_in_4096_tokens(tokens: int, streams: int, num_steps: int) -> None:
-    found, steps = held_out_streams(tokens, num_steps)
+    found, steps = held_out_streams(tokens, num_steps, 100)
     windows = _streams(np.ones(tokens + 1, dtype=np.int64), steps, found)
     assert windows.per_batch == streams
     assert windows.per_batch * windows.num_steps <= EVALUATION_TOKENS

@@ -11,6 +11,7 @@ from gatelab.specs import RunSpec, parse
 from gatelab.specs.start import StartSpec
 from gatelab.starting import Origin, begin
 from gatelab.text import Corpus, prepare
+from gatelab.text.growing import grown
 from gatelab.training import Evaluated, Started, train
 from tests.training.runs import corpus, recorded
 from tests.training.test_ends import course
@@ -74,7 +75,7 @@ def test_an_alphabet_grows_behind_the_old_one(what: str, given: object, time_mac
     source = trained(spec, text)[-4]
     other = Corpus("other", "Ω — " + text.text[::-1] + " 你好 ☃")
     fork = starting(spec, what, epochs=9)
-    data = prepare(fork, other, source.tokenizer)
+    data = prepare(fork, other, grown(source.tokenizer, other))
     old, new = source.tokenizer.vocabulary, data.tokenizer.vocabulary
     assert new > old
     same = source.tokenizer.encode(text.text).ids

@@ -76,7 +76,7 @@ class TorchEngine(Engine):
         before = model.initial_state(inputs.shape[1])
         if reading.state is not None:
             before = tuple(
-                tuple(torch.from_numpy(array).to(like) for array, like in zip(layer, zeros, strict=True))
+                tuple(like.new_tensor(array) for array, like in zip(layer, zeros, strict=True))
                 for layer, zeros in zip(reading.state, before, strict=True)
             )
         with self._precision(member):

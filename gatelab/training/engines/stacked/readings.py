@@ -79,7 +79,9 @@ class Group:
 
     def reads(self, losses: Tensor, last: Tensor) -> dict[int, Read]:
         """What came of the readings: losses (members,), last like the state of `arguments`."""
-        summed, states = losses.tolist(), last.cpu().numpy()
+        summed = losses.tolist()
+        # Off the device only where somebody wants them.
+        states = last.cpu().numpy() if any(self._carried) else np.empty(0)
         return {
             number: Read(summed[at], self._tokens[at], _state(states[:, :, at]) if self._carried[at] else ())
             for at, number in enumerate(self._numbers)

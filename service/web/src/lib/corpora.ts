@@ -9,3 +9,9 @@ export function namesOf(corpora: readonly Pick<Corpus, "name">[]): string {
   const rest = corpora.length - names.length;
   return names.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
+
+/** The corpora that a spec names, as they are shown: what is trained on, and what else is read. */
+export function textsOf(corpus: string | { train: string; validation?: string | null; test?: string | null }): string[] {
+  if (typeof corpus === "string") return [corpus];
+  return [corpus.train, corpus.validation, corpus.test].filter((name): name is string => !!name);
+}

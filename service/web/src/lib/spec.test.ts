@@ -80,7 +80,7 @@ test("what the form leaves out is what the API takes then", () => {
       assert.deepEqual(at(made), at(own), path);
     }
   }
-  const windows = { stride: null, train: null, validation: null, test: null };
+  const windows = { stride: null, train: null, validation: null, test: null, split: null, gap: 0 };
   for (const stored of [training.default, { ...training.default, windows }]) {
     const form = formOf({ corpus: "c", model: model.default, training: stored });
     assert.deepEqual(form && isRare(form), false, "a job that is stored says all of it");
@@ -134,6 +134,23 @@ test("a cell of one's own comes back to the form, and its equations keep their l
   assert.equal(grid[0]!.values.includes("\n"), false);
   const { grid: read } = specOf({ ...made, grid }) as any;
   assert.deepEqual(read["model.cell"][1], stored, "in a row of the grid, too");
+});
+
+test("texts, tokens and cleaning come back to the form", () => {
+  const made: Form = {
+    ...emptyForm("a"),
+    ...{ tokenizer: "bpe", pieces: 512, clean: "newlines, nfc", split: "0.9, 0.05, 0.05", gap: 8 },
+    ...{ validationCorpus: "b", testCorpus: "c" },
+  };
+  const spec = specOf(made) as any;
+  assert.deepEqual(spec.corpus, { train: "a", validation: "b", test: "c" });
+  assert.deepEqual(spec.tokenizer, { kind: "bpe", size: 512, clean: ["newlines", "nfc"] });
+  assert.deepEqual(spec.training.windows, { split: [0.9, 0.05, 0.05], gap: 8 });
+  assert.deepEqual(formOf(fromYaml(toYaml(spec)) as any), made);
+  const stored = { kind: "words", most: 10000, at_least: 2, clean: [] };
+  const read = formOf({ corpus: { train: "a", validation: "b", test: null }, tokenizer: stored })!;
+  assert.deepEqual([read.tokenizer, read.pieces, read.validationCorpus, read.testCorpus], ["words", null, "b", ""]);
+  assert.equal(formOf({ corpus: "a", tokenizer: { ...stored, at_least: 3 } }), null);
 });
 
 test("a published cell goes by its name where it is known", () => {

@@ -12,7 +12,7 @@ type Maybe = number | null;
 export interface Form {
   name: string;
   corpus: string;
-  tokenizer: "char" | "letters" | "byte";
+  tokenizer: "char" | "letters" | "byte" | "bpe" | "unigram" | "words";
   /** `gru`, `rnn`, `lstm`, `equations`, or the name of a published cell. */
   cell: string;
   /** Of a cell that is written as equations. */
@@ -42,6 +42,16 @@ export interface Form {
   train: Maybe;
   validation: Maybe;
   test: Maybe;
+  /** Shares of the text, with commas between them; empty: 80/10/10. */
+  split: string;
+  gap: number;
+  /** Corpora for validation and test; empty: parts of `corpus`. */
+  validationCorpus: string;
+  testCorpus: string;
+  /** Steps, with commas between them. */
+  clean: string;
+  /** Tokens that are learned; null: as many as the API takes by itself. */
+  pieces: Maybe;
   carryState: boolean;
   momentum: number;
   nesterov: boolean;
@@ -88,6 +98,7 @@ export const SCHEDULES = [
 export const RARE = {
   ...{ resetActs: "before", activation: "tanh", dropout: 0, sigma: null },
   ...{ stride: null, train: null, validation: null, test: null, carryState: false },
+  ...{ split: "", gap: 0, validationCorpus: "", testCorpus: "", clean: "" },
   ...{ momentum: 0, nesterov: false, weightDecay: null, decayBiases: true, clipNorm: 1, precision: "fp32" },
   ...{ schedule: "constant", warmup: 0, floor: 0, every: 1, factor: 0.5, cutPatience: 2 },
   ...{ patience: null, target: null, maxSteps: null, maxSeconds: null, evaluateSteps: null },
@@ -100,7 +111,7 @@ export function emptyForm(corpus: string): Form {
   return {
     ...{ name: "job", corpus, tokenizer: "letters", cell: "gru", hidden: 64, reset: true, update: true, layers: 1 },
     ...{ embedding: 0, epochs: 10, batchSize: 64, numSteps: 32, optimizer: "adam", lr: 0.01, seed: 0 },
-    ...{ cellName: "", equations: "", prefix: "", grid: [], repeats: 1 },
+    ...{ cellName: "", equations: "", prefix: "", grid: [], repeats: 1, pieces: null },
     ...RARE,
   };
 }
@@ -130,8 +141,8 @@ export function specOf(form: Form): Fields {
     form[name] === RARE[name] ? {} : { [field]: form[name] };
   return {
     name: form.name,
-    corpus: form.corpus,
-    tokenizer: form.tokenizer === "byte" ? { kind: "byte" } : { kind: "char", ...letters(form) },
+    corpus: corpusOf(form),
+    tokenizer: tokenizerOf(form),
     model: {
       cell: { kind: form.cell, ...cellOf(form, rare) },
       layers: form.layers,
@@ -226,12 +237,36 @@ function stopOf(form: Form): Fields {
 
 function windowsOf(form: Form): Fields {
   const { stride, train, validation, test } = form;
-  const given = Object.entries({ stride, train, validation, test }).filter(([, value]) => value !== null);
+  const split = form.split.trim() ? listOf("split", form.split) : null;
+  const gap = form.gap || null;
+  const given = Object.entries({ stride, train, validation, test, split, gap }).filter(([, value]) => value !== null);
   return given.length ? { windows: Object.fromEntries(given) } : {};
 }
 
-function letters(form: Form): object {
-  return form.tokenizer === "letters" ? { normalize: "letters" } : {};
+function corpusOf(form: Form): unknown {
+  const { validationCorpus, testCorpus } = form;
+  if (!validationCorpus && !testCorpus) return form.corpus;
+  return {
+    train: form.corpus,
+    ...(validationCorpus ? { validation: validationCorpus } : {}),
+    ...(testCorpus ? { test: testCorpus } : {}),
+  };
+}
+
+function tokenizerOf(form: Form): Fields {
+  const { tokenizer, pieces } = form;
+  const clean = form.clean.trim() ? { clean: listOf("clean", form.clean) } : {};
+  if (tokenizer === "letters") return { kind: "char", normalize: "letters", ...clean };
+  if (pieces === null || tokenizer === "char" || tokenizer === "byte") return { kind: tokenizer, ...clean };
+  return { kind: tokenizer, [tokenizer === "words" ? "most" : "size"]: pieces, ...clean };
+}
+
+function listOf(name: string, text: string): unknown[] {
+  try {
+    return fromYaml(`[${text}]`) as unknown[];
+  } catch {
+    throw new Error(`${name}: write values with commas between them`);
+  }
 }
 
 export function valuesOf(row: GridRow): unknown[] {
@@ -257,7 +292,7 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
   const kind = or("tokenizer.kind", "char");
   const form: Form = {
     name: or("name", "job"),
-    corpus: or("corpus", ""),
+    corpus: at("corpus.train") ?? or("corpus", ""),
     tokenizer: kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind,
     cell: or("model.cell.kind", "gru"),
     cellName: or("model.cell.name", ""),
@@ -284,6 +319,12 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     train: or("training.windows.train", RARE.train),
     validation: or("training.windows.validation", RARE.validation),
     test: or("training.windows.test", RARE.test),
+    split: or<unknown[]>("training.windows.split", []).join(", "),
+    gap: or("training.windows.gap", RARE.gap),
+    validationCorpus: or("corpus.validation", RARE.validationCorpus),
+    testCorpus: or("corpus.test", RARE.testCorpus),
+    clean: or<unknown[]>("tokenizer.clean", []).join(", "),
+    pieces: LEARNED.includes(kind) ? silentPieces(kind, at(kind === "words" ? "tokenizer.most" : "tokenizer.size")) : null,
     carryState: or("training.carry_state", RARE.carryState),
     momentum: or("training.optimizer.momentum", RARE.momentum),
     nesterov: or("training.optimizer.nesterov", RARE.nesterov),
@@ -324,10 +365,19 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
 
 /** What the form offers where the API may have more. */
 const KINDS = {
-  ...{ tokenizer: ["char", "letters", "byte"], optimizer: ["adam", "adamw", "sgd", "rmsprop"] },
+  ...{ tokenizer: ["char", "letters", "byte", "bpe", "unigram", "words"], optimizer: ["adam", "adamw", "sgd", "rmsprop"] },
   schedule: SCHEDULES,
   ...{ resetActs: ["before", "after"], activation: ["tanh", "relu"], precision: ["fp32", "bf16"] },
 } as const satisfies { [Name in keyof Form]?: readonly Form[Name][] };
+
+const LEARNED = ["bpe", "unigram", "words"];
+
+/** How many tokens are learned; null where it is as many as the API takes by itself. */
+function silentPieces(kind: string, given: number | undefined): Maybe {
+  return given === undefined || given === (kind === "words" ? SILENT_WORDS : SILENT_PIECES) ? null : given;
+}
+
+const [SILENT_PIECES, SILENT_WORDS] = [1024, 10_000];
 
 const CELLS = ["gru", "rnn", "lstm", "equations"];
 
@@ -345,7 +395,8 @@ export function rowOf(path: string, values: unknown[]): GridRow {
 
 /** What the API takes where a spec is silent, of the fields that `specOf` leaves out or that `formOf` reads. */
 const SILENT: Fields = {
-  tokenizer: { kind: "char", normalize: "none" },
+  corpus: { validation: null, test: null },
+  tokenizer: { kind: "char", normalize: "none", clean: [], size: SILENT_PIECES, most: SILENT_WORDS, at_least: 2 },
   model: { cell: { name: null, activation: "tanh", reset: "before" }, input: "one_hot", dropout: 0, init: "default" },
   training: {
     ...{ carry_state: false, clip_norm: 1, precision: "fp32", gate_statistics: false, keep_checkpoints: 3 },
@@ -362,7 +413,7 @@ const SILENT: Fields = {
       ...{ max_steps: null, max_tokens: null, max_seconds: null },
     },
     evaluate_every: { epochs: 1, steps: null, tokens: null },
-    windows: { stride: null, train: null, validation: null, test: null },
+    windows: { stride: null, train: null, validation: null, test: null, split: null, gap: 0 },
   },
   start: null,
   grid: {},

@@ -1,0 +1,127 @@
+"""Which part of which text a run is trained on, validated on and tested on."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gatelab.errors import InvalidSpec
+from gatelab.specs.job import RunSpec
+from gatelab.specs.model import BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
+from gatelab.specs.training import USUAL_SPLIT
+from gatelab.text.corpus import Corpus
+
+LEARNED = BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
+"""Tokenizers that are learned from the training part: it is cut off before there are tokens."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The corpora of a run. What has none of its own is a part of `train`."""
+
+    train: Corpus
+    validation: Corpus | None = None
+    test: Corpus | None = None
+
+    @property
+    def held_out(self) -> list[Corpus]:
+        """Those beside the training text."""
+        return [corpus for corpus in (self.validation, self.test) if corpus is not None]
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of each part, without what a gap leaves out. `test` is None where there is none."""
+
+    train: int
+    validation: int
+    test: int | None
+
+
+def cuts(spec: RunSpec, length: int) -> tuple[slice, slice, slice]:
+    """Where the parts are in the training text, in characters or tokens; a gap is not left out yet."""
+    train, validation, test = shares(spec)
+    first, second = int(train * length), int((train + validation) * length)
+    return slice(0, first), slice(first, second), slice(second, int((train + validation + test) * length))
+
+
+def shares(spec: RunSpec) -> tuple[Fraction, Fraction, Fraction]:
+    """How much of the training text each part is. That of a part with a text of its own is trained on as well."""
+    split = spec.training.windows.split
+    # As it is written, not as it is rounded: 0.8 of ten tokens are eight.
+    train, validation, test = (Fraction(str(share)) for share in split or USUAL_SPLIT)
+    own = spec.texts
+    if own.validation is not None:
+        train, validation = train + validation, Fraction(0)
+    if own.test is not None:
+        train, test = train + test, Fraction(0)
+    return train, validation, test
+
+
+def lengths(spec: RunSpec, tokens: tuple[int, int, int], own: tuple[int | None, int | None] = (None, None)) -> Lengths:
+    """
+    Args:
+        tokens: of each part of the training text.
+        own: of the texts for validation and test.
+    """
+    gap, (validation, test) = spec.training.windows.gap, own
+    if validation is None:
+        validation = max(0, tokens[1] - gap)
+    if test is None and shares(spec)[2]:
+        test = max(0, tokens[2] - gap)
+    return Lengths(tokens[0], validation, test)
+
+
+def cut_lengths(spec: RunSpec, tokens: int, own: tuple[int | None, int | None] = (None, None)) -> Lengths:
+    """`lengths` of a training text of `tokens` tokens that is cut by its tokens."""
+    train, validation, test = (len(range(tokens)[cut]) for cut in cuts(spec, tokens))
+    return lengths(spec, (train, validation, test), own)
+
+
+def check_numbered(spec: RunSpec) -> None:
+    """
+    Raises:
+        InvalidSpec: the windows of the whole text are numbered, which these texts or this tokenizer do not allow.
+    """
+    if spec.training.windows.counts is None:
+        return
+    if spec.texts.several:
+        raise InvalidSpec.at(
+            "training.windows",
+            "train and validation count the windows of one text; leave them out where corpus names several",
+        )
+    if isinstance(spec.tokenizer, LEARNED):
+        raise InvalidSpec.at(
+            "training.windows",
+            f"train and validation count windows of tokens, which {spec.tokenizer.kind} learns from the training part"
+            " first; use windows.split, or the tokenizer char or byte",
+        )
+
+
+def check_lengths(spec: RunSpec, found: Lengths, tokens: int) -> None:
+    """
+    Args:
+        tokens: of the whole training text.
+
+    Raises:
+        InvalidSpec: a part is shorter than a window of training, or nothing is left of one that is held out.
+    """
+    steps, windows, own = spec.training.num_steps, spec.training.windows, spec.texts
+    short = found.train < steps
+    empty = [name for name, part in (("validation", found.validation), ("test", found.test)) if part == 0]
+    if not short and not empty:
+        return
+    if windows.split is None and not windows.gap and not own.several:
+        raise InvalidSpec.at(
+            "training.num_steps",
+            f"the corpus is too short: of its {tokens} tokens 80 % are for training, which is less than one window"
+            f" of {steps}, or nothing is left for validation and test",
+        )
+    if short:
+        raise InvalidSpec.at(
+            "training.num_steps",
+            f"is {steps}, but the training part has {found.train} of the text's {tokens} tokens: not one window",
+        )
+    at = "training.windows.gap" if windows.gap else "training.windows.split" if windows.split else "corpus"
+    raise InvalidSpec.at(
+        at, f"nothing is left for {' and '.join(empty)} of the training text's {tokens} tokens, of which training has"
+        f" {found.train}" + (f" and a gap of {windows.gap} is left out" if windows.gap else "")
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""What all tokenizers have in common. A tokenizer is small data: it travels inside every checkpoint."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatelab.specs.model import CLEANINGS, Cleaning
+from gatelab.text.cleaning import cleaned, origins
+
+Ids = NDArray[np.int64]
+
+UNKNOWN = 0
+"""The id of `<unk>`: anything that is not in the vocabulary."""
+BEGIN = 1
+"""The id of `<bos>`: stands before the first token of a text. Never predicted."""
+SPECIALS = 2
+"""Ids below this are not text and are never generated."""
+SPECIAL_NAMES = ("<unk>", "<bos>")
+"""How they are shown."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text as ids.
+
+    Attributes:
+        ids: (tokens,) integers, without `<bos>`.
+        characters: how many the ids stand for after cleaning and normalisation, the unit of bits per character. Where a
+            character has an id of its own, one that is not known counts, too.
+        unknown: how many characters of the original the vocabulary could not stand for.
+    """
+
+    ids: Ids
+    characters: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Tokenizer(ABC):
+    """Text to ids and back.
+
+    Attributes:
+        clean: what is done to every text before it is read, in training and in prompts alike.
+    """
+
+    kind: ClassVar[str]
+    clean: tuple[Cleaning, ...] = field(default=(), kw_only=True)
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> int:
+        """Number of ids, the special ones included."""
+
+    @property
+    @abstractmethod
+    def alphabet(self) -> str | None:
+        """The characters of the vocabulary, sorted; None where it can stand for others as well."""
+
+    def encode(self, text: str) -> Encoded:
+        """Ids of `text`. What is not in the vocabulary becomes `<unk>`."""
+        return self._encode(cleaned(text, self.clean))
+
+    def places(self, text: str) -> Ids:
+        """Where in `text` as it is given that begins which each id of `encode(text)` stands for."""
+        if not self.clean:
+            return self._places(text)
+        origin = origins(text, self.clean)
+        return origin[self._places(cleaned(text, self.clean))]
+
+    @abstractmethod
+    def _encode(self, text: str) -> Encoded:
+        """Ids of a clean text."""
+
+    @abstractmethod
+    def _places(self, text: str) -> Ids:
+        """`places` of a clean text."""
+
+    @abstractmethod
+    def name(self, token: int) -> str:
+        """How an id is shown by itself; different ids have different names.
+
+        Bytes that are no characters are shown as OpenAI shows them.
+        """
+
+    @abstractmethod
+    def characters_in(self, ids: Ids) -> int:
+        """How many characters of text `ids` stand for."""
+
+    @abstractmethod
+    def decoder(self, pending: bytes = b"") -> "TextDecoder":
+        """What makes text of ids that come one after the other.
+
+        Args:
+            pending: where an earlier decoder stopped.
+        """
+
+    def begun(self, ids: Ids) -> bytes:
+        """What is pending in a decoder that has read `ids` (tokens,)."""
+        return b""
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything `from_json` needs to make this tokenizer again."""
+        cleaning = {"clean": list(self.clean)} if self.clean else {}
+        return {"kind": self.kind, **self._fields(), **cleaning}
+
+    def _fields(self) -> dict[str, Any]:
+        """What only this kind has in `to_json`."""
+        return {}
+
+    def decode(self, ids: Ids | list[int]) -> str:
+        """The text of `ids`; special ids are left out."""
+        decode = self.decoder()
+        return "".join(decode(int(i)) for i in ids)
+
+
+class TextDecoder(ABC):
+    """Makes text of ids that come one after the other."""
+
+    @property
+    @abstractmethod
+    def pending(self) -> bytes:
+        """The bytes of a character that is not complete: with them another decoder goes on."""
+
+    @abstractmethod
+    def __call__(self, token: int) -> str:
+        """The text that the next id completes: empty for special ids, and inside a character of many bytes."""
+
+    def many(self, ids: Ids) -> str:
+        """The text that the next ids (tokens,) complete together: the same, joined."""
+        return "".join(map(self, ids.tolist()))
+
+    @abstractmethod
+    def place(self, token: int, at: int) -> tuple[int, str]:
+        """The next id's text, and where what it stands for begins, if the text before it ends at character `at`."""
+
+
+class Whole(TextDecoder):
+    """Decodes ids that stand for whole characters."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+
+    @property
+    def pending(self) -> bytes:
+        return b""
+
+    def __call__(self, token: int) -> str:
+        return self._texts[token - SPECIALS] if token >= SPECIALS else ""
+
+    def place(self, token: int, at: int) -> tuple[int, str]:
+        return at, self(token)
+
+
+def read_clean(data: dict[str, Any]) -> tuple[Cleaning, ...]:
+    """What `to_json` wrote of the cleaning.
+
+    Raises:
+        ValueError: it is none.
+    """
+    given = data.get("clean", [])
+    found = tuple(step for step in CLEANINGS if isinstance(given, list) and step in given)
+    if list(found) != given:
+        raise ValueError(f"not a way to clean texts: {str(given)[:100]}")
+    return found
