@@ -324,7 +324,9 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     validationCorpus: or("corpus.validation", RARE.validationCorpus),
     testCorpus: or("corpus.test", RARE.testCorpus),
     clean: or<unknown[]>("tokenizer.clean", []).join(", "),
-    pieces: LEARNED.includes(kind) ? silentPieces(kind, at(kind === "words" ? "tokenizer.most" : "tokenizer.size")) : null,
+    pieces: LEARNED.includes(kind)
+      ? silentPieces(kind, at(kind === "words" ? "tokenizer.most" : "tokenizer.size"))
+      : null,
     carryState: or("training.carry_state", RARE.carryState),
     momentum: or("training.optimizer.momentum", RARE.momentum),
     nesterov: or("training.optimizer.nesterov", RARE.nesterov),
@@ -365,7 +367,10 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
 
 /** What the form offers where the API may have more. */
 const KINDS = {
-  ...{ tokenizer: ["char", "letters", "byte", "bpe", "unigram", "words"], optimizer: ["adam", "adamw", "sgd", "rmsprop"] },
+  ...{
+    tokenizer: ["char", "letters", "byte", "bpe", "unigram", "words"],
+    optimizer: ["adam", "adamw", "sgd", "rmsprop"],
+  },
   schedule: SCHEDULES,
   ...{ resetActs: ["before", "after"], activation: ["tanh", "relu"], precision: ["fp32", "bf16"] },
 } as const satisfies { [Name in keyof Form]?: readonly Form[Name][] };
