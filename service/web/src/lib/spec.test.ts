@@ -7,7 +7,7 @@ const EXAMPLES = new URL("../../../../examples/", import.meta.url);
 const API = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
 
 /** Fields of a job that the form leaves to YAML. */
-const YAML_ALONE = ["training.optimizer.betas", "training.optimizer.eps"];
+const YAML_ALONE = ["tokenizer.at_least", "training.optimizer.betas", "training.optimizer.eps"];
 
 /** Paths of all that a schema has a place for. A list or an object with any names is one field. */
 function leaves(schema: any, path = ""): string[] {
@@ -30,7 +30,8 @@ const FULL: Form = {
   ...{ embedding: 8, grid: [{ path: "model.layers", values: "1, 2" }], repeats: 2, sigma: 0.01, dropout: 0.1 },
   ...{ resetActs: "after", activation: "relu", stride: 1, train: 100, validation: 50, test: 50, carryState: true },
   ...{ momentum: 0.9, weightDecay: 0.02, clipNorm: 2, precision: "bf16", characters: 20, temperature: 0.6 },
-  ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: true },
+  ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: true, pieces: 512, clean: "nfc" },
+  ...{ split: "0.9, 0.05, 0.05", gap: 2, validationCorpus: "other", testCorpus: "third" },
   ...{ cellName: "mine", equations: "# Elman's.\nh' = tanh(W @ x + U @ h + b)\n" },
 };
 
@@ -38,6 +39,8 @@ test("a field of a job is in the form, or among the few that are left to YAML", 
   const forms = ["gru", "rnn", "lstm", "equations"].flatMap((cell) =>
     (["sgd", "adam", "adamw"] as const).map((optimizer): Form => ({ ...FULL, cell, optimizer })),
   );
+  for (const tokenizer of ["bpe", "words"] as const) forms.push({ ...FULL, tokenizer });
+  forms.push({ ...FULL, validationCorpus: "", testCorpus: "" });
   const inForm = new Set(forms.flatMap((form) => said(specOf(form))));
   const fields = new Set(
     leaves(API.components.schemas.JobSpec).filter((path) => path !== "model.input" && path !== "model.init"),

@@ -215,11 +215,11 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
       .reduce<any>((value, field) => (value && typeof value === "object" ? value[field] : undefined), spec);
   const or = <Value>(path: string, otherwise: Value): Value => at(path) ?? otherwise;
   const gates: unknown[] = or("model.cell.gates", ["reset", "update"]);
-  const kind = or("tokenizer.kind", "char");
+  const kind = or<string>("tokenizer.kind", "char");
   const form: Form = {
     name: or("name", "job"),
     corpus: at("corpus.train") ?? or("corpus", ""),
-    tokenizer: kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind,
+    tokenizer: (kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind) as Form["tokenizer"],
     cell: or("model.cell.kind", "gru"),
     cellName: or("model.cell.name", ""),
     equations: or("model.cell.equations", ""),
@@ -250,7 +250,9 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     validationCorpus: or("corpus.validation", RARE.validationCorpus),
     testCorpus: or("corpus.test", RARE.testCorpus),
     clean: or<unknown[]>("tokenizer.clean", []).join(", "),
-    pieces: LEARNED.includes(kind) ? silentPieces(kind, at(kind === "words" ? "tokenizer.most" : "tokenizer.size")) : null,
+    pieces: LEARNED.includes(kind)
+      ? silentPieces(kind, at(kind === "words" ? "tokenizer.most" : "tokenizer.size"))
+      : null,
     carryState: or("training.carry_state", RARE.carryState),
     momentum: or("training.optimizer.momentum", RARE.momentum),
     weightDecay: or("training.optimizer.weight_decay", RARE.weightDecay),
