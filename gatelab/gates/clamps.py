@@ -84,7 +84,7 @@ class Clamps:
         return {name: override for name, override in overrides if override is not None}
 
     def held(self, step: int, layer: int) -> dict[str, Array]:
-        """Of each of this layer's gates that is held in this step, (hidden,) which units are."""
+        """For each gate of this layer that is held in this step, (hidden,) which units are."""
         found = {}
         for (of_layer, name), gate in self._gates.items():
             if of_layer == layer and (holds := gate.holds(step)):

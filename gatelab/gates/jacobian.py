@@ -1,7 +1,7 @@
 """The exact derivative of a step of a layer, for many rows of a Jacobian at once.
 
 A unit depends on other units through products with matrices alone. Between them all is elementwise: the derivative of
-one value by another is one number a unit. These numbers are found first (`_factors`), by the rules of
+one value by another is one number per unit. These numbers are found first (`_factors`), by the rules of
 `gatelab.equations.derivatives`; then every row is multiplied by them, and by the matrices.
 """
 
@@ -15,7 +15,7 @@ from gatelab.network import Array, GateOverride, Layer, State
 from gatelab.network.evaluation import Evaluation
 
 Rows = list[Array | None]
-"""Of each tensor of a state, derivatives by it (rows, hidden); None is 0."""
+"""For each tensor of a state, derivatives by it (rows, hidden); None is 0."""
 
 _ENDS = frozenset({"read", "state", "@"})
 """Where what is elementwise ends."""
@@ -109,7 +109,7 @@ class Differentiated:
 
 
 def _depending(nodes: Sequence[Node]) -> list[bool]:
-    """Of each node, whether it depends on the input or a state."""
+    """For each node, whether it depends on the input or a state."""
     found: list[bool] = []
     for node in nodes:
         found.append(node.op in ("read", "state") or any(found[operand] for operand in node.operands))

@@ -42,6 +42,6 @@ def saturation(network: Network, windows: Windows) -> list[dict[str, Saturation]
 
 
 def _saturation(activations: Array, read: Array) -> Saturation:
-    """Of activations (steps, batch, hidden) where `read` (steps, batch)."""
+    """Statistics of activations (steps, batch, hidden) where `read` (steps, batch)."""
     values = activations[read].astype(np.float64)
     return Saturation(float(values.mean()), float((values < NEAR).mean()), float((values > 1 - NEAR).mean()))
