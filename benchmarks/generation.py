@@ -18,8 +18,8 @@ from benchmarks import tables
 from benchmarks.quiet import warn_if_busy
 from benchmarks.rounds import Gauge, in_turn, median_ratio, seconds_per_call
 from gatelab.generation import stream_of
-from gatelab.generation.decoders import Decoder, NativeDecoder, TorchDecoder
-from gatelab.model import LanguageModel
+from gatelab.generation.decoders import Decoder, NativeDecoder, ReferenceDecoder
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 
 VOCABULARY = 28
@@ -80,7 +80,7 @@ def main() -> None:
     arguments = _arguments()
     warn_if_busy()
     torch.set_num_threads(arguments.threads)
-    names = ("native", "TorchDecoder", "torch.nn.GRUCell loop")
+    names = ("native", "numpy", "torch.nn.GRUCell loop")
     tables.show(["hidden/streams", "native : loop", *names], _rows(arguments.shapes, arguments))
 
 
@@ -90,10 +90,11 @@ def _rows(shapes: Iterable[str], arguments: argparse.Namespace) -> Iterator[list
         model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", reset="after", hidden=hidden)), VOCABULARY)
         model.initialize(0)
         loop = Loop(model, streams)
-        decoders = [NativeDecoder(model, arguments.threads), TorchDecoder(model)]
+        network = network_of(model)
+        decoders = [NativeDecoder(network, arguments.threads), ReferenceDecoder(network)]
         check(decoders[0], Loop(model, 1))
         gauges = {"native": _decoder(decoders[0], streams, arguments.seconds)}
-        gauges |= {"torch": _decoder(decoders[1], streams, arguments.seconds), "loop": _loop(loop, streams, arguments)}
+        gauges |= {"numpy": _decoder(decoders[1], streams, arguments.seconds), "loop": _loop(loop, streams, arguments)}
         found = in_turn(gauges, arguments.rounds)
         ratio = tables.times(median_ratio(found["native"], found["loop"]))
         yield [shape, ratio, *(_speed(statistics.median(found[name])) for name in gauges)]

@@ -17,7 +17,7 @@ from benchmarks.published.memory import Remembered, curves, name, read, recall, 
 from benchmarks.published.training import Trained, train
 from client import specfile
 from gatelab import gates
-from gatelab.model import model_of
+from gatelab.network import Network
 from gatelab.reports.markdown import table_lines
 from gatelab.specs import CopySpec, RecallSpec, RunSpec, SyntheticSpec
 from gatelab.sweeps import expand
@@ -73,8 +73,8 @@ def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> Remembe
     if trained.error or trained.last is None:
         raise RuntimeError(f"a run failed: {trained.error}")
     trainer, longer = trained.trainer, task.model_copy(update={"lag": 2 * task.lag})
-    model = model_of(trainer.checkpoint())
-    own, twice = (gates.recall(model, trainer.data.tokenizer, asked, LINES).accuracy for asked in (task, longer))
+    network = Network.of(trainer.checkpoint())
+    own, twice = (gates.recall(network, trainer.data.tokenizer, asked, LINES).accuracy for asked in (task, longer))
     return Remembered(
         width=task.shown,
         lag=task.lag,

@@ -10,11 +10,10 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import torch
 
+from gatelab.architecture import parameter_shapes
 from gatelab.gates import Clamps, Influence, influence, recall, trace
-from gatelab.gates.traces import cells_of
-from gatelab.model import LanguageModel, model_of
+from gatelab.network import Network
 from gatelab.specs import CellSpec, ClampSpec, GruSpec, LstmSpec, ModelSpec, RecallSpec, RnnSpec, RunSpec, parse
 from gatelab.text import Corpus
 from gatelab.text.memory import corpus_text, drawn_anew, line_length
@@ -62,12 +61,12 @@ def main() -> None:
 def measure(cell: CellSpec, holds: Sequence[Hold], seed: int = 0) -> Influence:
     """The influences on h_9 of a cell with random weights whose gates are held so, the others being free."""
     random = np.random.default_rng(seed)
-    model = LanguageModel(ModelSpec(cell=cell.model_copy(update={"hidden": HIDDEN})), VOCABULARY).double()
-    for parameter in model.parameters():
-        parameter.data.copy_(torch.from_numpy(random.normal(0, 0.5, parameter.shape)))
+    spec = ModelSpec(cell=cell.model_copy(update={"hidden": HIDDEN}))
+    shapes = parameter_shapes(spec, VOCABULARY)
+    network = Network(spec, VOCABULARY, {name: random.normal(0, 0.5, shape) for name, shape in shapes.items()})
     ids = random.integers(2, VOCABULARY, STEPS)
     clamps = [ClampSpec(gate=gate, at=tuple(at), value=value) for gate, at, value in holds if tuple(at)]
-    return influence(model, ids, OUTPUT, Clamps(clamps, cells_of(model), STEPS))
+    return influence(network, ids, OUTPUT, Clamps(clamps, network.layers, STEPS))
 
 
 def show_answers() -> None:
@@ -180,9 +179,9 @@ def show_trained() -> None:
     for name, cell in (("both gates", GRU), ("update gate only", GruSpec(kind="gru", gates=("update",)))):
         ends.append(trained(cell))
         checkpoint = ends[-1].checkpoint()
-        model, tokenizer = model_of(checkpoint), checkpoint.tokenizer
-        accuracy = recall(model, tokenizer, TASK, 1000).accuracy
-        update, norms = remembered(model, [tokenizer.encode("\n" + line).ids for line in drawn_anew(TASK, 50)])
+        network, tokenizer = Network.of(checkpoint), checkpoint.tokenizer
+        accuracy = recall(network, tokenizer, TASK, 1000).accuracy
+        update, norms = remembered(network, [tokenizer.encode("\n" + line).ids for line in drawn_anew(TASK, 50)])
         noise = update[2 : 2 + TASK.lag]
         keeper = int((noise.mean(axis=0) - update[1]).argmax())
         print(
@@ -212,7 +211,7 @@ def trained_leak(end: Evaluated, epsilon: float, lines: int = 50) -> float:
     All gates are held within epsilon of the answer, the symbol being the input that is to count.
     """
     checkpoint = end.checkpoint()
-    model, tokenizer = model_of(checkpoint), checkpoint.tokenizer
+    network, tokenizer = Network.of(checkpoint), checkpoint.tokenizer
     symbol, output = 1, TASK.lag + 2
     holds: Sequence[Hold] = (
         ("update", [symbol], epsilon),
@@ -220,18 +219,18 @@ def trained_leak(end: Evaluated, epsilon: float, lines: int = 50) -> float:
         ("update", range(symbol + 1, output + 1), 1 - epsilon),
     )
     held = [ClampSpec(gate=gate, at=tuple(at), value=value) for gate, at, value in holds]
-    clamps = Clamps(held, cells_of(model), output + 2)
+    clamps = Clamps(held, network.layers, output + 2)
     texts = [tokenizer.encode("\n" + line).ids for line in drawn_anew(TASK, lines)]
-    norms = np.mean([influence(model, ids, output, clamps).norms for ids in texts], axis=0)
+    norms = np.mean([influence(network, ids, output, clamps).norms for ids in texts], axis=0)
     return float(np.delete(norms, symbol).max() / norms[symbol])
 
 
-def remembered(model: LanguageModel, lines: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def remembered(network: Network, lines: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The update gate (steps, units), and the influence of every step on h at the question mark: means over lines."""
     output = TASK.lag + 2
-    clamps = Clamps((), cells_of(model), output + 2)
-    update = np.mean([trace(model, ids, clamps).layers[0].gates["update"] for ids in lines], axis=0)
-    return update, np.mean([influence(model, ids, output, clamps).norms for ids in lines], axis=0)
+    clamps = Clamps((), network.layers, output + 2)
+    update = np.mean([trace(network, ids, clamps).layers[0].gates["update"] for ids in lines], axis=0)
+    return update, np.mean([influence(network, ids, output, clamps).norms for ids in lines], axis=0)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from gatelab.cells import Cell, State, build
 from gatelab.checkpoint import Array, Checkpoint
 from gatelab.dropout import Dropout
 from gatelab.initial import initial_values
+from gatelab.network import Network
 from gatelab.scan.reference import scan
 from gatelab.specs.model import ModelSpec
 
@@ -98,6 +99,12 @@ def model_of(checkpoint: Checkpoint) -> LanguageModel:
     model = LanguageModel(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
     model.load_state_dict(tensors_of(checkpoint.weights))
     return model
+
+
+def network_of(model: LanguageModel) -> Network:
+    """The model as a network in numpy, with weights of its own."""
+    weights = {name: array_of(parameter) for name, parameter in model.named_parameters()}
+    return Network(model.spec, model.vocabulary, weights)
 
 
 def tensors_of(arrays: Mapping[str, Array]) -> dict[str, Tensor]:

@@ -1,12 +1,10 @@
 """Loaded models, ready to generate. The latest used stay in memory."""
 
-import gc
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from gatelab.costs import flops_per_token
@@ -38,7 +36,7 @@ class Loaded:
 
 
 class Models:
-    """A bounded cache of checkpoints. torch is imported with the first one.
+    """A bounded cache of checkpoints.
 
     However many ask for the same at once, it is loaded once.
 
@@ -128,31 +126,15 @@ def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "t
 def _read(saved: Saved) -> "Checkpoint":
     from gatelab.checkpoint import Checkpoint
 
-    _prepare_torch()
     return Checkpoint.from_bytes(saved.data)
-
-
-@cache
-def _prepare_torch() -> None:
-    """Import it, once a process, and leave what is there then out of garbage collection.
-
-    Almost 300,000 objects stay anyway, and to look through them would stop every request for a sixth of a second.
-    """
-    import torch
-
-    import gatelab.generation  # noqa: F401
-
-    torch.set_num_threads(1)
-    gc.collect()
-    gc.freeze()
 
 
 def _load(saved: Saved) -> Loaded:
     from gatelab.generation import build_decoder
-    from gatelab.model import model_of
+    from gatelab.network import Network
 
     checkpoint = _read(saved)
-    decoder = build_decoder(model_of(checkpoint).eval(), os.cpu_count() or 1)
+    decoder = build_decoder(Network.of(checkpoint), os.cpu_count() or 1)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
     # The weights as they came, and as the decoder lays them out.
     return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * len(saved.data))

@@ -61,13 +61,19 @@ SECURITY = {
     "Referrer-Policy": "same-origin",
 }
 
+GUIDE_SECURITY = SECURITY | {
+    "Content-Security-Policy": SECURITY["Content-Security-Policy"] + "; img-src 'self' data:",
+}
+"""The style sheet of the guide has its icons in itself."""
+
 
 class Built:
-    """The files of one build. Names that no file can have are answered with 404."""
+    """The files of one build, whose pages carry the headers `security`. Names that no file can have give 404."""
 
-    def __init__(self, folder: Path, media_types: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, media_types: Mapping[str, str], security: Mapping[str, str]) -> None:
         self._files = StaticFiles(directory=folder, check_dir=False)
         self._media_types = media_types
+        self._security = security
 
     def answer(self, request: Request, path: str, status_code: int = 200) -> Response | None:
         """The file at `path`, compressed if the client takes that; None if there is no such file."""
@@ -75,7 +81,7 @@ class Built:
         if media_type is None:
             return None
         headers = {"Cache-Control": FOREVER if path.startswith("/assets/") else "no-cache", "Vary": "Accept-Encoding"}
-        headers |= {"X-Content-Type-Options": "nosniff"} | (SECURITY if media_type == "text/html" else {})
+        headers |= {"X-Content-Type-Options": "nosniff"} | (dict(self._security) if media_type == "text/html" else {})
         for encoding, ending in [*_accepted(request), (None, "")]:
             found, status = self._look_up(path + ending)
             if status is not None:
@@ -100,8 +106,8 @@ class Pages:
 
     def __init__(self, otherwise: ASGIApp, folder: Path = FOLDER, guide: Path = GUIDE) -> None:
         self._otherwise = otherwise
-        self._page = Built(folder, MEDIA_TYPES)
-        self._guide = Built(guide, GUIDE_TYPES)
+        self._page = Built(folder, MEDIA_TYPES, SECURITY)
+        self._guide = Built(guide, GUIDE_TYPES, GUIDE_SECURITY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gatelab.gates import recall
-from gatelab.model import model_of
+from gatelab.network import Network
 from gatelab.specs import GruSpec
 from gatelab.text.memory import drawn_anew
 
@@ -62,7 +62,7 @@ def test_the_factor_of_the_leak_depends_on_the_weights(script: dict[str, Any]) -
 
 def test_a_trained_network_opens_for_the_symbol_and_keeps_it(script: dict[str, Any]) -> None:
     checkpoint = script["trained"](GruSpec(kind="gru", gates=("update",))).checkpoint()
-    model, tokenizer, task = model_of(checkpoint), checkpoint.tokenizer, script["TASK"]
+    model, tokenizer, task = Network.of(checkpoint), checkpoint.tokenizer, script["TASK"]
     assert recall(model, tokenizer, task, 500).accuracy > 0.95
     lines = [tokenizer.encode("\n" + line).ids for line in drawn_anew(task, 20)]
     update, norms = script["remembered"](model, lines)

@@ -34,6 +34,9 @@ for name in sorted(wanted):
                     raise
 """
 
+SERVED = "gatelab.network gatelab.generation gatelab.gates gatelab.reports gatelab.costs gatelab.store gatelab.embedded"
+"""What the service and `gatelab up` use of the library."""
+
 OPTIONAL = "triton"
 """What PyTorch's builds for NVIDIA GPUs bring, and only an engine for such a GPU imports."""
 
@@ -60,6 +63,7 @@ def installed_for(requirement: Requirement) -> set[str]:
     ("requirement", "modules"),
     [
         ("gatelab", "client gatelab.specs"),
+        ("gatelab[serve]", f"client service {SERVED}"),
         ("gatelab[server]", "client gatelab service worker kombu.transport.redis kombu.transport.pyamqp"),
     ],
 )

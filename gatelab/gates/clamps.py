@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from gatelab.cells import Cell, GateOverride
 from gatelab.errors import InvalidRequest, Problem
+from gatelab.network import Array, GateOverride, Layer
 from gatelab.specs.gates import ClampSpec
 
 
@@ -19,16 +18,16 @@ class _Hold:
 
     number: int
     value: float
-    units: Tensor | None
+    units: Sequence[int] | None
 
-    def __call__(self, activation: Tensor) -> Tensor:
-        # Nothing leads from what is held back to the network: its gradient is exactly 0.
-        held = torch.full_like(activation, self.value)
-        if self.units is None:
-            return held
-        chosen = torch.zeros(activation.shape[-1], dtype=torch.bool, device=activation.device)
-        chosen[self.units] = True
-        return torch.where(chosen, held, activation)
+    def __call__(self, activation: Array) -> Array:
+        return np.where(self.held(activation.shape[-1]), np.asarray(self.value, activation.dtype), activation)
+
+    def held(self, hidden: int) -> Array:
+        """(hidden,) whether it holds each unit."""
+        chosen = np.full(hidden, self.units is None)
+        chosen[list(self.units or ())] = True
+        return chosen
 
 
 @dataclass
@@ -38,12 +37,15 @@ class _Gate:
     always: list[_Hold] = field(default_factory=list)
     at: defaultdict[int, list[_Hold]] = field(default_factory=lambda: defaultdict(list))
 
-    def override(self, step: int) -> Callable[[Tensor], Tensor] | None:
-        holds = sorted(chain(self.always, self.at.get(step, ())), key=lambda hold: hold.number)
+    def holds(self, step: int) -> list[_Hold]:
+        return sorted(chain(self.always, self.at.get(step, ())), key=lambda hold: hold.number)
+
+    def override(self, step: int) -> Callable[[Array], Array] | None:
+        holds = self.holds(step)
         if not holds:
             return None
 
-        def apply(activation: Tensor) -> Tensor:
+        def apply(activation: Array) -> Array:
             for hold in holds:
                 activation = hold(activation)
             return activation
@@ -56,41 +58,49 @@ class Clamps:
 
     Args:
         clamps: what is asked for.
-        cells: those of the model, one a layer.
+        layers: those of the network.
         steps: how many are read, `<bos>` being step 0.
 
     Raises:
         InvalidRequest: naming every gate, step, layer and unit that there is not, and what there is.
     """
 
-    def __init__(self, clamps: Sequence[ClampSpec], cells: Sequence[Cell], steps: int) -> None:
-        if wrong := list(_faults(clamps, cells, steps)):
+    def __init__(self, clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) -> None:
+        if wrong := list(_faults(clamps, layers, steps)):
             raise InvalidRequest(wrong)
-        self._gates: dict[tuple[int, str], _Gate] = {}
+        self._hidden, self._gates = layers[0].hidden, dict[tuple[int, str], _Gate]()
         for number, clamp in enumerate(clamps):
-            hold = _Hold(number, clamp.value, None if clamp.units is None else torch.tensor(clamp.units))
-            for layer in range(len(cells)) if clamp.layer is None else [clamp.layer]:
+            hold = _Hold(number, clamp.value, clamp.units)
+            for layer in range(len(layers)) if clamp.layer is None else [clamp.layer]:
                 gate = self._gates.setdefault((layer, clamp.gate), _Gate())
                 if clamp.at is None:
                     gate.always.append(hold)
                 for step in clamp.at or ():
                     gate.at[step].append(hold)
 
-    def at(self, step: int, layer: int) -> dict[str, Callable[[Tensor], Tensor]]:
+    def at(self, step: int, layer: int) -> dict[str, Callable[[Array], Array]]:
         """What replaces the activations of this layer's gates in this step."""
         overrides = ((name, gate.override(step)) for (of_layer, name), gate in self._gates.items() if of_layer == layer)
         return {name: override for name, override in overrides if override is not None}
 
+    def held(self, step: int, layer: int) -> dict[str, Array]:
+        """For each gate of this layer that is held in this step, (hidden,) which units are."""
+        found = {}
+        for (of_layer, name), gate in self._gates.items():
+            if of_layer == layer and (holds := gate.holds(step)):
+                found[name] = np.logical_or.reduce([hold.held(self._hidden) for hold in holds])
+        return found
+
 
 def recording(
-    gates: Iterable[str], overrides: GateOverride, seen: Callable[[str, Tensor], None]
-) -> dict[str, Callable[[Tensor], Tensor]]:
+    gates: Iterable[str], overrides: GateOverride, seen: Callable[[str, Array], None]
+) -> dict[str, Callable[[Array], Array]]:
     """Overrides that show every activation of these gates as it is used: behind what `overrides` make of it."""
 
-    def record(name: str) -> Callable[[Tensor], Tensor]:
+    def record(name: str) -> Callable[[Array], Array]:
         override = overrides.get(name)
 
-        def show(activation: Tensor) -> Tensor:
+        def show(activation: Array) -> Array:
             used = activation if override is None else override(activation)
             seen(name, used)
             return used
@@ -100,15 +110,15 @@ def recording(
     return {name: record(name) for name in gates}
 
 
-def _faults(clamps: Sequence[ClampSpec], cells: Sequence[Cell], steps: int) -> Iterator[Problem]:
-    gates, hidden = cells[0].gates, cells[0].hidden
+def _faults(clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) -> Iterator[Problem]:
+    gates, hidden = layers[0].gates, layers[0].hidden
     for number, clamp in enumerate(clamps):
         path = f"clamp.{number}"
         if clamp.gate not in gates:
             there = f"its gates are {', '.join(gates)}" if gates else "it has no gates"
             yield Problem(f"{path}.gate", f"the run's cell has no gate {clamp.gate!r}; {there}")
-        if clamp.layer is not None and clamp.layer >= len(cells):
-            yield Problem(f"{path}.layer", f"must be from 0 to {len(cells) - 1} (got {clamp.layer})")
+        if clamp.layer is not None and clamp.layer >= len(layers):
+            yield Problem(f"{path}.layer", f"must be from 0 to {len(layers) - 1} (got {clamp.layer})")
         yield from out_of_range(f"{path}.units", clamp.units, hidden)
         yield from out_of_range(f"{path}.at", clamp.at, steps)
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from gatelab.errors import InvalidRequest
-from gatelab.model import LanguageModel
+from gatelab.network import Network, log_probabilities
 from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.text.memory import END, alphabet, drawn_anew, line_length
 from gatelab.text.tokenizers import UNKNOWN, Ids, Tokenizer, WordsTokenizer
@@ -31,15 +29,14 @@ class Recall:
     symbols: int
 
 
-@torch.no_grad()
-def recall(model: LanguageModel, tokenizer: Tokenizer, task: SyntheticSpec, examples: int) -> Recall:
-    """Test a model on freshly drawn lines.
+def recall(network: Network, tokenizer: Tokenizer, task: SyntheticSpec, examples: int) -> Recall:
+    """Test a network on freshly drawn lines.
 
     Each is read as in training: from a zero state, with the end of a line before it. If several symbols are asked for,
     the earlier ones are read as they should have been.
 
     Raises:
-        InvalidRequest: the model's vocabulary lacks a character of the task, or its tokens are longer than characters.
+        InvalidRequest: the vocabulary lacks a character of the task, or its tokens are longer than characters.
     """
     if isinstance(tokenizer, PieceTokenizer | WordsTokenizer):
         raise InvalidRequest.at(
@@ -53,7 +50,7 @@ def recall(model: LanguageModel, tokenizer: Tokenizer, task: SyntheticSpec, exam
     ids = np.stack([tokenizer.encode(END + line).ids for line in lines])
     right, loss = 0, 0.0
     for piece in _pieces(ids, line_length(task)):
-        hits, nats = _judge(model, piece, task.shown)
+        hits, nats = _judge(network, piece, task.shown)
         right, loss = right + hits, loss + nats
     asked = examples * task.shown
     return Recall(right / asked, loss / asked, 1 / task.symbols, asked)
@@ -64,11 +61,10 @@ def _pieces(ids: Ids, length: int) -> list[Ids]:
     return [ids[at : at + rows] for at in range(0, len(ids), rows)]
 
 
-def _judge(model: LanguageModel, ids: Ids, shown: int) -> tuple[int, float]:
+def _judge(network: Network, ids: Ids, shown: int) -> tuple[int, float]:
     """How many of the last `shown` tokens of lines (lines, length) are likeliest, and their loss together."""
-    read = torch.from_numpy(np.ascontiguousarray(ids[:, :-1].T)).to(model.device)
-    logits, _ = model(read, model.initial_state(len(ids)))
-    wanted = torch.from_numpy(np.ascontiguousarray(ids[:, -shown:].T)).to(model.device)
-    found = logits[-shown:]
-    loss = functional.cross_entropy(found.flatten(0, 1).double(), wanted.flatten(), reduction="sum")
-    return int((found.argmax(-1) == wanted).sum()), loss.item()
+    outputs, _ = network.read(ids[:, :-1].T, network.initial_state(len(ids)))
+    found, wanted = network.logits(outputs[-shown:]).reshape(-1, network.vocabulary), ids[:, -shown:].T.reshape(-1)
+    with np.errstate(all="ignore"):
+        loss = -np.take_along_axis(log_probabilities(found), wanted[:, None], axis=1).sum()
+    return int((found.argmax(-1) == wanted).sum()), float(loss)

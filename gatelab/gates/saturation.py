@@ -1,16 +1,13 @@
 """What the gates do on held-out text, in two numbers and a mean: a measure to follow while a network learns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gatelab.gates.clamps import Clamps
 from gatelab.gates.statistics import NEAR
-from gatelab.gates.traces import cells_of, entering, observed
-from gatelab.model import LanguageModel
+from gatelab.gates.traces import observed
+from gatelab.network import Array, Network
 from gatelab.text.windows import IGNORED, Windows
 
 MOST_TOKENS = 4096
@@ -27,8 +24,7 @@ class Saturation:
     near_one: float
 
 
-@torch.no_grad()
-def saturation(model: LanguageModel, windows: Windows) -> list[dict[str, Saturation]]:
+def saturation(network: Network, windows: Windows) -> list[dict[str, Saturation]]:
     """What each gate of each layer does on the first windows of a text, each read from a zero state.
 
     At most `MOST_TOKENS` tokens are read, of each window at most `MOST_STEPS`.
@@ -36,19 +32,16 @@ def saturation(model: LanguageModel, windows: Windows) -> list[dict[str, Saturat
     steps = min(windows.num_steps, MOST_STEPS)
     count = min(len(windows.starts), max(1, MOST_TOKENS // steps))
     batch = windows.pick(np.arange(count))
-    read = torch.from_numpy(batch.targets[:steps] != IGNORED).to(model.device)
-    cells = cells_of(model)
-    x, free = entering(model, batch.inputs[:steps]), Clamps((), cells, steps)
+    read = batch.targets[:steps] != IGNORED
+    x, free = network.entering(batch.inputs[:steps]), Clamps((), network.layers, steps)
     found = []
-    for layer, cell in enumerate(cells):
-        x, rows = observed(cell, x, layer, free)
-        found.append({name: _saturation(rows[name], read) for name in cell.gates})
+    for number, layer in enumerate(network.layers):
+        x, rows = observed(layer, x, number, free)
+        found.append({name: _saturation(rows[name], read) for name in layer.gates})
     return found
 
 
-def _saturation(activations: Sequence[Tensor], read: Tensor) -> Saturation:
-    """Statistics of activations (batch, hidden), one tensor per step, where `read` (steps, batch)."""
-    values = torch.stack(list(activations))[read].double()
-    return Saturation(
-        values.mean().item(), (values < NEAR).double().mean().item(), (values > 1 - NEAR).double().mean().item()
-    )
+def _saturation(activations: Array, read: Array) -> Saturation:
+    """Statistics of activations (steps, batch, hidden) where `read` (steps, batch)."""
+    values = activations[read].astype(np.float64)
+    return Saturation(float(values.mean()), float((values < NEAR).mean()), float((values > 1 - NEAR).mean()))

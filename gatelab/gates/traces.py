@@ -1,17 +1,13 @@
-"""What every gate and every hidden unit did at every step of a text: the reference, one `update` after the other."""
+"""What every gate and every hidden unit did at every step of a text: one `update` after the other."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from gatelab.cells import Cell, weights_of
 from gatelab.gates.clamps import Clamps, recording
-from gatelab.model import LanguageModel
+from gatelab.network import Array, Layer, Network, log_probabilities
 from gatelab.text.tokenizers import Ids
 
 Floats = NDArray[np.float32]
@@ -50,9 +46,8 @@ class Trace:
     next: NDArray[np.float64]
 
 
-@torch.no_grad()
 def trace(
-    model: LanguageModel,
+    network: Network,
     ids: Ids,
     clamps: Clamps,
     *,
@@ -63,73 +58,68 @@ def trace(
 
     Args:
         ids: (steps,) at least one, `<bos>` included.
-        clamps: made for this model and this number of steps.
+        clamps: made for this network and this number of steps.
         layers, units: which ones are kept; default all.
     """
-    shown = range(model.spec.layers) if layers is None else layers
-    picked = np.arange(model.spec.cell.hidden) if units is None else np.array(units, dtype=np.int64)
-    only = None if units is None else torch.from_numpy(picked).to(model.device)
-    x = entering(model, ids[:, None])
+    shown = range(network.spec.layers) if layers is None else layers
+    picked = np.arange(network.spec.cell.hidden) if units is None else np.array(units, dtype=np.int64)
+    x = network.entering(ids[:, None])
     traces = {}
-    for layer, cell in enumerate(cells_of(model)):
-        x, rows = observed(cell, x, layer, clamps, only)
-        if layer in shown:
-            traces[layer] = _picked(cell, layer, rows, picked)
-    logits = x[-1, 0].double() @ model.weight_head.double() + model.bias_head.double()
-    return Trace([traces[layer] for layer in shown], logits.softmax(0).cpu().numpy())
+    for number, layer in enumerate(network.layers):
+        x, rows = observed(layer, x, number, clamps, None if units is None else picked)
+        if number in shown:
+            traces[number] = _picked(layer, number, rows, picked)
+    weight, bias = (network.weights[name].astype(np.float64) for name in ("weight_head", "bias_head"))
+    with np.errstate(all="ignore"):
+        likely = np.exp(log_probabilities(x[-1].astype(np.float64) @ weight + bias))
+    return Trace([traces[layer] for layer in shown], likely[0])
 
 
-def entering(model: LanguageModel, ids: Ids) -> Tensor:
-    """What ids (steps, batch) enter the first layer as: embeddings, or themselves for one-hot rows."""
-    tokens = torch.from_numpy(ids).to(model.device)
-    return tokens if model.embedding is None else nn.functional.embedding(tokens, model.embedding)
-
-
-def cells_of(model: LanguageModel) -> list[Cell]:
-    """The cells of the layers."""
-    return [cell for cell in model.cells if isinstance(cell, Cell)]
-
-
-def state_names(cell: Cell) -> list[str]:
-    """What the tensors of a cell's state are called, each differently, and none as a gate."""
-    names = [_NAMES.get(letter, letter) for letter in cell.states]
-    return names if len({*names, *cell.gates}) == len(names) + len(cell.gates) else list(cell.states)
+def state_names(layer: Layer) -> list[str]:
+    """What the tensors of a layer's state are called, each differently, and none as a gate."""
+    names = [_NAMES.get(letter, letter) for letter in layer.states]
+    return names if len({*names, *layer.gates}) == len(names) + len(layer.gates) else list(layer.states)
 
 
 def observed(
-    cell: Cell, x: Tensor, layer: int, clamps: Clamps, units: Tensor | None = None
-) -> tuple[Tensor, dict[str, list[Tensor]]]:
-    """One layer reads `x`, (steps, batch, inputs) or ids (steps, batch), from a zero state.
+    layer: Layer, x: Array, number: int, clamps: Clamps, units: Ids | None = None
+) -> tuple[Array, dict[str, Array]]:
+    """One layer reads `x`, (steps, rows, inputs) or ids (steps, rows), from a zero state.
 
     Args:
+        number: which layer it is.
         units: those that are noted; default all.
 
     Returns:
-        The outputs (steps, batch, hidden); and under the name of each gate, and `state.` and the name of each tensor of
-        the state, a list of (batch, units), one a step.
+        The outputs (steps, rows, hidden); and under the name of each gate, and `state.` and the name of each tensor of
+        the state, (steps, rows, units).
     """
-    state = cell.initial_state(x.shape[1])
-    rows: defaultdict[str, list[Tensor]] = defaultdict(list)
+    steps, count = x.shape[:2]
+    state, wanted = layer.initial_state(count), slice(None) if units is None else units
+    width = layer.hidden if units is None else len(units)
+    names = [*layer.gates, *(f"state.{name}" for name in state_names(layer))]
+    rows = {name: np.empty((steps, count, width), layer.dtype) for name in names}
+    outputs = np.empty((steps, count, layer.hidden), layer.dtype)
+    for step, u in enumerate(layer.project(x)):
 
-    def see(name: str, values: Tensor) -> None:
-        rows[name].append(values if units is None else values[:, units])
+        def see(name: str, values: Array, step: int = step) -> None:
+            rows[name][step] = values[:, wanted]
 
-    outputs, weights = [], weights_of(cell)
-    for step, u in enumerate(cell.project(x).unbind(0)):
-        state = cell.update(u, state, recording(cell.gates, clamps.at(step, layer), see), weights)
-        for name, tensor in zip(state_names(cell), state, strict=True):
+        state = layer.update(u, state, recording(layer.gates, clamps.at(step, number), see))
+        for name, tensor in zip(state_names(layer), state, strict=True):
             see(f"state.{name}", tensor)
-        outputs.append(state[0])
-    return torch.stack(outputs), rows
+        outputs[step] = state[0]
+    return outputs, rows
 
 
-def _picked(cell: Cell, layer: int, rows: Mapping[str, list[Tensor]], units: Ids) -> LayerTrace:
+def _picked(layer: Layer, number: int, rows: Mapping[str, Array], units: Ids) -> LayerTrace:
     def matrix(name: str) -> Floats:
-        return np.ascontiguousarray(torch.cat(rows[name]).float().cpu().numpy())
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(rows[name][:, 0], np.float32)
 
     return LayerTrace(
-        layer,
+        number,
         units,
-        {name: matrix(name) for name in cell.gates},
-        {name: matrix(f"state.{name}") for name in state_names(cell)},
+        {name: matrix(name) for name in layer.gates},
+        {name: matrix(f"state.{name}") for name in state_names(layer)},
     )

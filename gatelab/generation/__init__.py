@@ -5,8 +5,8 @@
 
 from gatelab.generation.batching import Batcher
 from gatelab.generation.decode import Token, generate
-from gatelab.generation.decoders import Decoder, TorchDecoder, build_decoder
-from gatelab.generation.scoring import Score, log_probabilities, score
+from gatelab.generation.decoders import Decoder, ReferenceDecoder, build_decoder
+from gatelab.generation.scoring import Score, score
 from gatelab.generation.sessions import Sealer, Session
 from gatelab.generation.writing import FinishReason, Piece, Pieces, Text, continuation, stream_of, write
 
@@ -16,16 +16,15 @@ __all__ = [
     "FinishReason",
     "Piece",
     "Pieces",
+    "ReferenceDecoder",
     "Score",
     "Sealer",
     "Session",
     "Text",
     "Token",
-    "TorchDecoder",
     "build_decoder",
     "continuation",
     "generate",
-    "log_probabilities",
     "score",
     "stream_of",
     "write",

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.generation.sampling import Floats, choose
 from gatelab.generation.stops import StopBuffer
 from gatelab.generation.writing import FinishReason, random_of
-from gatelab.model import LanguageModel, ModelState
+from gatelab.network import Network, NetworkState
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer
 
@@ -29,17 +27,17 @@ class Token:
 
     id: int
     text: str
-    state: ModelState
+    state: NetworkState
     finish_reason: FinishReason | None = None
 
 
 def generate(
-    model: LanguageModel,
+    network: Network,
     tokenizer: Tokenizer,
     prompt: str,
     how: Sampling,
     *,
-    state: ModelState | None = None,
+    state: NetworkState | None = None,
 ) -> Iterator[Token]:
     """Continue `prompt` for up to `how.max_tokens` tokens.
 
@@ -49,12 +47,12 @@ def generate(
 
     Raises:
         ValueError: a state without a prompt.
-        NotFinite: the model's logits are not.
+        NotFinite: the network's logits are not.
     """
     ids = tokenizer.encode(prompt).ids
-    logits, state = read(model, ids, state)
+    logits, state = read(network, ids, state)
     random, decode, stops = random_of(how), tokenizer.decoder(), StopBuffer(how.stop)
-    seen, bias = np.zeros(model.vocabulary, np.uint8), np.zeros(model.vocabulary)
+    seen, bias = np.zeros(network.vocabulary, np.uint8), np.zeros(network.vocabulary)
     seen[ids] = 1
     bias[list(how.logit_bias)] = list(how.logit_bias.values())
     for count in range(1, how.max_tokens + 1):
@@ -68,26 +66,24 @@ def generate(
             yield Token(chosen, text + stops.rest(), state, "length")
             return
         yield Token(chosen, text, state)
-        logits, state = _advance(model, torch.tensor([[chosen]], device=model.device), state)
+        logits, state = _advance(network, np.array([[chosen]]), state)
 
 
-def read(model: LanguageModel, ids: Ids, state: ModelState | None) -> tuple[Floats, ModelState]:
+def read(network: Network, ids: Ids, state: NetworkState | None) -> tuple[Floats, NetworkState]:
     """Read a prompt. A text from its beginning starts with `<bos>`, as in training.
 
     Returns:
         Logits (vocabulary,) of what follows, and the state after the prompt.
     """
     if state is None:
-        ids, state = np.concatenate([[BEGIN], ids]), model.initial_state(1)
+        ids, state = np.concatenate([[BEGIN], ids]), network.initial_state(1)
     if not len(ids):
         raise ValueError("a state needs a prompt of at least one token to go on from")
-    column = torch.from_numpy(ids)[:, None].to(model.device)
-    for chunk in torch.split(column, PROMPT_CHUNK):
-        logits, state = _advance(model, chunk, state)
+    for at in range(0, len(ids), PROMPT_CHUNK):
+        logits, state = _advance(network, ids[at : at + PROMPT_CHUNK, None], state)
     return logits, state
 
 
-@torch.inference_mode()
-def _advance(model: LanguageModel, ids: Tensor, state: ModelState) -> tuple[Floats, ModelState]:
-    logits, state = model(ids, state)
-    return logits[-1, 0].cpu().numpy().astype(np.float64), state
+def _advance(network: Network, ids: Ids, state: NetworkState) -> tuple[Floats, NetworkState]:
+    outputs, state = network.read(ids, state)
+    return network.logits(outputs[-1, 0]).astype(np.float64), state

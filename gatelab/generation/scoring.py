@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.generation.decoders import Decoder
+from gatelab.network import log_probabilities
 from gatelab.text.tokenizers import BEGIN, Encoded, Ids
 
 Doubles = NDArray[np.float64]
@@ -57,14 +58,6 @@ def score(decoder: Decoder, text: Encoded, between: Callable[[], object] = lambd
         NotFinite: the model computes logits or a state that are not.
     """
     return Score(_of_each(decoder, text.ids, between), text.characters)
-
-
-def log_probabilities(logits: NDArray[np.floating]) -> Doubles:
-    """log softmax of logits (tokens, vocabulary)."""
-    shifted: Doubles = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return shifted
 
 
 def pieces_of(ids: Ids, vocabulary: int) -> Iterator[slice]:

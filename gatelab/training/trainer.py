@@ -13,7 +13,7 @@ from gatelab.errors import Diverged, GatelabError, NotFinite
 from gatelab.gates import Saturation, saturation
 from gatelab.generation import build_decoder, continuation
 from gatelab.initial import initial_values
-from gatelab.model import LanguageModel, tensors_of
+from gatelab.network import Network
 from gatelab.randomness import numpy_generator
 from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
@@ -254,16 +254,14 @@ class Trainer:
         if how is None:
             return None
         sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
-        return continuation(build_decoder(self._model()), self.data.tokenizer, how.prefix, sampling)
+        return continuation(build_decoder(self._network()), self.data.tokenizer, how.prefix, sampling)
 
     def gates(self) -> list[dict[str, Saturation]] | None:
-        """What the gates do now, if the spec asks for it: on the reference, whatever engine trains."""
-        return saturation(self._model(), self.data.validation) if self.spec.training.gate_statistics else None
+        """What the gates do now, if the spec asks for it: in numpy, whatever engine trains."""
+        return saturation(self._network(), self.data.validation) if self.spec.training.gate_statistics else None
 
-    def _model(self) -> LanguageModel:
-        model = LanguageModel(self.member.spec, self.member.vocabulary)
-        model.load_state_dict(tensors_of(self.weights))
-        return model
+    def _network(self) -> Network:
+        return Network(self.member.spec, self.member.vocabulary, self.weights)
 
     def _bits(self, loss: float, windows: Windows) -> float:
         return bits_per_character(loss, windows, self.data.tokenizer)

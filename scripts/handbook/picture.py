@@ -30,12 +30,12 @@ TARGET = DOCS / "images" / "tour.webp"
 SIZE = {"width": 1180, "height": 760}
 WIDTH = 880
 """Pixels of the picture. The page is laid out wider, and shown smaller."""
-LENGTH = 60_000
+LENGTH = 20_000
 """Characters of the text: the grid is to be trained in a minute, on a busy machine too."""
 SPEC = {
     "name": "help-texts",
     "corpus": "help-texts",
-    "training": {"batch_size": 64, "epochs": 4, "optimizer": {"kind": "adam", "lr": 0.01}},
+    "training": {"batch_size": 64, "epochs": 2, "optimizer": {"kind": "adam", "lr": 0.01}},
     "grid": {"model.cell.hidden": [8, 16, 32], "training.optimizer.lr": [0.001, 0.003, 0.01]},
 }
 

@@ -70,7 +70,7 @@ def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
 
 def _of_tokens(completing: Completing, ids: Ids, logits: "Floats", places: Ids) -> Logprobs:
     """Those of tokens chosen from `logits` (tokens, vocabulary), which begin at the characters `places`."""
-    from gatelab.generation import log_probabilities
+    from gatelab.network import log_probabilities
 
     known, name, top = log_probabilities(logits), completing.loaded.tokenizer.name, completing.body.logprobs or 0
     likeliest = np.argsort(-known, axis=1, kind="stable")[:, :top]

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from fastapi import Query, Response
 
-from gatelab.errors import Overloaded
+from gatelab.errors import InvalidRequest, Overloaded
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.integers import Count
 from service.bodies import Router
@@ -38,6 +39,12 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
     saved = service.store.checkpoints.get(run, checkpoint)
     found = Checkpoint.from_bytes(saved.data)
     found.check_weights()
+    if format not in ("safetensors", "numpy") and find_spec("torch") is None:
+        raise InvalidRequest.at(
+            "format",
+            f"is {format}, which needs PyTorch, and this service has none: install gatelab[server] where it runs, or"
+            " use safetensors or numpy",
+        )
     if format == "numpy":
         return Response(
             script(found.spec.model, found.tokenizer), media_type="text/x-python", headers=_named("generate.py")

@@ -20,7 +20,7 @@ from service.views import View
 from service.writing import check_flops, check_prompt
 
 if TYPE_CHECKING:
-    from gatelab.cells import Cell
+    from gatelab.network import Layer
 
 router = Router(prefix="/v1/runs", tags=["gates"])
 
@@ -54,29 +54,28 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
     state, in double precision; it is exactly 0 where the gates cut the path. Step 0 reads `<bos>`.
     """
     from gatelab.gates import Clamps, influence, trace
-    from gatelab.gates.traces import cells_of
-    from gatelab.model import model_of
+    from gatelab.network import Network
 
     limits = service.settings.limits
     check_prompt(limits, len(body.text), "text")
     step, checkpoint = load_checkpoint(service.store, run, body.checkpoint)
-    model, tokenizer = model_of(checkpoint).eval(), checkpoint.tokenizer
+    network, tokenizer = Network.of(checkpoint), checkpoint.tokenizer
     encoded = tokenizer.encode(body.text)
     ids = np.append(BEGIN, encoded.ids).astype(np.int64)
     check_flops(limits, "text", len(ids), flops_per_token(checkpoint.spec.model, tokenizer.vocabulary))
-    cells, asked = cells_of(model), body.influence
-    if wrong := [*_out_of_range(body, len(ids), cells), *_too_much(body, len(ids), cells, limits)]:
+    layers, asked = network.layers, body.influence
+    if wrong := [*_out_of_range(body, len(ids), layers), *_too_much(body, len(ids), layers, limits)]:
         raise InvalidRequest(wrong)
-    clamps = Clamps(body.clamp, cells, len(ids))
+    clamps = Clamps(body.clamp, layers, len(ids))
     answer = Answer(
         checkpoint=step,
         tokenizer=tokenizer,
         ids=ids,
         unknown=encoded.unknown,
-        trace=trace(model, ids, clamps, layers=body.layers, units=body.units),
+        trace=trace(network, ids, clamps, layers=body.layers, units=body.units),
         values=body.values,
-        influence=influence(model, ids, asked.output, clamps, layer=asked.layer) if asked else None,
-        layer=len(cells) - 1 if asked is None or asked.layer is None else asked.layer,
+        influence=influence(network, ids, asked.output, clamps, layer=asked.layer) if asked else None,
+        layer=len(layers) - 1 if asked is None or asked.layer is None else asked.layer,
         inputs=(asked.inputs or range(asked.output + 1)) if asked else (),
     )
     if body.format == "npz" or NPZ in request.headers.get("accept", ""):
@@ -90,7 +89,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
 def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
     """How many symbols of a memory task the run names after the lag, on freshly drawn lines."""
     from gatelab.gates import recall
-    from gatelab.model import model_of
+    from gatelab.network import Network
 
     characters, most = body.examples * line_length(body.task), service.settings.limits.recall_characters
     if characters > most:
@@ -99,29 +98,29 @@ def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
     step, checkpoint = load_checkpoint(service.store, run, body.checkpoint)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
     check_flops(service.settings.limits, "examples", characters, flops)
-    found = recall(model_of(checkpoint).eval(), checkpoint.tokenizer, body.task, body.examples)
+    found = recall(Network.of(checkpoint), checkpoint.tokenizer, body.task, body.examples)
     return Recalled(
         checkpoint=step, accuracy=found.accuracy, loss=found.loss, chance=found.chance, symbols=found.symbols
     )
 
 
-def _out_of_range(body: GatesRequest, steps: int, cells: "list[Cell]") -> Iterator[Problem]:
+def _out_of_range(body: GatesRequest, steps: int, of_run: "list[Layer]") -> Iterator[Problem]:
     from gatelab.gates.clamps import out_of_range
 
-    yield from out_of_range("layers", body.layers, len(cells))
-    yield from out_of_range("units", body.units, cells[0].hidden)
+    yield from out_of_range("layers", body.layers, len(of_run))
+    yield from out_of_range("units", body.units, of_run[0].hidden)
     if (asked := body.influence) is None:
         return
-    for path, number, count in (("output", asked.output, steps), ("layer", asked.layer or 0, len(cells))):
+    for path, number, count in (("output", asked.output, steps), ("layer", asked.layer or 0, len(of_run))):
         if number >= count:
             yield Problem(f"influence.{path}", f"must be from 0 to {count - 1} (got {number})")
     yield from out_of_range("influence.inputs", asked.inputs, steps)
 
 
-def _too_much(body: GatesRequest, steps: int, cells: "list[Cell]", limits: Limits) -> Iterator[Problem]:
-    layers = len(cells) if body.layers is None else len(body.layers)
-    units = cells[0].hidden if body.units is None else len(body.units)
-    series = len(cells[0].gates) + cells[0].tensors_in_state
+def _too_much(body: GatesRequest, steps: int, of_run: "list[Layer]", limits: Limits) -> Iterator[Problem]:
+    layers = len(of_run) if body.layers is None else len(body.layers)
+    units = of_run[0].hidden if body.units is None else len(body.units)
+    series = len(of_run[0].gates) + len(of_run[0].states)
     if (values := layers * steps * units * series) > limits.gate_values:
         yield Problem(
             "text",
@@ -130,12 +129,12 @@ def _too_much(body: GatesRequest, steps: int, cells: "list[Cell]", limits: Limit
         )
     if body.influence is None:
         return
-    weights = sum(parameter.numel() for cell in cells for parameter in cell.parameters())
-    if (work := (body.influence.output + 1) * cells[0].hidden * weights) > limits.influence_work:
-        most = limits.influence_work // (cells[0].hidden * weights) - 1
+    weights = sum(array.size for layer in of_run for array in layer.weights.values())
+    if (work := (body.influence.output + 1) * of_run[0].hidden * weights) > limits.influence_work:
+        most = limits.influence_work // (of_run[0].hidden * weights) - 1
         yield Problem(
             "influence.output",
-            f"{body.influence.output + 1} steps x {cells[0].hidden} units x {weights} weights of the cells are {work}"
+            f"{body.influence.output + 1} steps x {of_run[0].hidden} units x {weights} weights of the cells are {work}"
             f" multiplications; at most {limits.influence_work} are allowed"
             + (f": ask for an output up to {most}" if most >= 0 else ", which no output of this run keeps within"),
         )

@@ -11,8 +11,9 @@ from safetensors import safe_open
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.export import script, weights
-from gatelab.generation import TorchDecoder
+from gatelab.generation import ReferenceDecoder
 from gatelab.model import model_of
+from gatelab.network import Network
 from gatelab.specs import CellSpec, GruSpec, RnnSpec, RunSpec, Sampling, parse
 from gatelab.text.tokenizers import ByteTokenizer, Tokenizer, train_tokenizer
 from tests.export.checkpoints import LETTERS, PLAIN, checkpoint_of
@@ -35,9 +36,9 @@ def written(folder: Path, checkpoint: Checkpoint, prompt: str, characters: int) 
 
 def beginning(checkpoint: Checkpoint, tokenizer: Tokenizer, prompt: str, characters: int) -> str:
     """The text that the model writes, up to a token that the rounding of the logits might change."""
-    model, how = model_of(checkpoint), Sampling(max_tokens=characters, temperature=0)
+    model, network, how = model_of(checkpoint), Network.of(checkpoint), Sampling(max_tokens=characters, temperature=0)
     ids = tokenizer.encode(prompt).ids
-    clear = clear_tokens(TorchDecoder(model), ids, how, terms_of(model, len(ids) + characters))
+    clear = clear_tokens(ReferenceDecoder(network), ids, how, terms_of(model, len(ids) + characters))
     return tokenizer.decode(clear.tolist())
 
 

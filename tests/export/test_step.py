@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.export import GraphFormat, step_program
+from gatelab.export.step import GraphFormat, step_program
 from gatelab.model import model_of
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.text.tokenizers import SPECIALS

@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 
-from gatelab.cells import build
+from gatelab.cells import Cell, build
 from gatelab.gates import Clamps
-from gatelab.gates.traces import cells_of
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import CellSpec, ClampSpec, EmbeddingSpec, GruSpec, LstmSpec, ModelSpec
 from gatelab.text.tokenizers import BEGIN, Ids
 from tests.randomized import CELLS, randomize
@@ -36,7 +35,12 @@ def random_ids(random: np.random.Generator, steps: int) -> Ids:
 
 
 def held(model: LanguageModel, steps: int, *clamps: ClampSpec) -> Clamps:
-    return Clamps(clamps, cells_of(model), steps)
+    return Clamps(clamps, network_of(model).layers, steps)
+
+
+def cells_of(model: LanguageModel) -> list[Cell]:
+    """The cells of the layers in PyTorch."""
+    return [cell for cell in model.cells if isinstance(cell, Cell)]
 
 
 def random_clamps(model: LanguageModel, random: np.random.Generator, steps: int, count: int = 4) -> list[ClampSpec]:

@@ -1,16 +1,17 @@
 """Influences are the norms that plain autograd gives, and exactly 0 where the gates cut the path."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from gatelab.gates import Clamps, Influence, influence
-from gatelab.gates.traces import cells_of
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import CellSpec, ClampSpec, GruSpec, RnnSpec
 from gatelab.text.tokenizers import Ids
-from tests.gates.models import GRU, LSTM, VOCABULARY, held, random_clamps, random_ids, random_model
+from tests.gates.models import GRU, LSTM, VOCABULARY, cells_of, held, random_clamps, random_ids, random_model
 from tests.randomized import CELLS, assert_close, cell_name
 
 STEPS, OUTPUT = 9, 6
@@ -18,6 +19,16 @@ STEPS, OUTPUT = 9, 6
 RESET_AND_UPDATE = [spec for spec in CELLS if isinstance(spec, GruSpec) and len(spec.gates) == 2]
 UPDATE = [spec for spec in CELLS if isinstance(spec, GruSpec) and spec.gates == ("update",)]
 RESET = [spec for spec in CELLS if isinstance(spec, GruSpec) and spec.gates == ("reset",)]
+
+
+def torch_overrides(clamps: Clamps, step: int, layer: int) -> dict[str, Callable[[Tensor], Tensor]]:
+    """What holds the gates, on tensors. Nothing leads back through a unit that is held."""
+
+    def holding(name: str) -> Callable[[Tensor], Tensor]:
+        override, held = clamps.at(step, layer)[name], torch.from_numpy(clamps.held(step, layer)[name])
+        return lambda activation: torch.where(held, torch.from_numpy(override(activation.detach().numpy())), activation)
+
+    return {name: holding(name) for name in clamps.at(step, layer)}
 
 
 def by_autograd(model: LanguageModel, ids: Ids, output: int, layer: int, clamps: Clamps) -> tuple[list[float], float]:
@@ -29,7 +40,7 @@ def by_autograd(model: LanguageModel, ids: Ids, output: int, layer: int, clamps:
     for step in range(output + 1):
         x = inputs[step]
         for at, cell in enumerate(cells_of(model)):
-            state[at] = cell.update(cell.project(x[None])[0], state[at], clamps.at(step, at))
+            state[at] = cell.update(cell.project(x[None])[0], state[at], torch_overrides(clamps, step, at))
             x = state[at][0]
     units = state[layer][0][0]
     first = [t for of_layer in start for t in of_layer]
@@ -57,7 +68,7 @@ def test_influences_are_what_autograd_says(
     gates = cells_of(model)[0].gates
     clamps = held(model, STEPS, *(random_clamps(model, random, STEPS) if clamped and gates else []))
     layer = int(random.integers(layers))
-    found = influence(model, ids, OUTPUT, clamps, layer=layer)
+    found = influence(network_of(model), ids, OUTPUT, clamps, layer=layer)
     norms, initial = by_autograd(model, ids, OUTPUT, layer, clamps)
     assert_close((found.norms, found.initial_state), (np.array(norms), initial))
     assert [bool(n) for n in found.norms] == [bool(n) for n in norms], "what is 0 is exactly 0"
@@ -68,7 +79,8 @@ def test_influences_are_what_autograd_says(
 def test_the_last_layer_is_meant_where_none_is_named(random: np.random.Generator) -> None:
     model, ids = random_model(GRU, random, 2), random_ids(random, STEPS)
     default, first, last = (
-        influence(model, ids, OUTPUT, held(model, STEPS), **layer) for layer in ({}, {"layer": 0}, {"layer": 1})
+        influence(network_of(model), ids, OUTPUT, held(model, STEPS), **layer)
+        for layer in ({}, {"layer": 0}, {"layer": 1})
     )
     assert np.array_equal(default.norms, last.norms)
     assert not np.array_equal(default.norms, first.norms)
@@ -76,7 +88,7 @@ def test_the_last_layer_is_meant_where_none_is_named(random: np.random.Generator
 
 def test_a_text_of_one_step_has_one_influence(random: np.random.Generator) -> None:
     model, ids = random_model(GRU, random), random_ids(random, 1)
-    found = influence(model, ids, 0, held(model, 1))
+    found = influence(network_of(model), ids, 0, held(model, 1))
     assert found.norms.shape == (1,)
     assert found.norms[0] > 0
     assert found.initial_state > 0
@@ -84,9 +96,9 @@ def test_a_text_of_one_step_has_one_influence(random: np.random.Generator) -> No
 
 def test_a_model_in_single_precision_is_differentiated_in_double(random: np.random.Generator) -> None:
     model, ids = random_model(GRU, random), random_ids(random, STEPS)
-    single = influence(model.float(), ids, OUTPUT, held(model, STEPS))
+    single = influence(network_of(model.float()), ids, OUTPUT, held(model, STEPS))
     assert model.bias_head.dtype == torch.float32, "the model stays what it is"
-    double = influence(model.double(), ids, OUTPUT, held(model, STEPS))
+    double = influence(network_of(model.double()), ids, OUTPUT, held(model, STEPS))
     assert np.array_equal(single.norms, double.norms)
 
 
@@ -111,10 +123,12 @@ def test_a_gru_depends_on_one_input_alone(spec: CellSpec, layers: int, random: n
         ClampSpec(gate="reset", at=(ONLY,), value=0),
         ClampSpec(gate="update", at=LATER, value=1),
     )
-    assert only(influence(model, ids, STEPS - 1, held(model, STEPS, *clamps)), ONLY)
+    assert only(influence(network_of(model), ids, STEPS - 1, held(model, STEPS, *clamps)), ONLY)
     for leaky in range(3):
         rest = [clamp for index, clamp in enumerate(clamps) if index != leaky]
-        assert not only(influence(model, ids, STEPS - 1, held(model, STEPS, *rest)), ONLY), "each of them is needed"
+        assert not only(influence(network_of(model), ids, STEPS - 1, held(model, STEPS, *rest)), ONLY), (
+            "each of them is needed"
+        )
 
 
 @pytest.mark.parametrize("spec", RESET_AND_UPDATE, ids=cell_name)
@@ -128,7 +142,7 @@ def test_an_open_reset_gate_lets_a_second_input_through(spec: CellSpec, random: 
         ClampSpec(gate="reset", at=(ONLY,), value=1),
         ClampSpec(gate="update", at=LATER, value=1),
     )
-    found = influence(model, ids, STEPS - 1, held(model, STEPS, *clamps))
+    found = influence(network_of(model), ids, STEPS - 1, held(model, STEPS, *clamps))
     assert set(np.flatnonzero(found.norms)) == {ONLY - 1, ONLY}
     assert found.initial_state == 0
 
@@ -137,8 +151,8 @@ def test_an_open_reset_gate_lets_a_second_input_through(spec: CellSpec, random: 
 def test_a_reset_gate_alone_can_forget_but_not_keep(spec: CellSpec, random: np.random.Generator) -> None:
     model, ids = random_model(spec, random, 1), random_ids(random, STEPS)
     clamps = held(model, STEPS, ClampSpec(gate="reset", at=(ONLY,), value=0))
-    assert only(influence(model, ids, ONLY, clamps), ONLY)
-    assert set(np.flatnonzero(influence(model, ids, ONLY + 1, clamps).norms)) == {ONLY, ONLY + 1}
+    assert only(influence(network_of(model), ids, ONLY, clamps), ONLY)
+    assert set(np.flatnonzero(influence(network_of(model), ids, ONLY + 1, clamps).norms)) == {ONLY, ONLY + 1}
 
 
 @pytest.mark.parametrize("spec", UPDATE, ids=cell_name)
@@ -146,7 +160,7 @@ def test_an_update_gate_alone_can_keep_but_not_forget(spec: CellSpec, random: np
     model, ids = random_model(spec, random, 1), random_ids(random, STEPS)
     elsewhere = tuple(step for step in range(STEPS) if step != ONLY)
     clamps = (ClampSpec(gate="update", at=elsewhere, value=1), ClampSpec(gate="update", at=(ONLY,), value=0))
-    found = influence(model, ids, STEPS - 1, held(model, STEPS, *clamps))
+    found = influence(network_of(model), ids, STEPS - 1, held(model, STEPS, *clamps))
     assert set(np.flatnonzero(found.norms)) == {ONLY}, "no other input enters"
     assert found.initial_state > 0, "but the candidate has read the state before"
 
@@ -163,7 +177,7 @@ def test_an_lstm_depends_on_one_input_alone(layers: int, random: np.random.Gener
         ClampSpec(gate="forget", at=LATER, value=1),
         ClampSpec(gate="input", at=LATER, value=0),
     )
-    found = influence(model, ids, STEPS - 1, held(model, STEPS, *clamps))
+    found = influence(network_of(model), ids, STEPS - 1, held(model, STEPS, *clamps))
     assert only(found, ONLY)
 
 

@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from gatelab.errors import InvalidRequest
 from gatelab.gates import recall
-from gatelab.model import LanguageModel, model_of
+from gatelab.model import LanguageModel, network_of
+from gatelab.network import Network
 from gatelab.specs import CharTokenizerSpec, CopySpec, GruSpec, ModelSpec, RecallSpec, RunSpec, SyntheticSpec, parse
 from gatelab.text import Corpus, Tokenizer
 from gatelab.text.memory import corpus_text, drawn_anew, line_length
@@ -37,7 +38,7 @@ def test_recall_is_judged_line_by_line(task: SyntheticSpec, random: np.random.Ge
         asked, found = ids[-task.shown :], logits[-task.shown :, 0]
         right += int((found.argmax(1) == asked).sum())
         loss += functional.cross_entropy(found, asked, reduction="sum").item()
-    measured = recall(model, tokenizer, task, 20)
+    measured = recall(network_of(model), tokenizer, task, 20)
     assert measured.symbols == 20 * task.shown
     assert measured.chance == pytest.approx(1 / 3)
     assert measured.accuracy == right / measured.symbols
@@ -62,7 +63,7 @@ def test_a_network_that_learned_the_task_remembers() -> None:
     )
     events = [event for event in train(spec, Corpus("x", corpus_text(task))) if isinstance(event, Evaluated)]
     checkpoint = events[-1].checkpoint()
-    found = recall(model_of(checkpoint), checkpoint.tokenizer, task, 200)
+    found = recall(Network.of(checkpoint), checkpoint.tokenizer, task, 200)
     assert found.accuracy > 0.95
     assert found.loss < 0.3
 
@@ -71,4 +72,4 @@ def test_a_model_of_another_text_is_not_asked(random: np.random.Generator) -> No
     tokenizer = train_tokenizer(CharTokenizerSpec(kind="char"), "something else")
     model = LanguageModel(ModelSpec(), tokenizer.vocabulary)
     with pytest.raises(InvalidRequest, match="vocabulary lacks"):
-        recall(model, tokenizer, TASKS[0], 1)
+        recall(network_of(model), tokenizer, TASKS[0], 1)

@@ -6,10 +6,10 @@ import torch
 
 from gatelab.gates import across_units, saturation, trace
 from gatelab.gates.saturation import MOST_TOKENS
-from gatelab.gates.traces import cells_of
+from gatelab.model import network_of
 from gatelab.specs import CellSpec, RnnSpec, RunSpec, parse
 from gatelab.text import Corpus, Windows, prepare
-from tests.gates.models import GATED, GRU, held, random_model
+from tests.gates.models import GATED, GRU, cells_of, held, random_model
 from tests.randomized import cell_name
 from tests.rounding import assert_rounded, rounding
 
@@ -29,10 +29,10 @@ def test_saturation_is_that_of_the_traces_of_all_windows(spec: CellSpec, random:
     lengths = set((windows.ends - windows.starts).tolist())
     assert len(lengths) == 2, "one window is shorter: its padding must not count"
     pieces = [windows.ids[a:b] for a, b in zip(windows.starts, windows.ends, strict=True)]
-    traces = [trace(model, ids, held(model, len(ids))) for ids in pieces]
+    traces = [trace(network_of(model), ids, held(model, len(ids))) for ids in pieces]
     terms = windows.num_steps * sum(cell.inputs + cell.hidden for cell in cells_of(model))
     apart = rounding(terms, dtype=torch.float32)
-    for layer, found in enumerate(saturation(model, windows)):
+    for layer, found in enumerate(saturation(network_of(model), windows)):
         assert list(found) == list(traces[0].layers[layer].gates)
         for name, measured in found.items():
             values = np.concatenate([t.layers[layer].gates[name] for t in traces]).astype(float)
@@ -44,7 +44,7 @@ def test_saturation_is_that_of_the_traces_of_all_windows(spec: CellSpec, random:
 
 def test_a_cell_without_gates_has_none(random: np.random.Generator) -> None:
     windows = validation(text="ab" * 100)
-    assert saturation(random_model(RnnSpec(kind="rnn"), random), windows) == [{}, {}]
+    assert saturation(network_of(random_model(RnnSpec(kind="rnn"), random)), windows) == [{}, {}]
 
 
 @pytest.mark.parametrize("carry", [False, True])
@@ -60,7 +60,7 @@ def test_a_long_text_is_looked_at_in_part(carry: bool, random: np.random.Generat
         read[start : start + 16] = True
     ids[~read] = 2
     other = Windows(ids, windows.starts, windows.ends, 16, windows.per_batch, carry)
-    assert saturation(model, windows) == saturation(model, other)
+    assert saturation(network_of(model), windows) == saturation(network_of(model), other)
 
 
 def test_statistics_across_units() -> None:

@@ -3,7 +3,9 @@
 import numpy as np
 
 from gatelab.generation import Token, generate
-from gatelab.model import LanguageModel, ModelState
+from gatelab.generation.decoders import NativeDecoder, ReferenceDecoder
+from gatelab.model import LanguageModel, network_of
+from gatelab.network import Network, NetworkState
 from gatelab.specs import CellSpec, ModelSpec, Sampling
 from gatelab.text import Tokenizer
 from tests.randomized import randomize
@@ -18,9 +20,23 @@ def random_model(cell: CellSpec, tokenizer: Tokenizer, random: np.random.Generat
 
 
 def tokens(
-    model: LanguageModel, tokenizer: Tokenizer, prompt: str, *, state: ModelState | None = None, **how: object
+    model: LanguageModel | Network,
+    tokenizer: Tokenizer,
+    prompt: str,
+    *,
+    state: NetworkState | None = None,
+    **how: object,
 ) -> list[Token]:
-    return list(generate(model, tokenizer, prompt, Sampling.model_validate(how), state=state))
+    network = network_of(model) if isinstance(model, LanguageModel) else model
+    return list(generate(network, tokenizer, prompt, Sampling.model_validate(how), state=state))
+
+
+def native(model: LanguageModel, threads: int = 1) -> NativeDecoder:
+    return NativeDecoder(network_of(model), threads)
+
+
+def reference(model: LanguageModel) -> ReferenceDecoder:
+    return ReferenceDecoder(network_of(model))
 
 
 def text_of(found: list[Token]) -> str:

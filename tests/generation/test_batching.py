@@ -12,9 +12,10 @@ from gatelab.errors import Overloaded
 from gatelab.generation import Batcher, Text, batching, continuation, stream_of, write, writing
 from gatelab.generation.batching import LONGEST_CALL
 from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, Stream, build_decoder
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import ByteTokenizer
+from tests.generation.models import native
 from tests.randomized import seed
 from tests.waiting import eventually
 
@@ -38,7 +39,7 @@ class Watched(NativeDecoder):
     """
 
     def __init__(self, model: LanguageModel) -> None:
-        super().__init__(model)
+        super().__init__(network_of(model))
         self.calls: list[tuple[int, int]] = []
         self.may_go = threading.Event()
         self.may_go.set()
@@ -53,7 +54,7 @@ class Watched(NativeDecoder):
 
 
 def text_of(model: LanguageModel, prompt: str, how: Sampling) -> str:
-    return continuation(NativeDecoder(model), TOKENIZER, prompt, how)
+    return continuation(native(model), TOKENIZER, prompt, how)
 
 
 async def written(batcher: Batcher, decoder: Decoder, prompt: str, how: Sampling) -> str:
@@ -145,7 +146,7 @@ def test_a_decoder_that_breaks_breaks_its_texts_and_no_others(model: LanguageMod
 
 
 def test_logits_come_with_the_tokens(model: LanguageModel) -> None:
-    decoder, how = build_decoder(model), Sampling(max_tokens=2 * LONGEST_CALL, temperature=0)
+    decoder, how = build_decoder(network_of(model)), Sampling(max_tokens=2 * LONGEST_CALL, temperature=0)
 
     async def all_logits() -> list[tuple[int, int]]:
         stream = stream_of(decoder, TOKENIZER.encode("it").ids, how)

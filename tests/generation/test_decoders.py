@@ -1,6 +1,7 @@
 """Decoders choose what the reference would, token by token; alone, together, in one call or in many."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 import torch
 
 from gatelab.generation import build_decoder, continuation, generate, score, stream_of
-from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, Stream, TorchDecoder
+from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, ReferenceDecoder, Stream
 from gatelab.generation.decoders.base import Floats
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import BEGIN, SPECIALS, ByteTokenizer, CharTokenizer
 from tests.generation.clear import clear_choice, clear_tokens
+from tests.generation.models import native, reference
 from tests.randomized import CELLS, cell_name, random, seed
 from tests.rounding import assert_rounded, largest, rounding, terms_of
 
@@ -71,24 +73,24 @@ def test_logits_and_states_are_the_models(
     cell: CellSpec, shape: dict[str, Any], random: np.random.Generator, seed: int
 ) -> None:
     model = model_of(cell, seed, **shape)
-    native, reference = NativeDecoder(model), TorchDecoder(copy.deepcopy(model).double())
-    prompt, state = np.concatenate([[BEGIN], prompt_of(random)]), native.initial_state()
+    mine_of, models_of = native(model), reference(copy.deepcopy(model).double())
+    prompt, state = np.concatenate([[BEGIN], prompt_of(random)]), mine_of.initial_state()
     mine, models = [], []
 
     def judge(logits: Floats, after: Floats, token: int) -> None:
         """Beside a step of the model from the same state: a random network may be chaotic, its steps are not."""
         mine.append((logits, after.copy()))
-        models.append(reference.predict(np.array([token]), state))
+        models.append(models_of.predict(np.array([token]), state))
 
     for token in prompt[:-1]:
-        after = native.read(np.array([token]), state)
-        judge(native.predict(np.array([token]), state)[0], after, token)
+        after = mine_of.read(np.array([token]), state)
+        judge(mine_of.predict(np.array([token]), state)[0], after, token)
         state = after
-    stream = stream_of(native, prompt[1:], how_of(seed))
+    stream = stream_of(mine_of, prompt[1:], how_of(seed))
     np.testing.assert_array_equal(stream.state, state)
     for _ in range(20):
         state, token = stream.state.copy(), stream.token
-        found = decode(native, stream, 1)
+        found = decode(mine_of, stream, 1)
         assert found.logits is not None
         judge(found.logits, stream.state, token)
         assert stream.token == found.ids[-1]
@@ -101,9 +103,9 @@ def test_each_token_is_the_one_that_the_reference_would_choose(
     cell: CellSpec, how: str, random: np.random.Generator, seed: int
 ) -> None:
     model, sampling, prompt = model_of(cell, seed), how_of(seed, **HOWS[how]), prompt_of(random)
-    native = NativeDecoder(model)
-    found = decode(native, stream_of(native, prompt, sampling), 200)
-    again, clear = stream_of(native, prompt, sampling), 0
+    decoder = native(model)
+    found = decode(decoder, stream_of(decoder, prompt, sampling), 200)
+    again, clear = stream_of(decoder, prompt, sampling), 0
     assert found.logits is not None
     # The logits are the same; the native weights of the tokens are sums in single precision.
     apart = rounding(VOCABULARY, largest(found.logits), torch.float32)
@@ -120,18 +122,18 @@ def test_each_token_is_the_one_that_the_reference_would_choose(
 def test_both_write_the_same_text(random: np.random.Generator, seed: int) -> None:
     model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", hidden=9)), VOCABULARY)
     model.initialize(seed)
-    prompt, how, native = prompt_of(random), how_of(seed, temperature=0, max_tokens=60), NativeDecoder(model)
-    expected = clear_tokens(TorchDecoder(model), prompt, how, terms_of(model, 65))
-    found = decode(native, stream_of(native, prompt, how), 60).ids
+    prompt, how, decoder = prompt_of(random), how_of(seed, temperature=0, max_tokens=60), native(model)
+    expected = clear_tokens(reference(model), prompt, how, terms_of(model, 65))
+    found = decode(decoder, stream_of(decoder, prompt, how), 60).ids
     np.testing.assert_array_equal(found[: len(expected)], expected)
 
 
 # -- However it is asked ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [NativeDecoder, TorchDecoder])
+@pytest.mark.parametrize("kind", [native, reference])
 def test_calls_of_any_length_write_the_same(
-    kind: type[TorchDecoder] | type[NativeDecoder], random: np.random.Generator, seed: int
+    kind: Callable[[LanguageModel], Decoder], random: np.random.Generator, seed: int
 ) -> None:
     decoder, prompt = kind(model_of(LstmSpec(kind="lstm"), seed)), prompt_of(random)
     how = how_of(seed, repetition_penalty=1.2)
@@ -146,7 +148,7 @@ def test_a_text_is_the_same_alone_and_in_a_batch(
     count: int, threads: int, random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gatelab.generation.decoders.native.LIGHT", 1)
-    decoder = NativeDecoder(model_of(GruSpec(kind="gru", reset="after"), seed, hidden=21, layers=2), threads)
+    decoder = native(model_of(GruSpec(kind="gru", reset="after"), seed, hidden=21, layers=2), threads)
     asked = [(prompt_of(random, 1 + i % 4), how_of(seed + i, temperature=0.5 + i / 10)) for i in range(count)]
     alone = [decode(decoder, stream_of(decoder, *each), 15) for each in asked]
     together = decoder.decode([stream_of(decoder, *each) for each in asked], 15, logits=True)
@@ -157,7 +159,7 @@ def test_a_text_is_the_same_alone_and_in_a_batch(
 
 def test_the_reference_writes_many_texts_at_once(random: np.random.Generator, seed: int) -> None:
     model, how = model_of(LstmSpec(kind="lstm"), seed, layers=2), how_of(seed, temperature=0)
-    decoder, prompts = TorchDecoder(model), [prompt_of(random, 1 + i) for i in range(4)]
+    decoder, prompts = reference(model), [prompt_of(random, 1 + i) for i in range(4)]
     alone, together = ([stream_of(decoder, prompt, how) for prompt in prompts] for _ in range(2))
     expected = [decode(decoder, stream, 1).logits for stream in alone]
     found = [each.logits for each in decoder.decode(together, 1, logits=True)]
@@ -178,7 +180,7 @@ def test_threads_that_share_a_step_write_what_one_writes(
     model, asked = model_of(cell, seed, **shape), [(prompt_of(random), how_of(seed + i)) for i in range(5)]
     expected, *others = (
         decoder.decode([stream_of(decoder, *each) for each in asked], 12, logits=True)
-        for decoder in (NativeDecoder(model, threads) for threads in (1, 2, 3))
+        for decoder in (native(model, threads) for threads in (1, 2, 3))
     )
     for found in others:
         for one, other in zip(expected, found, strict=True):
@@ -186,9 +188,9 @@ def test_threads_that_share_a_step_write_what_one_writes(
             np.testing.assert_array_equal(one.logits, other.logits)
 
 
-@pytest.mark.parametrize("kind", [NativeDecoder, TorchDecoder])
+@pytest.mark.parametrize("kind", [native, reference])
 def test_reading_in_pieces_is_reading(
-    kind: type[TorchDecoder] | type[NativeDecoder], random: np.random.Generator, seed: int
+    kind: Callable[[LanguageModel], Decoder], random: np.random.Generator, seed: int
 ) -> None:
     model, ids = model_of(GruSpec(kind="gru"), seed, layers=2), prompt_of(random, 40)
     decoder, terms = kind(model), terms_of(model, 40)
@@ -207,8 +209,8 @@ def test_a_continuation_is_what_generate_writes(more: dict[str, Any], random: np
     tokenizer = CharTokenizer(" abcdefghijklmnopqrstuvwxyz", "letters")
     model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", hidden=8)), tokenizer.vocabulary)
     model.initialize(seed)
-    decoder, how = build_decoder(model), how_of(seed, max_tokens=50, stop=("e", "qu"), **more)
-    expected = "".join(token.text for token in generate(model, tokenizer, "it has", how))
+    decoder, how = build_decoder(network_of(model)), how_of(seed, max_tokens=50, stop=("e", "qu"), **more)
+    expected = "".join(token.text for token in generate(network_of(model), tokenizer, "it has", how))
     found = continuation(decoder, tokenizer, "it has", how)
     clear = len(clear_tokens(decoder, tokenizer.encode("it has").ids, how, terms_of(model, REMEMBERED)))
     assert found[:clear] == expected[:clear]
@@ -225,16 +227,16 @@ def test_a_score_is_the_loss_of_the_model(random: np.random.Generator, seed: int
     expected = -torch.nn.functional.cross_entropy(logits.double(), ids[1:, 0], reduction="none")
     loss = -float(expected.mean())
     bits = loss / np.log(2) * len(text.ids) / len("it has, or a ☃ has " * 200)
-    for decoder in (NativeDecoder(model), TorchDecoder(model)):
+    for decoder in (native(model), reference(model)):
         found = score(decoder, text)
         terms = terms_of(model, REMEMBERED)
         assert_rounded(found.log_probabilities, expected, terms=terms, dtype=torch.float32)
         assert_rounded((found.loss, found.bits_per_character), (loss, bits), terms=terms, dtype=torch.float32)
         assert found.perplexity == pytest.approx(np.exp(found.loss))
-    assert score(TorchDecoder(model), tokenizer.encode("")).loss == 0
+    assert score(reference(model), tokenizer.encode("")).loss == 0
 
 
 def test_a_model_in_double_precision_is_decoded_by_the_reference(seed: int) -> None:
     model = model_of(GruSpec(kind="gru"), seed)
-    assert isinstance(build_decoder(model), NativeDecoder)
-    assert isinstance(build_decoder(model.double()), TorchDecoder)
+    assert isinstance(build_decoder(network_of(model)), NativeDecoder)
+    assert isinstance(build_decoder(network_of(model.double())), ReferenceDecoder)

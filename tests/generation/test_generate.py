@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from gatelab.generation import generate
 from gatelab.generation.decode import read
 from gatelab.generation.decoders.reference import PROMPT_CHUNK
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
+from gatelab.network import Array, Network, NetworkState
 from gatelab.specs import CellSpec, GruSpec, Sampling
 from gatelab.text import Tokenizer
-from gatelab.text.tokenizers import BEGIN, SPECIALS, UNKNOWN, ByteTokenizer, CharTokenizer
+from gatelab.text.tokenizers import BEGIN, SPECIALS, UNKNOWN, ByteTokenizer, CharTokenizer, Ids
 from tests.generation.models import random_model, text_of, tokens
 from tests.randomized import CELLS, cell_name, examples
 from tests.rounding import assert_rounded, terms_of
@@ -111,17 +112,19 @@ def test_a_stop_string_that_only_begins_is_shown_in_the_end(model: LanguageModel
     assert found[-1].finish_reason == "length"
 
 
-class Scripted(LanguageModel):
-    """A model that says the bytes of a text, whatever it reads."""
+class Scripted(Network):
+    """A network that says the bytes of a text, whatever it reads."""
 
     def __init__(self, script: bytes) -> None:
-        super().__init__(random_model(GRU, ByteTokenizer(), np.random.default_rng(0)).spec, ByteTokenizer().vocabulary)
+        written = network_of(random_model(GRU, ByteTokenizer(), np.random.default_rng(0)))
+        super().__init__(written.spec, written.vocabulary, written.weights)
         self.script = iter(script)
 
-    def forward(self, ids: torch.Tensor, state: object, dropout: object = None) -> tuple[torch.Tensor, object]:  # type: ignore[override]
-        logits = torch.zeros(*ids.shape, self.vocabulary)
-        logits[..., next(self.script) + SPECIALS] = 1
-        return logits, state
+    def read(self, ids: Ids, state: NetworkState) -> tuple[Array, NetworkState]:
+        return np.full((*ids.shape, 1), next(self.script) + SPECIALS), state
+
+    def logits(self, outputs: Array) -> Array:
+        return np.eye(self.vocabulary)[outputs[..., 0]]
 
 
 def said(script: bytes, **how: Any) -> list[str]:
@@ -153,7 +156,7 @@ def test_a_long_prompt_is_read_as_step_by_step(cell: CellSpec, random: np.random
     for parameter in model.parameters():
         parameter.data *= 0.3  # where states forget slowly but surely, rounding does not grow over thousands of steps
     ids = random.integers(SPECIALS, LETTERS.vocabulary, size=2 * PROMPT_CHUNK + int(random.integers(1, 99)))
-    logits, state = read(model, ids, None)
+    logits, state = read(network_of(model), ids, None)
     one = model.initial_state(1)
     with torch.no_grad():
         for i in [BEGIN, *ids.tolist()]:
@@ -172,15 +175,15 @@ def test_a_token_holds_the_state_to_go_on_from(cell: CellSpec, random: np.random
     assert [token.id for token in rest] == [token.id for token in whole[at + 1 :]]
     # From the zero state instead, what the token says may be the same, but not the state.
     alone = tokens(model, LETTERS, whole[at].text, temperature=0, max_tokens=1)
-    assert not torch.equal(alone[0].state[0][0], rest[0].state[0][0])
+    assert not np.array_equal(alone[0].state[0][0], rest[0].state[0][0])
 
 
 def test_a_state_can_be_forked(model: LanguageModel) -> None:
     token, *_ = tokens(model, LETTERS, "it", temperature=0)
-    before = [t.clone() for of_layer in token.state for t in of_layer]
+    before = [t.copy() for of_layer in token.state for t in of_layer]
     first, second = (tokens(model, LETTERS, "as", state=token.state, seed=7, max_tokens=9) for _ in range(2))
     assert text_of(first) == text_of(second)
-    assert all(torch.equal(a, b) for a, b in zip(before, (t for s in token.state for t in s), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, (t for s in token.state for t in s), strict=True))
 
 
 def test_an_empty_prompt_begins_a_text(model: LanguageModel) -> None:
@@ -189,10 +192,11 @@ def test_an_empty_prompt_begins_a_text(model: LanguageModel) -> None:
 
 
 def test_a_state_needs_a_prompt(model: LanguageModel) -> None:
+    network = network_of(model)
     with pytest.raises(ValueError, match="needs a prompt"):
-        next(generate(model, LETTERS, "", Sampling(), state=model.initial_state(1)))
+        next(generate(network, LETTERS, "", Sampling(), state=network.initial_state(1)))
 
 
 def test_tokens_come_one_by_one(model: LanguageModel) -> None:
-    endless = generate(model, LETTERS, "it", Sampling(max_tokens=10_000_000, temperature=0))
+    endless = generate(network_of(model), LETTERS, "it", Sampling(max_tokens=10_000_000, temperature=0))
     assert next(endless).finish_reason is None

@@ -1,6 +1,7 @@
 """A text that is written in parts, each from the session that the part before left, is the text in one go."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.generation import Batcher, Decoder, Sealer, Session, Text, TorchDecoder, stream_of, write
-from gatelab.generation.decoders import NativeDecoder
+from gatelab.generation import Batcher, Decoder, Sealer, Session, Text, stream_of, write
+from gatelab.generation.decoders import ReferenceDecoder
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, RnnSpec, Sampling
 from gatelab.text import Tokenizer
 from gatelab.text.tokenizers import SPECIALS, ByteTokenizer, CharTokenizer, Ids
+from tests.generation.models import native, reference
 from tests.generation.test_generate import Scripted
 from tests.randomized import examples
 
@@ -29,7 +31,7 @@ CELLS: list[CellSpec] = [
     LstmSpec(kind="lstm", hidden=7),
     RnnSpec(kind="rnn", hidden=7, activation="tanh"),
 ]
-DECODERS = [NativeDecoder, TorchDecoder]
+DECODERS: list[Callable[[LanguageModel], Decoder]] = [native, reference]
 BYTES = sorted(set("ab é€🙂".encode()))
 """Of characters of one to four bytes; any order of them, so that many are broken off."""
 
@@ -126,7 +128,7 @@ lengths_of_parts = st.lists(st.integers(1, 9), min_size=2, max_size=6) | st.list
 )
 def test_any_split_of_a_text_is_the_text(
     name: str,
-    kind: type[Decoder],
+    kind: Callable[[LanguageModel], Decoder],
     cell: CellSpec,
     prompt: str,
     how: dict[str, Any],
@@ -149,7 +151,7 @@ def test_any_split_of_a_text_is_the_text(
 
 
 @pytest.mark.parametrize("kind", DECODERS)
-def test_twenty_and_twenty_tokens_are_forty(kind: type[Decoder]) -> None:
+def test_twenty_and_twenty_tokens_are_forty(kind: Callable[[LanguageModel], Decoder]) -> None:
     tokenizer, decoder = MODELS["byte", kind, "gru"]
     for how in ({"repetition_penalty": 1.3, "temperature": 0}, {"seed": 7}):
         sampling = Sampling.model_validate({**how, "max_tokens": 40})
@@ -161,19 +163,19 @@ def test_twenty_and_twenty_tokens_are_forty(kind: type[Decoder]) -> None:
 def test_a_character_is_shown_when_its_last_byte_comes() -> None:
     text = "文字符很好。€a "
     # The first byte stands for what follows before the end of the prompt.
-    decoder, how = TorchDecoder(Scripted(b"?" + text.encode())), Sampling(temperature=0)
+    decoder, how = ReferenceDecoder(Scripted(b"?" + text.encode())), Sampling(temperature=0)
     found = in_parts(decoder, ByteTokenizer(), "中", how, [1] * len(text.encode()))
     assert found.text == text
 
 
 def test_a_stop_string_is_found_over_a_border() -> None:
-    decoder = TorchDecoder(Scripted(b"one. two" + AFTER))
+    decoder = ReferenceDecoder(Scripted(b"one. two" + AFTER))
     found = in_parts(decoder, ByteTokenizer(), "", Sampling(temperature=0, stop=(". tw",)), [4, 2, 2])
     assert (found.text, found.reason) == ("one", "stop")
 
 
 def test_what_was_held_is_shown_when_it_was_no_stop_string() -> None:
-    decoder, how = TorchDecoder(Scripted(b"one. Two")), Sampling(temperature=0, stop=(". tw",))
+    decoder, how = ReferenceDecoder(Scripted(b"one. Two")), Sampling(temperature=0, stop=(". tw",))
     first = in_parts(decoder, ByteTokenizer(), "", how, [4])
     assert first.session is not None
     assert (first.text, first.session.undecided.held) == ("one", ".")
@@ -182,7 +184,7 @@ def test_what_was_held_is_shown_when_it_was_no_stop_string() -> None:
 
 
 def test_a_stop_string_of_the_next_part_alone_does_not_end_what_was_before() -> None:
-    decoder = TorchDecoder(Scripted(b"abxab" + AFTER))
+    decoder = ReferenceDecoder(Scripted(b"abxab" + AFTER))
     first = in_parts(decoder, ByteTokenizer(), "", Sampling(temperature=0, stop=("abc",)), [2])
     how = Sampling(temperature=0, stop=("b",), max_tokens=3)
     second = asyncio.run(part(decoder, ByteTokenizer(), "", how, first.session))
@@ -190,7 +192,7 @@ def test_a_stop_string_of_the_next_part_alone_does_not_end_what_was_before() -> 
 
 
 def test_a_prompt_in_between_ends_what_was_begun() -> None:
-    decoder = TorchDecoder(Scripted(b"\xe2\x82" + b"?" + b"\xaca"))
+    decoder = ReferenceDecoder(Scripted(b"\xe2\x82" + b"?" + b"\xaca"))
     first = in_parts(decoder, ByteTokenizer(), "", Sampling(temperature=0), [2])
     assert first.session is not None
     assert first.session.undecided.pending == b"\xe2\x82"
@@ -199,7 +201,7 @@ def test_a_prompt_in_between_ends_what_was_begun() -> None:
 
 
 def test_the_tokens_of_all_parts_and_prompts_are_seen() -> None:
-    tokenizer, decoder = MODELS["char", NativeDecoder, "gru"]
+    tokenizer, decoder = MODELS["char", native, "gru"]
     how = Sampling(temperature=0, max_tokens=5, repetition_penalty=1.3)
     first = in_parts(decoder, tokenizer, "a€", how, [5])
     second = asyncio.run(part(decoder, tokenizer, "b日", how, first.session))
@@ -212,7 +214,7 @@ def test_the_tokens_of_all_parts_and_prompts_are_seen() -> None:
 
 
 def test_a_session_that_notes_nothing_of_the_text_before_goes_on() -> None:
-    tokenizer, decoder = MODELS["byte", NativeDecoder, "gru"]
+    tokenizer, decoder = MODELS["byte", native, "gru"]
     how = Sampling(seed=3, max_tokens=9, repetition_penalty=1.3)
     first = in_parts(decoder, tokenizer, "ab", how, [9])
     assert first.session is not None

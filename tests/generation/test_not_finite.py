@@ -1,23 +1,25 @@
 """Infinities and NaN: nothing is told from a model that has or computes them, and who is beside it goes on."""
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
 from gatelab.errors import NotFinite
-from gatelab.generation import Batcher, Text, TorchDecoder, generate, score, stream_of, write
-from gatelab.generation.decoders import Decoded, NativeDecoder
+from gatelab.generation import Batcher, Text, generate, score, stream_of, write
+from gatelab.generation.decoders import Decoded, Decoder
 from gatelab.generation.sampling import choose
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import LstmSpec, ModelSpec, RnnSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS, CharTokenizer
+from tests.generation.models import native, reference
 from tests.randomized import CELLS, cell_name, random, seed
 
 __all__ = ["random", "seed"]
 
-KINDS = pytest.mark.parametrize("kind", [NativeDecoder, TorchDecoder])
+KINDS = pytest.mark.parametrize("kind", [native, reference])
 NUMBERS = pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 TOKENIZER = CharTokenizer("ab", "none")
 A, B = SPECIALS, SPECIALS + 1
@@ -46,7 +48,7 @@ def growing() -> LanguageModel:
 @NUMBERS
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)
 def test_a_weight_that_is_not_finite_makes_no_decoder(
-    kind: type[NativeDecoder] | type[TorchDecoder], number: float, cell: object, random: np.random.Generator
+    kind: Callable[[LanguageModel], Decoder], number: float, cell: object, random: np.random.Generator
 ) -> None:
     model = LanguageModel(ModelSpec.model_validate({"cell": cell}), TOKENIZER.vocabulary)
     model.initialize(3)
@@ -59,7 +61,7 @@ def test_a_weight_that_is_not_finite_makes_no_decoder(
 
 @KINDS
 def test_a_text_ends_where_its_state_is_no_number_and_the_others_go_on(
-    kind: type[NativeDecoder] | type[TorchDecoder], growing: LanguageModel
+    kind: Callable[[LanguageModel], Decoder], growing: LanguageModel
 ) -> None:
     decoder = kind(growing)
     prompts = [np.array([token]) for token in (B, A, B)]
@@ -75,7 +77,7 @@ def test_a_text_ends_where_its_state_is_no_number_and_the_others_go_on(
 
 @KINDS
 def test_a_fault_behind_what_is_wanted_is_none(
-    kind: type[NativeDecoder] | type[TorchDecoder], growing: LanguageModel
+    kind: Callable[[LanguageModel], Decoder], growing: LanguageModel
 ) -> None:
     decoder = kind(growing)
     [found] = decoder.decode([stream_of(decoder, np.array([A]), GREEDY)], 20)
@@ -90,7 +92,7 @@ def test_a_fault_behind_what_is_wanted_is_none(
 
 @KINDS
 @pytest.mark.parametrize("layers", [1, 2])
-def test_the_cell_of_an_lstm_is_looked_at(kind: type[NativeDecoder] | type[TorchDecoder], layers: int) -> None:
+def test_the_cell_of_an_lstm_is_looked_at(kind: Callable[[LanguageModel], Decoder], layers: int) -> None:
     """What it gives out is finite all the same."""
     model = LanguageModel(ModelSpec(cell=LstmSpec(kind="lstm", hidden=2), layers=layers), TOKENIZER.vocabulary)
     model.initialize(1)
@@ -104,9 +106,7 @@ def test_the_cell_of_an_lstm_is_looked_at(kind: type[NativeDecoder] | type[Torch
 
 
 @KINDS
-def test_reading_and_judging_are_refused(
-    kind: type[NativeDecoder] | type[TorchDecoder], growing: LanguageModel
-) -> None:
+def test_reading_and_judging_are_refused(kind: Callable[[LanguageModel], Decoder], growing: LanguageModel) -> None:
     decoder = kind(growing)
     sound, broken = TOKENIZER.encode("a" + "b" * (SOUND - 1)), TOKENIZER.encode("a" + "b" * (SOUND + 1))
     assert np.isfinite(score(decoder, sound).log_probabilities).all()
@@ -120,7 +120,7 @@ def test_reading_and_judging_are_refused(
 
 @KINDS
 def test_logits_that_are_too_large_are_refused(
-    kind: type[NativeDecoder] | type[TorchDecoder], growing: LanguageModel
+    kind: Callable[[LanguageModel], Decoder], growing: LanguageModel
 ) -> None:
     growing.bias_head.data[B] = 3e38
     weights = next(p for p in growing.parameters() if p.shape == (3, TOKENIZER.vocabulary))
@@ -134,7 +134,7 @@ def test_logits_that_are_too_large_are_refused(
     with pytest.raises(NotFinite, match="logits that are not finite"):
         decoder.predict(np.array([B]), decoder.initial_state())
     with pytest.raises(NotFinite):
-        list(generate(growing, TOKENIZER, "b", GREEDY))
+        list(generate(network_of(growing), TOKENIZER, "b", GREEDY))
 
 
 @NUMBERS
@@ -147,7 +147,7 @@ def test_nothing_is_chosen_from_what_is_no_number(number: float, random: np.rand
 @KINDS
 @pytest.mark.parametrize("temperature", [0, 1])
 def test_the_smallest_penalty_leaves_numbers(
-    kind: type[NativeDecoder] | type[TorchDecoder], temperature: float, growing: LanguageModel
+    kind: Callable[[LanguageModel], Decoder], temperature: float, growing: LanguageModel
 ) -> None:
     decoder = kind(growing)
     how = Sampling(temperature=temperature, max_tokens=8, repetition_penalty=5e-324, seed=1)
@@ -157,7 +157,7 @@ def test_the_smallest_penalty_leaves_numbers(
 
 @KINDS
 def test_a_text_that_breaks_is_told_and_its_neighbour_is_written(
-    kind: type[NativeDecoder] | type[TorchDecoder], growing: LanguageModel
+    kind: Callable[[LanguageModel], Decoder], growing: LanguageModel
 ) -> None:
     batcher, decoder = Batcher(), kind(growing)
 

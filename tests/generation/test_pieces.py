@@ -12,7 +12,7 @@ from gatelab.generation import Batcher, Text, stream_of, write, writing
 from gatelab.generation.decoders import Decoded, NativeDecoder
 from gatelab.generation.stops import StopBuffer
 from gatelab.generation.writing import PIECE_SECONDS, Pieces
-from gatelab.model import LanguageModel
+from gatelab.model import LanguageModel, network_of
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS, ByteTokenizer, CharTokenizer, Ids, Tokenizer
 from tests.randomized import seed
@@ -28,7 +28,7 @@ LETTERS = CharTokenizer("".join(sorted(" abcdeé🎉")), "none")
 def decoder(seed: int) -> NativeDecoder:
     model = LanguageModel(ModelSpec(cell=GruSpec(kind="gru", hidden=8)), BYTES.vocabulary)
     model.initialize(seed)
-    return NativeDecoder(model)
+    return NativeDecoder(network_of(model))
 
 
 def ids_of(text: str) -> Ids:

@@ -11,9 +11,9 @@ from safetensors.numpy import save
 
 from gatelab.errors import InvalidState
 from gatelab.generation import Sealer, Session
-from gatelab.generation.decoders import NativeDecoder
 from gatelab.generation.sessions import MOST_HELD, Undecided
 from gatelab.specs import GruSpec, LstmSpec
+from tests.generation.models import native
 from tests.generation.test_decoders import model_of, prompt_of
 from tests.randomized import random, seed
 from tests.rounding import assert_rounded, terms_of
@@ -102,7 +102,7 @@ def test_a_state_that_is_not_finite_is_refused(number: float, session: Session) 
 
 
 def test_a_session_of_another_vocabulary_does_not_fit(seed: int) -> None:
-    decoder = NativeDecoder(model_of(GruSpec(kind="gru"), seed))
+    decoder = native(model_of(GruSpec(kind="gru"), seed))
     begin = Session.begin(decoder, "run-1", 3)
     assert begin.fits(decoder)
     assert begin.after(decoder, np.array([5])).fits(decoder)
@@ -131,7 +131,7 @@ def test_another_key_s_tokens_are_refused(session: Session) -> None:
 
 def test_going_on_in_pieces_is_going_on(random: np.random.Generator, seed: int) -> None:
     model = model_of(LstmSpec(kind="lstm"), seed)
-    decoder = NativeDecoder(model)
+    decoder = native(model)
     ids = prompt_of(random, 20)
     begin = Session.begin(decoder, "run-1", 3)
     whole, pieces = begin.after(decoder, ids), begin.after(decoder, ids[:8]).after(decoder, ids[8:])
@@ -141,7 +141,7 @@ def test_going_on_in_pieces_is_going_on(random: np.random.Generator, seed: int) 
 
 
 def test_a_mixture_lies_between(random: np.random.Generator, seed: int) -> None:
-    decoder = NativeDecoder(model_of(GruSpec(kind="gru"), seed))
+    decoder = native(model_of(GruSpec(kind="gru"), seed))
     begin = Session.begin(decoder, "run-1", 3)
     first, second = (begin.after(decoder, prompt_of(random)) for _ in range(2))
     np.testing.assert_array_equal(first.mixed(second, 0).state, first.state)

@@ -15,8 +15,8 @@ from safetensors.torch import load, save
 from gatelab.checkpoint import METADATA, Checkpoint, read_metadata
 from gatelab.errors import CorruptCheckpoint, InvalidState
 from gatelab.generation import Sealer, Session
-from gatelab.generation.decoders import NativeDecoder
 from gatelab.specs import GruSpec, LstmSpec
+from tests.generation.models import native
 from tests.generation.test_decoders import model_of
 from tests.test_checkpoint import WHOLE, opened
 
@@ -152,14 +152,14 @@ def test_a_signature_alone_makes_no_session(token: str) -> None:
 
 
 def test_a_session_fits_its_model_alone() -> None:
-    decoder = NativeDecoder(model_of(GruSpec(kind="gru"), 1))
+    decoder = native(model_of(GruSpec(kind="gru"), 1))
     state = decoder.initial_state()
     assert Session("run-1", 1, state, 1).fits(decoder)
     for other in (state[:0], state[:, :0], state[:, :, :-1], np.concatenate([state, state])):
         assert not Session("run-1", 1, other, 1).fits(decoder)
     for number in (-1, decoder.vocabulary, 2**62):
         assert not Session("run-1", 1, state, number).fits(decoder)
-    assert not Session("run-1", 1, state, 1).fits(NativeDecoder(model_of(LstmSpec(kind="lstm"), 1)))
+    assert not Session("run-1", 1, state, 1).fits(native(model_of(LstmSpec(kind="lstm"), 1)))
 
 
 def test_metadata_need_not_be_read_twice_to_be_the_same() -> None:

@@ -10,8 +10,7 @@ import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.gates import Clamps, across_units, influence, recall, trace
-from gatelab.gates.traces import cells_of
-from gatelab.model import model_of
+from gatelab.network import Network
 from gatelab.specs import ClampSpec, Limits, RecallSpec
 from gatelab.text.memory import line_length
 from gatelab.text.tokenizers import BEGIN
@@ -36,11 +35,11 @@ def checkpoint(trained: Trained) -> Checkpoint:
 
 
 def test_the_answer_is_the_library_s_trace(trained: Trained, checkpoint: Checkpoint) -> None:
-    model = model_of(checkpoint)
+    network = Network.of(checkpoint)
     ids = np.append(BEGIN, checkpoint.tokenizer.encode(TEXT).ids).astype(np.int64)
     clamp = ClampSpec(gate="update", at=(3, 4), value=1)
-    clamps = Clamps([clamp], cells_of(model), STEPS)
-    expected = trace(model, ids, clamps)
+    clamps = Clamps([clamp], network.layers, STEPS)
+    expected = trace(network, ids, clamps)
     answer = ask(trained, clamp=[clamp.model_dump()], influence={"output": 8})
     assert answer["checkpoint"] == trained.run["step"]
     assert answer["tokens"] == ["<bos>", *"the time ", "<unk>", *" was"]
@@ -61,7 +60,7 @@ def test_the_answer_is_the_library_s_trace(trained: Trained, checkpoint: Checkpo
     told = {token["id"]: token["probability"] for token in answer["next"]}
     assert [told[id] for id in range(len(told))] == pytest.approx(expected.next.tolist())
     assert sorted(told.values(), reverse=True) == list(told.values())
-    exact = influence(model, ids, 8, clamps)
+    exact = influence(network, ids, 8, clamps)
     assert answer["influence"]["output"] == 8
     assert [entry["norm"] for entry in answer["influence"]["inputs"]] == exact.norms.tolist()
     assert [entry["at"] for entry in answer["influence"]["inputs"]] == list(range(9))
@@ -233,7 +232,7 @@ def test_a_memory_task_from_its_corpus_to_what_is_remembered(service: Installati
     asked = {"task": task.model_dump(), "examples": 50}
     answer = service.client.post(f"/v1/runs/{run['id']}/recall", json=asked).json()
     checkpoint = Checkpoint.from_bytes(service.store.checkpoints.get(run["id"]).data)
-    expected = recall(model_of(checkpoint), checkpoint.tokenizer, task, 50)
+    expected = recall(Network.of(checkpoint), checkpoint.tokenizer, task, 50)
     assert answer == {
         "checkpoint": run["step"],
         "accuracy": expected.accuracy,

@@ -7,7 +7,7 @@ import pytest
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import Overloaded
 from gatelab.generation import Batcher, generate
-from gatelab.model import model_of
+from gatelab.network import Network
 from gatelab.specs import Sampling
 from service import writing
 from tests.service.conftest import Trained
@@ -22,7 +22,7 @@ def expected(trained: Trained, step: int, body: dict[str, Any]) -> str:
     data = trained.service.client.get(trained.path(f"/checkpoints/{step}")).content
     checkpoint = Checkpoint.from_bytes(data)
     how = Sampling.model_validate({key: value for key, value in body.items() if key != "prompt"})
-    return "".join(token.text for token in generate(model_of(checkpoint), checkpoint.tokenizer, body["prompt"], how))
+    return "".join(token.text for token in generate(Network.of(checkpoint), checkpoint.tokenizer, body["prompt"], how))
 
 
 @pytest.mark.parametrize("body", [GREEDY, SEEDED, SEEDED | {"temperature": 0.5, "top_k": 5, "top_p": 0.9}])

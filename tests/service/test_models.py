@@ -1,6 +1,5 @@
 """Loaded models are kept, so many and no more, and are always the right ones."""
 
-import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -14,7 +13,7 @@ from gatelab.errors import CorruptCheckpoint, NoCheckpoint, NotFound
 from gatelab.store import Checkpoint as Saved
 from gatelab.store import Report, State, Store
 from service import models as service_models
-from service.models import Loaded, Models, _prepare_torch
+from service.models import Loaded, Models
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
 from tests.store.conftest import claimed
@@ -166,14 +165,3 @@ def test_requests_at_once_get_the_right_texts(service: Installation) -> None:
     assert len({answer["text"] for answer in alone.values()}) == 12
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, numbers)) == [alone[number] for number in numbers]
-
-
-def test_pytorch_is_left_out_of_garbage_collection(store: Store, run: str) -> None:
-    """Looking through it would stop every request for a sixth of a second."""
-    gc.unfreeze()
-    _prepare_torch.cache_clear()
-    try:
-        Models(store).get(run, "latest")
-        assert len(gc.get_objects()) < 100_000 < gc.get_freeze_count()
-    finally:
-        gc.unfreeze()

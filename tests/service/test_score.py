@@ -6,7 +6,7 @@ import pytest
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.generation import build_decoder, score
-from gatelab.model import model_of
+from gatelab.network import Network
 from tests.service.conftest import Trained
 from tests.service.installation import problem
 
@@ -18,7 +18,7 @@ def test_texts_are_judged_as_the_library_judges_them(trained: Trained) -> None:
     assert answer["checkpoint"] == trained.run["step"]
     data = trained.service.client.get(trained.path(f"/checkpoints/{answer['checkpoint']}")).content
     checkpoint = Checkpoint.from_bytes(data)
-    decoder = build_decoder(model_of(checkpoint))
+    decoder = build_decoder(Network.of(checkpoint))
     for text, scored in zip(TEXTS, answer["data"], strict=True):
         expected = score(decoder, checkpoint.tokenizer.encode(text))
         assert scored["log_probabilities"] == pytest.approx(expected.log_probabilities.tolist())

@@ -3,7 +3,7 @@
 import pytest
 
 from gatelab.gates import saturation
-from gatelab.model import model_of
+from gatelab.network import Network
 from gatelab.specs import RunSpec
 from gatelab.text import Corpus, prepare
 from gatelab.training import Evaluated, train
@@ -35,7 +35,7 @@ def test_every_epoch_tells_what_the_gates_do(
         if isinstance(event, Evaluated):
             assert event.gates is not None
             assert [list(layer) for layer in event.gates] == gates
-            assert event.gates == saturation(model_of(event.checkpoint()), windows)
+            assert event.gates == saturation(Network.of(event.checkpoint()), windows)
             told.append(event.gates)
     assert len(told) == 3
     assert not any(gates) or told[0] != told[1] != told[2], "they move while the network learns"

@@ -8,7 +8,7 @@ import torch
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.gates import saturation
-from gatelab.model import LanguageModel, model_of
+from gatelab.model import LanguageModel, model_of, network_of
 from gatelab.specs import RunSpec
 from gatelab.text import Corpus, Data, prepare
 from gatelab.training import Pack, Trainer, train
@@ -40,7 +40,7 @@ def test_the_batch_size_changes_no_score(carry_state: bool, time_machine: str, s
         model.initialize(seed)
         engine = NativeEngine([member_of(model, spec.training)])
         scores = [engine.evaluate({0: part})[0] for part in (data.validation, data.test)]
-        found[batch_size] = [*scores, saturation(model, data.validation)]
+        found[batch_size] = [*scores, saturation(network_of(model), data.validation)]
     assert all(scores == found[1] for scores in found.values())
 
 

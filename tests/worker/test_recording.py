@@ -108,7 +108,7 @@ def test_a_failure_before_the_start_is_recorded(store: Store, claim: Claim, reco
     assert run.error == {"type": "invalid-spec", "message": "too short"}
 
 
-def test_a_failure_keeps_what_was_measured_and_adds_no_checkpoint(
+def test_a_failure_keeps_what_was_measured_and_the_best_checkpoint(
     store: Store, claim: Claim, recorder: Recorder, events: Iterator[Event]
 ) -> None:
     evaluated = upto(events, Evaluated, recorder)
@@ -116,4 +116,4 @@ def test_a_failure_keeps_what_was_measured_and_adds_no_checkpoint(
     run = store.runs.get(claim.run_id)
     assert (run.state, run.step, run.epoch) == (State.FAILED, evaluated.position.step, 1)
     assert [row.train_loss for row in store.metrics.list(claim.run_id)] == [evaluated.train_loss]
-    assert store.checkpoints.list(claim.run_id) == []
+    assert [kept.step for kept in store.checkpoints.list(claim.run_id)] == [evaluated.position.step], "the best"

@@ -1,19 +1,23 @@
-"""Decoders: what writes text. `TorchDecoder` defines what is chosen; the native one must choose the same."""
+"""Decoders: what writes with a model. `ReferenceDecoder` defines what is written; any other must choose as it does."""
 
 from gatelab.generation.decoders.base import Decoded, Decoder, Stream
 from gatelab.generation.decoders.native import NativeDecoder
-from gatelab.generation.decoders.reference import TorchDecoder
-from gatelab.model import LanguageModel
+from gatelab.generation.decoders.reference import ReferenceDecoder
+from gatelab.network import Network
 from gatelab.scan.native import Unavailable
 
-__all__ = ["Decoded", "Decoder", "NativeDecoder", "Stream", "TorchDecoder", "build_decoder"]
+__all__ = ["Decoded", "Decoder", "NativeDecoder", "ReferenceDecoder", "Stream", "build_decoder"]
 
 
-def build_decoder(model: LanguageModel, threads: int = 1) -> Decoder:
-    """The fastest decoder that there is for a model where it is."""
-    if model.device.type != "cpu" or model.bias_head.dtype.itemsize != 4:
-        return TorchDecoder(model)
+def build_decoder(network: Network, threads: int = 1) -> Decoder:
+    """The fastest decoder that there is for a model.
+
+    Raises:
+        NotFinite: a weight is not.
+    """
+    if network.precision != "float32":
+        return ReferenceDecoder(network)
     try:
-        return NativeDecoder(model, threads)
+        return NativeDecoder(network, threads)
     except Unavailable:
-        return TorchDecoder(model)
+        return ReferenceDecoder(network)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from gatelab.architecture import parameter_shapes
 from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream, cut_short
 from gatelab.generation.sampling import not_finite
-from gatelab.model import LanguageModel
+from gatelab.network import Network
 from gatelab.scan.native import Program, layout_of, load
 from gatelab.scan.native.interface import Member
 from gatelab.scan.native.interface import Stream as NativeStream
@@ -33,17 +33,19 @@ class NativeDecoder(Decoder):
         NotFinite: a weight is not.
     """
 
-    def __init__(self, model: LanguageModel, threads: int = 1) -> None:
-        spec, self.vocabulary, self._threads = model.spec, model.vocabulary, threads
-        layout = layout_of({name: p.shape for name, p in model.named_parameters()})
-        self._parameters = torch.cat([p.detach().float().cpu().flatten() for p in model.parameters()]).numpy()
+    def __init__(self, network: Network, threads: int = 1) -> None:
+        spec, self.vocabulary, self._threads = network.spec, network.vocabulary, threads
+        layout = layout_of(parameter_shapes(spec, network.vocabulary))
+        self._parameters = np.empty(layout.length, np.float32)
+        arrays = layout.arrays(self._parameters)
+        for name, array in arrays.items():
+            array[...] = network.weights[name]
         if not np.isfinite(self._parameters).all():
             raise not_finite("weights")
         embedding = 0 if spec.input == "one_hot" else spec.input.embedding
         self._library = load()
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)
-        tensors = layout.arrays(self._parameters)
-        self._head = tensors["weight_head"], tensors["bias_head"]
+        self._head = arrays["weight_head"], arrays["bias_head"]
         self._address = self._program.new_decoder(self._parameters, SPECIALS)
         weakref.finalize(self, self._library.free_decoder, self._address)
 

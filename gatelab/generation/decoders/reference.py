@@ -1,59 +1,61 @@
-"""The reference: the model as it is written, a step at a time for all streams, on any device."""
+"""The reference: the network as its equations say, a step at a time for all streams, in numpy."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream, cut_short
 from gatelab.generation.sampling import choose, not_finite
-from gatelab.model import LanguageModel, ModelState
+from gatelab.network import Array, Network, NetworkState
 from gatelab.text.tokenizers import Ids
 
 PROMPT_CHUNK = 1024
 """Prompt tokens read in one scan: bounds the memory of a long prompt."""
 
 
-class TorchDecoder(Decoder):
-    """It defines what other decoders must choose, but for the rounding of logits.
+class ReferenceDecoder(Decoder):
+    """It defines what other decoders must choose, but for the rounding of logits. It serves where they cannot.
 
     Raises:
         NotFinite: a weight is not.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
-        self._model, self.vocabulary = model, model.vocabulary
-        if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+    def __init__(self, network: Network) -> None:
+        self._network, self.vocabulary = network, network.vocabulary
+        if not all(np.isfinite(array).all() for array in network.weights.values()):
             raise not_finite("weights")
 
     def initial_state(self) -> Floats:
-        return _row(self._model.initial_state(1))
+        return _row(self._network.initial_state(1))
 
-    @torch.inference_mode()
     def read(self, ids: Ids, state: Floats) -> Floats:
-        now = self._state([state])
-        for chunk in torch.split(torch.from_numpy(ids)[:, None].to(self._model.device), PROMPT_CHUNK):
-            _, now = self._model(chunk, now)
-        return _finite("states", _row(now))
+        return _finite("states", _row(self._read(ids, state)[1]))
 
-    @torch.inference_mode()
     def predict(self, ids: Ids, state: Floats) -> tuple[Floats, Floats]:
-        logits, now = self._model(torch.from_numpy(ids)[:, None].to(self._model.device), self._state([state]))
-        return _finite("logits", logits[:, 0].float().cpu().numpy()), _finite("states", _row(now))
+        outputs, now = self._read(ids, state)
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = self._network.logits(outputs).astype(np.float32)
+        return _finite("logits", logits), _finite("states", _row(now))
 
-    @torch.inference_mode()
+    def _read(self, ids: Ids, state: Floats) -> tuple[Array, NetworkState]:
+        """The outputs (tokens, hidden), and the state after them."""
+        now, outputs = self._state([state]), [np.empty((0, self._network.spec.cell.hidden), self._network.precision)]
+        for at in range(0, len(ids), PROMPT_CHUNK):
+            found, now = self._network.read(ids[at : at + PROMPT_CHUNK, None], now)
+            outputs.append(found[:, 0])
+        return np.concatenate(outputs), now
+
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
         state = self._state([stream.state for stream in streams])
         chosen = np.empty((len(streams), steps), np.int64)
         known: list[Floats] = []
         written = [0] * len(streams)  # of each, up to its first step with numbers that are not finite
         for step in range(steps):
-            tokens = torch.tensor([[stream.token for stream in streams]], device=self._model.device)
-            predicted, state = self._model(tokens, state)
-            rows = predicted[0].cpu().numpy()
+            tokens = np.array([[stream.token for stream in streams]])
+            outputs, state = self._network.read(tokens, state)
+            rows = self._network.logits(outputs[0])
             with np.errstate(over="ignore", invalid="ignore"):
                 known.append(rows.astype(np.float32))
             finite = _all_finite(state) & np.isfinite(known[-1]).all(axis=1)
@@ -71,8 +73,8 @@ class TorchDecoder(Decoder):
             decoded = [replace(each, logits=None) for each in decoded]
         return [cut_short(each, count) for each, count in zip(decoded, written, strict=True)]
 
-    def _state(self, states: Sequence[Floats]) -> ModelState:
-        layers = torch.from_numpy(np.stack(states, axis=2)).to(self._model.bias_head)
+    def _state(self, states: Sequence[Floats]) -> NetworkState:
+        layers = np.stack(states, axis=2).astype(self._network.precision)
         return tuple(tuple(layer) for layer in layers)
 
 
@@ -86,20 +88,19 @@ def _finite(what: str, numbers: Floats) -> Floats:
     return numbers
 
 
-def _all_finite(state: ModelState) -> NDArray[np.bool_]:
+def _all_finite(state: NetworkState) -> NDArray[np.bool_]:
     """For each row, whether all of its state is finite."""
-    tensors = torch.cat([tensor for layer in state for tensor in layer], dim=1)
-    found: NDArray[np.bool_] = tensors.isfinite().all(dim=1).cpu().numpy()
-    return found
+    return np.asarray(np.isfinite([array for layer in state for array in layer]).all(axis=(0, 2)))
 
 
-def _row(state: ModelState) -> Floats:
+def _row(state: NetworkState) -> Floats:
     """(layers, tensors of a state, hidden) of the only row"""
     row: Floats = _rows(state)[0]
     return row
 
 
-def _rows(state: ModelState) -> Floats:
+def _rows(state: NetworkState) -> Floats:
     """(rows, layers, tensors of a state, hidden)"""
-    layers: Tensor = torch.stack([torch.stack(layer) for layer in state])
-    return np.ascontiguousarray(layers.permute(2, 0, 1, 3).float().cpu().numpy())
+    with np.errstate(over="ignore", invalid="ignore"):
+        layers = np.array(state).astype(np.float32)
+    return np.ascontiguousarray(layers.transpose(2, 0, 1, 3))

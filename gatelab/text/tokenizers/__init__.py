@@ -77,7 +77,7 @@ def from_json(data: dict[str, Any]) -> Tokenizer:
     Raises:
         ValueError: `data` is not a tokenizer.
     """
-    clean = read_clean(data)
+    clean = read_clean(data)  # which refuses what is not an object
     match data:
         case {"kind": "char", "characters": str(characters), "normalize": str(normalize)}:
             return CharTokenizer(characters, normalize, clean=clean)

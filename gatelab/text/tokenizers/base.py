@@ -155,13 +155,13 @@ class Whole(TextDecoder):
         return at, self(token)
 
 
-def read_clean(data: dict[str, Any]) -> tuple[Cleaning, ...]:
+def read_clean(data: Any) -> tuple[Cleaning, ...]:
     """What `to_json` wrote of the cleaning.
 
     Raises:
         ValueError: it is none.
     """
-    given = data.get("clean", [])
+    given = data.get("clean", []) if isinstance(data, dict) else None
     found = tuple(step for step in CLEANINGS if isinstance(given, list) and step in given)
     if list(found) != given:
         raise ValueError(f"not a way to clean texts: {str(given)[:100]}")

@@ -11,7 +11,9 @@ export function namesOf(corpora: readonly Pick<Corpus, "name">[]): string {
 }
 
 /** The corpora that a spec names, as they are shown: what is trained on, and what else is read. */
-export function textsOf(corpus: string | { train: string; validation?: string | null; test?: string | null }): string[] {
+export function textsOf(
+  corpus: string | { train: string; validation?: string | null; test?: string | null },
+): string[] {
   if (typeof corpus === "string") return [corpus];
   return [corpus.train, corpus.validation, corpus.test].filter((name): name is string => !!name);
 }

@@ -8,6 +8,7 @@ const API = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.ur
 
 /** Fields of a job that the form leaves to YAML. */
 const YAML_ALONE = [
+  "tokenizer.at_least",
   ...["training.evaluate_every.epochs", "training.evaluate_every.tokens"],
   ...["training.optimizer.alpha", "training.optimizer.betas", "training.optimizer.eps"],
   ...["by", "first", "growth", "last", "min_delta", "period", "rise", "timescale"].map(
@@ -41,6 +42,8 @@ const FULL: Form = {
   ...{ nesterov: true, decayBiases: false, schedule: "plateau", warmup: 9, floor: 0.1, every: 100, factor: 0.3 },
   ...{ cutPatience: 4, patience: 5, target: 1.5, maxSteps: 1000, maxSeconds: 60, evaluateSteps: 50 },
   ...{ startRun: "run-a", startCheckpoint: "best", startWhat: "everything", forgetBias: 1 },
+  ...{ pieces: 512, clean: "nfc" },
+  ...{ split: "0.9, 0.05, 0.05", gap: 2, validationCorpus: "other", testCorpus: "third" },
   ...{ cellName: "mine", equations: "# Elman's.\nh' = tanh(W @ x + U @ h + b)\n" },
 };
 
@@ -51,6 +54,8 @@ test("a field of a job is in the form, or among the few that are left to YAML", 
       { ...FULL, cell, optimizer, schedule: "step" },
     ]),
   );
+  for (const tokenizer of ["bpe", "words"] as const) forms.push({ ...FULL, tokenizer });
+  forms.push({ ...FULL, validationCorpus: "", testCorpus: "" });
   const inForm = new Set(forms.flatMap((form) => said(specOf(form))));
   const fields = new Set(
     leaves(API.components.schemas.JobSpec).filter((path) => path !== "model.input" && !path.startsWith("model.init")),

@@ -289,11 +289,11 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
       .reduce<any>((value, field) => (value && typeof value === "object" ? value[field] : undefined), spec);
   const or = <Value>(path: string, otherwise: Value): Value => at(path) ?? otherwise;
   const gates: unknown[] = or("model.cell.gates", ["reset", "update"]);
-  const kind = or("tokenizer.kind", "char");
+  const kind = or<string>("tokenizer.kind", "char");
   const form: Form = {
     name: or("name", "job"),
     corpus: at("corpus.train") ?? or("corpus", ""),
-    tokenizer: kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind,
+    tokenizer: (kind === "char" && at("tokenizer.normalize") === "letters" ? "letters" : kind) as Form["tokenizer"],
     cell: or("model.cell.kind", "gru"),
     cellName: or("model.cell.name", ""),
     equations: or("model.cell.equations", ""),

@@ -1,0 +1,116 @@
+"""The exact derivative of a step of a layer, for many rows of a Jacobian at once.
+
+A unit depends on other units through products with matrices alone. Between them all is elementwise: the derivative of
+one value by another is one number per unit. These numbers are found first (`_factors`), by the rules of
+`gatelab.equations.derivatives`; then every row is multiplied by them, and by the matrices.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gatelab.equations import Node
+from gatelab.equations.derivatives import RULES, Graph
+from gatelab.network import Array, GateOverride, Layer, State
+from gatelab.network.evaluation import Evaluation
+
+Rows = list[Array | None]
+"""For each tensor of a state, derivatives by it (rows, hidden); None is 0."""
+
+_ENDS = frozenset({"read", "state", "@"})
+"""Where what is elementwise ends."""
+
+
+class Differentiated:
+    """A layer whose step can be differentiated."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer, self._cell = layer, layer.representation
+        graph = Graph(self._cell.nodes)
+        self._one = graph.number(1.0)
+        self._depends = _depending(self._cell.nodes)
+        self._slopes = {
+            place: RULES[node.op](graph, self._one, place, *node.operands)
+            for place, node in enumerate(self._cell.nodes)
+            if self._depends[place] and node.op not in _ENDS
+        }
+        self._products = [place for place, node in enumerate(self._cell.nodes) if node.op == "@"]
+        self._evaluation = Evaluation(graph.nodes, layer.weights)
+        self._paths: dict[int, list[int]] = {}
+
+    def back(
+        self, x: Array, before: State, rows: Sequence[Array | None], gates: GateOverride, held: Mapping[str, Array]
+    ) -> tuple[Array | None, Rows]:
+        """Take derivatives by the state after a step through it.
+
+        Args:
+            x: (1, inputs), or an id (1,) that stands for a one-hot row.
+            before: the state before the step, (1, hidden) each.
+            rows: of each tensor of the state after the step, derivatives by it (rows, hidden); None is 0.
+            gates, held: what replaces activations, and of each gate (hidden,) which units it replaces.
+
+        Returns:
+            The derivatives by the input (rows, inputs), and by each tensor of the state before the step.
+        """
+        values = self._evaluation.values(*self._layer.given(self._layer.project(x), before), gates)
+        pending: dict[int, Array] = {}
+
+        def add(target: int, of_target: Array) -> None:
+            factors = self._factors(target, values, held) if self._depends[target] else {}
+            for place, factor in factors.items():
+                part = of_target * factor
+                pending[place] = pending[place] + part if place in pending else part
+
+        for place, of_state in zip(self._cell.after, rows, strict=True):
+            if of_state is not None:
+                add(place, of_state)
+        for place in reversed(self._products):  # what a product is made of stands before it
+            if (of_product := pending.pop(place, None)) is not None:
+                node = self._cell.nodes[place]
+                add(node.operands[0], of_product @ self._layer.weights[node.name].T)
+        return self._collected(pending)
+
+    def _collected(self, pending: Mapping[int, Array]) -> tuple[Array | None, Rows]:
+        of_input: Array | None = None
+        of_state: dict[str, Array] = {}
+        for place, found in pending.items():
+            node = self._cell.nodes[place]
+            if node.op == "state":
+                of_state[node.name] = found
+            else:
+                part = found @ self._layer.weights[node.name].T
+                of_input = part if of_input is None else of_input + part
+        return of_input, [of_state.get(name) for name in self._layer.states]
+
+    def _factors(self, target: int, values: Sequence[Array], held: Mapping[str, Array]) -> dict[int, Array]:
+        """The derivatives of a value by each read, state and product that it is made of without another product."""
+        found: dict[int, Array] = {target: np.ones(())}
+        for place in self._path(target):
+            node, factor = self._cell.nodes[place], found.pop(place)
+            if node.op == "gate" and node.name in held:
+                factor = np.where(held[node.name], 0.0, factor)  # nothing leads through what is held
+            for operand, slope in zip(node.operands, self._slopes[place], strict=True):
+                if self._depends[operand]:
+                    part = factor if slope == self._one else factor * values[slope]
+                    found[operand] = found[operand] + part if operand in found else part
+        return found
+
+    def _path(self, target: int) -> list[int]:
+        """What lies between a value and the ends, the value itself first; each before what it is made of."""
+        if target not in self._paths:
+            reached = {target}
+            for place in range(target, -1, -1):
+                node = self._cell.nodes[place]
+                if place in reached and node.op not in _ENDS:
+                    reached.update(operand for operand in node.operands if self._depends[operand])
+            between = (place for place in reached if self._cell.nodes[place].op not in _ENDS)
+            self._paths[target] = sorted(between, reverse=True)
+        return self._paths[target]
+
+
+def _depending(nodes: Sequence[Node]) -> list[bool]:
+    """For each node, whether it depends on the input or a state."""
+    found: list[bool] = []
+    for node in nodes:
+        found.append(node.op in ("read", "state") or any(found[operand] for operand in node.operands))
+    return found

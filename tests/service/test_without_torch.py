@@ -1,0 +1,49 @@
+"""The service writes, judges and looks into models without PyTorch, and says what it cannot do where there is none."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import Trained
+
+
+def served(trained: Trained, torch: str) -> Any:
+    """What a service of its own process answers, and imports."""
+    settings = trained.service.settings
+    url = settings.database_url.get_secret_value()
+    command = [
+        sys.executable,
+        "-m",
+        "tests.service.without_torch",
+        url,
+        str(settings.data_dir),
+        trained.run["id"],
+        torch,
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300)
+    return json.loads(done.stdout)
+
+
+def test_the_service_never_imports_pytorch(trained: Trained) -> None:
+    found = served(trained, "count")
+    assert {name: status for name, (status, _) in found["answers"].items() if status != 200} == {}
+    assert found["imported"] == [], "nothing large is imported for what is served"
+
+
+def test_without_pytorch_all_but_its_formats_is_served(trained: Trained) -> None:
+    answers = served(trained, "forbid")["answers"]
+    status, told = answers.pop("onnx")
+    assert status == 422
+    [problem] = json.loads(told)["problems"]
+    assert problem["path"] == "format"
+    assert "gatelab[server]" in problem["message"]
+    assert {name: status for name, (status, _) in answers.items() if status != 200} == {}
+
+
+@pytest.mark.parametrize("format", ["onnx", "torch"])
+def test_the_formats_of_pytorch_are_made_where_it_is(format: str, trained: Trained) -> None:
+    answer = trained.service.client.get(trained.path(f"/export?format={format}"))
+    assert answer.status_code == 200
