@@ -150,7 +150,7 @@ class Cell(nn.Module):
                 case "sum":
                     if (number := int(node.value)) not in sums:
                         at = self._group_of[number]
-                        operands = [self._tensor(values[o]).expand_as(state[0]) for o in self._groups[at].operands]
+                        operands = [self._of_all(values[o], state[0]) for o in self._groups[at].operands]
                         sums.update(self._sums(at, inputs[at], operands, weights))
                     values.append(sums[number])
                 case "state":
@@ -160,12 +160,14 @@ class Cell(nn.Module):
                 case "number":
                     values.append(node.value)
                 case "gate":
-                    activation = self._tensor(values[node.operands[0]])
-                    # A gate of parameters alone is the same for all sequences; what replaces or notes it sees them all.
-                    values.append(overridden(gates, node.name, activation.expand_as(state[0])) if gates else activation)
+                    activation = values[node.operands[0]]
+                    # What replaces or notes a gate sees it for all sequences.
+                    values.append(
+                        overridden(gates, node.name, self._of_all(activation, state[0])) if gates else activation
+                    )
                 case _:
                     values.append(self._computed(node.op, [values[operand] for operand in node.operands]))
-        return tuple(self._tensor(values[place]).expand_as(state[0]) for place in self._after)
+        return tuple(self._of_all(values[place], state[0]) for place in self._after)
 
     def _sums(
         self, at: int, given: Tensor | None, operands: Sequence[Tensor], weights: Weights
@@ -188,6 +190,11 @@ class Cell(nn.Module):
         if op in ARITHMETIC and any(isinstance(operand, Tensor) for operand in operands):
             return ARITHMETIC[op](*operands)
         return OPERATIONS[op](*map(self._tensor, operands))
+
+    def _of_all(self, value: Tensor | float, like: Tensor) -> Tensor:
+        """(batch, hidden). What is computed from parameters alone is the same for all sequences."""
+        found = self._tensor(value)
+        return found if found.dim() == like.dim() else found.expand_as(like)
 
     def _tensor(self, value: Tensor | float) -> Tensor:
         """A number in the cell's precision, where the cell is."""
