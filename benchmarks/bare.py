@@ -46,7 +46,7 @@ def _train(spec: RunSpec, text: str, threads: int) -> Bare:
     from gatelab.training import Evaluated, perplexity, train
 
     begun = time.perf_counter()
-    events = train(spec, Corpus(spec.corpus, text), threads=threads)
+    events = train(spec, Corpus(spec.texts.train, text), threads=threads)
     *_, last = (event for event in events if isinstance(event, Evaluated))
     return Bare(time.perf_counter() - begun, perplexity(last.validation_loss))
 

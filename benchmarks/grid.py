@@ -103,7 +103,7 @@ def measure_service(journal: Journal, spec: JobSpec, text: str, arguments: argpa
         return
     threads = max(1, arguments.threads // arguments.workers)
     with installation(threads, arguments.data_dir, arguments.workers) as gatelab:
-        gatelab.add_corpus(spec.corpus, text)
+        gatelab.add_corpus(spec.texts.train, text)
         begun = time.perf_counter()
         if (known := next(journal.of("job"), None)) is None:
             journal.add("job", id=gatelab.submit(spec).id)

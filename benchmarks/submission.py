@@ -49,7 +49,7 @@ def measure(spec: JobSpec, text: str, threads: int, seed: int) -> dict[str, floa
     """The seconds of each way to train the job's only run, in turn."""
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})})
     with installation(threads) as gatelab:
-        gatelab.add_corpus(spec.corpus, text)
+        gatelab.add_corpus(spec.texts.train, text)
         cold, _ = submit(gatelab, spec)
         warm, run = submit(gatelab, spec)
     # The worker's second training is compared with the second of a process.

@@ -112,7 +112,7 @@ def _record(job: JobSpec, row: Row, spec: RunSpec, job_runs: int) -> RunRecord:
         state=row["state"],
         spec=spec,
         corpus_id=row["corpus_sha256"],
-        corpus=job.corpus,
+        corpus=job.texts.train,
         corpus_sha256=row["corpus_sha256"],
         parameters=int(row["parameters"]),
         total_steps=None,

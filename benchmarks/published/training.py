@@ -34,7 +34,7 @@ def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[di
     while waiting:
         spec = next(iter(waiting.values()))
         alike = [name for name, other in waiting.items() if shape_key(other) == shape_key(spec)]
-        data = prepare(spec, Corpus(spec.corpus, text))
+        data = prepare(spec, Corpus(spec.texts.train, text))
         choose_engine("cpu", "native", spec.training.precision)  # refuses here, not inside a pack
         size = pack_size(spec, data.tokenizer.vocabulary, "native", threads=threads, memory=0)
         yield _pack({name: waiting.pop(name) for name in alike[:size]}, data, threads)

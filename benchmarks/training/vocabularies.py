@@ -7,7 +7,7 @@ from dataclasses import replace
 from benchmarks import tables
 from benchmarks.rounds import in_turn, median_ratio
 from benchmarks.tables import times
-from benchmarks.training.contestants import NATIVE, REFERENCE, Task, build, check
+from benchmarks.training.contestants import NATIVE, REFERENCE, Step, Task, build, check
 from benchmarks.training.shapes import SIZES, Shape, flops_per_token
 from benchmarks.training.speed import gauge
 
@@ -30,7 +30,7 @@ def _rows(tasks: Iterable[tuple[str, Task]], rounds: int, seconds: float) -> Ite
     for cell, small in tasks:
         for vocabulary in VOCABULARIES:
             task = Task(small.cell, replace(small.shape, vocabulary=vocabulary))
-            steps = {name: step for name in (NATIVE, REFERENCE) if (step := build(task, name))}
+            steps: dict[str, Step] = {name: step for name in (NATIVE, REFERENCE) if (step := build(task, name))}
             check(steps, task)
             speeds = in_turn({name: gauge(task, step, seconds) for name, step in steps.items()}, rounds)
             head = 6 * task.shape.hidden * vocabulary / flops_per_token(task.cell, task.shape)

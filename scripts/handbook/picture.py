@@ -55,8 +55,7 @@ class Film:
 
     def save(self, target: Path) -> None:
         first, *rest = self._pictures
-        how = {"duration": self._milliseconds, "loop": 0, "quality": 60, "method": 3}
-        first.save(target, save_all=True, append_images=rest, **how)
+        first.save(target, save_all=True, append_images=rest, duration=self._milliseconds, loop=0, quality=60, method=3)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def corpus(name: str, text: str) -> Corpus:
     return Corpus(name, text)
 
 
-OWN = {
+OWN: dict[str, tuple[Texts, list[float | None]]] = {
     "validation": (Texts(corpus("a", "abcdefghij" * 20), validation=corpus("b", "jklm" * 10)), [0.9, None, 0.1]),
     "test": (Texts(corpus("a", "abcdefghij" * 20), test=corpus("c", "xyz" * 10)), [0.9, 0.1, None]),
     "both": (Texts(corpus("a", "abcdefghij" * 20), corpus("b", "jklm" * 10), corpus("c", "xyz" * 10)), [1, None, None]),
@@ -125,7 +125,8 @@ def test_a_text_of_its_own_is_read_whole(name: str, carry: bool) -> None:
     texts, shares = OWN[name]
     spec = of_texts(texts, carry_state=carry)
     data = prepare(spec, texts)
-    text, own = texts.train.text, [None, texts.validation, texts.test]
+    text = texts.train.text
+    own: list[Corpus | None] = [None, texts.validation, texts.test]
     at, expected = 0, []
     for share, other in zip(shares, own, strict=True):
         end = at + round(len(text) * (share or 0))

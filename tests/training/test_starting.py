@@ -91,7 +91,7 @@ def test_an_alphabet_grows_behind_the_old_one(what: str, given: object, time_mac
     assert found.position.batch == 0
     assert found.position.step == (source.position.step if what == "everything" else 0)
     for engine in ("torch", "native"):
-        *_, last = train(fork, other, engine=engine, start=Origin(source, same_text=False))  # type: ignore[arg-type]
+        *_, last = train(fork, other, engine=engine, start=Origin(source, same_text=False))
         assert isinstance(last, Evaluated)
         assert np.isfinite(last.validation_loss)
 
