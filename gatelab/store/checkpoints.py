@@ -91,7 +91,7 @@ class Checkpoints:
             NoCheckpoint: the run has none at all.
         """
         row = None
-        if step != "best":
+        if step == "latest" or isinstance(step, int):
             statement = _LATEST if step == "latest" else _LATEST.where(checkpoints.c.step == step)
             row = self._database.first(statement, {"run": run_id})
         if row is None:  # this one says what is missing

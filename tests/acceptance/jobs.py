@@ -84,7 +84,7 @@ def _check_checkpoint(client: Gatelab, run: Run, last: Evaluated) -> None:
 
 
 def _check_generation(client: Gatelab, run: Run, last: Evaluated, characters: int) -> None:
-    how: dict[str, Any] = {"max_tokens": characters, "temperature": 0}
+    how: dict[str, Any] = {"max_tokens": characters, "temperature": 0, "checkpoint": "latest"}
     generated = client.generate(run.id, "it has", **how)
     assert generated.text == last.sample
     assert (generated.tokens, generated.finish_reason) == (characters, "length")

@@ -25,7 +25,7 @@ from tests.acceptance.jobs import DAWDLING, INTERRUPTED_STEPS, begin, check_resu
 from tests.waiting import eventually
 from tests.worker.conftest import train_all, worker_settings
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+WALK_THROUGH = (Path(__file__).parents[2] / "docs" / "guides" / "http.md").read_text(encoding="utf-8")
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX)
 
@@ -101,8 +101,8 @@ def test_a_backup_of_a_running_training_is_finished_elsewhere(up: Up, interrupte
         assert found == other
 
 
-def test_the_walk_through_of_the_readme_runs(up: Up, tmp_path: Path) -> None:
-    [script] = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+def test_the_walk_through_of_the_guide_runs(up: Up, tmp_path: Path) -> None:
+    [script] = re.findall(r"```bash\n(.*?)```", WALK_THROUGH, re.DOTALL)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=tmp_path,

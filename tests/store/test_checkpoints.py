@@ -44,6 +44,13 @@ def test_a_checkpoint_is_asked_for_by_step(store: Store, claim: Claim) -> None:
     assert store.checkpoints.get(claim.run_id).step == store.checkpoints.find(claim.run_id).step == 2
 
 
+def test_without_an_evaluation_auto_is_the_latest(store: Store, claim: Claim) -> None:
+    for step in (1, 2):
+        save(store, claim, step, LARGE + bytes([step]))
+    assert store.checkpoints.get(claim.run_id, "auto").step == 2
+    assert store.checkpoints.find(claim.run_id, "auto").step == 2
+
+
 def test_what_is_not_there_is_told_apart(store: Store, claim: Claim) -> None:
     for ask in (store.checkpoints.get, store.checkpoints.find):
         with pytest.raises(NoCheckpoint):
