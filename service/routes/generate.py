@@ -160,10 +160,22 @@ async def _events(generating: Generating) -> AsyncGenerator[bytes]:
             found.append(piece)
             news = event(Piece(text=piece.text)) if piece.text else b""
             if piece.finish_reason:
-                news += event(await generating.ending(found), "done")
+                news += await _last(generating, found)
             if news:
                 yield news
             if generating.service.stopping:
                 return
     except Exception as error:  # the answer has begun: a fault can only be reported inside the stream
-        yield event(details(error) if isinstance(error, GatelabError) else unexpected(error), "error")
+        yield _fault(error)
+
+
+async def _last(generating: Generating, found: "list[Written]") -> bytes:
+    """How the text ended. A fault here does not take away the piece that is sent with it."""
+    try:
+        return event(await generating.ending(found), "done")
+    except Exception as error:
+        return _fault(error)
+
+
+def _fault(error: Exception) -> bytes:
+    return event(details(error) if isinstance(error, GatelabError) else unexpected(error), "error")

@@ -69,6 +69,7 @@ def commands(place: Live, folder: Path) -> dict[str, list[list[str]]]:
             [run, NOT_UNICODE],
             *named,
         ],
+        "export": [[run, ODD], [ODD, "model.py"], [run, "model.py", "--checkpoint", ODD], [run, "a", "--format", ODD]],
         "gates": [
             [run, ODD],
             [run, ODD, "--hold", ODD],
