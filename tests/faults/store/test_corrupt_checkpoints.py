@@ -147,7 +147,7 @@ def test_a_corrupt_one_that_is_asked_for_by_name_is_a_problem(store: Store, sett
             http.post(f"/v1/runs/{run}/generate", json={"checkpoint": 6}),
         ):
             assert "checkpoint 6" in problem(answer, 500, "corrupt-checkpoint")["detail"]
-        answer = http.post(f"/v1/runs/{run}/generate", json={"max_tokens": 5})
+        answer = http.post(f"/v1/runs/{run}/generate", json={"max_tokens": 5, "checkpoint": "latest"})
         assert (answer.status_code, answer.json()["checkpoint"]) == (200, 5)
 
 
