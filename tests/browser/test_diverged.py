@@ -92,7 +92,7 @@ def shares(page: Page) -> list[float]:
 
 def test_a_run_that_measured_nothing_says_why(written: Written) -> None:
     page = written.window.go(written.run([], failed=True, name="at-once"))
-    expect(page.get_by_text("the run diverged before the end of its first epoch")).to_be_visible()
+    expect(page.get_by_text("the run diverged before its first evaluation")).to_be_visible()
     expect(page.locator("canvas")).to_have_count(0)
     page = written.window.go(written.run([None, None], failed=True, name="never-finite"))
     expect(page.get_by_text("the run diverged, and perplexity was never a finite number")).to_be_visible()

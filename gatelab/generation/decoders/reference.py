@@ -41,11 +41,12 @@ class ReferenceDecoder(Decoder):
 
     def _read(self, ids: Ids, state: Floats) -> tuple[Array, NetworkState]:
         """The outputs (tokens, hidden), and the state after them."""
-        now, outputs = self._state([state]), [np.empty((0, self._network.spec.cell.hidden), self._network.precision)]
+        now, outputs = self._state([state]), []
         for at in range(0, len(ids), PROMPT_CHUNK):
             found, now = self._network.read(ids[at : at + PROMPT_CHUNK, None], now)
             outputs.append(found[:, 0])
-        return np.concatenate(outputs), now
+        nothing = np.empty((0, self._network.spec.cell.hidden), self._network.precision)
+        return np.concatenate(outputs) if outputs else nothing, now
 
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
         state = self._state([stream.state for stream in streams])
