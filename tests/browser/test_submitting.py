@@ -127,8 +127,8 @@ def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open
         "For training": "10000",
         "For validation": "5000",
     }.items():
-        expect(page.get_by_label(label)).to_be_visible()
-        expect(page.get_by_label(label)).to_have_value(value)
+        expect(page.get_by_label(label, exact=True)).to_be_visible()
+        expect(page.get_by_label(label, exact=True)).to_have_value(value)
     page.get_by_label("Reset gate acts").select_option("after")
     page.get_by_label("Bound of the gradient's norm").fill("")
     page.get_by_label("Precision").select_option("bf16")
