@@ -79,7 +79,7 @@ class PartsInitSpec(Spec):
 def _shape(value: Any) -> str:
     if isinstance(value, str):
         return "word"
-    if isinstance(value, NormalInitSpec) or (isinstance(value, dict) and set(value) == {"normal"}):
+    if isinstance(value, NormalInitSpec) or (isinstance(value, dict) and (not value or "normal" in value)):
         return "normal"
     return "parts"
 

@@ -49,7 +49,7 @@ def test_the_models_used_latest_stay(store: Store, run: str) -> None:
 
 def test_models_take_no_more_memory_than_they_may_together(store: Store, run: str) -> None:
     size = Models(store).get(run, 1).bytes
-    models = Models(store, capacity=100, most_bytes=2 * size)
+    models = Models(store, capacity=100, most_bytes=5 * size // 2)
     first, second = models.get(run, 1), models.get(run, 2)
     assert (models.get(run, 1), models.get(run, 2)) == (first, second)
     models.get(run, 3)

@@ -94,7 +94,7 @@ def test_what_may_be_meant_in_a_list_is_at_the_same_place_of_it() -> None:
     [
         ("tokenizer", {"kind": "char", "normalize": "leters"}, "(got 'leters'); did you mean 'letters'?"),
         ("tokenizer", {"kind": "chars"}, "use one of 'char', 'byte', 'bpe', 'unigram', 'words'; did you mean 'char'?"),
-        ("training.optimizer", {"kind": "Adam"}, "use one of 'sgd', 'adam', 'adamw'; did you mean 'adam'?"),
+        ("training.optimizer", {"kind": "Adam"}, "use one of 'sgd', 'rmsprop', 'adam', 'adamw'; did you mean 'adam'?"),
         ("training.precision", "fp23", "(got 'fp23'); did you mean 'fp32'?"),
         ("training.precision", "double", "(got 'double')"),
         ("training.precision", 32, "(got 32)"),

@@ -104,7 +104,7 @@ def test_faults_of_adam_have_their_place(kind: str, field: str, value: object, w
             "unknown kind 'gnu'; use one of 'rnn', 'gru', 'lstm', 'equations', or one of 27 others such as 'sru'; "
             "did you mean 'gru'?",
         ),
-        ("training.optimizer", {"kind": "rmsprop"}, "unknown kind 'rmsprop'; use one of 'sgd', 'adam', 'adamw'"),
+        ("training.optimizer", {"kind": "lion"}, "unknown kind 'lion'; use one of 'sgd', 'rmsprop', 'adam', 'adamw'"),
         ("tokenizer", {"kind": "bits"}, "unknown kind 'bits'; use one of 'char', 'byte', 'bpe', 'unigram', 'words'"),
         ("model.cell", {"hidden": 3}, "the field 'kind' is required"),
         ("model.cell", "gru", "must be an object with fields"),
