@@ -35,14 +35,14 @@ def _drawn(value: Any) -> str:
     if isinstance(value, str):
         return "word"
     if isinstance(value, NormalSpec) or (isinstance(value, dict) and "normal" in value):
-        return "normal"
-    return "uniform" if isinstance(value, UniformSpec | dict) else "number"
+        return "object"
+    return "bounded" if isinstance(value, UniformSpec | dict) else "number"
 
 
 MatrixInit = Annotated[
     Annotated[MatrixWord, Tag("word")]
-    | Annotated[NormalSpec, Tag("normal")]
-    | Annotated[UniformSpec, Tag("uniform")]
+    | Annotated[NormalSpec, Tag("object")]
+    | Annotated[UniformSpec, Tag("bounded")]
     | Annotated[Constant, Tag("number")],
     Discriminator(_drawn),
 ]
@@ -80,13 +80,13 @@ def _shape(value: Any) -> str:
     if isinstance(value, str):
         return "word"
     if isinstance(value, NormalInitSpec) or (isinstance(value, dict) and (not value or "normal" in value)):
-        return "normal"
+        return "object"
     return "parts"
 
 
 InitSpec = Annotated[
     Annotated[Literal["default"], Tag("word")]
-    | Annotated[NormalInitSpec, Tag("normal")]
+    | Annotated[NormalInitSpec, Tag("object")]
     | Annotated[PartsInitSpec, Tag("parts")],
     Discriminator(_shape),
 ]
