@@ -214,7 +214,8 @@ def _document(data: bytes) -> dict[str, Any]:
 
 
 def _position(fields: Any) -> Position:
-    fields = dict(fields)
+    if not isinstance(fields, dict):
+        raise ValueError(f"not a position: {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     position = Position(**fields | {"standing": _standing(fields.get("standing", {}))})
     for name, kind in Position.__annotations__.items():
         if kind is not Standing:
@@ -224,7 +225,8 @@ def _position(fields: Any) -> Position:
 
 def _standing(fields: Any) -> Standing:
     """Checkpoints from before there were early ends have none."""
-    fields = dict(fields)
+    if not isinstance(fields, dict):
+        raise ValueError(f"not a position: standing is {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     waiting = {name: Waiting(**fields.get(name, {})) for name in ("stop", "plateau")}
     standing = Standing(**fields | waiting)
     for name, found in waiting.items():

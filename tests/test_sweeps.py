@@ -107,7 +107,7 @@ def _without_defaults(found: Any, given: Any) -> Any:
 
 
 def test_a_spec_comes_back_as_it_was_written_in_the_database() -> None:
-    for run in expand(job(grid=VALUES), 10_000)[::97]:
+    for run in expand(job(grid=VALUES), 20_000)[::97]:
         assert RunSpec.model_validate(run.model_dump(mode="json")) == run
 
 
@@ -185,7 +185,7 @@ def test_a_grid_has_bounded_paths() -> None:
         (
             "modle.layers",
             1,
-            "there is no field 'modle' here; use one of corpus, model, tokenizer, training;"
+            "there is no field 'modle' here; use one of corpus, model, start, tokenizer, training;"
             " did you mean 'model.layers'?",
         ),
         (
@@ -196,15 +196,15 @@ def test_a_grid_has_bounded_paths() -> None:
         (
             "lr",
             1,
-            "there is no field 'lr' here; use one of corpus, model, tokenizer, training;"
+            "there is no field 'lr' here; use one of corpus, model, start, tokenizer, training;"
             " did you mean 'training.optimizer.lr'?",
         ),
-        ("x" * 200, 1, f"there is no field '{'x' * 200}' here; use one of corpus, model, tokenizer, training"),
-        ("model.layers.first", 1, "there is no field 'first' here; nothing below it can be set"),
+        ("x" * 200, 1, f"there is no field '{'x' * 200}' here; use one of corpus, model, start, tokenizer, training"),
+        ("model.layers.zeroth", 1, "there is no field 'zeroth' here; nothing below it can be set"),
         ("corpus.train", "verne", "there is no field 'train' here; nothing below it can be set"),
-        ("grid", {}, "there is no field 'grid' here; use one of corpus, model, tokenizer, training"),
-        ("repeats", 2, "there is no field 'repeats' here; use one of corpus, model, tokenizer, training"),
-        ("", 1, "there is no field '' here; use one of corpus, model, tokenizer, training"),
+        ("grid", {}, "there is no field 'grid' here; use one of corpus, model, start, tokenizer, training"),
+        ("repeats", 2, "there is no field 'repeats' here; use one of corpus, model, start, tokenizer, training"),
+        ("", 1, "there is no field '' here; use one of corpus, model, start, tokenizer, training"),
         ("model.", 1, "there is no field '' here; use one of cell, dropout, init, input, layers"),
         ("model.layers", 0, "input should be greater than or equal to 1 (got 0)"),
     ],

@@ -4,6 +4,7 @@ For each file `packed/<name>.middle` there is the end of that run, `<name>.end`,
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gatelab.errors import CorruptCheckpoint
 from gatelab.model import model_of
 from gatelab.specs import CellSpec, GruSpec, ModelSpec
 from gatelab.specs.packed import packed_letters
+from gatelab.standing import Standing
 from gatelab.text import Corpus
 from gatelab.training import train
 from tests.randomized import CLASSIC, EQUATIONS, cell_name
@@ -41,7 +43,8 @@ def test_it_goes_on_and_ends_with_the_same_numbers(name: str, engine: Any) -> No
     begun, expected = checkpoint(f"{name}.middle"), checkpoint(f"{name}.end")
     *_, last = train(begun.spec, TEXT, engine=engine, resume=begun)
     found = last.checkpoint()
-    assert untimed(found.position) == untimed(expected.position)
+    # That version did not note how a run stands towards an early end.
+    assert replace(untimed(found.position), standing=Standing()) == untimed(expected.position)
     for group in ("weights", "optimizer"):
         mine, theirs = arrays(getattr(found, group)), arrays(getattr(expected, group))
         assert mine.keys() == theirs.keys()

@@ -66,8 +66,11 @@ def code_of(representation: Representation, library: Library, precision: Precisi
     """The cell's code for the processor of `library`: from the library, this process, the folder, or a compiler.
 
     Raises:
-        Unavailable: there is no compiler, it failed, or the folder cannot be used.
+        Unavailable: the library does not compute in the precision, there is no compiler, it failed, or the folder
+            cannot be used.
     """
+    if precision not in library.precisions:
+        raise Unavailable(f"it has no {precision} on this processor (its build is for {library.instructions})")
     if (known := library.known(representation.digest, precision)) is not None:
         return CellCode(known)
     key = representation.digest, precision, library.instructions
