@@ -61,6 +61,8 @@ def test_a_run_is_stored_as_training_reports_it(store: Store, settings: Settings
         "bits_per_character": last.bits_per_character,
         "test_perplexity": math.exp(last.test_loss),
         "test_bits_per_character": last.test_bits_per_character,
+        "learning_rate": last.learning_rate,
+        "ended_by": "epochs",
         "vocabulary": SPECIALS + len(set(TEXT)),
         "validation_tokens": len(TEXT) * 9 // 10 - len(TEXT) * 8 // 10,
         "test_tokens": len(TEXT) - len(TEXT) * 9 // 10,
