@@ -30,7 +30,7 @@ from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, Texts, prepare
 from gatelab.text.extent import measure
 from gatelab.text.growing import grown
-from gatelab.text.windows import Data
+from gatelab.text.windows import Data, check_length
 from gatelab.training import Event, Pack, Trainer, pack_size
 from gatelab.training.devices import choose_device, describe, free_memory
 from gatelab.training.engines import choose_engine
@@ -159,9 +159,14 @@ class Slice:
         """
         Raises:
             TooLarge: the run would be killed for memory, again and again.
+            InvalidSpec: the texts are too short for its windows.
         """
-        needed, there = work(self.claim.spec, measure(self.claim.spec, texts)).memory_bytes, memory_bytes()
-        if self.device == "cpu" and needed > there:
+        if self.claim.step or self.device != "cpu":
+            return  # it has fitted before; and a GPU's memory is its own
+        extent = measure(self.claim.spec, texts)
+        check_length(self.claim.spec, extent)
+        needed, there = work(self.claim.spec, extent).memory_bytes, memory_bytes()
+        if needed > there:
             raise TooLarge(
                 f"it needs about {needed / 2**30:.3g} GiB of memory, and this worker's machine has {there / 2**30:.3g}"
             )

@@ -96,7 +96,8 @@ def test_a_run_that_learned_nothing_succeeds_with_a_warning(store: Store, settin
     assert run.metrics is not None
     loss, vocabulary = store.metrics.list(run.id)[-1].validation_loss, SPECIALS + len(set(TEXT))
     words = f"The validation loss, {loss:.2f} nats, is above that of a uniform guess over {vocabulary} tokens"
-    assert run.metrics["warnings"][0].startswith(f"{words} ({math.log(vocabulary):.2f}): ")
+    start = f"{words} ({math.log(vocabulary):.2f}): "
+    assert [warning for warning in run.metrics["warnings"] if warning.startswith(start)]
 
 
 def test_a_slice_makes_a_step_however_short_it_is(store: Store, database_url: str, settings: Settings) -> None:
