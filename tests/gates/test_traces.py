@@ -79,7 +79,8 @@ def stepwise(model: LanguageModel, ids: Ids, clamps: list[ClampSpec]) -> list[li
 @pytest.mark.parametrize("clamped", [False, True], ids=["free", "held"])
 @pytest.mark.parametrize("spec", CELLS, ids=cell_name)
 def test_a_trace_is_the_reference_step_by_step(spec: CellSpec, clamped: bool, random: np.random.Generator) -> None:
-    model = single(random_model(spec, random))
+    # In double precision: some cells of random weights multiply a difference with every step.
+    model = single(random_model(spec, random)).double()
     ids = random_ids(random, STEPS)
     gates = cells_of(model)[0].gates
     clamps = random_clamps(model, random, STEPS) if clamped and gates else []
