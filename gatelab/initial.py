@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gatelab.gate_biases import gate_biases
-from gatelab.initializers import drawn
+from gatelab.equations.gate_biases import gate_biases
 from gatelab.randomness import numpy_generator
-from gatelab.specs.initial import MatrixInit, NormalInitSpec, PartsInitSpec
+from gatelab.specs.initial import MatrixInit, NormalInitSpec, NormalSpec, PartsInitSpec, UniformSpec
 from gatelab.specs.model import ModelSpec
 
 Floats = NDArray[np.float32]
@@ -38,21 +37,14 @@ def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: i
 
 
 def _drawn(spec: ModelSpec, name: str, shape: tuple[int, ...], seed: int) -> Floats:
-    random, values = numpy_generator(seed, "init", name), np.zeros(shape, np.float32)
+    random = numpy_generator(seed, "init", name)
     if isinstance(spec.init, PartsInitSpec) and (how := _of_kind(spec, spec.init, name, shape)) is not None:
         return drawn(how, shape, random)
     if isinstance(spec.init, NormalInitSpec):
-        if len(shape) > 1:
-            random.standard_normal(dtype=np.float32, out=values)
-            values *= spec.init.normal
-    elif name == "embedding":
-        random.standard_normal(dtype=np.float32, out=values)
-    else:
-        bound = 1 / math.sqrt(spec.cell.hidden)
-        random.random(dtype=np.float32, out=values)
-        values *= 2 * bound
-        values -= bound
-    return values
+        return _normal(shape, spec.init.normal, random) if len(shape) > 1 else np.zeros(shape, np.float32)
+    if name == "embedding":
+        return _normal(shape, 1.0, random)
+    return _uniform(shape, 1 / math.sqrt(spec.cell.hidden), random)
 
 
 def _of_kind(spec: ModelSpec, init: PartsInitSpec, name: str, shape: tuple[int, ...]) -> MatrixInit | None:
@@ -75,3 +67,52 @@ def _set_parts(spec: ModelSpec, init: PartsInitSpec, values: Mapping[str, Floats
         for letter, how in init.letters.items():
             name = f"cells.{layer}.{letter}"
             values[name][...] = drawn(how, values[name].shape, numpy_generator(seed, "init", name))
+
+
+def drawn(how: MatrixInit, shape: tuple[int, ...], random: np.random.Generator) -> Floats:
+    """First values of a matrix (from, to) or of a vector: a function of the random generator and nothing else.
+
+    The bounds of `xavier` and `he` go by both sides of a matrix; for a vector they go by its length.
+    """
+    if isinstance(how, int | float):
+        return np.full(shape, how, np.float32)
+    if isinstance(how, NormalSpec):
+        return _normal(shape, how.normal, random)
+    if isinstance(how, UniformSpec):
+        return _uniform(shape, how.uniform, random)
+    rows, columns = (shape[0], shape[-1]) if shape else (1, 1)
+    match how:
+        case "identity":
+            values = np.zeros(shape, np.float32)
+            if len(shape) > 1:
+                np.fill_diagonal(values, 1)
+            return values
+        case "xavier":
+            return _uniform(shape, math.sqrt(6 / (rows + columns)), random)
+        case "he":
+            return _normal(shape, math.sqrt(2 / rows), random)
+        case "orthogonal":
+            return _orthogonal(rows, columns, random) if len(shape) > 1 else _normal(shape, 1.0, random)
+
+
+def _normal(shape: tuple[int, ...], deviation: float, random: np.random.Generator) -> Floats:
+    values = np.zeros(shape, np.float32)
+    random.standard_normal(dtype=np.float32, out=values)
+    values *= deviation
+    return values
+
+
+def _uniform(shape: tuple[int, ...], bound: float, random: np.random.Generator) -> Floats:
+    values = np.zeros(shape, np.float32)
+    random.random(dtype=np.float32, out=values)
+    values *= 2 * bound
+    values -= bound
+    return values
+
+
+def _orthogonal(rows: int, columns: int, random: np.random.Generator) -> Floats:
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al. 2014, arXiv:1312.6120), uniformly distributed."""
+    plain = random.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(plain)
+    q *= np.sign(np.diag(r))  # without it, QR prefers some (Mezzadri 2007, arXiv:math-ph/0609050)
+    return np.ascontiguousarray(q if rows >= columns else q.T).astype(np.float32)

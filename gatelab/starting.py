@@ -9,7 +9,7 @@ from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint import Array, Checkpoint, Position
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.initial import initial_values
-from gatelab.optimizers import remembered
+from gatelab.optimizer_state import remembered
 from gatelab.specs.job import RunSpec
 from gatelab.specs.resolved import as_json
 from gatelab.text.tokenizers import Tokenizer

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from gatelab.gate_biases import gate_biases
+from gatelab.equations.gate_biases import gate_biases
 from gatelab.specs.base import Spec
 from gatelab.specs.cells import CellSpec, GruSpec, in_words
 from gatelab.specs.initial import InitSpec, PartsInitSpec

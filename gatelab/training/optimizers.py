@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from gatelab.optimizers import decays
+from gatelab.optimizer_state import decays
 from gatelab.specs.training import AdamSpec, AdamWSpec, OptimizerSpec, RmspropSpec, SgdSpec
 
 

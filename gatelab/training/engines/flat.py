@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatelab.optimizers import decays, remembered
+from gatelab.optimizer_state import decays, remembered
 from gatelab.scan.native import Layout
 from gatelab.scan.native.interface import OPTIMIZERS, Update
 from gatelab.scan.native.program import Floats, pointer

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatelab.optimizers import remembered
+from gatelab.optimizer_state import remembered
 from gatelab.scan.triton import totals
 from gatelab.specs.training import AdamSpec, AdamWSpec, RmspropSpec, SgdSpec, TrainingSpec
 from gatelab.training.engines.base import Array
