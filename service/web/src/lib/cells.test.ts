@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { Problem } from "./api.ts";
 import { NOTHING, isOwn, mistakeOf, nameOf, questionOf, spanOf } from "./cells.ts";
 import { jobBeside } from "./beside.ts";
-import { fromYaml, specOf, toYaml } from "./spec.ts";
+import { specOf } from "./spec.ts";
+import { fromYaml, toYaml } from "./yaml.ts";
 
 const MGU = { name: "mgu", equations: "h' = tanh(W @ x)\n" };
 const CHOSEN = { ...NOTHING, ...MGU, begun: MGU };

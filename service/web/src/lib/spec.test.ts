@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { type Form, RARE, emptyForm, formOf, fromYaml, isRare, rowOf, specOf, toYaml } from "./spec.ts";
+import { formOf } from "./filled.ts";
+import { type Form, RARE, emptyForm, isRare, rowOf, specOf } from "./spec.ts";
+import { fromYaml, toYaml } from "./yaml.ts";
 
 const EXAMPLES = new URL("../../../../examples/", import.meta.url);
 const API = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
