@@ -118,7 +118,8 @@ def _ready(client: httpx2.Client) -> None:
 
 
 def _timed(action: Callable[[], object], begun: float | None = None) -> float:
-    begun = time.perf_counter() if begun is None else begun
+    if begun is None:
+        begun = time.perf_counter()
     action()
     return 1000 * (time.perf_counter() - begun)
 
