@@ -24,7 +24,6 @@ RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.
     export PATH=/opt/node/bin:$PATH && cd service/web && npm ci --no-audit --no-fund && npm run build
 
 COPY pyproject.toml README.md hatch_build.py ./
-COPY client client/
 COPY gatelab gatelab/
 COPY migrations migrations/
 COPY worker worker/

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from benchmarks import tables
 from benchmarks.installation import installation
 from benchmarks.quiet import warn_if_busy
-from client.api import Gatelab
-from client.demo_corpus import python_topics
+from gatelab.client.api import Gatelab
+from gatelab.client.demo_corpus import python_topics
 
 CELLS = (
     {"kind": "rnn"},

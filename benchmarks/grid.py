@@ -23,9 +23,9 @@ from benchmarks.journal import Journal
 from benchmarks.peers.notebook import Notebook
 from benchmarks.peers.textbook import encode
 from benchmarks.quiet import warn_if_busy
-from client import specfile
-from client.api import Gatelab
-from client.models import Run
+from gatelab.client import specfile
+from gatelab.client.api import Gatelab
+from gatelab.client.models import Run
 from gatelab.specs import JobSpec
 from gatelab.sweeps import expand
 

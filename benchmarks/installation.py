@@ -6,9 +6,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from client import embedded
-from client.api import Gatelab
-from client.credentials import local_key
+from gatelab.client import embedded
+from gatelab.client.api import Gatelab
+from gatelab.client.credentials import local_key
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from benchmarks.curves import svg
 from benchmarks.published.experiments import ROOT
 from benchmarks.published.memory import Remembered, curves, name, read, recall, write
 from benchmarks.published.training import Trained, train
-from client import specfile
 from gatelab import gates
+from gatelab.client import specfile
 from gatelab.network import Network
 from gatelab.reports.markdown import table_lines
 from gatelab.specs import CopySpec, RecallSpec, RunSpec, SyntheticSpec

@@ -23,7 +23,7 @@ from sqlalchemy import insert, update
 from benchmarks import tables
 from benchmarks.installation import installation, key_of
 from benchmarks.quiet import warn_if_busy
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec
 from gatelab.store import State, Store

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import tables
 from benchmarks.installation import installation
 from benchmarks.quiet import warn_if_busy
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec, parse
 
 MIB = 2**20

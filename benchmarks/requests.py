@@ -25,8 +25,8 @@ from benchmarks import tables
 from benchmarks.quiet import warn_if_busy
 from benchmarks.rounds import in_turn, median_ratio
 from benchmarks.serving import free_port, train, wait_for
-from client import embedded
-from client.api import Gatelab
+from gatelab.client import embedded
+from gatelab.client.api import Gatelab
 from gatelab.settings import KEY_FILE
 
 HIDDEN = 32

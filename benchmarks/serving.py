@@ -29,7 +29,7 @@ from benchmarks import tables
 from benchmarks.installation import installation, key_of
 from benchmarks.quiet import warn_if_busy
 from benchmarks.rounds import median_ratio
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us. " * 20
 PROMPT = "the time "

@@ -16,9 +16,9 @@ from benchmarks.installation import installation
 from benchmarks.peers import textbook
 from benchmarks.quiet import warn_if_busy
 from benchmarks.rounds import median_ratio
-from client import specfile
-from client.api import Gatelab
-from client.models import Run
+from gatelab.client import specfile
+from gatelab.client.api import Gatelab
+from gatelab.client.models import Run
 from gatelab.specs import JobSpec
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "gru-scratch.yaml"

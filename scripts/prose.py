@@ -108,7 +108,6 @@ def plain(text: str) -> Iterator[tuple[int, str]]:
 SCOPE = (
     "*.md",
     "benchmarks",
-    "client",
     "docs",
     "gatelab",
     "migrations",

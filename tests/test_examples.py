@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client import specfile
+from gatelab.client import specfile
 from gatelab.costs import parameters
 from gatelab.specs import JobSpec, Limits, ModelSpec
 from gatelab.sweeps import expand

@@ -62,9 +62,9 @@ def installed_for(requirement: Requirement) -> set[str]:
 @pytest.mark.parametrize(
     ("requirement", "modules"),
     [
-        ("gatelab", "client gatelab.specs"),
-        ("gatelab[serve]", f"client service {SERVED}"),
-        ("gatelab[server]", "client gatelab service worker kombu.transport.redis kombu.transport.pyamqp"),
+        ("gatelab", "gatelab.client gatelab.specs"),
+        ("gatelab[serve]", f"gatelab.client service {SERVED}"),
+        ("gatelab[server]", "gatelab service worker kombu.transport.redis kombu.transport.pyamqp"),
     ],
 )
 def test_it_needs_no_package_that_it_does_not_ask_for(requirement: str, modules: str) -> None:
@@ -102,7 +102,7 @@ def test_the_package_installs_without_make_and_without_a_compiler(tmp_path: Path
     installed = tmp_path / "installed"
     command = [*pip, "install", "--quiet", "--no-deps", "--target", str(installed), str(wheel)]
     subprocess.run(command, check=True, capture_output=True)
-    program = "import gatelab, service.app, client.main; print(gatelab.__file__)"
+    program = "import gatelab, service.app, gatelab.client.main; print(gatelab.__file__)"
     ran = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
@@ -111,4 +111,5 @@ def test_the_package_installs_without_make_and_without_a_compiler(tmp_path: Path
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
+    assert not (installed / "client").exists()
     assert Path(ran.stdout.strip()).is_relative_to(installed)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from client import specfile
+from gatelab.client import specfile
 from gatelab.specs import JobSpec
 
 ROOT = Path(__file__).parent.parent.parent

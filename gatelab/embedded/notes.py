@@ -21,6 +21,6 @@ def remove(port: int) -> None:
 
 
 def _path(port: int) -> Path:
-    """`client/credentials.py` looks at the same place."""
+    """`gatelab/client/credentials.py` looks at the same place."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "gatelab" / "ports" / str(port)

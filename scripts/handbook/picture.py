@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from client.api import Gatelab
-from client.credentials import local_key
+from gatelab.client.api import Gatelab
+from gatelab.client.credentials import local_key
 from scripts.handbook import DOCS
 from service.callers import COOKIE
 from tests.acceptance.embedded import Up

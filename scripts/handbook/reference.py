@@ -93,7 +93,7 @@ def command_line() -> str:
     """Every command with its arguments and options."""
     import typer
 
-    from client.main import app
+    from gatelab.client.main import app
 
     root = typer.main.get_command(app)
     intro = (
@@ -142,12 +142,12 @@ def _option_default(option: Any) -> str:
 
 
 def python_client() -> str:
-    """Every public method of `client.api.Gatelab`, as its source has it."""
-    source = (ROOT / "client" / "api.py").read_text(encoding="utf-8")
+    """Every public method of `gatelab.Gatelab`, as its source has it."""
+    source = (ROOT / "gatelab" / "client" / "api.py").read_text(encoding="utf-8")
     [client] = [n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "Gatelab"]
     headings = {n: line[6:].strip() for n, line in enumerate(source.splitlines(), 1) if line.startswith("    # ")}
     intro = (ast.get_docstring(client) or "") + "\n"
-    parts = ["# The Python client\n", "    from client.api import Gatelab\n", intro]
+    parts = ["# The Python client\n", "    from gatelab import Gatelab\n", intro]
     last = client.lineno
     for node in client.body:
         if isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name == "__init__"):

@@ -16,7 +16,7 @@ class Up:
 
     def __init__(self, data_dir: Path, settings: Mapping[str, str] = {}) -> None:
         self.data_dir = data_dir
-        command = [sys.executable, "-m", "client.main", "up", f"--data-dir={data_dir}", "--port=0"]
+        command = [sys.executable, "-m", "gatelab.client.main", "up", f"--data-dir={data_dir}", "--port=0"]
         environment = {**os.environ, **HASTE, **settings}
         self._launcher = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         assert self._launcher.stdout

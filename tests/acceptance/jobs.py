@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from client.api import Gatelab
-from client.models import Run
 from gatelab.checkpoint import Checkpoint
+from gatelab.client.api import Gatelab
+from gatelab.client.models import Run
 from gatelab.specs import JobSpec, parse
 from gatelab.sweeps import expand
 from gatelab.text import Corpus

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from client.api import Gatelab
-from client.errors import ApiError, ConnectionFailed
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError, ConnectionFailed
 from tests.processes import free_port
 from tests.waiting import PATIENCE, eventually
 

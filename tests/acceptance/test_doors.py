@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from tests.acceptance import test_guides
 from tests.acceptance.embedded import Up
 from tests.conftest import ROOT

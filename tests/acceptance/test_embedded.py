@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from client.api import Gatelab
 from gatelab.checkpoint import Checkpoint
+from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from gatelab.store import State, Store
 from gatelab.store.backup.making import make

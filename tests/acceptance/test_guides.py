@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec, parse
 from gatelab.sweeps import expand
 from tests.acceptance.embedded import Up

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from client.api import Gatelab
-from client.models import Run
+from gatelab.client.api import Gatelab
+from gatelab.client.models import Run
 from gatelab.specs import JobSpec, parse
 from gatelab.sweeps import expand
 from tests.acceptance.jobs import DAWDLING, SPEC, begin, check_it_was_interrupted, check_results

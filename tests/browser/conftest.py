@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
 
-from client.api import Gatelab
-from client.credentials import local_key
+from gatelab.client.api import Gatelab
+from gatelab.client.credentials import local_key
 from service.callers import COOKIE
 from service.pages import FOLDER
 from tests.acceptance.embedded import Up

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from playwright.sync_api import Locator, Page, Route, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.equations.zoo import zoo
 from tests.browser import keyboard
 from tests.browser.conftest import Open

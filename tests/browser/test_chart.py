@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec
 from tests.browser.conftest import Open
 from tests.service.installation import SPEC, TEXT

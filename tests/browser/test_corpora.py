@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Route, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from tests.browser.conftest import Open
 from tests.service.installation import TEXT
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec
 from tests.acceptance.stack import Stack, end
 from tests.browser.conftest import Open, watched

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
-from client.api import Gatelab
-from client.credentials import local_key
+from gatelab.client.api import Gatelab
+from gatelab.client.credentials import local_key
 from tests.browser.conftest import Open
 
 

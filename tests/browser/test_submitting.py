@@ -7,7 +7,7 @@ import pytest
 import yaml
 from playwright.sync_api import Page, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec
 from tests.browser.conftest import Open
 from tests.service.installation import TEXT

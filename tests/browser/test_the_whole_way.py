@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from tests.browser.conftest import Open
 from tests.browser.keyboard import press, tab_to, write
 from tests.service.installation import TEXT

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec
 from tests.browser.conftest import Open, Watched
 from tests.service.installation import SPEC, TEXT

@@ -5,8 +5,8 @@ import math
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from client.api import Gatelab
-from client.models import Run
+from gatelab.client.api import Gatelab
+from gatelab.client.models import Run
 from gatelab.specs import JobSpec
 from tests.browser.conftest import Open
 from tests.service.installation import SPEC, TEXT

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 import structlog
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from service.routes import events
 from tests.client import trained as training
 from tests.client.live import Live, live
@@ -20,8 +20,8 @@ Place = TypeVar("Place", bound=Live)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client try again, and the service look for news, almost at once."""
-    monkeypatch.setattr("client.events.RECONNECT_SECONDS", 0.01)
-    monkeypatch.setattr("client.transport.RETRY_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("gatelab.client.events.RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr("gatelab.client.transport.RETRY_PAUSES", (0.01, 0.01))
     monkeypatch.setattr(events, "LOOK_SECONDS", 0.01)
 
 

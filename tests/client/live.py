@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from starlette.types import ASGIApp
 from typer.testing import CliRunner, Result
 
-from client.main import app
+from gatelab.client.main import app
 from gatelab.specs import Limits
 from gatelab.store.tables import corpora, deleted_runs, jobs
 from service.app import create_app

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from client.api import Gatelab
-from client.errors import ApiError, ConnectionFailed
-from client.models import Corpus, Job, Run
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError, ConnectionFailed
+from gatelab.client.models import Corpus, Job, Run
 from gatelab.errors import InvalidRequest, Unavailable
 from gatelab.specs import JobSpec
 from service.routes.generate import Generating

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from client.api import Gatelab
-from client.errors import ApiError
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError
 from gatelab.equations.zoo import zoo
 from gatelab.errors import InvalidRequest
 from tests.client.live import Live

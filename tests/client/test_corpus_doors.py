@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.api import Gatelab
-from client.demo_corpus import find
+from gatelab.client.api import Gatelab
+from gatelab.client.demo_corpus import find
 from gatelab.errors import InvalidCorpus
 from gatelab.store import Store
 from gatelab.text import Corpus

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from client.api import Gatelab
-from client.credentials import local_key
-from client.main import app
+from gatelab.client.api import Gatelab
+from gatelab.client.credentials import local_key
+from gatelab.client.main import app
 from gatelab.embedded import lock, notes
 
 PORT = 8123

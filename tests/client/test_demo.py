@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from client.commands import demo
+from gatelab.client.commands import demo
 from tests.embedded.conftest import alive, descendants
 from tests.waiting import eventually
 
 QUICK = (
-    "import sys; from client.commands import demo; from client.main import main; full = demo.spec; "
+    "import sys; from gatelab.client.commands import demo; from gatelab.client.main import main; full = demo.spec; "
     "demo.spec = lambda corpus: full(corpus).model_copy(update={'training': full(corpus).training.model_copy("
     "update={'epochs': 1})}); sys.argv = ['gatelab', 'demo']; main()"
 )
@@ -46,7 +46,7 @@ def play(environment: dict[str, str]) -> str:
 def started(environment: dict[str, str]) -> Iterator[str]:
     """The address of a Gatelab that runs on the demo's data."""
     settings = environment | demo.SETTINGS
-    command = [sys.executable, "-m", "client.main", "up", "--port", "0"]
+    command = [sys.executable, "-m", "gatelab.client.main", "up", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings) as up:
         assert up.stdout
         url = next(line for line in up.stdout if "http" in line).strip()
@@ -83,7 +83,7 @@ def test_it_trains_writes_and_keeps_its_model_for_the_gatelab_that_runs_on_its_d
 def test_however_it_is_ended_no_process_is_left(
     environment: dict[str, str], tmp_path: Path, by: signal.Signals, code: int
 ) -> None:
-    command = [sys.executable, "-m", "client.main", "demo"]
+    command = [sys.executable, "-m", "gatelab.client.main", "demo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout
         assert any("started" in line for line in process.stdout)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from client import demo_corpus
+from gatelab.client import demo_corpus
 from tests.processes import free_port
 
 BOOK = b"The Time Traveller (for so it will be convenient to speak of him)"

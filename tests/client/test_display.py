@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from client import formats, tables, watch
-from client.api import Gatelab
-from client.models import Event, Job, Run
-from client.output import print_table
-from client.progress import Progress, RunProgress
+from gatelab.client import formats, tables, watch
+from gatelab.client.api import Gatelab
+from gatelab.client.models import Event, Job, Run
+from gatelab.client.output import print_table
+from gatelab.client.progress import Progress, RunProgress
 from tests.client.trained import Trained
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from client.main import app
+from gatelab.client.main import app
 from tests.client.live import Live, live
 from tests.service.installation import spec
 

@@ -9,9 +9,9 @@ import pytest
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
-from client.api import Gatelab
-from client.errors import ApiError, ConnectionFailed, UnexpectedAnswer
-from client.models import Event
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError, ConnectionFailed, UnexpectedAnswer
+from gatelab.client.models import Event
 from service.app import create_app
 from service.streams import KEEP_ALIVE
 from tests.client.live import Live, serving

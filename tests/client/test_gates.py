@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from client.api import Gatelab
-from client.heat.colours import colour
+from gatelab.client.api import Gatelab
+from gatelab.client.heat.colours import colour
 from gatelab.specs import ClampSpec, CopySpec, RecallSpec
 from tests.client.live import Live
 from tests.client.trained import TASK, Trained

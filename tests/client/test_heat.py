@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from client import heat
-from client.heat.colours import SHARES, SIGNED, colour, ink
-from client.heat.image import png
-from client.models import Gates
+from gatelab.client import heat
+from gatelab.client.heat.colours import SHARES, SIGNED, colour, ink
+from gatelab.client.heat.image import png
+from gatelab.client.models import Gates
 from tests.client.trained import Trained
 
 STEPS = 4

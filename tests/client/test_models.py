@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from client import models
-from client.models import Answer
+from gatelab.client import models
+from gatelab.client.models import Answer
 from tests.client.trained import DONE, TASK, Trained
 
 ASKED = {"text": "the time", "influence": {"output": 3}}

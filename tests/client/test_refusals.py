@@ -5,8 +5,8 @@ import socket
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from client.api import Gatelab
-from client.errors import ApiError, ConnectionFailed, UnexpectedAnswer
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError, ConnectionFailed, UnexpectedAnswer
 from gatelab.errors import Problem
 from service.app import create_app
 from tests.client.live import Live, serving

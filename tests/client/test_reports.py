@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from client.api import Gatelab
-from client.formats import count, duration
+from gatelab.client.api import Gatelab
+from gatelab.client.formats import count, duration
 from tests.client.live import Live
 from tests.client.trained import MIXED, Trained
 from tests.client.wire import from_the_future

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from client import transport
-from client.api import Gatelab
-from client.errors import ApiError, ConnectionFailed
+from gatelab.client import transport
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError, ConnectionFailed
 from gatelab.errors import Unavailable
 from gatelab.store.jobs import Jobs
 from tests.client.live import Live

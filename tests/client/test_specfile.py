@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from client import specfile
+from gatelab.client import specfile
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs import EmbeddingSpec, SgdSpec
 

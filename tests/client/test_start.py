@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from client.main import LISTED
 from gatelab import __version__
+from gatelab.client.main import LISTED
 
 SERVER_SIDE = ("torch", "numpy", "sqlalchemy", "celery", "fastapi", "uvicorn", "alembic", "pydantic_settings")
 
@@ -16,19 +16,29 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_imports_nothing_of_the_server() -> None:
-    result = run("-c", f"import sys, client.main; print([m for m in {SERVER_SIDE} if m in sys.modules])")
+    result = run("-c", f"import sys, gatelab.client.main; print([m for m in {SERVER_SIDE} if m in sys.modules])")
     assert result.stdout == "[]\n", result.stderr
 
 
+def test_the_client_is_imported_from_the_package_without_what_computes() -> None:
+    """`import gatelab` alone brings no more than its own file; the client comes when somebody asks for it."""
+    program = "import sys, gatelab\nalone = [m for m in sys.modules if m.startswith('gatelab.')]\n"
+    program += (
+        f"from gatelab import Gatelab\nprint(alone, [m for m in {SERVER_SIDE} if m in sys.modules], Gatelab.__name__)"
+    )
+    result = run("-c", program)
+    assert result.stdout == "[] [] Gatelab\n", result.stderr
+
+
 def test_the_version_is_told() -> None:
-    assert run("-m", "client.main", "version").stdout == f"gatelab {__version__}\n"
+    assert run("-m", "gatelab.client.main", "version").stdout == f"gatelab {__version__}\n"
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_without_the_server_it_says_what_to_install(command: str) -> None:
     program = (
-        "import sys, client.embedded; client.embedded.SERVER_PACKAGES += ('a_package_that_nobody_has',); "
-        f"sys.argv = ['gatelab', '{command}']; from client.main import main; main()"
+        "import sys; from gatelab.client import embedded; embedded.SERVER_PACKAGES += ('a_package_that_nobody_has',); "
+        f"sys.argv = ['gatelab', '{command}']; from gatelab.client.main import main; main()"
     )
     result = run("-c", program)
     assert result.returncode == 1
@@ -36,13 +46,13 @@ def test_without_the_server_it_says_what_to_install(command: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-HEAVY = ("rich", "httpx2", "yaml", "PIL", "gatelab.specs", "client.api")
+HEAVY = ("rich", "httpx2", "yaml", "PIL", "gatelab.specs", "gatelab.client.api")
 
 
 def modules_after(*arguments: str) -> set[str]:
     """The modules that a command has imported when it has ended."""
     program = (
-        "import sys\nsys.argv = ['gatelab', *sys.argv[1:]]\nfrom client.main import main\n"
+        "import sys\nsys.argv = ['gatelab', *sys.argv[1:]]\nfrom gatelab.client.main import main\n"
         "try: main()\nexcept SystemExit: pass\nprint('MODULES', *sys.modules)"
     )
     result = run("-c", program, *arguments)

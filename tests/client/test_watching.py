@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from client.api import Gatelab
-from client.formats import count
+from gatelab.client.api import Gatelab
+from gatelab.client.formats import count
 from tests.client.live import Live
 from tests.client.trained import Trained
 from tests.service.installation import SPEC

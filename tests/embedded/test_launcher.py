@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.settings import KEY_FILE
 from tests import servers
 from tests.embedded.conftest import Launcher, alive

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.wakeups import Wakeups

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from client.api import Gatelab
-from client.errors import ApiError, ConnectionFailed
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError, ConnectionFailed
 from gatelab.errors import Unavailable
 from gatelab.store import FINISHED, State, Store
 from gatelab.store.tables import runs

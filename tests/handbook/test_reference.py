@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from client.main import app
+from gatelab.client.main import app
 from gatelab.settings import Settings
 from gatelab.specs import Limits
 from gatelab.store.states import FINISHED
@@ -47,7 +47,7 @@ def test_every_command_and_every_method_is_there() -> None:
 
     import typer
 
-    from client.api import Gatelab
+    from gatelab.client.api import Gatelab
 
     commands = reference.path("command-line").read_text(encoding="utf-8")
     root = typer.main.get_command(app)

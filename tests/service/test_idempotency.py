@@ -12,7 +12,7 @@ import pytest
 from httpx2 import Response
 from pydantic import SecretStr
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec
 from gatelab.store import Store
 from tests import servers

@@ -7,9 +7,9 @@ from contextlib import suppress
 import pytest
 from typer.testing import CliRunner, Result
 
-from client.api import Gatelab
-from client.errors import ApiError
-from client.main import app
+from gatelab.client.api import Gatelab
+from gatelab.client.errors import ApiError
+from gatelab.client.main import app
 from gatelab.store.keys import Scope
 from service.app import create_app
 from tests.service.installation import Installation, installation

@@ -14,7 +14,7 @@ import httpx2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from client.api import Gatelab
+from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from tests.databases import migrate
 from tests.processes import free_port, running, wait_until

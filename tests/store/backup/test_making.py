@@ -158,7 +158,7 @@ def command(trained: Settings) -> Callable[..., "subprocess.CompletedProcess[str
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "client.main", *arguments]
+        command = [sys.executable, "-m", "gatelab.client.main", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     return run

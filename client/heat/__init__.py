@@ -1,6 +1,0 @@
-"""Heat maps of gates: what is shown, in the terminal and as an image."""
-
-from client.heat.panels import Panel, panels
-from client.heat.terminal import render
-
-__all__ = ["Panel", "panels", "render"]

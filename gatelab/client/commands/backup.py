@@ -1,0 +1,34 @@
+"""`gatelab backup` and `gatelab restore`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatelab.client.embedded import module
+
+DataDir = Annotated[Path, typer.Option(envvar="GATELAB_DATA_DIR", help="Where everything is kept.")]
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="DIRECTORY_OR_FILE", help="A new file, or where to put one.")],
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Back up a data directory into one file, while Gatelab runs. It holds keys: keep it to yourself."""
+    library("make", target, data_dir)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Restore a backup into a data directory that is not there yet, or nothing if a bit of it is not as it was."""
+    library("restore", file, data_dir)
+
+
+def library(action: str, file: Path, data_dir: Path) -> None:
+    """Go on as the part of the library that does it: the client alone has no database."""
+    arguments = module("gatelab.store.backup", action, "--", str(file))
+    os.execve(sys.executable, arguments, {**os.environ, "GATELAB_DATA_DIR": str(data_dir)})

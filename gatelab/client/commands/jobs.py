@@ -1,0 +1,127 @@
+"""`gatelab submit`, `jobs`, `watch`, `cancel`, `pause`, `resume`, `delete`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatelab.client import specfile
+from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, JobId, Url
+from gatelab.client.formats import count, duration
+from gatelab.client.models import Job, Plan
+from gatelab.client.output import print_json, print_line, print_note, print_table
+from gatelab.client.tables import JOB_COLUMNS, RUN_COLUMNS, job_row, run_row
+from gatelab.client.watch import summary, watch
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended: 128 + SIGINT."""
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="A job spec.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the spec. Repeatable.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--watch", help="Show the progress until the job's end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost; queue nothing.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Ask for a job."""
+    spec = specfile.load(file, settings or ())
+    with Gatelab(url) as gatelab:
+        if dry_run:
+            plan = gatelab.plan(spec)
+            print_plan(plan)
+            _note_repeats(plan)
+            return
+        job = gatelab.submit(spec)
+        print_line(f"job {job.id}: {job.runs.total} runs queued")
+        _note_repeats(job)
+        if follow:
+            watch_to_end(gatelab, job.id)
+
+
+def watch_job(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Show a job's progress until its end. Exit code 1 if a run of it did not succeed."""
+    with Gatelab(url) as gatelab:
+        watch_to_end(gatelab, job)
+
+
+def jobs(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List the jobs."""
+    with Gatelab(url) as gatelab:
+        found = list(gatelab.jobs())
+    if as_json:
+        print_json(found)
+    else:
+        print_table(JOB_COLUMNS, map(job_row, found))
+
+
+def cancel(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """End a job. What its runs have learned is kept."""
+    with Gatelab(url) as gatelab:
+        print_state(gatelab.cancel(job))
+
+
+def pause(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Stop a job so that it can be resumed."""
+    with Gatelab(url) as gatelab:
+        print_state(gatelab.pause(job))
+
+
+def resume(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Go on with a paused job."""
+    with Gatelab(url) as gatelab:
+        print_state(gatelab.resume(job))
+
+
+def delete(job: JobId, url: Url = DEFAULT_URL) -> None:
+    """Delete a job that has ended, with its runs and checkpoints."""
+    with Gatelab(url) as gatelab:
+        gatelab.delete_job(job)
+    print_line(f"job {job}: deleted")
+
+
+def watch_to_end(gatelab: Gatelab, job_id: str) -> None:
+    """Watch the job and print its runs.
+
+    Raises:
+        typer.Exit: code 1 if a run did not succeed, 130 on Ctrl-C.
+    """
+    try:
+        job = watch(gatelab, job_id)
+    except KeyboardInterrupt:
+        print_note(
+            f"job {job_id} continues; see it with `gatelab watch {job_id}`, end it with `gatelab cancel {job_id}`"
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    print_table(RUN_COLUMNS, map(run_row, gatelab.runs(job_id)))
+    if job.runs.succeeded < job.runs.total:
+        raise typer.Exit(1)
+
+
+def _note_repeats(asked: Job | Plan) -> None:
+    """Which of the runs are no news."""
+    if asked.left_out:
+        print_note(f"Left out of the grid: {asked.left_out}, each the same as an earlier run.")
+    if asked.trained:
+        print_note(f"Job {asked.trained} has trained exactly these runs: gatelab report {asked.trained}")
+
+
+def print_plan(plan: Plan) -> None:
+    least, most = plan.parameters.smallest, plan.parameters.largest
+    print_line(f"runs: {plan.runs}")
+    print_line(f"parameters: {count(least)}" + (f" to {count(most)}" if most > least else ""))
+    print_line(f"memory: about {plan.memory.bytes / 2**20:.1f} MiB for the largest run ({plan.memory.covers})")
+    seconds = plan.seconds
+    if seconds.total is None:
+        print_line(f"time: not known ({seconds.reason})")
+    else:
+        print_line(
+            f"time: about {duration(seconds.total)} on one worker, the longest run {duration(seconds.longest_run)}"
+            f" ({seconds.device}, from {seconds.calibrated_from} past runs)"
+        )
+
+
+def print_state(job: Job) -> None:
+    print_line(f"job {job.id}: {summary(job)}")

@@ -1,0 +1,61 @@
+"""`gatelab keys`: who may use the installation. Needs a key with the scope admin, as `gatelab up` makes."""
+
+from typing import Annotated
+
+import typer
+
+from gatelab.client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
+from gatelab.client.models import NewKey
+from gatelab.client.output import print_json, print_line, print_table
+
+app = typer.Typer(cls=Commands, help="API keys: make, list, rotate, revoke.", no_args_is_help=True)
+
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")]
+
+
+@app.command()
+def create(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose corpora, jobs and runs it will see.")],
+    scope: Annotated[str, typer.Option(help="read, submit or admin.")] = "submit",
+    name: Annotated[str, typer.Option(help="What it is for.")] = "key",
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key for an account, and print it. It cannot be shown again."""
+    with Gatelab(url) as gatelab:
+        _print(gatelab.create_key(account, scope, name), as_json)
+
+
+@app.command("list")
+def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List all keys, without their secrets."""
+    with Gatelab(url) as gatelab:
+        keys = gatelab.keys()
+    if as_json:
+        print_json(keys)
+    else:
+        rows = ([k.id, k.account, k.name, k.scope, "revoked" if k.revoked_at else ""] for k in keys)
+        print_table(("key", "account", "name", "scope", ""), rows)
+
+
+@app.command()
+def rotate(key: KeyId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Make a new key in place of one, which is revoked, and print it."""
+    with Gatelab(url) as gatelab:
+        _print(gatelab.rotate_key(key), as_json)
+
+
+@app.command()
+def revoke(key: KeyId, url: Url = DEFAULT_URL) -> None:
+    """Let a key be good for nothing, at once."""
+    with Gatelab(url) as gatelab:
+        gatelab.revoke_key(key)
+    print_line(f"{key}: revoked")
+
+
+def _print(made: NewKey, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+    else:
+        print_line(f"{made.key.id}: {made.key.scope} for the account {made.key.account}")
+        print_line(made.secret)

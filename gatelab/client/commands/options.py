@@ -1,0 +1,15 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from gatelab.client.api import DEFAULT_URL, Gatelab
+from gatelab.client.commands.lazily import Commands
+
+Url = Annotated[str, typer.Option("--url", envvar="GATELAB_URL", help="Address of the service.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]
+
+__all__ = ["DEFAULT_URL", "AsJson", "Commands", "Gatelab", "JobId", "RunId", "Url"]

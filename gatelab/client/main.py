@@ -1,0 +1,67 @@
+"""The `gatelab` command."""
+
+import typer
+
+from gatelab.client.commands.lazily import Listed, lazily
+
+LISTED = (
+    Listed("version", "version:version", "Print the version."),
+    Listed("up", "up:up", "Run the service, workers and a broker on this machine, until Ctrl-C."),
+    Listed(
+        "demo",
+        "demo:demo",
+        "Train a GRU on a book and let it write, all on this machine, in about a minute.",
+    ),
+    Listed("backup", "backup:backup", "Back up a data directory into one file, while Gatelab runs."),
+    Listed(
+        "restore",
+        "backup:restore",
+        "Restore a backup into a data directory that is not there yet, or nothing if a bit of it is not as it was.",
+    ),
+    Listed("submit", "jobs:submit", "Ask for a job."),
+    Listed("watch", "jobs:watch_job", "Show a job's progress until its end."),
+    Listed("jobs", "jobs:jobs", "List the jobs."),
+    Listed("runs", "runs:runs", "List runs with their results."),
+    Listed("show", "runs:show", "Show all about a run or a job."),
+    Listed("report", "reports:report", "Show what a job's runs say together."),
+    Listed("compare", "reports:compare", "Compare runs of any jobs."),
+    Listed("generate", "generate:generate", "Generate text from a trained run."),
+    Listed("export", "export:export", "Write a trained model to a file for other programs."),
+    Listed("gates", "gates:gates", "Show what the gates of a run do while it reads a text."),
+    Listed(
+        "recall",
+        "recall:recall",
+        "Ask a run that was trained on a memory task for symbols that it was shown.",
+    ),
+    Listed("cancel", "jobs:cancel", "End a job."),
+    Listed("pause", "jobs:pause", "Stop a job so that it can be resumed."),
+    Listed("resume", "jobs:resume", "Go on with a paused job."),
+    Listed("delete", "jobs:delete", "Delete a job that has ended, with its runs and checkpoints."),
+    Listed("corpora", "corpora:app", "Texts to learn from."),
+    Listed("cells", "cells:app", "Recurrent cells as equations."),
+    Listed("keys", "keys:app", "API keys: make, list, rotate, revoke."),
+)
+"""All commands, in the order in which `gatelab --help` lists them."""
+
+app = typer.Typer(
+    cls=lazily(LISTED),
+    help="Train, compare and serve gated recurrent language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing boxes takes longer than all else that --help does
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Makes it a group, whose commands `lazily` finds."""
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What is known of a job's runs while it is watched, gathered from its events."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gatelab.client.formats import cell, count, duration, number
+from gatelab.client.models import Event, Run
+
+ENDED = {"run_succeeded": "succeeded", "run_failed": "failed", "run_cancelled": "cancelled"}
+
+
+@dataclass
+class RunProgress:
+    """One run: how far it is, and how good."""
+
+    id: str
+    name: str = ""
+    state: str = "queued"
+    tokens_per_step: int = 0
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0
+    tokens_per_second: float | None = None
+    train_perplexity: float | None = None
+    validation_perplexity: float | None = None
+    bits_per_character: float | None = None
+    error: str = ""
+
+    @classmethod
+    def of(cls, run: Run) -> "RunProgress":
+        training, model = run.spec.get("training", {}), run.spec.get("model", {})
+        hidden = model.get("cell", {}).get("hidden", "")
+        return cls(
+            id=run.id,
+            name=f"{cell(run.spec)} {hidden} seed {training.get('seed', 0)}",
+            state=run.state,
+            tokens_per_step=training.get("num_steps", 0) * training.get("batch_size", 0),
+            step=run.step,
+            total_steps=run.total_steps or 0,
+            epoch=run.epoch,
+            **run.metrics.model_dump(include=_MEASURED),
+        )
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Training time that is left at the present speed."""
+        if not (self.tokens_per_second and self.tokens_per_step and self.total_steps):
+            return None
+        return max(0, self.total_steps - self.step) * self.tokens_per_step / self.tokens_per_second
+
+    def describe(self) -> str:
+        """Everything in one line."""
+        parts = [f"epoch {self.epoch}", f"step {self.step}/{self.total_steps or '?'}"]
+        if self.validation_perplexity is not None:
+            parts.append(f"perplexity {self.validation_perplexity:.2f} (train {number(self.train_perplexity)})")
+        if self.bits_per_character is not None:
+            parts.append(f"{self.bits_per_character:.3f} bits/char")
+        if self.tokens_per_second is not None:
+            parts.append(f"{count(self.tokens_per_second)} tokens/s")
+        if self.state == "running" and (left := self.eta_seconds) is not None:
+            parts.append(f"{duration(left)} left")
+        return ", ".join(parts)
+
+
+@dataclass
+class Progress:
+    """All runs of a job by their ids, in the order in which they were met."""
+
+    runs: dict[str, RunProgress] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> RunProgress | None:
+        """Take in an event. Returns the run that it concerns, if any."""
+        if event.run is None:
+            return None
+        run = self.runs.setdefault(event.run, RunProgress(event.run, name=event.run))
+        if event.type == "run_started":
+            run.state = "running"
+        elif event.type in ENDED:
+            run.state = ENDED[event.type]
+            run.error = _error(event.data)
+        elif event.type == "state":
+            run.state = str(event.data.get("state", run.state))
+        if event.type in ("progress", "evaluation"):
+            run.state = "running"
+            for name in _MEASURED & event.data.keys():
+                setattr(run, name, event.data[name])
+        return run
+
+
+_MEASURED = {
+    "step",
+    "total_steps",
+    "epoch",
+    "tokens_per_second",
+    "train_perplexity",
+    "validation_perplexity",
+    "bits_per_character",
+}
+
+
+def _error(data: dict[str, Any]) -> str:
+    error = data.get("error")
+    return f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else str(error or "")
