@@ -29,13 +29,13 @@ from tests.worker.conftest import (
 from worker.slice import Slice
 
 WORSENING: dict[str, Any] = {
-    "optimizer": {"kind": "adam", "lr": 0.9},
+    "optimizer": {"kind": "adam", "lr": 10, "schedule": {"kind": "constant", "by": "epochs", "warmup": 8}},
     "epochs": 8,
     "seed": 7,
     "keep_checkpoints": 1,
     "keep_best": True,
 }
-"""A rate so high that the last epoch of this seed is not the best one."""
+"""The rate rises until the end, far beyond what learns: on any processor, an early epoch is the best one."""
 
 
 def assert_the_best_is_kept(store: Store, run_id: str) -> None:
