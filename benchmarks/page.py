@@ -31,7 +31,7 @@ from gatelab.store.clock import now
 from gatelab.store.migrate import upgrade
 from gatelab.store.tables import metrics, runs
 from gatelab.sweeps import expand
-from service.callers import COOKIE
+from service.authorization import COOKIE
 from tests.browser import chromium
 
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us. " * 200

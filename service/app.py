@@ -17,43 +17,40 @@ from gatelab.errors import Unavailable
 from gatelab.settings import Settings, load
 from gatelab.store import Store
 from gatelab.store.migrate import pending
-from service import problems
+from service import health, problems
+from service.allowed_sites import listed
 from service.authentication import Authentication
 from service.body_limit import BodyLimit
+from service.cells import routes as cells
+from service.computations import Computations
 from service.context import Context
-from service.entrance import Entrance
-from service.finding import Finder
-from service.looks import Looks
-from service.models import Models
-from service.news import News
-from service.pages import Pages
+from service.corpora import routes as corpora
+from service.gates import routes as gates
+from service.generation import routes as generation
+from service.generation import score_routes as scores
+from service.generation.model_cache import ModelCache
+from service.generation.sessions import Sessions
+from service.jobs import event_routes as events
+from service.jobs import routes as jobs
+from service.jobs.event_poller import EventPoller
+from service.jobs.wakeups import Wakeups
+from service.keys import routes as keys
+from service.lookup_cache import LookupCache
+from service.openai import routes as openai
+from service.openai import single_model_routes as single_model
 from service.quotas import Quotas
-from service.remembered import Remembered
-from service.routes import (
-    cells,
-    compare,
-    completions,
-    corpora,
-    events,
-    export,
-    gates,
-    generate,
-    health,
-    jobs,
-    keys,
-    metrics,
-    runs,
-    score,
-    single_model,
-)
-from service.sessions import Sessions
-from service.sharing import Sharing
-from service.sites import listed
+from service.request_middleware import RequestMiddleware
+from service.route_index import RouteIndex
+from service.runs import comparison_routes as comparison
+from service.runs import export_routes as export
+from service.runs import routes as runs
+from service.shared_counts import SharedCounts
+from service.short_reads import ShortReads
+from service.static_files import StaticPages
 from service.streams import Stopping
 from service.telemetry import Instruments
+from service.telemetry import routes as metrics
 from service.telemetry.tracing import configuration
-from service.wakeups import Wakeups
-from service.work import Work
 
 SWITCH_SECONDS = 0.0005
 """How long a thread computes in Python while the one that answers everybody waits for its turn; Python's default is ten
@@ -65,12 +62,12 @@ ROUTES = (
     events,
     jobs,
     runs,
-    compare,
+    comparison,
     export,
-    generate,
-    score,
+    generation,
+    scores,
     gates,
-    completions,
+    openai,
     single_model,
     keys,
     metrics,
@@ -99,23 +96,23 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
     logs.adopt_server(as_json=settings.log_json)
     store = Store(settings)
     counts = settings.counts_url.get_secret_value()
-    sharing = Sharing(counts) if counts else None
+    sharing = SharedCounts(counts) if counts else None
     instruments, quotas = Instruments(store), Quotas(settings.limits, sharing)
     tracer = tracing.provider("gatelab-service")
-    models = Models(store, on_texts=instruments.texts)
+    models = ModelCache(store, on_texts=instruments.texts)
     context = Context(
         settings=settings,
         store=store,
-        looks=Looks(settings, store),
-        owned=Remembered(store.changes),
+        short_reads=ShortReads(settings, store),
+        owned=LookupCache(store.changes),
         models=models,
         sessions=Sessions(settings),
         wakeups=Wakeups(settings),
         stopping=Stopping(),
         quotas=quotas,
         instruments=instruments,
-        news=News(store),
-        work=Work(settings.limits),
+        event_poller=EventPoller(store),
+        computations=Computations(settings.limits),
     )
 
     @asynccontextmanager
@@ -126,7 +123,7 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
         sys.setswitchinterval(SWITCH_SECONDS)
         yield
         context.wakeups.close()
-        context.looks.close()
+        context.short_reads.close()
         if sharing is not None:
             await sharing.close()
         store.close()
@@ -176,13 +173,13 @@ def _protect(app: FastAPI, context: Context) -> None:
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         )
-    app.add_middleware(Entrance, context=context)
+    app.add_middleware(RequestMiddleware, context=context)
 
 
 def _add_routes(app: FastAPI) -> None:
-    """Each knows by its router (`service.bodies`) whether it needs a key."""
+    """Each knows by its router (`service.routing`) whether it needs a key."""
     routers = [*(module.router for module in ROUTES), keys.account_router, keys.login_router, health.router]
     routes = [route for router in routers for route in router.routes]
-    finder = Finder(route for route in routes if isinstance(route, APIRoute))
+    finder = RouteIndex(route for route in routes if isinstance(route, APIRoute))
     app.router.routes[:] = [finder, *app.router.routes, *routes]
-    app.router.default = Pages(app.router.default)
+    app.router.default = StaticPages(app.router.default)

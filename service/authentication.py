@@ -8,10 +8,15 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatelab.errors import GatelabError, NotAuthenticated
-from service.callers import EVERYBODY, Caller, caller_of, secret_of
+from service.authorization import (
+    EVERYBODY,
+    Caller,
+    caller_of,
+    secret_of,
+)
 from service.context import Context
+from service.lookup_cache import LookupCache
 from service.refusals import refusal
-from service.remembered import Remembered
 
 PROTECTED = ("/v1/", "/metrics")
 OPEN = "/v1/login"
@@ -24,7 +29,7 @@ class Authentication:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app, self.context = app, context
         self._lookups: dict[bytes, asyncio.Future[Caller]] = {}
-        self._callers = Remembered[Caller](context.store.changes)
+        self._callers = LookupCache[Caller](context.store.changes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PROTECTED) or scope["path"] == OPEN:
@@ -59,7 +64,7 @@ class Authentication:
         there are, others do not wait for them."""
         if (lookup := self._lookups.get(digest)) is None:
             stamp = self._callers.stamp()
-            asked = self.context.looks.look(lambda store: caller_of(store, secret))
+            asked = self.context.short_reads.look(lambda store: caller_of(store, secret))
             lookup = self._lookups[digest] = asyncio.ensure_future(asked)
             lookup.add_done_callback(partial(self._answered, digest, stamp))
         return lookup

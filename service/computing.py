@@ -8,21 +8,21 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
-from service.answers import said
-from service.callers import Asking
+from service.authorization import Asking
+from service.computations import Run
 from service.context import Service
-from service.work import Run
+from service.json_answers import said
 
 
 async def _run(request: Request, service: Service, asking: Asking) -> Run:
-    return partial(service.work.run, request, asking.account)
+    return partial(service.computations.run, request, asking.account)
 
 
 _ADDED = inspect.Parameter("run_computation", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Run, Depends(_run)])
 
 
 def computing(route: Callable[..., BaseModel | Response]) -> Callable[..., Coroutine[Any, Any, Response]]:
-    """Let a route, which is a plain function, run as `Work` of the account that asks, up to the bytes of its answer."""
+    """Run a route, a plain function, among the `Computations` of the account, up to the bytes of its answer."""
 
     @wraps(route)
     async def run(*, run_computation: Run, **arguments: Any) -> Response:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 else:
     try:
-        from service.parsing import StrictHttpTools as Base
+        from service.http_parsing import StrictHttpTools as Base
     except ImportError:  # no httptools here, as on Windows
         from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 

@@ -7,33 +7,33 @@ from fastapi import Depends, Query, Request
 
 from gatelab.settings import Settings
 from gatelab.store import Store
-from service.looks import Looks
-from service.models import Models
-from service.news import News
+from service.computations import Computations
+from service.generation.model_cache import ModelCache
+from service.generation.sessions import Sessions
+from service.jobs.event_poller import EventPoller
+from service.jobs.wakeups import Wakeups
+from service.lookup_cache import LookupCache
 from service.quotas import Quotas
-from service.remembered import Remembered
-from service.sessions import Sessions
+from service.short_reads import ShortReads
 from service.streams import Stopping
 from service.telemetry.instruments import Instruments
-from service.wakeups import Wakeups
-from service.work import Work
 
 
 @dataclass(frozen=True)
 class Context:
     settings: Settings
     store: Store
-    looks: Looks
-    owned: Remembered[bool]
+    short_reads: ShortReads
+    owned: LookupCache[bool]
     """Which account has which job, run or corpus."""
-    models: Models
+    models: ModelCache
     sessions: Sessions
     wakeups: Wakeups
     stopping: Stopping
     quotas: Quotas
     instruments: Instruments
-    news: News
-    work: Work
+    event_poller: EventPoller
+    computations: Computations
     revoked: set[str] = field(default_factory=set)
     """Ids of keys that were revoked in this process."""
 

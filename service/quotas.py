@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gatelab.errors import Overloaded
 from gatelab.specs import Limits
-from service.sharing import Sharing
+from service.shared_counts import SharedCounts
 
 
 class Concurrency:
@@ -77,7 +77,7 @@ class MovingWindow:
 class Places:
     """At most `most` of each account at once, in all processes that count together."""
 
-    def __init__(self, limit: str, most: int, sharing: Sharing | None) -> None:
+    def __init__(self, limit: str, most: int, sharing: SharedCounts | None) -> None:
         self._limit, self._most, self._sharing = limit, most, sharing
         self._here = Concurrency(limit, most)
 
@@ -107,7 +107,7 @@ class Places:
 
 
 class Quotas:
-    def __init__(self, limits: Limits, sharing: Sharing | None = None) -> None:
+    def __init__(self, limits: Limits, sharing: SharedCounts | None = None) -> None:
         self._sharing = sharing
         self.bodies = Concurrency("unanswered_bytes", limits.unanswered_bytes)
         self.generations = Places("generations", limits.generations, sharing)

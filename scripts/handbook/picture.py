@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from gatelab.client.api import Gatelab
 from gatelab.client.credentials import local_key
 from scripts.handbook import DOCS
-from service.callers import COOKIE
+from service.authorization import COOKIE
 from tests.acceptance.embedded import Up
 from tests.browser import chromium
 from tests.waiting import PATIENCE

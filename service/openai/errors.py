@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
 from gatelab.specs.faults import problems
-from service.bodies import StrictRoute
 from service.problems import RESPONSES as PROBLEMS
 from service.problems import details, headers_of, unexpected
+from service.routing import StrictRoute
 
 KINDS = {
     401: "authentication_error",

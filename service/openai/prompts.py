@@ -11,9 +11,9 @@ from gatelab.specs import Limits
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.integers import read_count
 from gatelab.text.tokenizers import BEGIN, UNKNOWN, Ids
-from service.models import Loaded
-from service.openai.shapes import CompletionRequest
-from service.writing import check_prompt
+from service.generation.admission import check_prompt
+from service.generation.model_cache import Loaded
+from service.openai.views import CompletionRequest
 
 if TYPE_CHECKING:
     from gatelab.text.tokenizers import TextDecoder

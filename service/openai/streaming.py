@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from fastapi.sse import format_sse_event
 
 from service.openai import errors
-from service.openai.completing import Completing
 from service.openai.logprobs import Told
-from service.openai.shapes import Choice, Completion
+from service.openai.requests import Completing
+from service.openai.views import Choice, Completion
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece, Pieces

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Reque
 
 from gatelab.client.api import Gatelab
 from gatelab.client.credentials import local_key
-from service.callers import COOKIE
-from service.pages import FOLDER
+from service.authorization import COOKIE
+from service.static_files import FOLDER
 from tests.acceptance.embedded import Up
 from tests.browser import chromium
 from tests.waiting import PATIENCE

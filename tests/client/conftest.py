@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from gatelab.client.api import Gatelab
-from service.routes import events
+from service.jobs import event_routes
 from tests.client import trained as training
 from tests.client.live import Live, live
 from tests.client.trained import Trained
@@ -22,7 +22,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client try again, and the service look for news, almost at once."""
     monkeypatch.setattr("gatelab.client.events.RECONNECT_SECONDS", 0.01)
     monkeypatch.setattr("gatelab.client.transport.RETRY_PAUSES", (0.01, 0.01))
-    monkeypatch.setattr(events, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from gatelab.client.errors import ApiError, ConnectionFailed
 from gatelab.client.models import Corpus, Job, Run
 from gatelab.errors import InvalidRequest, Unavailable
 from gatelab.specs import JobSpec
-from service.routes.generate import Generating
+from service.generation.routes import Generating
 from tests.client.live import Live
 from tests.client.trained import PREFIX, Trained
 from tests.client.wire import from_the_future

@@ -18,7 +18,7 @@ import pytest
 from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from gatelab.store import Store
-from service.wakeups import Wakeups
+from service.jobs.wakeups import Wakeups
 from tests.acceptance.stack import HASTE, Stack
 from tests.faults.servers import Broker, Postgres
 from tests.faults.sight import Observer

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from gatelab.generation import Pieces
-from service import writing
+from service.generation import admission
 from tests.service.installation import Installation, installation, spec
 
 
@@ -58,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 @pytest.fixture
 def piecemeal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts are written by the batcher, however short, and each call of the decoder makes a piece."""
-    monkeypatch.setattr(writing, "SHORT_FLOPS", 0)
+    monkeypatch.setattr(admission, "SHORT_FLOPS", 0)
     begin = Pieces.__init__
 
     def each(self: Pieces, *arguments: Any, **named: Any) -> None:

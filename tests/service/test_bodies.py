@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatelab.errors import InvalidRequest
-from service import bodies
+from service import routing
 from tests.randomized import examples
 from tests.service.conftest import Trained
 from tests.service.installation import Installation, problem
@@ -47,7 +47,7 @@ def test_no_address_takes_a_key_twice(trained: Trained) -> None:
 
 
 def test_a_large_body_is_read_beside_the_others(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "LARGE", 0)
+    monkeypatch.setattr(routing, "LARGE", 0)
     headers = {"content-type": "application/json"}
     answer = http.post("/v1/jobs", content=TWICE, headers=headers)
     assert problem(answer, 422, "invalid-request")["problems"][0]["message"] == MESSAGE
@@ -64,7 +64,7 @@ values = st.recursive(
 @examples(200)
 @given(value=values)
 def test_what_is_said_once_is_read_as_it_is(value: Any) -> None:
-    assert bodies.read(json.dumps(value).encode()) == value
+    assert routing.read(json.dumps(value).encode()) == value
 
 
 @examples(200)
@@ -79,7 +79,7 @@ def test_what_is_said_twice_is_named_with_its_path(path: list[str | int], key: s
     for step in reversed(path):
         text = f"{{{json.dumps(step)}: {text}}}" if isinstance(step, str) else f"[{'{}, ' * step}{text}, 0]"
     with pytest.raises(InvalidRequest) as refusal:
-        bodies.read(text.encode())
+        routing.read(text.encode())
     [found] = refusal.value.problems
     assert found.path == ".".join([*map(str, path), key])
     assert found.message == f"the key {key!r} is given twice in one object"
@@ -87,4 +87,4 @@ def test_what_is_said_twice_is_named_with_its_path(path: list[str | int], key: s
 
 def test_of_keys_within_keys_that_are_given_twice_one_is_named_that_is_there() -> None:
     with pytest.raises(InvalidRequest, match=r"^a: the key 'a'"):
-        bodies.read(b'{"a": {"b": 1, "b": 2}, "a": 3}')
+        routing.read(b'{"a": {"b": 1, "b": 2}, "a": 3}')

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from service.app import create_app
-from service.routes import events as streams
+from service.jobs import event_routes as streams
 from service.streams import Stopping
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem

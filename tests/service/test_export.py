@@ -39,7 +39,7 @@ def test_a_step_for_other_runtimes(trained: Trained) -> None:
 
 def test_each_format_has_its_name(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given here to files that no other process had to make."""
-    monkeypatch.setattr("service.routes.export._traced", lambda _, format: f"a step in {format}".encode())
+    monkeypatch.setattr("service.runs.export_routes._traced", lambda _, format: f"a step in {format}".encode())
     for format, ending in (("onnx", "onnx"), ("torch", "pt2")):
         answer = trained.service.client.get(trained.path(f"/export?format={format}"))
         assert answer.text == f"a step in {format}"

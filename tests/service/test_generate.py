@@ -9,7 +9,7 @@ from gatelab.errors import Overloaded
 from gatelab.generation import Batcher, generate
 from gatelab.network import Network
 from gatelab.specs import Sampling
-from service import writing
+from service.generation import admission
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
 
@@ -136,7 +136,7 @@ def test_who_would_wait_too_long_is_told_when_to_come_back(
         raise Overloaded("256 texts are being written and 256 wait; try again soon")
 
     monkeypatch.setattr(Batcher, "open", full)
-    monkeypatch.setattr(writing, "SHORT_FLOPS", 0)  # short texts need no place
+    monkeypatch.setattr(admission, "SHORT_FLOPS", 0)  # short texts need no place
     client = trained.service.client
     answer = client.post(trained.path("/generate"), json=GREEDY | {"stream": stream})
     assert "256 wait" in problem(answer, 429, "overloaded")["detail"]

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from gatelab.store.keys import Scope
-from service.callers import COOKIE
+from service.authorization import COOKIE
 from tests.service.installation import SERVER, SPEC, TEXT, Installation, bearer, installation, problem
 
 ACCOUNTS = "ada", "bob"

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from starlette.routing import Router
 
 from service import problems, schema
-from service.pages import Pages
+from service.static_files import StaticPages
 from tests.service.installation import Installation, problem
 
 PAGE = b"<!doctype html><title>Gatelab</title>"
@@ -22,7 +22,7 @@ def client(folder: Path) -> TestClient:
     """A service that has nothing but a page in `folder`."""
     app = FastAPI()
     problems.install(app)
-    app.router.default = Pages(Router().not_found, folder, folder.parent / "guide")
+    app.router.default = StaticPages(Router().not_found, folder, folder.parent / "guide")
     return TestClient(app, headers=PLAIN)
 
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from gatelab.store.keys import Scope
-from service import callers
+from service import authorization
 from service.app import create_app
 from tests.service.installation import SPEC, Installation, bearer, installation
 from tests.service.live import serving
@@ -41,7 +41,7 @@ def test_what_happens_after_a_key_was_revoked_is_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if revoke is by_another_process:
-        monkeypatch.setattr(callers, "ASK_SECONDS", 0)
+        monkeypatch.setattr(authorization, "ASK_SECONDS", 0)
     service.store.corpora.add("wells", "the time machine " * 50, "ada")
     key, secret = service.store.keys.create("ada", Scope.READ, "reader")
     admin = bearer(service.store.keys.create("ada", Scope.ADMIN, "admin")[1])

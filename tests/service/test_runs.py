@@ -20,8 +20,10 @@ from gatelab.store.tables import runs
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
-from service.routes import runs as routes
-from service.views import RunMetrics
+from service.runs import routes as routes
+from service.runs.views import (
+    RunMetrics,
+)
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, TEXT, Installation, installation, problem, spec
 from tests.store.conftest import claimed

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from gatelab.settings import Settings
-from service.sessions import KEY_FILE, Sessions
+from service.generation.sessions import KEY_FILE, Sessions
 from tests.service.conftest import Trained
 from tests.service.installation import problem
 from tests.service.sse import events

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gatelab.errors import Overloaded
+from service.corpora import routes
 from service.quotas import Concurrency
-from service.routes import corpora
 from tests.service.installation import LIMITS, Installation, installation, problem
 from tests.waiting import eventually
 
@@ -25,14 +25,14 @@ def service(tmp_path: Path) -> Iterator[Installation]:
 
 
 def test_bodies_that_are_too_much_together_are_not_read(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    go, begun, add = threading.Event(), threading.Semaphore(0), corpora._add
+    go, begun, add = threading.Event(), threading.Semaphore(0), routes._add
 
     def waits(*arguments: Any) -> Any:
         begun.release()
         go.wait(60)
         return add(*arguments)
 
-    monkeypatch.setattr(corpora, "_add", waits)
+    monkeypatch.setattr(routes, "_add", waits)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(service.client.post, "/v1/corpora", json=CORPUS)
         try:

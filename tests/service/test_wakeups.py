@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from redis import Redis
 from structlog.testing import capture_logs
 
-from service.wakeups import Wakeups
+from service.jobs.wakeups import Wakeups
 from tests.processes import free_port
 from tests.service.installation import SPEC, Installation, installation, settings_in
 

@@ -20,7 +20,12 @@ from gatelab.store.backup.restoring import restore
 from gatelab.store.engine import Database
 from gatelab.store.migrate import pending, revisions, upgrade
 from gatelab.store.tables import deleted_runs
-from service.views import Job, Run
+from service.jobs.views import (
+    Job,
+)
+from service.runs.views import (
+    Run,
+)
 from tests.store.conftest import settings_for
 
 TEXT = "a text from before, with ünicode and \0 in it. " * 20

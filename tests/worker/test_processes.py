@@ -16,7 +16,7 @@ from redis import Redis
 
 from gatelab.settings import Settings
 from gatelab.store import Run, State, Store
-from service.wakeups import Wakeups
+from service.jobs.wakeups import Wakeups
 from tests import servers
 from tests.databases import migrate
 from tests.processes import free_port, read_log, running

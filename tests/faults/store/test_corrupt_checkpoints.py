@@ -10,7 +10,7 @@ from gatelab.errors import CorruptCheckpoint, LeaseLost
 from gatelab.settings import Settings
 from gatelab.store import State, Store
 from gatelab.store.tables import checkpoints
-from service.models import Models
+from service.generation.model_cache import ModelCache
 from tests.faults.store.checks import all_events, check_history
 from tests.service.installation import client, problem
 from tests.store.conftest import claimed, expire
@@ -127,7 +127,7 @@ def test_a_zombie_gives_up_no_checkpoint(store: Store, settings: Settings, run: 
 
 
 def test_text_comes_from_the_newest_intact_one(store: Store, settings: Settings, run: str) -> None:
-    models = Models(store)
+    models = ModelCache(store)
     damage(store, settings, run, [5, 6], DAMAGES["one-bit"])
     assert models.get(run, "latest").step == 4
     assert models.get(run, "latest") is models.get(run, 4), "it is loaded once"
@@ -135,7 +135,7 @@ def test_text_comes_from_the_newest_intact_one(store: Store, settings: Settings,
         models.get(run, 5)
     damage(store, settings, run, [4], DAMAGES["one-bit"])
     with pytest.raises(CorruptCheckpoint, match="checkpoint 6 of run"):
-        Models(store).get(run, "latest")
+        ModelCache(store).get(run, "latest")
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
@@ -155,5 +155,5 @@ def test_a_run_that_has_ended_keeps_what_is_left(store: Store, settings: Setting
     train_all(store, settings)
     last = store.runs.get(run).step
     damage(store, settings, run, [last], DAMAGES["zeroed"])
-    assert Models(store).get(run, "latest").step < last
+    assert ModelCache(store).get(run, "latest").step < last
     assert store.runs.get(run).state is State.SUCCEEDED

@@ -8,7 +8,7 @@ from gatelab.settings import Settings
 from gatelab.store import Claim, Report, Store
 from gatelab.store.backup.making import make
 from gatelab.store.backup.manifest import DATABASE
-from service.sessions import KEY_FILE
+from service.generation.sessions import KEY_FILE
 from tests.store.conftest import INLINE_BYTES, settings_for
 
 LARGE = b"l" * (INLINE_BYTES + 1)

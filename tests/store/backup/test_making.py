@@ -19,7 +19,7 @@ from gatelab.store import Job, Store
 from gatelab.store.backup.making import make
 from gatelab.store.backup.manifest import DATABASE, SECRETS
 from gatelab.store.backup.restoring import restore
-from service.sessions import KEY_FILE
+from service.generation.sessions import KEY_FILE
 from tests.store.backup.conftest import LARGE, restored_store
 from tests.store.conftest import settings_for
 

@@ -1,0 +1,157 @@
+"""The caller and its rights: keys, scopes, and which account owns what.
+
+Two doors, one behind the other. `Authentication` asks for a key before anything of a body is read. `guard`, which every
+route depends on, asks whether the key may do this, and whether what the path names is the account's own: to anybody
+else it is not there (404).
+"""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Annotated, get_args
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
+
+from gatelab.errors import NotAllowed, NotAuthenticated
+from gatelab.store import Store
+from gatelab.store.accounts import LOCAL, Owned
+from gatelab.store.ids import looks_like_id
+from gatelab.store.keys import Scope as KeyScope
+from service.context import Context
+from service.query_parameters import check_query
+
+COOKIE = "gatelab_key"
+READING_TAGS = {"generation", "gates", "OpenAI", "cells"}
+"""Routes that ask by POST and change nothing."""
+ASK_SECONDS = 1.0
+"""How long a stream trusts that its key is good."""
+ADMIN_TAGS = {"keys", "metrics"}
+
+_OWNED = get_args(Owned)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request: a key, and the account that it speaks for."""
+
+    account: str
+    key: str
+    name: str
+    scope: KeyScope
+
+
+EVERYBODY = Caller(LOCAL, "none", "everybody", KeyScope.ADMIN)
+"""Where no keys are asked for."""
+
+
+def seen(context: Context, connection: HTTPConnection) -> Caller | None:
+    """Who this is, if anybody."""
+    if not context.settings.auth:
+        return EVERYBODY
+    secret = secret_of(connection.headers.get("authorization", ""), connection)
+    try:
+        return caller_of(context.store, secret) if secret else None
+    except NotAuthenticated:
+        return None
+
+
+def caller_of(store: Store, secret: str) -> Caller:
+    """
+    Raises:
+        NotAuthenticated: there is no such key, or it was revoked.
+    """
+    if (key := store.keys.find(secret)) is None:
+        raise NotAuthenticated("this API key is unknown or was revoked")
+    return Caller(key.account, key.id, key.name, key.scope)
+
+
+async def while_good(context: Context, asking: Caller, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """What a stream sends, until the key that it was asked for with is revoked.
+
+    Nothing is sent later than `ASK_SECONDS` after that; where this process revoked it, nothing at all.
+    """
+    asked = time.monotonic()
+    async with aclosing(events):
+        async for item in events:
+            if asking.key in context.revoked:
+                return
+            if context.settings.auth and time.monotonic() - asked >= ASK_SECONDS:
+                if not await context.short_reads.look(lambda store: store.keys.is_good(asking.key)):
+                    return
+                asked = time.monotonic()
+            yield item
+
+
+def secret_of(authorization: str, connection: HTTPConnection) -> str | None:
+    """The key in a request's header, else in its cookie."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        return credentials.strip()
+    return connection.cookies.get(COOKIE)
+
+
+async def caller(request: Request) -> Caller:
+    """
+    Raises:
+        NotAuthenticated: nobody asked for a key; no route may be reached without.
+    """
+    found = getattr(request.state, "caller", None)
+    if not isinstance(found, Caller):
+        raise NotAuthenticated("send an API key")
+    return found
+
+
+Asking = Annotated[Caller, Depends(caller)]
+"""The dependency: `def route(asking: Asking)`."""
+
+
+async def guard(request: Request) -> None:
+    """
+    Raises:
+        NotAuthenticated: nobody asked for a key; no route may be reached without.
+        NotAllowed: the key's scope does not cover this.
+        NotFound: what the path names is another account's, or is not there.
+        InvalidRequest: the query has a parameter that nobody would read.
+    """
+    asking = await caller(request)
+    needed = needed_scope(request)
+    if not asking.scope.allows(needed):
+        raise NotAllowed(f"this needs a key with the scope {needed.value}; this one has {asking.scope.value}")
+    for kind in _OWNED:
+        if id := request.path_params.get(kind):
+            await _require(request.app.state.context, asking.account, kind, id)
+    check_query(request)
+
+
+async def _require(context: Context, account: str, kind: Owned, id: str) -> None:
+    """
+    Raises:
+        NotFound: it is not the account's.
+    """
+    thing = account, kind, id
+    if context.owned.find(thing):
+        return
+    stamp = context.owned.stamp()
+    await context.short_reads.look(lambda store: store.accounts.require(account, kind, id))
+    if looks_like_id(id):  # a name may come to stand for another one
+        context.owned.keep(thing, True, stamp)
+
+
+def needed_scope(request: Request) -> KeyScope:
+    """What a key must have for a route."""
+    route = request.scope["route"]
+    return _needed(tuple(route.tags) if isinstance(route, APIRoute) else (), request.method)
+
+
+@cache
+def _needed(tags: tuple[str | Enum, ...], method: str) -> KeyScope:
+    if ADMIN_TAGS.intersection(tags):
+        return KeyScope.ADMIN
+    if method in ("GET", "HEAD") or READING_TAGS.intersection(tags):
+        return KeyScope.READ
+    return KeyScope.SUBMIT

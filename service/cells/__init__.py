@@ -1,0 +1,1 @@
+"""Cells: the published ones, and what the equations of any other come to."""

@@ -1,0 +1,125 @@
+"""Requests that compute: a bounded number at once for each account, in threads of their own, until nobody waits.
+
+They share no thread with anything else: whatever they do, keys are looked up, health is answered and rows are read.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request
+
+from gatelab.errors import Abandoned, Overloaded
+from gatelab.specs import Limits
+
+Result = TypeVar("Result")
+
+
+class Run(Protocol):
+    """Runs a computation of a request: see `Computations.run`."""
+
+    def __call__(self, compute: Callable[[], Result]) -> Awaitable[Result]: ...
+
+
+LOOK_SECONDS = 0.1
+"""How often to look whether the client is still there."""
+THREADS = 64
+"""Threads of one process for the computations of all accounts. More wait."""
+
+_gone: ContextVar[threading.Event | None] = ContextVar("gone", default=None)
+
+
+def still_wanted() -> None:
+    """Ask this between two pieces of a computation.
+
+    Raises:
+        Abandoned: the client has gone: nobody would read the answer.
+    """
+    if (gone := _gone.get()) is not None and gone.is_set():
+        raise _abandoned()
+
+
+def _abandoned() -> Abandoned:
+    return Abandoned("the client has closed the connection")
+
+
+class Computations:
+    """Where requests compute: `limits.computations` of an account at once, while `limits.waiting` more may wait."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._at_once, self._most = limits.computations, limits.computations + limits.waiting
+        self._accounts: dict[str, _Account] = {}
+        self._threads = CapacityLimiter(THREADS)
+
+    async def run(self, request: Request, account: str, compute: Callable[[], Result]) -> Result:
+        """What `compute` returns, in a thread. If the client leaves, it does not begin, or `still_wanted` ends it.
+
+        Raises:
+            Overloaded: as many requests of the account wait as may.
+            Abandoned: the client has gone.
+        """
+        own = self._accounts.setdefault(account, _Account(asyncio.Semaphore(self._at_once)))
+        if own.requests >= self._most:
+            raise Overloaded(
+                f"{own.requests} requests of this account compute or wait, the limits computations + waiting;"
+                " try again when one has been answered"
+            )
+        own.requests += 1
+        try:
+            return await _until_gone(request, _Computation(own.turns, self._threads, compute))
+        finally:
+            own.requests -= 1
+            if not own.requests:
+                del self._accounts[account]
+
+
+@dataclass
+class _Account:
+    """The requests of an account that are not answered yet."""
+
+    turns: asyncio.Semaphore
+    requests: int = 0
+
+
+@dataclass
+class _Computation(Generic[Result]):
+    turns: asyncio.Semaphore
+    threads: CapacityLimiter
+    compute: Callable[[], Result]
+    gone: threading.Event = field(default_factory=threading.Event)
+    has_turn: bool = False
+
+    async def answer(self) -> Result:
+        async with self.turns:
+            self.has_turn = True
+            return await to_thread.run_sync(self._in_thread, limiter=self.threads)
+
+    def _in_thread(self) -> Result:
+        _gone.set(self.gone)
+        still_wanted()
+        return self.compute()
+
+    def abandon(self, answer: asyncio.Future[Result]) -> None:
+        """End what waits; let the thread of what computes know. It keeps its turn until it has noticed."""
+        self.gone.set()
+        if not self.has_turn:
+            answer.cancel()
+
+
+async def _until_gone(request: Request, computation: _Computation[Result]) -> Result:
+    answer = asyncio.ensure_future(computation.answer())
+    try:
+        while not (await asyncio.wait({answer}, timeout=LOOK_SECONDS))[0]:
+            if not computation.gone.is_set() and await request.is_disconnected():
+                computation.abandon(answer)
+    except asyncio.CancelledError:
+        computation.abandon(answer)
+        await asyncio.wait({answer})
+        raise
+    if answer.cancelled():
+        raise _abandoned()
+    return answer.result()

@@ -1,0 +1,1 @@
+"""Corpora: immutable texts, known by name and sha256."""

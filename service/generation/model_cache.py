@@ -1,0 +1,140 @@
+"""Loaded models, ready to generate. The latest used stay in memory."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatelab.costs import flops_per_token
+from gatelab.specs.generation import CheckpointWord
+from gatelab.store import Checkpoint as Saved
+from gatelab.store import CheckpointInfo, Store
+
+if TYPE_CHECKING:
+    from gatelab.checkpoint import Checkpoint
+    from gatelab.generation import Batcher, Decoder
+    from gatelab.text import Tokenizer
+
+
+Key = tuple[str, int, str]
+"""Run, step and sha256."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint in memory."""
+
+    step: int
+    decoder: "Decoder"
+    tokenizer: "Tokenizer"
+    flops: int
+    """Floating-point operations that reading a token takes."""
+    bytes: int
+    """About what it takes of the memory."""
+
+
+class ModelCache:
+    """A bounded cache of checkpoints.
+
+    However many ask for the same at once, it is loaded once.
+
+    Args:
+        capacity: how many stay in memory.
+        most_bytes: how much of the memory they take together; the one used last stays whatever it takes.
+        on_texts: called with how many texts are being written and how many wait, as by `Batcher`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        capacity: int = 8,
+        most_bytes: int = 2**31,
+        on_texts: Callable[[int, int], object] = lambda *_: None,
+    ) -> None:
+        self._store, self._capacity, self._most_bytes = store, capacity, most_bytes
+        # Two models may share a lock, and one then waits for the other: that is rare, and does no harm.
+        self._loading = [threading.Lock() for _ in range(64)]
+        self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
+        self._lock = threading.Lock()
+        self._batcher: Batcher | None = None
+        self._on_texts = on_texts
+
+    @property
+    def batcher(self) -> "Batcher":
+        """What writes with all of them."""
+        from gatelab.generation import Batcher
+
+        with self._lock:
+            if self._batcher is None:
+                self._batcher = Batcher(on_texts=self._on_texts)
+            return self._batcher
+
+    def get(self, run_id: str, step: int | CheckpointWord) -> Loaded:
+        """The run's checkpoint at `step`; of the latest ones, the newest that is intact.
+
+        Raises:
+            NotFound: no such run, or no checkpoint at that step.
+            NoCheckpoint: the run has none yet.
+            CorruptCheckpoint: the stored bytes were changed.
+            NotFinite: its weights are not finite.
+        """
+        info = self._store.checkpoints.find(run_id, step)
+        if found := self._find((run_id, info.step, info.sha256)):
+            return found
+        with self._loading[hash(run_id) % len(self._loading)]:
+            if found := self._find((run_id, info.step, info.sha256)):
+                return found
+            saved = self._store.checkpoints.get(run_id, step)
+            key = (run_id, saved.step, saved.sha256)
+            loaded = self._find(key) or _load(saved)
+            self._keep(key, loaded)
+        return loaded
+
+    def kept(self, run_id: str, info: CheckpointInfo) -> Loaded | None:
+        """A checkpoint that is in memory."""
+        return self._find((run_id, info.step, info.sha256))
+
+    def _keep(self, key: Key, loaded: Loaded) -> None:
+        with self._lock:
+            self._loaded[key] = loaded
+            while len(self._loaded) > 1 and self._is_full():
+                self._loaded.popitem(last=False)
+
+    def _is_full(self) -> bool:
+        taken = sum(each.bytes for each in self._loaded.values())
+        return len(self._loaded) > self._capacity or taken > self._most_bytes
+
+    def _find(self, key: Key) -> Loaded | None:
+        with self._lock:
+            if found := self._loaded.get(key):
+                self._loaded.move_to_end(key)
+            return found
+
+
+def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "tuple[int, Checkpoint]":
+    """The run's checkpoint at `step`, and its step; not kept.
+
+    Raises:
+        NotFound, NoCheckpoint, CorruptCheckpoint: as `ModelCache.get`.
+    """
+    saved = store.checkpoints.get(run_id, step)
+    return saved.step, _read(saved)
+
+
+def _read(saved: Saved) -> "Checkpoint":
+    from gatelab.checkpoint import Checkpoint
+
+    return Checkpoint.from_bytes(saved.data)
+
+
+def _load(saved: Saved) -> Loaded:
+    from gatelab.generation import build_decoder
+    from gatelab.network import Network
+
+    checkpoint = _read(saved)
+    decoder = build_decoder(Network.of(checkpoint), os.cpu_count() or 1)
+    flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
+    # The weights as they came, and as the decoder lays them out.
+    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * len(saved.data))

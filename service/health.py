@@ -1,0 +1,38 @@
+"""/healthz and /readyz, for whoever watches over the processes."""
+
+from typing import Literal
+
+from fastapi import Response
+
+from gatelab.errors import Unavailable
+from gatelab.machine import disk_obstacle
+from gatelab.store.migrate import pending
+from service.context import Service
+from service.json_answers import said
+from service.routing import OpenRouter
+from service.views import View
+
+router = OpenRouter(tags=["health"])
+
+
+class Health(View):
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/healthz", response_model=Health)
+async def healthz() -> Response:
+    """The process answers."""
+    return said(Health())
+
+
+@router.get("/readyz")
+def readyz(service: Service) -> Health:
+    """The database answers and has the tables of this version, and the disk has room (else 503).
+
+    A broker that is away only costs latency.
+    """
+    if pending(service.store.database):
+        raise Unavailable("the database's tables are not those of this version: run `python -m gatelab.store.migrate`")
+    if obstacle := disk_obstacle(service.settings.data_dir):
+        raise Unavailable(obstacle)
+    return Health()

@@ -1,0 +1,1 @@
+"""Jobs: requests to train, and their events."""

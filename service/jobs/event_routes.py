@@ -1,0 +1,139 @@
+"""/v1/jobs/{job}/events and /v1/jobs/changes: what happens, as server-sent events."""
+
+import weakref
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Annotated
+
+from anyio import sleep, to_thread
+from fastapi import Header, Query
+from fastapi.responses import StreamingResponse
+
+from gatelab.specs.integers import Count
+from service.authorization import Asking, Caller, while_good
+from service.context import Context, Service
+from service.jobs.views import (
+    Gone,
+    Job,
+    JobEvent,
+    Ready,
+)
+from service.routing import Router
+from service.streams import KEEP_ALIVE, event, stream
+
+# Its routes stand before those of /v1/jobs/{job}: `changes` is not the id of a job.
+router = Router(prefix="/v1/jobs", tags=["jobs"])
+
+LOOK_SECONDS = 0.25
+"""How often a stream looks for news."""
+KEEP_ALIVE_SECONDS = 15.0
+JOBS_AT_ONCE = 8
+"""How many are read from the database together."""
+
+
+@router.get("/changes", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def job_changes(
+    service: Service,
+    asking: Asking,
+    limit: Annotated[int, Query(ge=1, le=1000, description="follow this many of the newest jobs")] = 100,
+) -> StreamingResponse:
+    """The newest jobs as server-sent events: first each of them, then each again whenever something happens in it.
+
+    `job` has a job as GET /v1/jobs/{job} answers it, oldest first in the beginning; `gone` the id of one that is no
+    longer among the newest; `ready` says that all of them have been sent. A new connection
+    starts over with all of them.
+    """
+    return await _counted(service, asking, _changes(service, asking.account, limit))
+
+
+@router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def job_events(
+    service: Service,
+    asking: Asking,
+    job: str,
+    after: Annotated[Count, Query(description="number of the last event that is known already")] = 0,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$")] = None,
+) -> StreamingResponse:
+    """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
+
+    The stream ends when the job has ended.
+    """
+    known = after if last_event_id is None else int(last_event_id)
+    return await _counted(service, asking, _events(service, job, known))
+
+
+async def _counted(service: Context, asking: Caller, events: AsyncGenerator[bytes]) -> StreamingResponse:
+    """
+    Raises:
+        Overloaded: the account has as many streams open as it may.
+    """
+    ended = await service.quotas.event_streams.take(asking.account)
+    counted = _until_ended(while_good(service, asking, events), ended)
+    weakref.finalize(counted, ended)  # of a client that left before it began, too
+    return stream(counted)
+
+
+async def _until_ended(events: AsyncGenerator[bytes], ended: Callable[[], None]) -> AsyncGenerator[bytes]:
+    try:
+        async with aclosing(events):
+            async for item in events:
+                yield item
+    finally:
+        ended()
+
+
+async def _events(service: Context, job: str, known: int) -> AsyncGenerator[bytes]:
+    """The events of one job. All streams of this process share one query for news: `EventPoller`."""
+    idle, due = 0.0, True
+    # Nobody can know more events than there are. A larger number would never be followed by news, nor by the end.
+    last = await to_thread.run_sync(service.store.events.counts, [job])
+    seen = min(known, last.get(job, 0))
+    with service.event_poller.watched(job):
+        while not service.stopping:
+            if due:
+                ended, news = await to_thread.run_sync(service.store.events.news, job, seen)
+                for item in news:
+                    seen = item.seq
+                    yield event(JobEvent.of(item), item.type, item.seq)
+                if news:
+                    idle = 0.0
+                    continue
+                if ended:
+                    return
+            if idle >= KEEP_ALIVE_SECONDS:
+                idle = 0.0
+                yield KEEP_ALIVE
+            await sleep(LOOK_SECONDS)
+            idle += LOOK_SECONDS
+            due = await service.event_poller.of(job, seen, LOOK_SECONDS)
+
+
+async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator[bytes]:
+    """It looks at the database: whatever process wrote something, every stream sees it."""
+    known: Mapping[str, int] | None = None
+    idle = 0.0
+    while not service.stopping:
+        newest = await to_thread.run_sync(service.store.jobs.newest, limit, account)
+        before, known = known, newest
+        async for item in _news(service, before, newest):
+            idle = 0.0
+            yield item
+        if idle >= KEEP_ALIVE_SECONDS:
+            idle = 0.0
+            yield KEEP_ALIVE
+        await sleep(LOOK_SECONDS)
+        idle += LOOK_SECONDS
+
+
+async def _news(service: Context, known: Mapping[str, int] | None, newest: Mapping[str, int]) -> AsyncGenerator[bytes]:
+    """What has changed: a few jobs at a time, whose specs may be large, and the next when those are sent."""
+    for id in known or ():
+        if id not in newest:
+            yield event(Gone(id=id), "gone")
+    changed = [id for id in reversed(list(newest)) if (known or {}).get(id) != newest[id]]
+    for at in range(0, len(changed), JOBS_AT_ONCE):
+        some = await to_thread.run_sync(service.store.jobs.some, changed[at : at + JOBS_AT_ONCE])
+        for job in reversed(some):
+            yield event(Job.of(job), "job")
+    if known is None:
+        yield event(Ready(jobs=len(newest)), "ready")

@@ -1,0 +1,140 @@
+"""/v1/jobs: requests to train, and what becomes of them."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import BackgroundTasks, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from gatelab.errors import InvalidSpec
+from gatelab.reports.build import job_report
+from gatelab.specs import JobSpec
+from gatelab.store.ids import check_name
+from gatelab.store.states import State
+from service.authorization import Asking
+from service.computing import computing
+from service.context import Context, Cursor, Limit, Points, Service
+from service.jobs.plan_views import Plan
+from service.jobs.submission import plan, submit
+from service.jobs.views import (
+    Job,
+    RunCurve,
+)
+from service.json_answers import said
+from service.report_formats import REPORT_RESPONSES, AskedFormat, answer
+from service.routing import Router
+from service.views import (
+    Page,
+    page,
+)
+
+router = Router(prefix="/v1/jobs", tags=["jobs"])
+
+WAKEUPS_PER_JOB = 16
+"""Workers wake further ones by taking up work; more messages would only be noise."""
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Job,
+    responses={200: {"model": Plan, "description": "The answer to a dry run"}},
+)
+async def create_job(
+    spec: JobSpec,
+    request: Request,
+    service: Service,
+    asking: Asking,
+    response: Response,
+    after: BackgroundTasks,
+    dry_run: Annotated[bool, Query(description="answer what the job would cost, and queue nothing")] = False,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")] = None,
+) -> Job | Response:
+    """Queue the runs of a spec. Nothing is queued unless all of it is right.
+
+    With an `Idempotency-Key`, a request that is sent again within 24 hours is answered with the job that the first
+    one made. The same key with another spec is refused.
+
+    A run that comes to the same as an earlier one of the grid is left out: it would be no second sample.
+
+    A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
+    """
+    check_name(spec.name, InvalidSpec)
+    if dry_run:
+        return await service.computations.run(request, asking.account, partial(_planned, service, spec, asking.account))
+    store, limits = service.store, service.settings.limits
+    queue = partial(submit, store, limits, spec, asking.account, idempotency_key)
+    job = await service.computations.run(request, asking.account, queue)
+    after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return Job.of(job)
+
+
+def _planned(service: Context, spec: JobSpec, account: str) -> Response:
+    planned = plan(service.store, service.settings.limits, spec, account)
+    trained = service.store.jobs.trained(account, planned.corpus_ids, planned.runs.values())
+    return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
+
+
+@router.get("")
+def list_jobs(
+    service: Service, asking: Asking, state: State | None = None, cursor: Cursor = None, limit: Limit = 100
+) -> Page[Job]:
+    """The account's jobs, newest first."""
+    return page(service.store.jobs.list(account=asking.account, state=state, cursor=cursor, limit=limit), Job.of)
+
+
+@router.get("/{job}/metrics")
+@computing
+def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
+    """The learning curves of all its runs, in their order."""
+    return Page(data=[RunCurve.of(curve) for curve in service.store.metrics.of_job(job, points=points)])
+
+
+@router.get("/{job}", response_model=Job)
+async def get_job(service: Service, job: str) -> Response:
+    return said(Job.of(await service.short_reads.look(lambda store: store.jobs.get(job))))
+
+
+@router.get("/{job}/report", response_class=Response, responses=REPORT_RESPONSES)
+@computing
+def get_report(
+    service: Service,
+    job: str,
+    format: AskedFormat = "json",
+    tuned: Annotated[
+        list[str] | None, Query(description="a path of the grid: only its best value on validation is reported")
+    ] = None,
+) -> Response:
+    """What its runs say together: a row for each grid point, what differs, and which hyper-parameter matters.
+
+    With `tuned` (repeatable), every variant is reported at its own best value of that path, such as its learning rate.
+    """
+    stored = service.store.jobs.get(job)
+    return answer(job_report(stored.id, stored.spec, service.store.results.of_job(job), tuned or ()), format)
+
+
+@router.post("/{job}/cancel")
+def cancel_job(service: Service, job: str) -> Job:
+    """End all its runs that have not ended. A running one stops after its present step; what it has is kept."""
+    return Job.of(service.store.jobs.cancel(job))
+
+
+@router.post("/{job}/pause")
+def pause_job(service: Service, job: str) -> Job:
+    """Take its runs out of the queue until `resume`. A running one is saved after its present step."""
+    return Job.of(service.store.jobs.pause(job))
+
+
+@router.post("/{job}/resume")
+def resume_job(service: Service, job: str, after: BackgroundTasks) -> Job:
+    """Queue its paused runs again. They go on where they stopped."""
+    resumed = service.store.jobs.resume(job)
+    after.add_task(service.wakeups.send)
+    return Job.of(resumed)
+
+
+@router.delete("/{job}", status_code=204)
+def delete_job(service: Service, job: str) -> None:
+    """Delete a job with its runs, metrics and checkpoints. Refused (409) while a run is running."""
+    service.store.jobs.delete(job)

@@ -1,0 +1,1 @@
+"""Keys and accounts: who may use this installation."""

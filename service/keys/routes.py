@@ -1,0 +1,123 @@
+"""/v1/keys: who may use this installation; /v1/login: a key as a cookie, for the page; /v1/account: who one is."""
+
+from fastapi import Request, Response
+from pydantic import Field, model_validator
+
+from gatelab.signing_in import redeem
+from gatelab.specs.base import Spec
+from gatelab.specs.job import Name
+from gatelab.store.keys import Key as Stored
+from gatelab.store.keys import Scope
+from service.authorization import (
+    COOKIE,
+    Asking,
+    Caller,
+    caller_of,
+    seen,
+)
+from service.context import Service
+from service.keys.views import (
+    Key,
+    KeyList,
+    NewKey,
+    Self,
+    SignedIn,
+)
+from service.routing import OpenRouter, Router
+
+router = Router(prefix="/v1/keys", tags=["keys"])
+account_router = Router(prefix="/v1", tags=["account"])
+login_router = OpenRouter(prefix="/v1", tags=["account"])
+"""Open: it is where a key is shown first."""
+
+COOKIE_SECONDS = 30 * 24 * 3600
+
+ACCOUNT = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+class KeyRequest(Spec):
+    account: str = Field(pattern=ACCOUNT, description="lower-case letters, digits, - and _")
+    name: Name = Field("key", description="what it is for")
+    scope: Scope = Field(Scope.SUBMIT, description="read, submit (and read) or admin (and both)")
+
+
+class Login(Spec):
+    """One of the two."""
+
+    key: str | None = Field(None, pattern=r"^[\x21-\x7e]{1,200}$", description="an API key")
+    code: str | None = Field(
+        None, pattern=r"^[\x21-\x7e]{1,200}$", description="what `gatelab up` prints: good once, for the first key"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Login":
+        if (self.key is None) == (self.code is None):
+            raise ValueError("send either key or code")
+        return self
+
+
+@router.post("", status_code=201)
+def create_key(service: Service, body: KeyRequest) -> NewKey:
+    """Make a key for an account, which exists as soon as it has one."""
+    return _new(service.store.keys.create(body.account, body.scope, body.name))
+
+
+@router.get("")
+def list_keys(service: Service) -> KeyList:
+    """All keys of all accounts, the revoked ones too."""
+    return KeyList(data=[Key.of(key) for key in service.store.keys.list()])
+
+
+@router.post("/{key}/rotate", status_code=201)
+def rotate_key(service: Service, key: str) -> NewKey:
+    """A new key in place of this one, which is revoked."""
+    made = service.store.keys.rotate(key)
+    service.revoked.add(key)
+    return _new(made)
+
+
+@router.delete("/{key}", status_code=200)
+def revoke_key(service: Service, key: str) -> Key:
+    """Let a key be good for nothing, at once."""
+    revoked = service.store.keys.revoke(key)
+    service.revoked.add(key)
+    return Key.of(revoked)
+
+
+@account_router.get("/account")
+def account(asking: Asking) -> Self:
+    """Whose key this is."""
+    return _self(asking)
+
+
+def _self(asking: Caller) -> Self:
+    return Self(account=asking.account, scope=asking.scope, name=asking.name)
+
+
+def _new(made: tuple[Stored, str]) -> NewKey:
+    stored, secret = made
+    return NewKey(key=Key.of(stored), secret=secret)
+
+
+@login_router.get("/login")
+def signed_in(service: Service, request: Request) -> SignedIn:
+    """Whether the page must ask for a key. Answered to everybody, of themselves."""
+    found = seen(service, request)
+    return SignedIn(auth=service.settings.auth, account=_self(found) if found else None)
+
+
+@login_router.post("/login", status_code=204)
+def login(service: Service, request: Request, response: Response, body: Login) -> None:
+    """Take a key as a cookie, which scripts cannot read and other sites cannot send."""
+    if not service.settings.auth:
+        return
+    key = redeem(service.settings.data_dir, body.code) if body.code is not None else str(body.key)
+    caller_of(service.store, key)
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, key, COOKIE_SECONDS, httponly=True, samesite="strict", secure=secure)
+
+
+@login_router.delete("/login", status_code=204)
+def logout(response: Response) -> None:
+    """Forget the cookie."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

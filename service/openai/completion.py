@@ -1,0 +1,62 @@
+"""The answer in one piece."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from fastapi import Request
+
+from service.generation.admission import until_gone
+from service.openai.logprobs import Told, joined, of_prompt, of_written
+from service.openai.prompts import Prompt
+from service.openai.requests import Completing
+from service.openai.views import Choice, Completion, Logprobs
+
+if TYPE_CHECKING:
+    from gatelab.generation import Pieces
+
+
+@dataclass
+class Written:
+    """What was written after a prompt. Its logits, as many as the vocabulary for each token, are not kept."""
+
+    texts: list[str] = field(default_factory=list)
+    logprobs: list[Logprobs] = field(default_factory=list)
+    tokens: int = 0
+    finish_reason: Literal["stop", "length"] | None = None
+
+
+async def collect(request: Request, completing: Completing, prompt: Prompt, pieces: "Pieces") -> Written:
+    """All that is written, or what was until the client has gone."""
+    found, told = Written(), None if completing.body.logprobs is None else Told(completing, prompt)
+    async for piece in until_gone(request, pieces):
+        found.texts.append(piece.text)
+        found.tokens += len(piece.ids)
+        found.finish_reason = piece.finish_reason
+        if told is not None and (part := told.add(piece)) is not None:
+            found.logprobs.append(part)
+    return found
+
+
+def whole(completing: Completing, found: Sequence[Written]) -> Completion:
+    """The answer. Where no text was to be written, nothing was found."""
+    of_choices: Sequence[Written | None] = found or [None] * len(completing.choices)
+    choices = [
+        _choice(completing, number, prompt, written)
+        for number, ((_, prompt), written) in enumerate(zip(completing.choices, of_choices, strict=True))
+    ]
+    return completing.answer(choices, completing.usage(sum(written.tokens for written in found)))
+
+
+def _choice(completing: Completing, number: int, prompt: Prompt, written: Written | None) -> Choice:
+    body = completing.body
+    text = prompt.text if body.echo else ""
+    parts = []
+    if body.logprobs is not None and body.echo:
+        parts.append(of_prompt(completing, prompt))
+    if body.logprobs is not None and written is not None:
+        parts.append(of_written(completing, written.logprobs))
+    if written is not None:
+        text += "".join(written.texts)
+    reason = "length" if written is None else written.finish_reason
+    return Choice(index=number, text=text, logprobs=joined(parts) if parts else None, finish_reason=reason)

@@ -1,0 +1,123 @@
+"""Bodies in JSON: of two values for one key, none is dropped silently."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from gatelab.errors import GatelabError, InvalidRequest
+from service.authorization import guard
+from service.problems import RESPONSES
+
+LARGE = 2**20
+"""Bytes of a body that is read beside the event loop, which goes on meanwhile."""
+_SHOWN = 100
+"""Characters of a key, and of the path to it, that a message shows."""
+
+
+class StrictRequest(Request):
+    """A request whose JSON must say everything once."""
+
+    async def json(self) -> Any:
+        """
+        Raises:
+            InvalidRequest: an object has a key twice.
+            ValueError, RecursionError: it is not JSON, or nested too deeply.
+        """
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            self._json = read(body) if len(body) < LARGE else await to_thread.run_sync(read, body)
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A route that needs a key and answers to each account with its own; its body is read by `StrictRequest`.
+
+    The guard is asked here rather than as a dependency: so it is before anything of the body is read.
+    """
+
+    guarded = True
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            if self.guarded:
+                await guard(request)
+            try:
+                return await handle(StrictRequest(request.scope, request.receive))
+            except HTTPException as error:
+                # The framework calls whatever ends the reading of a body a bad request.
+                if isinstance(error.__cause__, GatelabError):
+                    raise error.__cause__ from None
+                raise
+
+        return handled
+
+
+class OpenRoute(StrictRoute):
+    """A route that answers to everybody."""
+
+    guarded = False
+
+
+Router = partial(APIRouter, route_class=StrictRoute, responses=RESPONSES)
+"""What every router of the service is made by."""
+OpenRouter = partial(Router, route_class=OpenRoute)
+"""What makes those whose routes answer to everybody."""
+
+
+def read(body: bytes) -> Any:
+    """The data of a body in JSON.
+
+    Raises:
+        InvalidRequest: an object has a key twice; it names the key, and the path.
+        ValueError, RecursionError: it is not JSON, or nested too deeply.
+    """
+    # The last object to be complete that has a key twice: none around it has, so that the data still holds it.
+    last: tuple[dict[str, Any], str] | None = None
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal last
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            last = found, _repeated(pairs)
+        return found
+
+    data = json.loads(body, object_pairs_hook=once)
+    if last is not None:
+        path = ".".join((*_path(data, last[0]), last[1]))
+        raise InvalidRequest.at(path[:_SHOWN], f"the key {last[1][:_SHOWN]!r} is given twice in one object")
+    return data
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    counts = Counter(key for key, _ in pairs)
+    return next(key for key, count in counts.items() if count > 1)
+
+
+def _path(data: Any, wanted: object) -> tuple[str, ...]:
+    """Where in `data` the object `wanted` itself is."""
+    around: list[tuple[Any, tuple[Any, ...]]] = [(data, ())]
+    while around:
+        here, path = around.pop()
+        if here is wanted:
+            return _names(path)
+        inner = here.items() if isinstance(here, dict) else enumerate(here) if isinstance(here, list) else ()
+        # A path is a chain of pairs: to note one takes the same for any depth.
+        around += ((value, (path, key)) for key, value in inner if isinstance(value, dict | list))
+    return ()
+
+
+def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
+    names: list[str] = []
+    while path:
+        path, key = path
+        names.append(str(key))
+    return tuple(reversed(names))

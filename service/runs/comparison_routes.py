@@ -1,0 +1,37 @@
+"""/v1/compare: runs of any jobs side by side."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from gatelab.errors import InvalidRequest
+from gatelab.reports.build import comparison_report
+from service.authorization import Asking
+from service.computing import computing
+from service.context import Service
+from service.report_formats import REPORT_RESPONSES, AskedFormat, answer
+from service.routing import Router
+
+router = Router(prefix="/v1/compare", tags=["runs"])
+
+MOST_RUNS = 1000
+
+
+@router.get("", response_class=Response, responses=REPORT_RESPONSES)
+@computing
+def compare_runs(
+    service: Service,
+    asking: Asking,
+    runs: Annotated[str, Query(description="ids of runs with commas between them")],
+    format: AskedFormat = "json",
+) -> Response:
+    """The report of these runs, with a warning for everything that keeps them from being compared.
+
+    One row for each run; runs that differ by their seeds alone share one.
+    """
+    ids = [id for id in (part.strip() for part in runs.split(",")) if id]
+    if len(ids) > MOST_RUNS:
+        raise InvalidRequest.at("runs", f"{len(ids)} runs are more than {MOST_RUNS}")
+    for id in ids:
+        service.store.accounts.require(asking.account, "run", id)
+    return answer(comparison_report(service.store.results.of_runs(ids)), format)

@@ -1,0 +1,114 @@
+"""/v1/runs: what was trained, and how well."""
+
+import os
+from collections.abc import Iterator
+from io import BufferedIOBase
+from typing import Literal
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from gatelab.specs.integers import Count
+from gatelab.store.states import State
+from service.authorization import Asking
+from service.computing import computing
+from service.context import Cursor, Limit, Points, Service
+from service.json_answers import said
+from service.routing import Router
+from service.runs.lineage import TreeNode
+from service.runs.metrics_csv import as_csv
+from service.runs.views import (
+    Checkpoint,
+    Metrics,
+    Run,
+    Sample,
+)
+from service.views import (
+    Page,
+    page,
+    whole,
+)
+
+router = Router(prefix="/v1/runs", tags=["runs"])
+
+SAFETENSORS = "application/vnd.safetensors"
+PIECE_BYTES = 2**18
+
+
+@router.get("")
+def list_runs(
+    service: Service,
+    asking: Asking,
+    job: str | None = None,
+    state: State | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[Run]:
+    """The account's runs, of all jobs or of one, in the order in which they were asked for."""
+    if job is not None:
+        service.store.accounts.require(asking.account, "job", job)
+    found = service.store.runs.list(account=asking.account, job_id=job, state=state, cursor=cursor, limit=limit)
+    return page(found, Run.of)
+
+
+@router.get("/{run}", response_model=Run)
+async def get_run(service: Service, run: str) -> Response:
+    return said(Run.of(await service.short_reads.look(lambda store: store.runs.get(run))))
+
+
+@router.get(
+    "/{run}/metrics",
+    response_model=Page[Metrics],
+    responses={200: {"content": {"text/csv": {}}, "description": "One line an evaluation"}},
+)
+@computing
+def run_metrics(
+    service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
+) -> Page[Metrics] | Response:
+    """One line an evaluation."""
+    found = whole(service.store.metrics.list(run, points=points), Metrics.of)
+    return found if format == "json" else Response(as_csv(found.data), media_type="text/csv; charset=utf-8")
+
+
+@router.get("/{run}/samples")
+@computing
+def run_samples(service: Service, run: str) -> Page[Sample]:
+    """The text that was generated at every evaluation."""
+    return whole(service.store.samples.list(run), Sample.of)
+
+
+@router.get("/{run}/tree")
+def run_tree(service: Service, run: str) -> Page[TreeNode]:
+    """The runs that began from one another: the root first, and every run behind the one that it began from."""
+    return TreeNode.tree(service.store.trees.of(run))
+
+
+@router.get("/{run}/checkpoints")
+def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
+    """The checkpoints that are kept, the latest last."""
+    return whole(service.store.checkpoints.list(run), Checkpoint.of)
+
+
+@router.get(
+    "/{run}/checkpoints/{step}",
+    response_class=Response,
+    responses={200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+@computing
+def download_checkpoint(service: Service, run: str, step: Count) -> Response:
+    """A checkpoint as a safetensors file: weights, optimizer state, and spec and vocabulary in its metadata."""
+    file = service.store.checkpoints.open(run, step)
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{run}-{step}.safetensors"',
+        "Content-Length": str(length),
+    }
+    return StreamingResponse(_pieces(file), media_type=SAFETENSORS, headers=headers)
+
+
+def _pieces(file: BufferedIOBase) -> Iterator[bytes]:
+    """However slowly a client reads, one piece of the file is in memory."""
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece

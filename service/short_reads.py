@@ -1,0 +1,41 @@
+"""Short looks at the database: in the event loop where it is a file of this machine, else in a thread."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from gatelab.errors import Unavailable
+from gatelab.settings import Settings
+from gatelab.store import Store
+
+Found = TypeVar("Found")
+
+THREADS = 8
+"""For these looks alone, so that no other work keeps anybody waiting for one."""
+
+
+class ShortReads:
+    """Reads a few rows of a store.
+
+    A reader of SQLite waits for no writer, and a thread would take longer than such a look. Where another process keeps
+    the whole file to itself nevertheless, a thread waits for it, as for PostgreSQL.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._store = store
+        self._here = Store(settings, busy_seconds=0) if store.database.path is not None else None
+        self._threads = CapacityLimiter(THREADS)
+
+    async def look(self, ask: Callable[[Store], Found]) -> Found:
+        """What `ask` returns. It must read little, and write nothing."""
+        if self._here is not None:
+            try:
+                return ask(self._here)
+            except Unavailable:
+                pass  # a thread asks again
+        return await to_thread.run_sync(ask, self._store, limiter=self._threads)
+
+    def close(self) -> None:
+        if self._here is not None:
+            self._here.close()
