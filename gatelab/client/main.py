@@ -19,6 +19,11 @@ LISTED = (
         "Restore a backup into a data directory that is not there yet, or nothing if a bit of it is not as it was.",
     ),
     Listed("submit", "jobs:submit", "Ask for a job."),
+    Listed(
+        "recipes",
+        "recipes:list_recipes",
+        "List the specs that come with Gatelab: `gatelab submit recipe:NAME` asks for one.",
+    ),
     Listed("watch", "jobs:watch_job", "Show a job's progress until its end."),
     Listed("jobs", "jobs:jobs", "List the jobs."),
     Listed("runs", "runs:runs", "List runs with their results."),

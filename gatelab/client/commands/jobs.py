@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gatelab.client import specfile
+from gatelab.client import recipes, specfile
 from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, JobId, Url
 from gatelab.client.formats import count, duration
 from gatelab.client.models import Job, Plan
@@ -18,7 +18,10 @@ INTERRUPTED = 130
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="A job spec.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="SPEC.yaml", help="A job spec, or recipe:NAME for one that `gatelab recipes` lists."),
+    ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the spec. Repeatable.")
     ] = None,
@@ -27,7 +30,7 @@ def submit(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Ask for a job."""
-    spec = specfile.load(file, settings or ())
+    spec = specfile.load(spec_path(file), settings or ())
     with Gatelab(url) as gatelab:
         if dry_run:
             plan = gatelab.plan(spec)
@@ -39,6 +42,17 @@ def submit(
         _note_repeats(job)
         if follow:
             watch_to_end(gatelab, job.id)
+
+
+def spec_path(given: str) -> Path:
+    """The file that a command line means.
+
+    Raises:
+        InvalidSpec: no recipe has the name behind `recipe:`.
+    """
+    if given.startswith(recipes.PREFIX):
+        return recipes.find(given.removeprefix(recipes.PREFIX))
+    return Path(given)
 
 
 def watch_job(job: JobId, url: Url = DEFAULT_URL) -> None:
