@@ -28,6 +28,21 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "serving": (("--clients", "2", "--tokens", "5", "--hidden", "8", "--rounds", "1"), "characters"),
     "page": (("--rounds", "1", "--seconds", "1"), "compressed"),
     "book_model": (("--text", "{text}", "--seeds", "1", "--epochs", "1", "--threads", "1"), "perplexity"),
+    "shakespeare": (
+        (
+            "{text}",
+            "--only",
+            "nanoGPT's CPU setting",
+            "torch.nn.LSTM 512",
+            "--threads",
+            "1",
+            "--every",
+            "1",
+            "--seconds",
+            "0",
+        ),
+        "LSTM",
+    ),
     "submission": (("--text", "{text}", "--rounds", "1", "--threads", "1", "--epochs", "1"), "seconds"),
 }
 """Benchmark -> its arguments, and a word of what it prints. `benchmarks.load` has a step of its own in `make long`."""

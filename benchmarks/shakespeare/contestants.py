@@ -1,0 +1,112 @@
+"""The contestants: each trains on the first 90 % of the text, and tells its loss on the last 10 % from time to time."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.peers import small_gpt, torch_lstm
+from gatelab.client import recipes, specfile
+from gatelab.sweeps import expand
+from gatelab.text import Corpus
+from gatelab.training import Evaluated, train
+
+HELD_OUT = 0.1
+"""The share of the text at its end that is not trained on."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A loss on the held-out text, in nats per character, after so long a time of training."""
+
+    seconds: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class How:
+    """How a contestant is measured.
+
+    Attributes:
+        threads: of the processor.
+        every: steps of a peer between two looks at the held-out text. Recipes say when they are evaluated.
+    """
+
+    threads: int
+    every: int
+
+
+Contestant = Callable[[str, int, How], Iterator[Score]]
+"""Given the text and a seed, trains until it is done."""
+
+
+def recipe(name: str, text: str, seed: int, how: How) -> Iterator[Score]:
+    """A recipe of Gatelab's. The time of its evaluations counts as training."""
+    job = specfile.load(recipes.find(name), [f"training.seed={seed}", "training.sample=null"])
+    [spec] = expand(job, 1)
+    start = time.perf_counter()
+    for event in train(spec, Corpus("tiny-shakespeare", text), threads=how.threads):
+        if isinstance(event, Evaluated):
+            yield Score(time.perf_counter() - start, event.validation_loss)
+
+
+def gpt(text: str, seed: int, how: How) -> Iterator[Score]:
+    """nanoGPT's setting for a CPU. The time of its evaluations does not count."""
+    torch.manual_seed(seed)
+    training, held_out, vocabulary = text_ids(text)
+    model = small_gpt.SmallGpt(small_gpt.Sizes(vocabulary))
+    window = model.sizes.window
+    windows = held_out[: (len(held_out) - 1) // window * window + 1].unfold(0, window + 1, window)
+
+    def loss() -> float:
+        pieces = windows.split(256)
+        return float(sum(model.loss(piece).item() * len(piece) for piece in pieces) / len(windows))
+
+    return _timed(small_gpt.steps(model, training, seed), loss, how)
+
+
+def lstm(text: str, seed: int, how: How) -> Iterator[Score]:
+    """An LSTM of PyTorch's. The time of its evaluations does not count; they read the held-out text as one stream."""
+    torch.manual_seed(seed)
+    training, held_out, vocabulary = text_ids(text)
+    model = torch_lstm.TorchLstm(torch_lstm.Sizes(vocabulary))
+
+    def loss() -> float:
+        model.eval()
+        found = model.loss(held_out[:, None], None)[0].item()
+        model.train()
+        return found
+
+    return _timed(torch_lstm.steps(model, training), loss, how)
+
+
+def text_ids(text: str) -> tuple[Tensor, Tensor, int]:
+    """The ids of the text to train on and of the held-out text, and how many different ones there are."""
+    letters, ids = np.unique(np.array(list(text)), return_inverse=True)
+    end = int(len(ids) * (1 - HELD_OUT))
+    tokens = torch.from_numpy(ids)
+    return tokens[:end], tokens[end:], len(letters)
+
+
+def _timed(steps: Iterator[int], loss: Callable[[], float], how: How) -> Iterator[Score]:
+    torch.set_num_threads(how.threads)
+    seconds, start = 0.0, time.perf_counter()
+    for step in steps:
+        if step % how.every == 0:
+            seconds += time.perf_counter() - start
+            with torch.no_grad():
+                yield Score(seconds, loss())
+            start = time.perf_counter()
+
+
+PEERS: Mapping[str, Contestant] = {"nanoGPT's CPU setting": gpt, "torch.nn.LSTM 512": lstm}
+
+
+def contestants() -> dict[str, Contestant]:
+    """All, by name: the peers, and the recipes for tiny Shakespeare."""
+    named = [one.name for one in recipes.recipes() if one.name.startswith("tiny-shakespeare")]
+    return {**PEERS, **{f"recipe:{name}": partial(recipe, name) for name in named}}

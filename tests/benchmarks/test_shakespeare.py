@@ -1,0 +1,51 @@
+"""The peers on tiny Shakespeare are what they say, and a row tells when a loss was reached."""
+
+import math
+
+import pytest
+import torch
+
+from benchmarks.peers import small_gpt
+from benchmarks.shakespeare.__main__ import summary
+from benchmarks.shakespeare.contestants import Score, text_ids
+
+SIZES = small_gpt.Sizes(vocabulary=11, layers=2, heads=2, width=16, window=8, batch=3, steps=20, warmup=5, lr=0.03)
+
+
+def test_the_gpt_sees_no_later_token() -> None:
+    torch.manual_seed(1)
+    model = small_gpt.SmallGpt(SIZES)
+    ids = torch.randint(SIZES.vocabulary, (1, 8))
+    changed = ids.clone()
+    changed[0, 5] = (changed[0, 5] + 1) % SIZES.vocabulary
+    x, y = (model.blocks(model.tokens(each) + model.places(torch.arange(8))) for each in (ids, changed))
+    assert torch.equal(x[0, :5], y[0, :5])
+    assert not torch.allclose(x[0, 5:], y[0, 5:])
+
+
+def test_the_gpt_begins_as_a_guess_and_learns() -> None:
+    torch.manual_seed(1)
+    model, ids = small_gpt.SmallGpt(SIZES), torch.arange(200) % SIZES.vocabulary
+    batch = ids[: 9 * 9].view(9, 9)
+    assert model.loss(batch).item() == pytest.approx(math.log(SIZES.vocabulary), rel=0.1)
+    assert list(small_gpt.steps(model, ids, seed=3)) == list(range(1, 21))
+    assert model.loss(batch).item() < 0.9 * math.log(SIZES.vocabulary)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    rates = [small_gpt.rate(SIZES, step) for step in range(SIZES.steps + 1)]
+    assert max(rates) == rates[SIZES.warmup] == SIZES.lr
+    assert rates[-1] == pytest.approx(SIZES.lowest_lr)
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+
+
+def test_the_last_tenth_is_not_trained_on() -> None:
+    training, held_out, vocabulary = text_ids("ab" * 450 + "c" * 100)
+    assert (len(training), len(held_out), vocabulary) == (900, 100, 3)
+    assert set(training.tolist()).isdisjoint(held_out.tolist())
+
+
+def test_a_row_says_when_each_target_was_reached() -> None:
+    scores = [Score(10, 2.0), Score(20, 1.7), Score(30, 1.55), Score(40, 1.58)]
+    assert summary(scores) == ["1.5500", "30 s", "20 s", "30 s", None, None]
