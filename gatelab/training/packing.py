@@ -3,6 +3,8 @@
 import math
 
 from gatelab.architecture import parameter_count
+from gatelab.equations.triton.layout import Layout
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.job import RunSpec
 from gatelab.text.windows import EVALUATION_TOKENS
 from gatelab.training.engines import EngineName
@@ -18,8 +20,8 @@ MEMORY_SHARE = 0.5
 _FLOAT = 4
 _COPIES = 4
 """Copies of each weight: itself, its gradient, and two moments of the optimizer."""
-_VECTORS = 12
-"""Vectors of hidden size, kept for each token and layer until the backward pass: gates, states, and their inputs."""
+_AROUND = 2
+"""Vectors of hidden size for each token and layer, beside those of the scan: outputs and their gradient."""
 _LOGITS = 3
 """Vectors of vocabulary size, for each token: logits, probabilities, and their gradient."""
 
@@ -54,8 +56,15 @@ def flops(spec: RunSpec, vocabulary: int) -> int:
 def _bytes(spec: RunSpec, vocabulary: int) -> int:
     """Memory that one member needs, about; an evaluation keeps less of a token, but may read more at once."""
     tokens = max(_batch_tokens(spec), EVALUATION_TOKENS)
-    of_a_token = _VECTORS * spec.model.layers * spec.model.cell.hidden + _LOGITS * vocabulary
+    of_a_token = _vectors(spec.model.cell) * spec.model.layers * spec.model.cell.hidden + _LOGITS * vocabulary
     return _FLOAT * (_COPIES * parameter_count(spec.model, vocabulary) + tokens * of_a_token)
+
+
+def _vectors(cell: CellSpec) -> int:
+    """Vectors of hidden size that a scan has for each token until its way back: states, what is kept, and gradients."""
+    layout = Layout(cell.representation)
+    scan = layout.states + len(layout.kept) + layout.computed + len(layout.inputs) + len(layout.sums)
+    return scan + _AROUND
 
 
 def _batch_tokens(spec: RunSpec) -> int:

@@ -1,26 +1,25 @@
 """Compiles, for an NVIDIA GPU that need not be there, every kernel that the scan launches. A program of its own.
 
-Arguments: the compute capability, such as 90. Prints each kernel and its bytes of shared memory.
+Arguments: the compute capability, such as 90, and a file of JSON: the equations of cells, by name. Prints the module,
+the name and the bytes of shared memory of each kernel, after a line of its cell: its name, and the bytes foreseen.
 """
 
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime import JITFunction, driver
 
+from gatelab.equations import read
 from gatelab.scan import triton
 from gatelab.scan.triton import launch
-from gatelab.specs import CellSpec, GruSpec, LstmSpec
+from gatelab.specs.training import Precision
 
 MEMBERS, STEPS, BATCH, HIDDEN, VOCABULARY = 2, 1, 5, 16, 9
-CELLS: tuple[CellSpec, ...] = (
-    GruSpec(kind="gru", hidden=HIDDEN),
-    GruSpec(kind="gru", hidden=HIDDEN, reset="after"),
-    LstmSpec(kind="lstm", hidden=HIDDEN),
-)
-"""A cell for each structure of products and of state."""
 
 
 class Compiler:
@@ -51,22 +50,26 @@ def launch_nothing() -> None:
     JITFunction.run = compile_only
 
 
-def scan_both_ways(spec: CellSpec) -> None:
-    cell = triton.equations(spec)
-    table = torch.zeros(MEMBERS, VOCABULARY, cell.blocks * HIDDEN, requires_grad=True)
-    weight = torch.zeros(MEMBERS, HIDDEN, cell.blocks * HIDDEN, requires_grad=True)
-    bias = torch.zeros(MEMBERS, HIDDEN, requires_grad=True) if isinstance(spec, GruSpec) and cell.reset == 2 else None
-    state = torch.zeros(cell.tensors, MEMBERS, BATCH, HIDDEN)
+def scan_both_ways(name: str, equations: str, precision: Precision) -> None:
+    code = triton.code_of(read(equations))
+    print("cell", name, launch.on_chip_bytes(code, HIDDEN, 4))
+    table = torch.zeros(MEMBERS, VOCABULARY, len(code.inputs) * HIDDEN, requires_grad=True)
+    weight = _zeros(len(code.matrices), MEMBERS, HIDDEN)
+    bias, vectors = _zeros(len(code.biases), MEMBERS), _zeros(len(code.vectors), MEMBERS)
+    state = torch.zeros(code.layout.states, MEMBERS, BATCH, HIDDEN)
     ids = torch.zeros(MEMBERS, STEPS, BATCH, dtype=torch.int64)
-    print("on chip", spec.kind, launch.on_chip_bytes(cell, HIDDEN, 4))
     for form in ("persistent", "stepwise"):
-        # One cell is enough to see that bfloat16 compiles too.
-        outputs, _ = triton.scan(cell, table, ids, weight, bias, state, form, "bf16" if bias is not None else "fp32")
+        outputs, _ = triton.scan(code, table, ids, weight, bias, vectors, state, form, precision)
         outputs.sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _zeros(blocks: int, *shape: int) -> Tensor | None:
+    return torch.zeros(*shape, blocks * HIDDEN, requires_grad=True) if blocks else None
 
 
 if __name__ == "__main__":
     driver.set_active(Compiler(int(sys.argv[1])))
     launch_nothing()
-    for spec in CELLS:
-        scan_both_ways(spec)
+    for number, (name, equations) in enumerate(json.loads(Path(sys.argv[2]).read_text()).items()):
+        # One cell is enough to see that bfloat16 compiles too.
+        scan_both_ways(name, equations, "fp32" if number else "bf16")

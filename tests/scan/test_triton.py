@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,19 @@ import torch
 from torch import Tensor
 
 from gatelab.cells import Cell, build
+from gatelab.cells.cell import OPERATIONS
+from gatelab.equations import read
+from gatelab.equations.triton.generate import generate
+from gatelab.equations.triton.layout import Layout
+from gatelab.equations.zoo import zoo
 from gatelab.scan.reference import scan
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.training import Precision
 from gatelab.training.engines.rounding import RoundedProducts
 from tests import servers
-from tests.contracts.weights import packed
 from tests.randomized import CLASSIC, assert_close, cell_name, randomize, tensor
-from tests.rounding import FLIPS, assert_rounded
+from tests.rounding import FLIPS, assert_as_near, assert_rounded
+from tests.scan.shapes import SHAPES
 
 if sys.platform != "linux":
     pytest.skip(servers.ONLY_LINUX, allow_module_level=True)
@@ -28,6 +34,18 @@ from gatelab.scan.triton import products
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 FORMS: tuple[triton.Form, ...] = ("persistent", "stepwise")
 INPUTS = 5
+
+USUAL = {"fastgrnn", "lem", "lstm_peephole", "mi_gru", "minlstm", "mut3", "slstm"}
+"""Published cells that together have what a generator treats apart: the others are in the long tests."""
+ZOO = [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in sorted(zoo())]
+ALL = {name: cell.equations for name, cell in zoo().items()} | SHAPES
+
+
+@pytest.fixture(autouse=True)
+def padding() -> Iterator[None]:
+    """Columns and rows that only fill a tile may divide 0 by 0, of which the interpreter would warn."""
+    with np.errstate(all="ignore"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -79,16 +97,27 @@ def by_reference(pack: Pack) -> tuple[Tensor, Tensor]:
 
 
 def by_triton(pack: Pack, form: triton.Form, gathered: bool, precision: Precision = "fp32") -> tuple[Tensor, Tensor]:
-    own = [packed(pack.spec, cell) for cell in pack.cells]
-    tables = [weights["weight_input"] + weights["bias"] for weights in own]
-    if gathered:
-        u, ids = torch.stack(tables), pack.ids
-    else:
-        u, ids = torch.stack([table[x] for table, x in zip(tables, pack.ids, strict=True)]), None
-    weight = torch.stack([weights["recurrent"] for weights in own])
-    second = [weights["bias_candidate"] for weights in own if "bias_candidate" in weights]
-    bias = torch.stack(second) if second else None
-    return triton.scan(triton.equations(pack.spec), u, ids, weight, bias, pack.state, form, precision)
+    code = triton.code_of(pack.spec.representation)
+    hidden = pack.state.shape[-1]
+    own = {name: torch.stack([cell.get_parameter(name) for cell in pack.cells]) for name in names_of(pack.cells[0])}
+    none = pack.state.new_zeros(len(pack.cells), hidden)
+    biases = beside([none if letter is None else own[letter] for _, letter in code.inputs])
+    matrices = beside([own[letter] for letter, _ in code.inputs])
+    assert matrices is not None
+    assert biases is not None
+    table, ids = matrices + biases[:, None], pack.ids
+    u = table if gathered else torch.stack([rows[x] for rows, x in zip(table, ids, strict=True)])
+    weight, bias = (beside([own[letter] for letter in letters]) for letters in (code.matrices, code.biases))
+    vectors = [triton.spread(own[name], hidden) if own[name].dim() == 1 else own[name] for name in code.vectors]
+    return triton.scan(code, u, ids if gathered else None, weight, bias, beside(vectors), pack.state, form, precision)
+
+
+def names_of(cell: Cell) -> list[str]:
+    return [name for name, _ in cell.named_parameters()]
+
+
+def beside(tensors: list[Tensor]) -> Tensor | None:
+    return torch.cat(tensors, dim=-1) if tensors else None
 
 
 def slopes(results: tuple[Tensor, Tensor], factors: list[Tensor], pack: Pack) -> tuple[Tensor, ...]:
@@ -114,6 +143,64 @@ def test_every_cell_has_the_values_and_gradients_of_the_reference(
 ) -> None:
     gathered, members = (True, 2) if form == "persistent" else (False, 1)
     check(random_pack(spec, random, members, steps=2), form, gathered, random)
+
+
+def written_pack(name: str, random: np.random.Generator, *sizes: int) -> Pack:
+    """Of a cell of equations. Its states begin above 0, since some cells divide by one."""
+    pack = random_pack(EquationsSpec(kind="equations", equations=ALL[name]), random, *sizes)
+    for cell in pack.cells:
+        for parameter in cell.parameters():
+            parameter.data /= 2
+    return Pack(pack.spec, pack.cells, pack.ids, (pack.state.detach().abs() + 0.5).requires_grad_())
+
+
+@pytest.fixture
+def exact_slope(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own derivative of hard_sigmoid has the slope 1/6 in single precision, whatever it differentiates."""
+    monkeypatch.setitem(OPERATIONS, "hard_sigmoid", lambda a: (a + 3).clamp(0, 6) / 6)
+
+
+@pytest.mark.usefixtures("exact_slope")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [*ZOO, *SHAPES])
+def test_any_cell_has_the_values_and_gradients_of_the_reference(
+    name: str, form: triton.Form, random: np.random.Generator
+) -> None:
+    members, batch, hidden = int(random.integers(1, 3)), int(random.integers(1, 19)), int(random.integers(1, 20))
+    check(written_pack(name, random, members, 2, batch, hidden), form, form == "persistent", random)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["lem", "mi_gru", "minlstm", "slstm", *SHAPES])
+def test_any_cell_is_in_single_precision_as_near_to_the_truth_as_pytorch(
+    name: str, form: triton.Form, random: np.random.Generator
+) -> None:
+    exact = written_pack(name, random, 1, 3, 6, 17)
+    single = exact.single()
+    factors = [tensor(random, *result.shape).to(DEVICE) for result in by_reference(exact)]
+
+    def numbers(results: tuple[Tensor, Tensor], of: Pack) -> list[Tensor]:
+        gradients = slopes(results, [factor.to(results[0].dtype) for factor in factors], of)
+        return [result.detach() for result in (*results, *gradients)]
+
+    truth = numbers(by_reference(exact), exact)
+
+    def apart(found: list[Tensor]) -> dict[str, float]:
+        each = zip(found, truth, strict=True)
+        return {str(n): float((a - b).norm() / b.norm()) for n, (a, b) in enumerate(each) if b.norm() > 0}
+
+    yardstick = apart(numbers(by_reference(single), single))
+    assert_as_near(apart(numbers(by_triton(single, form, gathered=True), single)), yardstick)
+
+
+def test_no_name_of_a_text_gets_into_the_code() -> None:
+    text = (
+        "vector p\nimport_os = sigmoid(W_a @ x + U_a @ h + p * evil)\nevil' = tanh(U_c @ (import_os * h))\nh' = evil'"
+    )
+    other = text.replace("import_os", "r").replace("evil", "c").replace("W_a", "A").replace("U_", "V_")
+    code = generate(Layout(read(text)))
+    assert code == generate(Layout(read(other)))
+    assert not any(word in code for word in ("import_os", "evil", "W_a", "U_c"))
 
 
 SIZES = [
@@ -196,9 +283,9 @@ def test_a_member_has_the_same_bits_alone(form: triton.Form, random: np.random.G
 
 def activated(activation: str, values: Tensor) -> Tensor:
     """One step of an RNN without a recurrent weight."""
-    rnn = triton.equations(RnnSpec.model_validate({"kind": "rnn", "activation": activation}))
+    rnn = triton.code_of(RnnSpec.model_validate({"kind": "rnn", "activation": activation}).representation)
     weight, state = values.new_zeros(1, len(values), len(values)), values.new_zeros(1, 1, 1, len(values))
-    outputs, _ = triton.scan(rnn, values[None, None, None], None, weight, None, state)
+    outputs, _ = triton.scan(rnn, values[None, None, None], None, weight, None, None, state)
     return outputs.flatten()
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatelab.specs import RunSpec, parse
+from gatelab.specs import ModelSpec, RunSpec, parse
 from gatelab.training import pack_size
 from gatelab.training.packing import FLOPS_PER_THREAD, flops
 
@@ -58,3 +58,11 @@ def test_the_memory_of_a_gpu_is_the_bound() -> None:
     assert sizes[2] == pytest.approx(10 * sizes[1], rel=0.1)
     large = spec_of(hidden=4096, batch_size=1024)
     assert pack_size(large, VOCABULARY, "triton", threads=1, memory=8 * GIGABYTE) == 1
+
+
+def test_a_cell_that_keeps_more_has_smaller_packs() -> None:
+    def size(kind: str) -> int:
+        spec = BOOK.model_copy(update={"model": parse(ModelSpec, {"cell": {"kind": kind, "hidden": 32}})})
+        return pack_size(spec, VOCABULARY, "triton", threads=1, memory=80 * GIGABYTE)
+
+    assert size("rnn") > size("gru") > size("lstm") > size("slstm")

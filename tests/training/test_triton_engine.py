@@ -8,24 +8,31 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from structlog.testing import capture_logs
 
 from gatelab.dropout import Dropout
+from gatelab.errors import InvalidInput
 from gatelab.model import LanguageModel
-from gatelab.specs import RunSpec
+from gatelab.specs import EquationsSpec, RunSpec
 from gatelab.text import prepare
 from gatelab.text.windows import Data
 from gatelab.training.devices import Device
-from gatelab.training.engines import Engine, Reading
+from gatelab.training.engines import Engine, Reading, choose_engine
 from gatelab.training.engines.base import Array, State
 from gatelab.training.engines.reference import TorchEngine
 from gatelab.training.engines.triton_engine import TritonEngine
 from tests import servers
 from tests.randomized import assert_close
+from tests.scan.shapes import SHAPES
 from tests.training.members import member_of
 from tests.training.runs import corpus, spec_of
 
 if sys.platform != "linux":
     pytest.skip(servers.ONLY_LINUX, allow_module_level=True)
+
+from gatelab.equations.triton.generate import generate
+from gatelab.scan import triton
+from gatelab.scan.triton import code
 
 DEVICE: Device = "cuda" if torch.cuda.is_available() else "cpu"
 STEPS = 5 if DEVICE == "cuda" else 2  # a GPU replays the third and later calls; the interpreter is slow
@@ -52,6 +59,17 @@ PACKS: dict[str, tuple[Fields, list[Fields]]] = {
                 "carry_state": True,
                 "clip_norm": 0.1,
             },
+        ],
+    ),
+    "a cell of equations, two layers, dropout, sgd": (
+        {"cell": {"kind": "equations", "hidden": 3, "equations": SHAPES["stages"]}, "layers": 2, "dropout": 0.2},
+        [{"optimizer": {"kind": "sgd", "lr": 0.1}}],
+    ),
+    "vectors and scalars, adam and adamw": (
+        {"cell": {"kind": "equations", "hidden": 4, "equations": SHAPES["constants"]}, "input": {"embedding": 3}},
+        [
+            {"optimizer": {"kind": "adam", "lr": 0.1, "eps": EPS}},
+            {"optimizer": {"kind": "adamw", "lr": 0.2, "weight_decay": 0.3, "decay_biases": False, "eps": EPS}},
         ],
     ),
     "gru after, embedding of more ids than are read, adam": (
@@ -168,6 +186,29 @@ def test_what_keeps_it_from_running_has_a_name() -> None:
     assert obstacle is not None
     assert "NVIDIA GPU" in obstacle
     assert (TritonEngine.obstacle("cuda", "fp32") is None) == torch.cuda.is_available()
+
+
+def test_where_a_kernel_cannot_be_compiled_pytorch_trains_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the interpreter in the place of a GPU's compiler."""
+    there = triton.why_not
+    monkeypatch.setattr(triton, "why_not", lambda cell, hidden, precision, _: there(cell, hidden, precision, "cpu"))
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    write = generate
+    monkeypatch.setattr(code, "generate", lambda layout: write(layout).replace("functions.cos(", "functions.none("))
+    good, bad = (
+        EquationsSpec(kind="equations", hidden=3, equations=f"h' = {function}(W @ x + U @ h)")
+        for function in ("tanh", "cos")
+    )
+    assert choose_engine("cuda", cell=good) == "triton"
+    with capture_logs() as logs:
+        assert [choose_engine("cuda", cell=bad) for _ in range(2)] == ["torch", "torch"]
+    [detail, entry] = logs
+    assert detail["event"] == "Triton cannot run the kernels of a cell"
+    assert entry["event"] == "PyTorch trains, since the faster engine cannot be used"
+    assert "functions" in entry["reason"]
+    with pytest.raises(InvalidInput, match="GATELAB_ENGINE: is triton, but Triton cannot run the kernels of the cell"):
+        choose_engine("cuda", "triton", cell=bad)
 
 
 def test_who_has_no_gpu_does_not_import_triton() -> None:

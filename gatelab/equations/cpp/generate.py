@@ -8,9 +8,9 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from gatelab.equations import Node, Representation
-from gatelab.equations.cpp.padding import stays_empty
-from gatelab.equations.cpp.plan import WIDEST, Plan
-from gatelab.equations.cpp.schedule import Schedule, Steps
+from gatelab.equations.padding import stays_empty
+from gatelab.equations.plan import WIDEST, Plan
+from gatelab.equations.schedule import Schedule, Steps
 
 INFIX = frozenset("+-*/")
 KINDS = {"input_matrix": 0, "matrix": 1, "vector": 2, "scalar": 3}

@@ -1,11 +1,11 @@
-"""What lies around the scans of a pack, differentiable: linear maps, and rows picked from tables."""
+"""What lies around the scans of a pack, differentiable: linear maps, rows picked from tables, scalars as vectors."""
 
 from typing import Any
 
 from torch import Tensor
 from torch.autograd import Function
 
-from gatelab.scan.triton.products import SPAN, column_sums, matmul, segment_sums
+from gatelab.scan.triton.products import SPAN, column_sums, matmul, segment_sums, totals
 from gatelab.specs.training import Precision
 
 
@@ -37,6 +37,16 @@ class _Gather(Function):
         return segment_sums(gradients[0], ids, ctx.segments), None
 
 
+class _Spread(Function):
+    @staticmethod
+    def forward(ctx: Any, scalar: Tensor, hidden: int) -> Tensor:  # noqa: ARG004
+        return scalar[:, None].repeat(1, hidden)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        return totals(gradients[0].contiguous()), None
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor, precision: Precision = "fp32") -> Tensor:
     """x W + b: (members, rows, inputs), (members, inputs, outputs), (members, outputs) -> (members, rows, outputs)."""
     return _Linear.apply(x, weight, bias, precision)  # type: ignore[no-untyped-call, no-any-return]
@@ -45,3 +55,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, precision: Precision = "fp32
 def gather(table: Tensor, ids: Tensor) -> Tensor:
     """Rows of each member's table (members, segments, columns) by ids (members, rows)."""
     return _Gather.apply(table, ids)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def spread(scalar: Tensor, hidden: int) -> Tensor:
+    """Each member's number (members,) as a vector (members, hidden)."""
+    return _Spread.apply(scalar, hidden)  # type: ignore[no-untyped-call, no-any-return]

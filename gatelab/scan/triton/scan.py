@@ -1,5 +1,6 @@
 """A cell's scan over the sequences of every member of a pack, differentiable."""
 
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -7,19 +8,19 @@ from torch import Tensor
 from torch.autograd import Function
 
 from gatelab.scan.triton import launch
-from gatelab.scan.triton.equations import Equations
-from gatelab.scan.triton.kernels.tiles import AFTER, BEFORE
-from gatelab.scan.triton.launch import Form, Scanned
+from gatelab.scan.triton.code import Code
+from gatelab.scan.triton.launch import Form, Gradients, Scanned
 from gatelab.scan.triton.products import SPAN, column_sums, matmul, segment_sums
 from gatelab.specs.training import Precision
 
 
 def scan(
-    cell: Equations,
+    code: Code,
     u: Tensor,
     ids: Tensor | None,
-    weight: Tensor,
+    weight: Tensor | None,
     bias: Tensor | None,
+    vectors: Tensor | None,
     state: Tensor,
     form: Form | None = None,
     precision: Precision = "fp32",
@@ -27,13 +28,14 @@ def scan(
     """Apply a cell over the sequences of every member.
 
     Args:
-        cell: its kernel code.
-        u: the input's side of the equations, x W + b: (members, steps, batch, blocks * hidden); or, with `ids`, a
-            table of it, (members, vocabulary, blocks * hidden).
+        code: the cell's.
+        u: the input's side of the equations, x W + b: (members, steps, batch, inputs * hidden) for the sums of
+            `code.inputs`; or, with `ids`, a table of it, (members, vocabulary, inputs * hidden).
         ids: (members, steps, batch), or None.
-        weight: (members, hidden, blocks * hidden), the recurrent matrices side by side in the order of the blocks.
-        bias: (members, hidden), the candidate's second one, with reset after only.
-        state: (tensors, members, batch, hidden), before the first step.
+        weight: (members, hidden, products * hidden), the matrices of `code.matrices` side by side; None without any.
+        bias: (members, biases * hidden), those of `code.biases`; None without any.
+        vectors: (members, vectors * hidden), those of `code.vectors`, a scalar as a vector; None without any.
+        state: (states, members, batch, hidden), before the first step.
         form: default: persistent where the recurrent weights fit on chip, stepwise beyond.
         precision: of the operands of products.
 
@@ -41,7 +43,8 @@ def scan(
         Outputs (members, steps, batch, hidden) and the state after the last step, as `state`. Differentiable in all
         that is floating point.
     """
-    outputs, last = _Scan.apply(cell, form or launch.choose_form(cell, weight), precision, u, ids, weight, bias, state)  # type: ignore[no-untyped-call]
+    how = form or launch.choose_form(code, state), precision
+    outputs, last = _Scan.apply(code, how, u, ids, weight, bias, vectors, state)  # type: ignore[no-untyped-call]
     return outputs, last
 
 
@@ -49,54 +52,83 @@ class _Scan(Function):
     @staticmethod
     def forward(
         ctx: Any,
-        cell: Equations,
-        form: Form,
-        precision: Precision,
+        code: Code,
+        how: tuple[Form, Precision],
         u: Tensor,
         ids: Tensor | None,
-        weight: Tensor,
+        weight: Tensor | None,
         bias: Tensor | None,
+        vectors: Tensor | None,
         state: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        u, weight = u.contiguous(), weight.contiguous()
-        tensors, members, batch, hidden = state.shape
+        form, precision = how
+        u = u.contiguous()
+        weight, bias, vectors = (None if each is None else each.contiguous() for each in (weight, bias, vectors))
+        states, members, batch, hidden = state.shape
         steps = u.shape[1] if ids is None else ids.shape[1]
-        history = u.new_empty(tensors, members, steps + 1, batch, hidden)
+        history = state.new_empty(states, members, steps + 1, batch, hidden)
         history[:, :, 0] = state
-        activations = u.new_empty(members, steps, batch, cell.blocks * hidden)
-        inner = u.new_empty(members, steps, batch, hidden) if cell.reset else None
-        if activations.numel():
-            launch.forward(form, Scanned(cell, weight, history, activations, inner, precision), u, ids, bias)
-        ctx.cell, ctx.form, ctx.precision, ctx.vocabulary = cell, form, precision, u.shape[1]
-        ctx.save_for_backward(ids, weight, history, activations, inner)
+        kept = state.new_empty(members, steps, batch, len(code.layout.kept) * hidden)
+        operands = state.new_empty(members, steps, batch, code.layout.computed * hidden)
+        sizes = members, steps, batch, hidden
+        if members * steps * batch * hidden:
+            scanned = Scanned(code, sizes, weight, vectors, history, kept, operands, precision)
+            launch.forward(form, scanned, u, ids, bias)
+        ctx.code, ctx.how, ctx.sizes, ctx.vocabulary = code, how, sizes, u.shape[1]
+        ctx.save_for_backward(ids, weight, vectors, history, kept, operands)
         return history[0, :, 1:], history[:, :, -1]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         doutputs, dlast = gradients
-        cell: Equations = ctx.cell
-        ids, weight, history, activations, inner = ctx.saved_tensors
-        du = torch.empty_like(activations)
-        dinner = torch.empty_like(inner) if cell.reset == AFTER.value else None
+        ids, weight, vectors, history, kept, operands = ctx.saved_tensors
+        code, (form, precision) = ctx.code, ctx.how
+        members, steps, batch, hidden = ctx.sizes
+        layout = code.layout
+        dsums = history.new_empty(members, steps, batch, len(layout.sums) * hidden)
+        dvectors = history.new_zeros(members, batch, len(layout.vectors) * hidden)
         dstate = dlast.clone(memory_format=torch.contiguous_format)
-        if du.numel():
-            scanned = Scanned(cell, weight, history, activations, inner, ctx.precision)
-            launch.backward(ctx.form, scanned, doutputs.contiguous(), dstate, du, dinner)
-        rows = du.flatten(1, 2)
-        dweight = _weight_gradient(cell, ctx.precision, history[0, :, :-1].flatten(1, 2), rows, inner, dinner)
-        dbias = None if dinner is None else column_sums(dinner.flatten(1, 2))
-        of_u = du if ids is None else segment_sums(rows, ids.flatten(1), ctx.vocabulary)
-        return None, None, None, of_u, None, dweight, dbias, dstate
+        if members * steps * batch * hidden:
+            scanned = Scanned(code, ctx.sizes, weight, vectors, history, kept, operands, precision)
+            launch.backward(form, scanned, Gradients(doutputs.contiguous(), dstate, dsums, dvectors))
+        du = dsums[..., : len(layout.inputs) * hidden]
+        of_u = du if ids is None else segment_sums(du.flatten(1, 2), ids.flatten(1), ctx.vocabulary)
+        rows = dsums.flatten(1, 2)
+        dweight = None if weight is None else _weight_gradient(code, precision, history, operands, rows)
+        dbias = [column_sums(_columns(rows, at, at + 1, hidden)) for at, _ in layout.biases]
+        return (
+            *(None, None, of_u, None, dweight),
+            torch.cat(dbias, dim=1) if dbias else None,
+            None if vectors is None else column_sums(dvectors),
+            dstate,
+        )
 
 
-def _weight_gradient(
-    cell: Equations, precision: Precision, h: Tensor, du: Tensor, inner: Tensor | None, dinner: Tensor | None
-) -> Tensor:
-    """The left sides of the recurrent products, transposed, times the gradients of the products."""
-    if inner is None:
-        return matmul(h.mT, du, SPAN, precision)
-    hidden = h.shape[2]
-    left = inner.flatten(1, 2) if cell.reset == BEFORE.value else h
-    right = du[:, :, -hidden:] if dinner is None else dinner.flatten(1, 2)
-    gates = matmul(h.mT, du[:, :, :-hidden], SPAN, precision)
-    return torch.cat([gates, matmul(left.mT, right, SPAN, precision)], dim=2)
+def _weight_gradient(code: Code, precision: Precision, history: Tensor, operands: Tensor, dsums: Tensor) -> Tensor:
+    """The left sides of the recurrent products, transposed, times the gradients of their sums.
+
+    Args:
+        dsums: (members, steps * batch, sums * hidden)
+    """
+    layout, hidden = code.layout, history.shape[-1]
+    found = []
+    for number, products in groupby(layout.products, lambda product: product.operand):
+        operand = layout.operands[number]
+        match operand.kind:
+            case "before":
+                left = history[operand.index, :, :-1]
+            case "after":
+                left = history[operand.index, :, 1:]
+            case "computed":
+                left = _columns(operands, operand.index, operand.index + 1, hidden)
+        places = [product.sum for product in products]
+        # Sums that lie beside one another are multiplied at once.
+        for _, run in groupby(enumerate(places), lambda each: each[1] - each[0]):
+            beside = [place for _, place in run]
+            right = _columns(dsums, beside[0], beside[-1] + 1, hidden)
+            found.append(matmul(left.flatten(1, 2).mT, right, SPAN, precision))
+    return torch.cat(found, dim=2)
+
+
+def _columns(array: Tensor, first: int, end: int, hidden: int) -> Tensor:
+    return array[..., first * hidden : end * hidden]

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import torch
 
-from gatelab.specs.cells import CellSpec, in_words
+from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Windows
@@ -44,7 +44,7 @@ class TritonEngine(Engine):
     def obstacle(
         cls,
         device: Device,
-        precision: Precision,  # noqa: ARG003
+        precision: Precision,
         cell: CellSpec | None = None,
     ) -> str | None:
         if device != "cuda":
@@ -55,11 +55,9 @@ class TritonEngine(Engine):
             return "PyTorch finds no NVIDIA GPU"
         if find_spec("triton") is None:
             return "the package triton is not installed"
-        from gatelab.scan.triton import knows
+        from gatelab.scan.triton import why_not
 
-        if cell is not None and not knows(cell):
-            return f"the Triton engine has no code for the cell {in_words(cell)}"
-        return None
+        return None if cell is None else why_not(cell.representation, cell.hidden, precision, device)
 
     def differentiate(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         reads: dict[int, Read] = {}

@@ -1,47 +1,50 @@
 """Tiles of the arrays of a scan, where they lie and how they are multiplied.
 
-    history     (tensors, members, steps + 1, batch, hidden)    the states; the first is there before the launch
-    u           (members, steps, batch, blocks * hidden), or where `gathered`
-                (members, vocabulary, blocks * hidden), a table whose rows `ids` (members, steps, batch) picks
-    activations (members, steps, batch, blocks * hidden)        so is du, the gradient of u
-    inner       (members, steps, batch, hidden)     reset before: r * h; reset after: h U_c + d; else unused
-    dinner      (members, steps, batch, hidden)     reset after: the gradient of h U_c + d; else unused
-    weight      (members, hidden, blocks * hidden)
-    bias        (members, hidden)                   reset after: d; else unused
+A cell has sums of products, operands that matrices multiply, and single units' values (`gatelab.equations.triton`).
 
-With a reset gate the first block is its own, and the last one the candidate's, on whose product it acts.
+    history   (states, members, steps + 1, batch, hidden)   the states; the first is there before the launch
+    u         (members, steps, batch, inputs * hidden), or where `gathered`
+              (members, vocabulary, inputs * hidden), a table whose rows `ids` (members, steps, batch) picks
+    kept      (members, steps, batch, kept * hidden)        values for later phases and for the way back
+    operands  (members, steps, batch, computed * hidden)    those that are not states
+    dsums     (members, steps, batch, sums * hidden)        the gradients of the sums, those of u first
+    weight    (members, hidden, products * hidden)
+    bias      (members, biases * hidden)                    of sums without the input
+    vectors   (members, vectors * hidden)
+    dvectors  (members, batch, vectors * hidden)            their gradients, summed over the steps
+    dstate, dafter (states, members, batch, hidden)         gradients of the states before and after a step
+    crossing  (members, batch, crossings * hidden)          derivatives that a phase computes for another
 """
 
 import triton
 import triton.language as tl
 
-BEFORE = tl.constexpr(1)
-AFTER = tl.constexpr(2)
+
+@triton.jit
+def load_matrix(weight, number, count: tl.constexpr, member, column, hidden, transposed: tl.constexpr):
+    """A recurrent matrix, (width, width). The way back wants it transposed here, once: the columns of a right side
+    must adjoin in shared memory, or the threads wait for each other (bank conflicts)."""
+    present = column < hidden
+    if transposed:
+        offset = (member * hidden + column)[None, :] * (count * hidden) + column[:, None]
+    else:
+        offset = (member * hidden + column)[:, None] * (count * hidden) + column[None, :]
+    return tl.load(weight + offset + number * hidden, present[:, None] & present[None, :], 0.0)
 
 
 @triton.jit
-def load_blocks(start, offset, inside, stride, count: tl.constexpr):
-    """A tuple of tiles `stride` apart, 0 where not `inside`."""
-    tiles = ()
-    for block in tl.static_range(count):
-        tiles = tiles + (tl.load(start + offset + block * stride, inside, 0.0),)
-    return tiles
+def load_vector(vectors, number, count: tl.constexpr, member, column, hidden):
+    """A vector of parameters as a row, (1, width)."""
+    return tl.load(vectors + (member * count + number) * hidden + column, column < hidden, 0.0)[None, :]
 
 
 @triton.jit
-def store_blocks(start, offset, inside, stride, tiles, first: tl.constexpr):
-    """Tiles `stride` apart, beginning with number `first`."""
-    for block in tl.static_range(len(tiles)):
-        tl.store(start + offset + (first + block) * stride, tiles[block], inside)
-
-
-@triton.jit
-def load_input(u, ids, member, here, column, present, inside, vocabulary, hidden, blocks, gathered: tl.constexpr):
-    """The input's share of every block, at the rows `here` of (members, steps, batch)."""
+def rows_of_input(ids, member, here, present, vocabulary, gathered: tl.constexpr):
+    """Which rows of u belong to the rows `here` of (members, steps, batch)."""
     source = here
     if gathered:
         source = member * vocabulary + tl.load(ids + here, present, 0)
-    return load_blocks(u, source[:, None] * (blocks * hidden) + column[None, :], inside, hidden, blocks)
+    return source
 
 
 @triton.jit
@@ -70,19 +73,19 @@ def to_bfloat16(x):
 
 
 @triton.jit
-def product(left, right, rows, columns, present, within, depth, across, along, tile: tl.constexpr, precision):
-    """A tile of left @ right, summed over `depth` in pieces of `tile`.
+def add_product(total, left, right, rows, column, present, hidden, across, along, tile: tl.constexpr, precision):
+    """total + a tile of left @ right, summed over `hidden` in pieces of `tile`.
 
     Args:
         rows: (rows,) offsets of the rows of `left`, whose elements adjoin.
-        columns: (columns,) numbers of the columns of `right`.
-        present, within: which rows and columns there are.
+        column: (columns,) numbers of the columns of `right`.
+        present: which rows there are.
         across, along: distance in `right` between columns, and between rows.
     """
-    total = tl.zeros((rows.shape[0], columns.shape[0]), left.dtype.element_ty)
-    for start in range(0, depth, tile):
+    for start in range(0, hidden, tile):
         k = start + tl.arange(0, tile)
-        a = tl.load(left + rows[:, None] + k[None, :], present[:, None] & (k < depth)[None, :], 0.0)
-        b = tl.load(right + k[:, None] * along + columns[None, :] * across, (k < depth)[:, None] & within[None, :], 0.0)
+        a = tl.load(left + rows[:, None] + k[None, :], present[:, None] & (k < hidden)[None, :], 0.0)
+        inside = (k < hidden)[:, None] & (column < hidden)[None, :]
+        b = tl.load(right + k[:, None] * along + column[None, :] * across, inside, 0.0)
         total = add_dot(total, a, b, precision)
     return total

@@ -1,12 +1,13 @@
 """The language model of every member at once: `LanguageModel.forward`, its loss and its gradients, on stacks."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gatelab.scan.triton import equations, gather, linear, scan, totals
+from gatelab.scan.triton import code_of, gather, linear, scan, spread, totals
 from gatelab.specs.model import ModelSpec
-from gatelab.specs.packed import packed_letters, recurrent_letters
 from gatelab.specs.training import Precision
 from gatelab.text.windows import IGNORED
 from gatelab.training.engines.stacked.parameters import Stacks
@@ -17,7 +18,7 @@ class StackedModel:
 
     def __init__(self, spec: ModelSpec, stacks: Stacks, precision: Precision = "fp32") -> None:
         self._spec, self._stacks, self._precision = spec, stacks, precision
-        self._cell = equations(spec.cell)
+        self._code = code_of(spec.cell.representation)
 
     def read(
         self, index: Tensor, tokens: Tensor, ids: Tensor, targets: Tensor, state: Tensor, *masks: Tensor
@@ -64,17 +65,23 @@ class StackedModel:
     ) -> tuple[Tensor, Tensor]:
         """The outputs and last state of a layer that reads x, the first one the ids."""
         own = {name.removeprefix(f"cells.{layer}."): p for name, p in parameters.items()}
-        packed = packed_letters(self._spec.cell)
-        weight, bias, recurrent = (
-            torch.cat([own[letter] for letter in letters], dim=-1)
-            for letters in (packed["weight_input"], packed["bias"], recurrent_letters(self._spec.cell))
-        )
-        second = own["b_u"] if "bias_candidate" in packed else None
-        if x is not None:
-            u, picked = linear(x.flatten(1, 2), weight, bias, self._precision).view(*x.shape[:3], -1), None
-        else:
-            u, picked = self._input(parameters.get("embedding"), weight, bias, ids)
-        return scan(self._cell, u, picked, recurrent, second, state, precision=self._precision)
+        code, hidden = self._code, self._spec.cell.hidden
+        recurrent = _beside([own[letter] for letter in code.matrices])
+        biases = _beside([own[letter] for letter in code.biases])
+        vectors = _beside([_vector(own[letter], hidden) for letter in code.vectors])
+        u, picked = self._side_of_input(own, parameters.get("embedding"), x, ids)
+        return scan(code, u, picked, recurrent, biases, vectors, state, precision=self._precision)
+
+    def _side_of_input(
+        self, own: dict[str, Tensor], embedding: Tensor | None, x: Tensor | None, ids: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """x W + b of all sums with the input, as `scan` takes it: a table with ids, or itself alone."""
+        none = next(iter(own.values())).new_zeros(len(ids), self._spec.cell.hidden)
+        weight = torch.cat([own[letter] for letter, _ in self._code.inputs], dim=-1)
+        bias = torch.cat([none if letter is None else own[letter] for _, letter in self._code.inputs], dim=-1)
+        if x is None:
+            return self._input(embedding, weight, bias, ids)
+        return linear(x.flatten(1, 2), weight, bias, self._precision).view(*x.shape[:3], -1), None
 
     def _input(
         self, embedding: Tensor | None, weight: Tensor, bias: Tensor, ids: Tensor
@@ -86,3 +93,13 @@ class StackedModel:
             return linear(embedding, weight, bias), ids
         rows = gather(embedding, ids.flatten(1))
         return linear(rows, weight, bias).view(*ids.shape, -1), None
+
+
+def _beside(tensors: Sequence[Tensor]) -> Tensor | None:
+    """Side by side, or None where there are none."""
+    return torch.cat(list(tensors), dim=-1) if tensors else None
+
+
+def _vector(parameter: Tensor, hidden: int) -> Tensor:
+    """A vector (members, hidden), or a scalar (members,) as one."""
+    return spread(parameter, hidden) if parameter.dim() == 1 else parameter

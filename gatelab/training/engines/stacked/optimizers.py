@@ -19,7 +19,7 @@ from gatelab.training.engines.stacked.parameters import Stacks
 CLIP_EPSILON = 1e-6
 """As in torch.nn.utils.clip_grad_norm_."""
 _OF_BIAS = 2
-"""Axes of the stack of a bias: the members, and its own."""
+"""Axes of the stack of a bias: the members, and its own; a scalar's has only the first."""
 
 
 Memory = Mapping[str, Tensor]
@@ -57,7 +57,7 @@ class StackedOptimizers:
             parameter = stacks.take(stacks.parameters[name], index)
             memory = {what: stacks.take(stack, index) for what, stack in self._memory[name].items()}
             own = {n: v.view(shape) for n, v in values.items()}
-            if "keep" in own and parameter.dim() == _OF_BIAS:
+            if "keep" in own and parameter.dim() <= _OF_BIAS:
                 own["keep"] = own["keep_bias"]
             step(parameter, gradient * factor.view(shape), memory, own)
             stacks.put(stacks.parameters[name], index, parameter)
@@ -97,7 +97,7 @@ Step = Callable[[Tensor, Tensor, Memory, Values], None]
 
 def clipping(gradients: Iterable[Tensor], bound: Tensor) -> Tensor:
     """What to multiply each member's gradients by so that their norm is at most `bound` (members,)."""
-    norm = totals(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1).square()).sqrt()
+    norm = totals(torch.cat([gradient.reshape(len(bound), -1) for gradient in gradients], dim=1).square()).sqrt()
     return torch.where(bound.isinf(), 1.0, (bound / (norm + CLIP_EPSILON)).clamp(max=1.0))
 
 

@@ -1,4 +1,4 @@
-"""How the native engine computes a cell: its phases, and which sums share what is loaded.
+"""How an engine computes a cell: its phases, and which sums share what is loaded.
 
 A phase is a set of sums that can be computed at once, with the operations on single units that follow them.
 The operands of a phase's products are states, or were computed by an earlier phase.

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TypeAlias
 
 from gatelab.equations import Node
-from gatelab.equations.cpp.plan import Plan
 from gatelab.equations.derivatives import Graph, add_up, reverse
+from gatelab.equations.plan import Plan
 
 EXPENSIVE = frozenset(
     {"sigmoid", "tanh", "exp", "log", "sqrt", "softplus", "log_sigmoid", "silu", "gelu", "sin", "cos"}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from gatelab.equations import Node
-from gatelab.equations.cpp.schedule import Schedule
+from gatelab.equations.schedule import Schedule
 
 _AT_0: Mapping[str, Callable[..., float]] = {
     "+": lambda a, b: a + b,

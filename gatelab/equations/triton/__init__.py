@@ -1,0 +1,1 @@
+"""Triton kernels of a cell, from its graph: the text of a module. Nothing here imports Triton."""

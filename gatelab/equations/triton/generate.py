@@ -1,0 +1,30 @@
+"""The text of a module with all kernels of a cell."""
+
+from collections.abc import Iterator
+
+from gatelab.equations.triton import persistent, stepwise
+from gatelab.equations.triton.layout import Layout
+
+IMPORTS = (
+    "import triton",
+    "import triton.language as tl",
+    "",
+    "from gatelab.scan.triton.kernels import functions, tiles",
+)
+
+
+def generate(layout: Layout) -> str:
+    """Kernels `persistent_forward` and `persistent_backward`, and `forward_0`, `backward_0`, ... for each phase.
+
+    Their arguments are those of `parts`, their arrays those of `gatelab.scan.triton.kernels.tiles`.
+    """
+    return "\n".join(_lines(layout)) + "\n"
+
+
+def _lines(layout: Layout) -> Iterator[str]:
+    yield from IMPORTS
+    yield from persistent.forward(layout)
+    yield from persistent.backward(layout)
+    for phase in range(layout.plan.phases):
+        yield from stepwise.forward(layout, phase)
+        yield from stepwise.backward(layout, phase)
