@@ -8,7 +8,7 @@ is then asked for the symbols of 1,000 fresh lines. Runs that the file already h
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.curves import svg
@@ -57,16 +57,21 @@ def measure(found: Sequence[LookupCache], lag: int, arguments: argparse.Namespac
         "training.gate_statistics": "false",
         "repeats": arguments.repeats,
     }
-    job = specfile.load(EXAMPLE, [f"{path}={value}" for path, value in changes.items()])
     there = {(row.width, row.lag, row.cell, row.seed, row.epochs) for row in found}
     missing = [
-        run
-        for run in expand(job, 10_000)
-        if (width, lag, name(run), run.training.seed, run.training.epochs) not in there
+        run for run in _runs(changes) if (width, lag, name(run), run.training.seed, run.training.epochs) not in there
     ]
     specs = dict(enumerate(sorted(missing, key=lambda run: run.training.seed)))
     for pack in train(specs, corpus_text(task), arguments.threads):
         yield [_remembered(specs[number], task, trained) for number, trained in pack.items()]
+
+
+def _runs(changes: Mapping[str, object]) -> Iterator[RunSpec]:
+    """The example's cells, and the LSTM with the bias of its forget gate at 1, as Gers et al. (2000) propose."""
+    lstm = {"model.cell": "{kind: lstm, hidden: 32}", "model.init.forget": 1.0, "grid": "{}"}
+    for more in ({}, lstm):
+        settings = [f"{path}={value}" for path, value in {**changes, **more}.items()]
+        yield from expand(specfile.load(EXAMPLE, settings), 10_000)
 
 
 def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> LookupCache:

@@ -16,6 +16,9 @@ import redis
 from tests import servers
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+"""Every other test that needs a server stands on the way of getting one that there is here."""
+
 
 def test_postgres_gives_an_empty_database(postgres_server: str) -> None:
     with servers.postgres_database(postgres_server) as url, psycopg.connect(url) as connection:

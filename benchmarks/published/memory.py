@@ -10,6 +10,7 @@ from benchmarks.published import files
 from gatelab.client.formats import cell as in_words
 from gatelab.reports.tables import Table
 from gatelab.specs import RunSpec
+from gatelab.specs.initial import PartsInitSpec
 
 FILES = ("memory",)
 
@@ -19,6 +20,7 @@ NAMES = {
     "gru update": "GRU, update gate only",
     "gru": "GRU, both gates",
     "lstm": "LSTM",
+    "lstm forget=1": "LSTM, forget bias 1",
 }
 """What `gatelab` calls a cell -> what the page does."""
 
@@ -45,7 +47,8 @@ Curves = dict[str, dict[int, list[float]]]
 
 def name(spec: RunSpec) -> str:
     """The cell of a run as the page calls it."""
-    return NAMES[in_words(spec.model_dump(mode="json"))]
+    forget = isinstance(spec.model.init, PartsInitSpec) and spec.model.init.biases.get("forget")
+    return NAMES[in_words(spec.model_dump(mode="json")) + (f" forget={forget:g}" if forget else "")]
 
 
 def read(file: Path) -> list[LookupCache]:

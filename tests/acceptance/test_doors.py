@@ -17,6 +17,8 @@ from tests.acceptance import test_guides
 from tests.acceptance.embedded import Up
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.long
+
 ANSWER = [
     {"gate": "update", "at": [4], "value": 0},
     {"gate": "reset", "at": [4], "value": 0},

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from _pytest.mark.structures import ParameterSet
 
 from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec, parse
@@ -69,7 +70,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         up.stop()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def _parameter(page: Path) -> ParameterSet:
+    """The README's blocks run in `make test`; those of all other pages take long."""
+    marks = () if page.name == "README.md" else pytest.mark.long
+    return pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
+
+
+@pytest.mark.parametrize("page", [_parameter(page) for page in PAGES])
 def test_the_blocks_of_a_page_run(page: Path, up: Up, tmp_path: Path) -> None:
     for block in blocks(page):
         if block.file:

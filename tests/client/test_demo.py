@@ -72,13 +72,10 @@ def test_it_trains_writes_and_keeps_its_model_for_the_gatelab_that_runs_on_its_d
     assert again[again.index("Validation perplexity ") :] == first[first.index("Validation perplexity ") :]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("by", "code"),
-    [
-        (signal.SIGINT, 0),
-        pytest.param(signal.SIGTERM, 128 + signal.SIGTERM, marks=pytest.mark.long),
-        pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.long),
-    ],
+    [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)],
 )
 def test_however_it_is_ended_no_process_is_left(
     environment: dict[str, str], tmp_path: Path, by: signal.Signals, code: int

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from tests.service.conftest import Trained
 
 
@@ -41,9 +39,3 @@ def test_without_pytorch_all_but_its_formats_is_served(trained: Trained) -> None
     assert problem["path"] == "format"
     assert "gatelab[server]" in problem["message"]
     assert {name: status for name, (status, _) in answers.items() if status != 200} == {}
-
-
-@pytest.mark.parametrize("format", ["onnx", "torch"])
-def test_the_formats_of_pytorch_are_made_where_it_is(format: str, trained: Trained) -> None:
-    answer = trained.service.client.get(trained.path(f"/export?format={format}"))
-    assert answer.status_code == 200
