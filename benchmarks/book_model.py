@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.peers import textbook
 from benchmarks.peers.textbook import Result
-from benchmarks.quiet import warn_if_busy
 from gatelab.specs import RunSpec, parse
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, perplexity, train

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from benchmarks import tables
-from benchmarks.quiet import warn_if_busy
-from benchmarks.rounds import in_turn, median_ratio
+from benchmarks.idle_machine import warn_if_busy
+from benchmarks.interleaving import in_turn, median_ratio
 from benchmarks.tables import times
 from benchmarks.training.contestants import NATIVE, REFERENCE, Task, build
 from benchmarks.training.shapes import SIZES, Shape

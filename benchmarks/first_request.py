@@ -23,7 +23,7 @@ import httpx2
 from pydantic import SecretStr
 
 from benchmarks import tables
-from benchmarks.quiet import warn_if_busy
+from benchmarks.idle_machine import warn_if_busy
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec, parse
 from gatelab.store import Store

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 
 from benchmarks import tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.installation import installation
-from benchmarks.quiet import warn_if_busy
 from gatelab.client.api import Gatelab
 from gatelab.client.demo_corpus import python_topics
 

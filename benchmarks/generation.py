@@ -15,8 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import tables
-from benchmarks.quiet import warn_if_busy
-from benchmarks.rounds import Gauge, in_turn, median_ratio, seconds_per_call
+from benchmarks.idle_machine import warn_if_busy
+from benchmarks.interleaving import (
+    Gauge,
+    in_turn,
+    median_ratio,
+    seconds_per_call,
+)
 from gatelab.generation import stream_of
 from gatelab.generation.decoders import Decoder, NativeDecoder, ReferenceDecoder
 from gatelab.model import LanguageModel, network_of

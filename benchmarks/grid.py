@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from benchmarks import tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.installation import installation
-from benchmarks.journal import Journal
 from benchmarks.peers.notebook import Notebook
 from benchmarks.peers.textbook import encode
-from benchmarks.quiet import warn_if_busy
+from benchmarks.result_log import ResultLog
 from gatelab.client import specfile
 from gatelab.client.api import Gatelab
 from gatelab.client.models import Run
@@ -46,15 +46,15 @@ def main() -> None:
     text = arguments.text.read_text(encoding="utf-8")
     spec = specfile.load(arguments.spec, [f"training.epochs={arguments.epochs}"])
     settings = {name: getattr(arguments, name) for name in ("epochs", "threads", "workers")}
-    journal = Journal(arguments.results, settings)
+    log = ResultLog(arguments.results, settings)
     # The peer before and after the service: a machine that changes its speed meanwhile changes it for both.
     if not arguments.only_service:
-        measure_peer(journal, "before", spec, text, arguments.peer_epochs)
+        measure_peer(log, "before", spec, text, arguments.peer_epochs)
     if not arguments.only_peer:
-        measure_service(journal, spec, text, arguments)
+        measure_service(log, spec, text, arguments)
     if not arguments.only_service:
-        measure_peer(journal, "after", spec, text, arguments.peer_epochs)
-    report(journal, spec)
+        measure_peer(log, "after", spec, text, arguments.peer_epochs)
+    report(log, spec)
 
 
 def shape_of(record: dict[str, Any]) -> Shape:
@@ -72,14 +72,14 @@ def shapes(spec: JobSpec) -> Counter[Shape]:
 # -- The notebook -----------------------------------------------------------------------------------------------------
 
 
-def measure_peer(journal: Journal, when: str, spec: JobSpec, text: str, epochs: int) -> None:
+def measure_peer(log: ResultLog, when: str, spec: JobSpec, text: str, epochs: int) -> None:
     """Time some epochs of every shape, after one to warm up, and the writing of a sample."""
-    done = {shape_of(record) for record in journal.of("peer") if record["when"] == when}
+    done = {shape_of(record) for record in log.of("peer") if record["when"] == when}
     ids, vocabulary = encode(text)
     for shape in shapes(spec):
         if shape not in done:
             seconds, sample = time_peer(Notebook(ids, vocabulary, *shape, lr=1.0), ids[:PREFIX], epochs)
-            journal.add("peer", when=when, shape=shape, epochs=seconds, sample=sample)
+            log.add("peer", when=when, shape=shape, epochs=seconds, sample=sample)
 
 
 def time_peer(notebook: Notebook, prefix: Tensor, epochs: int) -> tuple[list[float], float]:
@@ -97,19 +97,19 @@ def timed(work: Callable[[], object]) -> float:
 # -- The service ------------------------------------------------------------------------------------------------------
 
 
-def measure_service(journal: Journal, spec: JobSpec, text: str, arguments: argparse.Namespace) -> None:
+def measure_service(log: ResultLog, spec: JobSpec, text: str, arguments: argparse.Namespace) -> None:
     """Submit the grid, or find it again, and wait for its end."""
-    if next(journal.of("runs"), None):
+    if next(log.of("runs"), None):
         return
     threads = max(1, arguments.threads // arguments.workers)
     with installation(threads, arguments.data_dir, arguments.workers) as gatelab:
         gatelab.add_corpus(spec.texts.train, text)
         begun = time.perf_counter()
-        if (known := next(journal.of("job"), None)) is None:
-            journal.add("job", id=gatelab.submit(spec).id)
-            known = next(journal.of("job"))
-        _wait(journal, gatelab, known["id"], begun)
-        journal.add("runs", runs=[_summary(run) for run in gatelab.runs(known["id"])])
+        if (known := next(log.of("job"), None)) is None:
+            log.add("job", id=gatelab.submit(spec).id)
+            known = next(log.of("job"))
+        _wait(log, gatelab, known["id"], begun)
+        log.add("runs", runs=[_summary(run) for run in gatelab.runs(known["id"])])
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -117,15 +117,15 @@ def _summary(run: Run) -> dict[str, Any]:
     return {"shape": shape, "state": run.state, "seconds": run.metrics.seconds}
 
 
-def _wait(journal: Journal, gatelab: Gatelab, job_id: str, begun: float) -> None:
+def _wait(log: ResultLog, gatelab: Gatelab, job_id: str, begun: float) -> None:
     """Note the time since `begun` now and then, and at the end."""
-    session = 1 + max((record["session"] for record in journal.of("time")), default=0)
+    session = 1 + max((record["session"] for record in log.of("time")), default=0)
     noted = 0.0
     while True:
         job = gatelab.job(job_id)
         seconds = time.perf_counter() - begun
         if job.finished or seconds - noted > NOTE_SECONDS:
-            journal.add("time", session=session, seconds=seconds, finished=job.runs.finished)
+            log.add("time", session=session, seconds=seconds, finished=job.runs.finished)
             print(f"{seconds:,.0f} s: {job.runs.finished} of {job.runs.total} runs", flush=True)
             noted = seconds
         if job.finished:
@@ -136,20 +136,20 @@ def _wait(journal: Journal, gatelab: Gatelab, job_id: str, begun: float) -> None
 # -- The report -------------------------------------------------------------------------------------------------------
 
 
-def report(journal: Journal, spec: JobSpec) -> None:
+def report(log: ResultLog, spec: JobSpec) -> None:
     """Print what was measured so far."""
-    runs = [run for record in journal.of("runs") for run in record["runs"]]
+    runs = [run for record in log.of("runs") for run in record["runs"]]
     # A run that diverges ends early here, and continues with NaN in the notebook. Only the others count.
     counted = Counter(shape_of(run) for run in runs if run["state"] == "succeeded") if runs else shapes(spec)
-    service = sum({record["session"]: record["seconds"] for record in journal.of("time")}.values())
-    peer = peer_seconds(journal, spec.training.epochs)
+    service = sum({record["session"]: record["seconds"] for record in log.of("time")}.values())
+    peer = peer_seconds(log, spec.training.epochs)
     rows: list[list[object]] = []
     if runs:
         states = ", ".join(f"{count} {state}" for state, count in Counter(run["state"] for run in runs).items())
         rows.append([f"Gatelab, measured: {states}", f"{service:,.0f} s", None])
     if peer.keys() >= counted.keys():
         total = sum(count * peer[shape] for shape, count in counted.items())
-        epochs = sum(len(record["epochs"]) for record in journal.of("peer"))
+        epochs = sum(len(record["epochs"]) for record in log.of("peer"))
         what = f"the notebook's loop, projected from {epochs} epochs of {len(peer)} shapes to {counted.total()} runs"
         rows.append([what, f"{total:,.0f} s", tables.times(total / service) if runs else None])
     print(f"\n{sum(shapes(spec).values())} runs of {spec.training.epochs} epochs:\n")
@@ -159,10 +159,10 @@ def report(journal: Journal, spec: JobSpec) -> None:
         tables.show(*by_shape(runs, peer))
 
 
-def peer_seconds(journal: Journal, epochs: int) -> dict[Shape, float]:
+def peer_seconds(log: ResultLog, epochs: int) -> dict[Shape, float]:
     """What a run of each shape takes the notebook: its median epoch times the number of epochs, and a sample."""
     found: dict[Shape, list[dict[str, Any]]] = {}
-    for record in journal.of("peer"):
+    for record in log.of("peer"):
         found.setdefault(shape_of(record), []).append(record)
     return {
         shape: epochs * statistics.median(seconds for record in records for seconds in record["epochs"])

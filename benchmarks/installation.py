@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gatelab.client import embedded
+from gatelab.client import local_server
 from gatelab.client.api import Gatelab
 from gatelab.client.credentials import local_key
 
@@ -21,7 +21,7 @@ def installation(threads: int, data_dir: Path | None = None, workers: int = 1) -
     with ExitStack() as stack:
         if data_dir is None:
             data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatelab-benchmark-")))
-        url = stack.enter_context(embedded.running(data_dir, settings, "--workers", str(workers)))
+        url = stack.enter_context(local_server.running(data_dir, settings, "--workers", str(workers)))
         yield stack.enter_context(Gatelab(url))
 
 

@@ -21,7 +21,7 @@ from gatelab.network import Network
 from gatelab.reports.markdown import table_lines
 from gatelab.specs import CopySpec, RecallSpec, RunSpec, SyntheticSpec
 from gatelab.sweeps import expand
-from gatelab.text.memory import corpus_text, line_length
+from gatelab.text.memory_tasks import corpus_text, line_length
 
 EXAMPLE = ROOT / "examples" / "memory.yaml"
 LINES = 1000

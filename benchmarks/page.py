@@ -21,8 +21,8 @@ from pydantic import SecretStr
 from sqlalchemy import insert, update
 
 from benchmarks import tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.installation import installation, key_of
-from benchmarks.quiet import warn_if_busy
 from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec

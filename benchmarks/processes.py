@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.installation import installation
-from benchmarks.quiet import warn_if_busy
 from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec, parse
 

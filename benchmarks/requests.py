@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import tables
-from benchmarks.quiet import warn_if_busy
-from benchmarks.rounds import in_turn, median_ratio
+from benchmarks.idle_machine import warn_if_busy
+from benchmarks.interleaving import in_turn, median_ratio
 from benchmarks.serving import free_port, train, wait_for
-from gatelab.client import embedded
+from gatelab.client import local_server
 from gatelab.client.api import Gatelab
 from gatelab.settings import KEY_FILE
 
@@ -125,7 +125,7 @@ def installed(environment: Mapping[str, str]) -> Iterator[Installed]:
     with ExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatelab-benchmark-")))
         settings = {**UNLIMITED, **environment}
-        with embedded.running(data_dir, settings) as url, Gatelab(url) as gatelab:
+        with local_server.running(data_dir, settings) as url, Gatelab(url) as gatelab:
             run = train(gatelab, HIDDEN)
             job = gatelab.run(run).job
         port, key = free_port(), (data_dir / KEY_FILE).read_text().strip()

@@ -26,9 +26,9 @@ from typing import Any
 import httpx2
 
 from benchmarks import tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.installation import installation, key_of
-from benchmarks.quiet import warn_if_busy
-from benchmarks.rounds import median_ratio
+from benchmarks.interleaving import median_ratio
 from gatelab.client.api import Gatelab
 
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us. " * 20

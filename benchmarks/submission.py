@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import bare, tables
+from benchmarks import library_training, tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.installation import installation
+from benchmarks.interleaving import median_ratio
 from benchmarks.peers import textbook
-from benchmarks.quiet import warn_if_busy
-from benchmarks.rounds import median_ratio
 from gatelab.client import specfile
 from gatelab.client.api import Gatelab
 from gatelab.client.models import Run
@@ -53,7 +53,7 @@ def measure(spec: JobSpec, text: str, threads: int, seed: int) -> dict[str, floa
         cold, _ = submit(gatelab, spec)
         warm, run = submit(gatelab, spec)
     # The worker's second training is compared with the second of a process.
-    *_, alone = bare.measure(spec.base(), text, threads, repeats=2)
+    *_, alone = library_training.measure(spec.base(), text, threads, repeats=2)
     if run.metrics.validation_perplexity != alone.validation_perplexity:
         raise ArithmeticError(f"{run.metrics.validation_perplexity} is not {alone.validation_perplexity}")
     book = textbook.run("gru", text, spec.training.optimizer.lr, spec.training.epochs, seed).seconds

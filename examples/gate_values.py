@@ -16,7 +16,7 @@ from gatelab.gates import Clamps, Influence, influence, recall, trace
 from gatelab.network import Network
 from gatelab.specs import CellSpec, ClampSpec, GruSpec, LstmSpec, ModelSpec, RecallSpec, RnnSpec, RunSpec, parse
 from gatelab.text import Corpus
-from gatelab.text.memory import corpus_text, drawn_anew, line_length
+from gatelab.text.memory_tasks import corpus_text, drawn_anew, line_length
 from gatelab.training import Evaluated, train
 
 STEPS, ONLY, OUTPUT = 10, 4, 9

@@ -17,9 +17,9 @@ from safetensors.numpy import load, save
 from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint, NotFinite
-from gatelab.specs.ends import EndedBy
 from gatelab.specs.job import RunSpec
-from gatelab.standing import BEGINNING, Standing, Waiting
+from gatelab.specs.stopping import EndedBy
+from gatelab.stopping_state import BEGINNING, StoppingState, Waiting
 from gatelab.text.tokenizers import Tokenizer, from_json
 
 FORMAT = "gatelab-checkpoint-2"
@@ -62,7 +62,7 @@ class Position:
     epoch_tokens: int = 0
     seconds: float = 0.0
     training_seconds: float = 0.0
-    standing: Standing = BEGINNING
+    standing: StoppingState = BEGINNING
 
 
 @dataclass(frozen=True)
@@ -218,17 +218,17 @@ def _position(fields: Any) -> Position:
         raise ValueError(f"not a position: {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     position = Position(**fields | {"standing": _standing(fields.get("standing", {}))})
     for name, kind in Position.__annotations__.items():
-        if kind is not Standing:
+        if kind is not StoppingState:
             _check_number(name, getattr(position, name), whole=kind is int)
     return position
 
 
-def _standing(fields: Any) -> Standing:
+def _standing(fields: Any) -> StoppingState:
     """Checkpoints from before there were early ends have none."""
     if not isinstance(fields, dict):
         raise ValueError(f"not a position: standing is {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     waiting = {name: Waiting(**fields.get(name, {})) for name in ("stop", "plateau")}
-    standing = Standing(**fields | waiting)
+    standing = StoppingState(**fields | waiting)
     for name, found in waiting.items():
         _check_number(f"{name}.waited", found.waited, whole=True)
     _check_number("cuts", standing.cuts, whole=True)

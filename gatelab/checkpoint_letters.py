@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 from gatelab.specs.model import ModelSpec
-from gatelab.specs.packed import packed_letters
+from gatelab.specs.packed_parameters import packed_letters
 
 PACKED_FORMAT = "gatelab-checkpoint-1"
 

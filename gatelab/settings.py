@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatelab.errors import InvalidInput, Problem
-from gatelab.specs.faults import describe
+from gatelab.specs.fault_messages import describe
 from gatelab.specs.limits import Limits
 
 WAKE_TASK = "gatelab.wake"

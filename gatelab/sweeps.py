@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
-from gatelab.near import did_you_mean, nearest_path
 from gatelab.specs.base import parse
-from gatelab.specs.faults import MOST_HINTS, paths
+from gatelab.specs.fault_messages import MOST_HINTS, paths
 from gatelab.specs.integers import LARGEST
 from gatelab.specs.job import JobSpec, RunSpec
 from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.training import SEEDS
+from gatelab.spelling import did_you_mean, nearest_path
 
 MOST_PATHS = 100
 """Most paths of a grid: more than a spec has fields."""

@@ -13,7 +13,7 @@ from starlette.routing import Match, Route
 
 from gatelab import errors
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, InvalidSpec, Problem
-from gatelab.specs.faults import describe, problems
+from gatelab.specs.fault_messages import describe, problems
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -10,7 +10,7 @@ from fastapi.params import ParamTypes
 from fastapi.routing import APIRoute
 
 from gatelab.errors import InvalidRequest, Problem
-from gatelab.near import did_you_mean, nearest
+from gatelab.spelling import did_you_mean, nearest
 
 ANY_PARAMETER = {"OpenAI"}
 """Tags of routes whose clients send parameters that mean something elsewhere, such as `api-version`."""

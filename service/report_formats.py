@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from gatelab.reports.formats import FORMATS, Format
-from gatelab.reports.model import Report
+from gatelab.reports.report import Report
 
 AskedFormat = Annotated[Format, Query(description="json has everything; csv has one line for each variant")]
 

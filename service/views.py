@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from gatelab.store.pages import Page as StoredPage
+from gatelab.store.pagination import Page as StoredPage
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")

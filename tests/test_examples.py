@@ -9,7 +9,7 @@ from gatelab.client import specfile
 from gatelab.costs import parameters
 from gatelab.specs import JobSpec, Limits, ModelSpec
 from gatelab.sweeps import expand
-from gatelab.text.extent import Extent
+from gatelab.text.token_counts import Extent
 from gatelab.text.windows import check_length
 
 FOLDER = Path(__file__).parent.parent / "examples"

@@ -13,7 +13,7 @@ import pytest
 from gatelab.gates import recall
 from gatelab.network import Network
 from gatelab.specs import GruSpec
-from gatelab.text.memory import drawn_anew
+from gatelab.text.memory_tasks import drawn_anew
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "examples" / "gate_values.py"

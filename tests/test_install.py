@@ -34,7 +34,7 @@ for name in sorted(wanted):
                     raise
 """
 
-SERVED = "gatelab.network gatelab.generation gatelab.gates gatelab.reports gatelab.costs gatelab.store gatelab.embedded"
+SERVED = "gatelab.network gatelab.generation gatelab.gates gatelab.reports gatelab.costs gatelab.store gatelab.launcher"
 """What the service and `gatelab up` use of the library."""
 
 OPTIONAL = "triton"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gatelab import machine
-from gatelab.embedded.errors import CannotStart
-from gatelab.embedded.launcher import make_data_dir
+from gatelab.launcher.errors import CannotStart
+from gatelab.launcher.supervisor import make_data_dir
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.near import LONGEST, MOST, did_you_mean, nearest, nearest_path
 from gatelab.specs import JobSpec
-from gatelab.specs.faults import paths
+from gatelab.specs.fault_messages import paths
+from gatelab.spelling import (
+    LONGEST,
+    MOST,
+    did_you_mean,
+    nearest,
+    nearest_path,
+)
 from tests.randomized import examples
 
 

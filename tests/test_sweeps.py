@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs import JobSpec, RunSpec, parse
-from gatelab.specs.faults import MOST_HINTS
+from gatelab.specs.fault_messages import MOST_HINTS
 from gatelab.sweeps import expand, in_grid, numbered
 from tests.randomized import examples
 

@@ -19,7 +19,7 @@ from celery.signals import (
 from gatelab import logs
 from gatelab.settings import WAKE_TASK, celery_config, load
 from worker.child import Child
-from worker.stop import STOP
+from worker.stop_flag import STOP
 from worker.telemetry import METER, tracing
 
 app = Celery("gatelab-worker")

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
-from gatelab.embedded.orphans import die_with_parent
 from gatelab.errors import InvalidInput, Unavailable
+from gatelab.launcher.orphans import die_with_parent
 from gatelab.settings import Settings
 from gatelab.store import Store
-from worker.stop import STOP
+from worker.stop_flag import STOP
 from worker.telemetry import METER
 from worker.telemetry.tracing import span
 

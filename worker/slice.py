@@ -25,16 +25,16 @@ from gatelab.errors import (
 )
 from gatelab.machine import cores, memory_bytes
 from gatelab.settings import Settings
-from gatelab.starting import Origin, begin
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.text import Corpus, Texts, prepare
-from gatelab.text.extent import measure
-from gatelab.text.growing import grown
+from gatelab.text.token_counts import measure
+from gatelab.text.vocabulary_growth import grown
 from gatelab.text.windows import Data, check_length
 from gatelab.training import Event, Pack, Trainer, pack_size
 from gatelab.training.devices import choose_device, describe, free_memory
 from gatelab.training.engines import choose_engine
 from gatelab.training.pack import News
+from gatelab.warm_start import Origin, begin
 from worker.cadence import Cadence
 from worker.lease import Leases
 from worker.recording import Recorder

@@ -19,9 +19,9 @@ import httpx2
 from benchmarks import tables
 from benchmarks.hostile.attacks import ATTACKS, Attack, Ground
 from benchmarks.hostile.probing import Probe, ask, probing
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.load.requests import quantile
 from benchmarks.load.stack import Stack, running_stack
-from benchmarks.quiet import warn_if_busy
 
 CEILING_MIB = 3072
 BOUNDS_MS = {"/healthz": 50.0, "a job": 100.0}

@@ -16,12 +16,12 @@ from pydoc_data.topics import topics
 import httpx2
 
 from benchmarks import tables
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.load.overload import too_much
 from benchmarks.load.requests import Client, Timings, quantile
 from benchmarks.load.stack import LIMITS, Stack, running_stack
 from benchmarks.load.streams import Streams
 from benchmarks.load.users import User, endless_jobs, prepare
-from benchmarks.quiet import warn_if_busy
 
 WATCHED_JOBS = 10
 MEMORY_LOOKS = 6

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from benchmarks.published import files
-from gatelab.client.formats import cell as in_words
+from gatelab.client.formatting import cell as in_words
 from gatelab.reports.tables import Table
 from gatelab.specs import RunSpec
 from gatelab.specs.initial import PartsInitSpec

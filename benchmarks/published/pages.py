@@ -16,7 +16,7 @@ from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import tables
 from gatelab.reports.build import job_report
 from gatelab.reports.markdown import table_lines
-from gatelab.reports.model import Report
+from gatelab.reports.report import Report
 from gatelab.reports.tables import Table
 
 MARK = re.compile(r"(<!-- table: (?P<asked>[^\n]*) -->\n)(?P<table>.*?)(<!-- end of table -->)", re.DOTALL)

@@ -5,7 +5,7 @@ Cohen (1988), "Statistical power analysis for the behavioral sciences", by the n
 
 import math
 
-from gatelab.reports.model import Pair, Report
+from gatelab.reports.report import Pair, Report
 from gatelab.reports.statistics import LEVEL
 from gatelab.reports.tables import Table
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import tables
-from benchmarks.quiet import warn_if_busy
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.shakespeare.contestants import Contestant, How, Score, contestants
 
 TARGETS = (1.88, 1.60, 1.50, 1.47)

@@ -7,7 +7,7 @@ import argparse
 
 import torch
 
-from benchmarks.quiet import warn_if_busy
+from benchmarks.idle_machine import warn_if_busy
 from benchmarks.training import memory, packs, precision, scaling, speed, vocabularies
 from benchmarks.training.contestants import Task
 from benchmarks.training.shapes import CELLS, SHAPES, SIZES, Shape

@@ -5,13 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 
 from benchmarks import tables
-from benchmarks.rounds import Gauge, in_turn, median_ratio, seconds_per_call
+from benchmarks.interleaving import (
+    Gauge,
+    in_turn,
+    median_ratio,
+    seconds_per_call,
+)
 from benchmarks.training.contestants import LR, NATIVE, member_of
 from benchmarks.training.shapes import SIZES, VOCABULARY, Shape, random_model, random_windows
 from gatelab.specs import GruSpec, RunSpec, SgdSpec, TrainingSpec
 from gatelab.training import pack_size
 from gatelab.training.engines import Reading, build_engine
-from gatelab.training.packing import flops
+from gatelab.training.pack_planning import flops
 
 CELL = GruSpec(kind="gru")
 SHAPES = tuple(map(Shape.parse, ("8/1/32", "8/8/32", "16/16/32", "32/16/32", "32/64/32", "64/64/32", "32/256/32")))

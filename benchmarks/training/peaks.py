@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.rounds import Gauge, seconds_per_call
+from benchmarks.interleaving import Gauge, seconds_per_call
 from benchmarks.training.contestants import has_native
 from gatelab.scan import native
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from benchmarks import tables
-from benchmarks.rounds import in_turn, median_ratio
+from benchmarks.interleaving import in_turn, median_ratio
 from benchmarks.tables import times
 from benchmarks.training.contestants import Task, native_step
 from benchmarks.training.shapes import SIZES, flops_per_token

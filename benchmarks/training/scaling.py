@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 
 from benchmarks import tables
-from benchmarks.rounds import Gauge, in_turn, median_ratio
+from benchmarks.interleaving import Gauge, in_turn, median_ratio
 from benchmarks.tables import times
 from benchmarks.training.contestants import TITLES, Task, contestants
 from benchmarks.training.shapes import SIZES

@@ -5,7 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import tables
-from benchmarks.rounds import Gauge, in_turn, median_ratio, seconds_per_call
+from benchmarks.interleaving import (
+    Gauge,
+    in_turn,
+    median_ratio,
+    seconds_per_call,
+)
 from benchmarks.tables import times
 from benchmarks.training import peaks
 from benchmarks.training.contestants import PEERS, TITLES, Step, Task, check, contestants, engines

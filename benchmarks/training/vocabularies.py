@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from benchmarks import tables
-from benchmarks.rounds import in_turn, median_ratio
+from benchmarks.interleaving import in_turn, median_ratio
 from benchmarks.tables import times
 from benchmarks.training.contestants import NATIVE, REFERENCE, Step, Task, build, check
 from benchmarks.training.shapes import SIZES, Shape, flops_per_token

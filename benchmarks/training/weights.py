@@ -8,7 +8,7 @@ from benchmarks.peers.textbook_cells import Gru, Lstm, Rnn, TextbookCell
 from benchmarks.peers.torch_layers import TorchLayers
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
-from gatelab.specs.packed import packed_letters, recurrent_letters
+from gatelab.specs.packed_parameters import packed_letters, recurrent_letters
 
 Weights = dict[str, Tensor]
 LETTERS = {"update": "z", "reset": "r"}

@@ -37,11 +37,11 @@ from gatelab.client.models import (
 )
 from gatelab.client.transport import Transport, read_data
 from gatelab.errors import InvalidRequest
-from gatelab.near import did_you_mean, nearest
 from gatelab.specs import ClampSpec, InfluenceSpec, JobSpec, SyntheticSpec
 from gatelab.specs.base import Spec
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.texts import accepted, decode
+from gatelab.spelling import did_you_mean, nearest
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 

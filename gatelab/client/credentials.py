@@ -1,7 +1,7 @@
 """The key of an installation on this machine, which its user need not type.
 
 `gatelab up` keeps its first key in its data directory, readable by its user alone, and notes in the user's state folder
-which data directory listens on which port (`gatelab/embedded/notes.py`).
+which data directory listens on which port (`gatelab/launcher/port_registry.py`).
 """
 
 import os

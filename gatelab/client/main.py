@@ -2,7 +2,7 @@
 
 import typer
 
-from gatelab.client.commands.lazily import Listed, lazily
+from gatelab.client.commands.lazy_group import Listed, lazily
 
 LISTED = (
     Listed("version", "version:version", "Print the version."),

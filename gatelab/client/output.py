@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from gatelab.client.errors import ApiError
-from gatelab.client.formats import printable
+from gatelab.client.formatting import printable
 from gatelab.errors import GatelabError, InvalidInput
-from gatelab.specs import core_yaml
+from gatelab.specs import yaml_reader
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,7 @@ def print_json(answer: BaseModel | Sequence[BaseModel]) -> None:
 
 
 def print_yaml(data: Any) -> None:
-    print_line(core_yaml.dump(data).rstrip())
+    print_line(yaml_reader.dump(data).rstrip())
 
 
 def print_error(error: GatelabError) -> None:

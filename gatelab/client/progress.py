@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatelab.client.formats import cell, count, duration, number
+from gatelab.client.formatting import (
+    cell,
+    count,
+    duration,
+    number,
+)
 from gatelab.client.models import Event, Run
 
 ENDED = {"run_succeeded": "succeeded", "run_failed": "failed", "run_cancelled": "cancelled"}

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 import gatelab
 from gatelab.errors import InvalidSpec
-from gatelab.near import did_you_mean, nearest
+from gatelab.spelling import did_you_mean, nearest
 
 PREFIX = "recipe:"
 

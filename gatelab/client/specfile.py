@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from gatelab.errors import InvalidSpec, Problem
-from gatelab.specs import JobSpec, core_yaml, parse, texts
+from gatelab.specs import (
+    JobSpec,
+    parse,
+    texts,
+    yaml_reader,
+)
 
 
 def load(file: Path, settings: Iterable[str] = ()) -> JobSpec:
@@ -39,10 +44,10 @@ def read(file: Path) -> Any:
         InvalidSpec: it cannot be read, or is not YAML, or says something twice; with the line.
     """
     try:
-        return core_yaml.load(texts.decode(file.read_bytes(), str(file), InvalidSpec))
+        return yaml_reader.load(texts.decode(file.read_bytes(), str(file), InvalidSpec))
     except OSError as error:
         raise InvalidSpec.at(str(file), f"cannot be read: {error.strerror}") from None
-    except core_yaml.NotYaml as error:
+    except yaml_reader.NotYaml as error:
         raise InvalidSpec.at(str(file), f"is not YAML: {error}") from None
 
 
@@ -63,8 +68,8 @@ def change(data: dict[str, Any], path: list[str], value: Any) -> None:
 
 def _value(setting: str, text: str) -> Any:
     try:
-        return core_yaml.load(text)
-    except core_yaml.NotYaml as error:
+        return yaml_reader.load(text)
+    except yaml_reader.NotYaml as error:
         raise InvalidSpec.at("--set", f"{setting!r} is not YAML: {error}") from None
 
 

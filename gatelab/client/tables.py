@@ -1,6 +1,11 @@
 """Runs and jobs as rows of a table."""
 
-from gatelab.client.formats import cell, count, duration, number
+from gatelab.client.formatting import (
+    cell,
+    count,
+    duration,
+    number,
+)
 from gatelab.client.models import Job, Run
 
 RUN_COLUMNS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gatelab.client.api import Gatelab
 from gatelab.client.errors import ClientError
-from gatelab.client.formats import duration, printable
+from gatelab.client.formatting import duration, printable
 from gatelab.client.models import Event, Job
 from gatelab.client.output import console, print_line
 from gatelab.client.progress import Progress, RunProgress

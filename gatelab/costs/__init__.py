@@ -1,8 +1,16 @@
 """What a run will cost: parameters, memory, work and, calibrated by what past runs took, seconds. No torch."""
 
 from gatelab.costs.cells import CellCounts, speed_class
+from gatelab.costs.operation_counts import (
+    Expected,
+    Work,
+    counts,
+    flops_per_token,
+    parameters,
+    step_flops,
+    work,
+)
 from gatelab.costs.prediction import Past, predict
-from gatelab.costs.work import Expected, Work, counts, flops_per_token, parameters, step_flops, work
 
 __all__ = [
     "CellCounts",

@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gatelab.costs.work import Work
+from gatelab.costs.operation_counts import Work
 
 Array = NDArray[np.float64]
 

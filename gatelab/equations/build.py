@@ -20,7 +20,7 @@ from gatelab.equations.syntax import (
     Number,
     Product,
 )
-from gatelab.near import did_you_mean, nearest
+from gatelab.spelling import did_you_mean, nearest
 
 OUTPUT = "h"
 

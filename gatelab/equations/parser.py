@@ -29,7 +29,7 @@ from gatelab.equations.syntax import (
 )
 from gatelab.equations.syntax import Product as MatrixProduct
 from gatelab.equations.tokens import Token, lines_of
-from gatelab.near import did_you_mean, nearest
+from gatelab.spelling import did_you_mean, nearest
 
 
 def parse(text: str) -> list[Line]:

@@ -7,7 +7,12 @@ import numpy as np
 from gatelab.errors import InvalidRequest
 from gatelab.network import Network, log_probabilities
 from gatelab.specs.synthetic import SyntheticSpec
-from gatelab.text.memory import END, alphabet, drawn_anew, line_length
+from gatelab.text.memory_tasks import (
+    END,
+    alphabet,
+    drawn_anew,
+    line_length,
+)
 from gatelab.text.tokenizers import UNKNOWN, Ids, Tokenizer, WordsTokenizer
 from gatelab.text.tokenizers.pieces import PieceTokenizer
 from gatelab.text.windows import EVALUATION_TOKENS

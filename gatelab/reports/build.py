@@ -8,11 +8,16 @@ from typing import Any
 from gatelab.errors import InvalidRequest
 from gatelab.reports.comparability import warnings
 from gatelab.reports.comparison import compare
-from gatelab.reports.influence import influence
+from gatelab.reports.hyperparameters import (
+    SEED,
+    Values,
+    of_grid,
+    that_differ,
+)
 from gatelab.reports.labels import identity, short_names
-from gatelab.reports.model import Report, Timing
 from gatelab.reports.records import RunRecord
-from gatelab.reports.values import SEED, Values, of_grid, that_differ
+from gatelab.reports.report import Report, Timing
+from gatelab.reports.variance_analysis import influence
 from gatelab.reports.variants import Entry, Group, curve, group, run_row, variant
 from gatelab.specs.job import JobSpec
 

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from gatelab.reports.comparability import same_tokens, text_scored
-from gatelab.reports.model import Comparison, Pair
 from gatelab.reports.records import RunRecord
+from gatelab.reports.report import Comparison, Pair
 from gatelab.reports.statistics import paired_tests
 from gatelab.reports.variants import Group
 

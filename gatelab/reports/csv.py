@@ -12,7 +12,12 @@ import json
 import re
 from typing import Any
 
-from gatelab.reports.model import Averages, Interval, Report, Variant
+from gatelab.reports.report import (
+    Averages,
+    Interval,
+    Report,
+    Variant,
+)
 
 PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 

@@ -6,7 +6,7 @@ from typing import Literal
 from gatelab.reports.csv import as_csv
 from gatelab.reports.html import as_html
 from gatelab.reports.markdown import as_markdown
-from gatelab.reports.model import Report
+from gatelab.reports.report import Report
 
 Format = Literal["json", "csv", "md", "html"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from gatelab.reports import tables
 from gatelab.reports.charts import COLOURS, Series, bar_chart, line_chart
-from gatelab.reports.heat import heat_map
+from gatelab.reports.heat_map import heat_map
 from gatelab.reports.labels import short_names
-from gatelab.reports.model import Effect, Influence, Report
+from gatelab.reports.report import Effect, Influence, Report
 from gatelab.reports.variants import perplexity
-from gatelab.specs import core_yaml
+from gatelab.specs import yaml_reader
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -37,7 +37,7 @@ def as_html(report: Report) -> str:
         curve_chart=_curves(report, drawn),
         effect_charts=_effects(report.influence) if report.influence else (),
         share_chart=_shares(report.influence) if report.influence else "",
-        spec=core_yaml.dump(report.spec) if report.spec else "",
+        spec=yaml_reader.dump(report.spec) if report.spec else "",
     )
 
 

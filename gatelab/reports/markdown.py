@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from gatelab.reports import tables
-from gatelab.reports.model import Report
+from gatelab.reports.report import Report
 from gatelab.reports.tables import Table
-from gatelab.specs import core_yaml
+from gatelab.specs import yaml_reader
 
 _MARKUP = re.compile(r"([\\`*\[\]<>|~&$]|:(?=//)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """Punctuation with a meaning inside a line of Markdown. A backslash before it takes that away (CommonMark 2.4)."""
@@ -48,7 +48,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _table(tables.main_effects(report.influence))
     yield from _table(tables.runs(report))
     if report.spec:
-        yield from ("", "## Spec", "", _fenced(core_yaml.dump(report.spec)))
+        yield from ("", "## Spec", "", _fenced(yaml_reader.dump(report.spec)))
 
 
 def _table(table: Table) -> Iterator[str]:

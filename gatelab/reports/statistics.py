@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gatelab.reports.model import Interval
+from gatelab.reports.report import Interval
 
 LEVEL = 0.05
 """The probability of being wrong: of intervals that miss the truth, of differences found where none are."""

@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gatelab.reports.labels import label, short_names
-from gatelab.reports.model import Comparison, Influence, Interval, Measures, Pair, Report, Rest, RunRow, Variant
+from gatelab.reports.report import (
+    Comparison,
+    Influence,
+    Interval,
+    Measures,
+    Pair,
+    Report,
+    Rest,
+    RunRow,
+    Variant,
+)
 from gatelab.reports.variants import perplexity
 
 DASH = "\N{EN DASH}"

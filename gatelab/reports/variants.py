@@ -7,8 +7,15 @@ from functools import cached_property
 from typing import Any
 
 from gatelab.reports.labels import identity, variant_label
-from gatelab.reports.model import Averages, Curve, Interval, Measures, RunRow, Variant
 from gatelab.reports.records import RunRecord
+from gatelab.reports.report import (
+    Averages,
+    Curve,
+    Interval,
+    Measures,
+    RunRow,
+    Variant,
+)
 from gatelab.reports.statistics import mean_interval
 
 TIMES = frozenset({"seconds", "tokens_per_second"})

@@ -16,8 +16,8 @@ from gatelab.specs.model import (
     UnigramTokenizerSpec,
     WordsTokenizerSpec,
 )
+from gatelab.specs.pack_key import shape_key
 from gatelab.specs.resolved import resolved, without_seed
-from gatelab.specs.shape import shape_key
 from gatelab.specs.synthetic import CopySpec, RecallRequest, RecallSpec, SyntheticSpec
 from gatelab.specs.training import (
     AdamSpec,

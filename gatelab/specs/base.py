@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function, no_info_before_validator_function
 
 from gatelab.errors import InvalidSpec
-from gatelab.specs.faults import problems
+from gatelab.specs.fault_messages import problems
 from gatelab.specs.texts import unfit
 
 MOST_ENTRIES = 10_000

@@ -6,8 +6,8 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.model import CharTokenizerSpec, ModelSpec, TokenizerSpec, word_or_object
-from gatelab.specs.start import StartSpec
 from gatelab.specs.training import TrainingSpec
+from gatelab.specs.warm_start import StartSpec
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=1, max_length=100)]
 """Names people give: letters, digits, dot, dash, underscore; at most 100."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gatelab.specs.base import Spec, Text
-from gatelab.specs.ends import EvaluateEverySpec, StopSpec
 from gatelab.specs.schedules import CONSTANT, ScheduleSpec
+from gatelab.specs.stopping import EvaluateEverySpec, StopSpec
 
 Share = Annotated[float, Field(ge=0, le=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1000)]

@@ -10,10 +10,10 @@ from gatelab.store.events import Event
 from gatelab.store.idempotency import IdempotencyKey
 from gatelab.store.jobs import Job
 from gatelab.store.metrics import Curve, MetricRow
-from gatelab.store.pages import Page
+from gatelab.store.pagination import Page
 from gatelab.store.queue import Claim
-from gatelab.store.report import Best, Report
 from gatelab.store.retry import retrying
+from gatelab.store.run_update import Best, Report
 from gatelab.store.runs import Run
 from gatelab.store.samples import SampleRow
 from gatelab.store.states import FINISHED, State

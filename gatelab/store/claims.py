@@ -24,8 +24,8 @@ from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.ids import new_id
 from gatelab.store.queue import Claim
-from gatelab.store.report import Report, run_columns, write_rows
 from gatelab.store.retry import retrying
+from gatelab.store.run_update import Report, run_columns, write_rows
 from gatelab.store.states import State, settle
 from gatelab.store.tables import runs
 from gatelab.store.transitions import move

@@ -8,13 +8,13 @@ from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import CorpusInUse, CorpusNameTaken, CorruptCorpus, NotFound
-from gatelab.near import MOST, did_you_mean, nearest
 from gatelab.specs.texts import accepted
-from gatelab.store import pages
+from gatelab.spelling import MOST, did_you_mean, nearest
+from gatelab.store import pagination
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.ids import check_name, new_id
-from gatelab.store.pages import Page
+from gatelab.store.pagination import Page
 from gatelab.store.tables import LOCAL, corpora
 from gatelab.text.findings import Findings
 
@@ -134,7 +134,7 @@ class Corpora:
             InvalidRequest: a bad cursor or limit.
         """
         with self._database.read() as connection:
-            page = pages.fetch(
+            page = pagination.fetch(
                 connection,
                 select(*_COLUMNS).where(corpora.c.account == account),
                 [corpora.c.created_at, corpora.c.id],

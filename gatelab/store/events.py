@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from gatelab.errors import NotFound
-from gatelab.store import pages
+from gatelab.store import pagination
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
+from gatelab.store.job_counts import count_runs
 from gatelab.store.states import FINISHED, job_state
 from gatelab.store.tables import events, jobs
-from gatelab.store.tally import tally
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Events:
             NotFound: there is no such job.
             InvalidRequest: a limit that is not in 1..1000.
         """
-        pages.check_limit(limit)
+        pagination.check_limit(limit)
         with self._database.read() as connection:
             found = _after(connection, job_id, seq, limit)
             if not found and connection.scalar(select(jobs.c.id).where(jobs.c.id == job_id)) is None:
@@ -48,9 +48,9 @@ class Events:
         """Whether a job has ended or is gone, and its events after `seq`. If it has ended, all events
         before its end come with that."""
         with self._database.read() as connection:
-            tallies = tally(connection, [job_id])
-            ended = job_id not in tallies or job_state(tallies[job_id].counts) in FINISHED
-            return ended, _after(connection, job_id, seq, pages.LARGEST_PAGE)
+            counted = count_runs(connection, [job_id])
+            ended = job_id not in counted or job_state(counted[job_id].counts) in FINISHED
+            return ended, _after(connection, job_id, seq, pagination.LARGEST_PAGE)
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs that is there."""

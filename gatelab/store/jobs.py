@@ -11,20 +11,19 @@ from gatelab.costs import Expected
 from gatelab.errors import InvalidRequest, NotFound, Overloaded, WrongState
 from gatelab.specs import JobSpec, RunSpec, shape_key
 from gatelab.specs.resolved import runs_digest
-from gatelab.store import events, pages, steering
-from gatelab.store import tally as tallies
+from gatelab.store import events, job_counts, pagination, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.changes import announce
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id
+from gatelab.store.job_counts import JobCounts
 from gatelab.store.kept_specs import as_text, job_spec
 from gatelab.store.origins import Pin, keep
-from gatelab.store.pages import Page
+from gatelab.store.pagination import Page
 from gatelab.store.states import FINISHED, PRECEDENCE, State, job_state
 from gatelab.store.tables import LOCAL, deleted_runs, job_corpora, jobs, runs
-from gatelab.store.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ _COLUMNS = [
 ]
 # A job has at least one run.
 _ONE = (
-    select(*_COLUMNS, *tallies.COLUMNS)
+    select(*_COLUMNS, *job_counts.COLUMNS)
     .join(runs, runs.c.job_id == jobs.c.id)
     .where(jobs.c.id == bindparam("id"))
     .group_by(jobs.c.id)
@@ -193,7 +192,7 @@ class Jobs:
         if state is not None:
             query = _in_state(query, state)
         with self._database.read() as connection:
-            page = pages.fetch(
+            page = pagination.fetch(
                 connection,
                 query,
                 [jobs.c.created_at, jobs.c.id],
@@ -209,7 +208,7 @@ class Jobs:
         Raises:
             InvalidRequest: a limit that is not in 1..1000.
         """
-        pages.check_limit(limit)
+        pagination.check_limit(limit)
         mine = select(jobs.c.id, jobs.c.event_count).where(jobs.c.account == account)
         query = mine.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
         with self._database.read() as connection:
@@ -366,26 +365,26 @@ def _get(connection: Connection, id: str) -> Job:
 def _found(id: str, row: RowMapping | None) -> Job:
     if row is None:
         raise NotFound("job", id)
-    return _job(row, tallies.read(row))
+    return _job(row, job_counts.read(row))
 
 
 def _jobs(connection: Connection, rows: Sequence[RowMapping]) -> list[Job]:
-    found = tallies.tally(connection, [row["id"] for row in rows])
+    found = job_counts.count_runs(connection, [row["id"] for row in rows])
     return [_job(row, found[row["id"]]) for row in rows]
 
 
-def _job(row: RowMapping, tally: Tally) -> Job:
+def _job(row: RowMapping, of_runs: JobCounts) -> Job:
     return Job(
         id=row["id"],
         name=row["name"],
         spec=job_spec(row["spec"]),
         corpus_id=row["corpus_id"],
-        state=job_state(tally.counts),
-        counts=tally.counts,
-        progress=tally.progress,
+        state=job_state(of_runs.counts),
+        counts=of_runs.counts,
+        progress=of_runs.progress,
         event_count=row["event_count"],
         created_at=row["created_at"],
-        started_at=tally.started_at,
-        finished_at=tally.finished_at,
+        started_at=of_runs.started_at,
+        finished_at=of_runs.finished_at,
         trained=row["trained"],
     )

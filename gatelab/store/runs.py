@@ -8,10 +8,10 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from gatelab.errors import NotFound
 from gatelab.specs import RunSpec
-from gatelab.store import pages
+from gatelab.store import pagination
 from gatelab.store.engine import Database
 from gatelab.store.kept_specs import as_text, run_spec
-from gatelab.store.pages import Page
+from gatelab.store.pagination import Page
 from gatelab.store.states import State
 from gatelab.store.tables import jobs, runs
 
@@ -98,7 +98,7 @@ class Runs:
             query = query.where(runs.c.state == state)
         key = [jobs.c.created_at, runs.c.job_id, runs.c.index]
         with self._database.read() as connection:
-            page = pages.fetch(connection, query, key, cursor=cursor, limit=limit)
+            page = pagination.fetch(connection, query, key, cursor=cursor, limit=limit)
             if not page.items and job_id is not None:
                 _require_job(connection, job_id)
         return Page([_run(row) for row in page.items], page.next)

@@ -5,7 +5,7 @@ from types import TracebackType
 from sqlalchemy import func, select
 
 from gatelab.settings import Settings
-from gatelab.store import census
+from gatelab.store import installation_counts
 from gatelab.store.accounts import Accounts
 from gatelab.store.blobs import Blobs
 from gatelab.store.changes import Changes
@@ -16,6 +16,7 @@ from gatelab.store.engine import BUSY_SECONDS, Database
 from gatelab.store.events import Events
 from gatelab.store.jobs import Jobs
 from gatelab.store.keys import Keys
+from gatelab.store.lineage import Trees
 from gatelab.store.metrics import Metrics
 from gatelab.store.origins import Origins
 from gatelab.store.reaper import Reaper
@@ -25,7 +26,6 @@ from gatelab.store.samples import Samples
 from gatelab.store.states import State
 from gatelab.store.sweeper import Sweeper
 from gatelab.store.tables import runs
-from gatelab.store.tree import Trees
 
 
 class Store:
@@ -65,14 +65,14 @@ class Store:
             query = select(func.count()).select_from(runs).where(runs.c.state == State.QUEUED)
             return connection.scalar(query) or 0
 
-    def census(self) -> census.Census:
+    def count_runs(self) -> installation_counts.InstallationCounts:
         """How all runs stand, by one cheap statement.
 
         Raises:
             Unavailable: the database cannot be reached.
         """
         with self.database.read() as connection:
-            return census.take(connection)
+            return installation_counts.take(connection)
 
     def ping(self) -> None:
         """Return if the database answers.

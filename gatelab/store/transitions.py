@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, update
 
 from gatelab.store import events
 from gatelab.store.clock import now
+from gatelab.store.job_counts import count_runs
 from gatelab.store.states import FINISHED, SOURCES, State, job_state
 from gatelab.store.tables import runs
-from gatelab.store.tally import tally
 
 
 def move(
@@ -72,7 +72,7 @@ def _event(row: RowMapping, to: State, reason: str | None) -> tuple[str, str, Ma
 
 def _finish_job(connection: Connection, job_id: str) -> None:
     """Report the job's end if no run is left. The job's row is locked, so exactly one transaction sees that."""
-    now_so = tally(connection, [job_id])[job_id]
+    now_so = count_runs(connection, [job_id])[job_id]
     if now_so.finished_at is not None:
         data = {"state": job_state(now_so.counts), "counts": dict(now_so.counts)}
         events.append(connection, job_id, [("job_finished", None, data)])

@@ -11,8 +11,8 @@ from gatelab.errors import InvalidSpec
 from gatelab.specs.job import RunSpec
 from gatelab.text.cleaning import cleaned
 from gatelab.text.corpus import Corpus
-from gatelab.text.extent import Extent
 from gatelab.text.parts import LEARNED, Lengths, Texts, check_lengths, check_numbered, cuts, lengths
+from gatelab.text.token_counts import Extent
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer, train_tokenizer
 
 IGNORED = -100

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
-from gatelab.starting import Origin, begin
 from gatelab.text import Corpus, Texts, prepare
-from gatelab.text.growing import grown
 from gatelab.text.prefixes import check_prefix
+from gatelab.text.vocabulary_growth import grown
 from gatelab.training.engines import Device, Wanted
 from gatelab.training.events import Event
 from gatelab.training.pack import Pack
 from gatelab.training.trainer import Trainer
+from gatelab.warm_start import Origin, begin
 
 
 def train(

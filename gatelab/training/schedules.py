@@ -25,7 +25,7 @@ def rate(
         lr: the highest rate.
         total_steps: of the whole run; behind them, the rate stays.
         epoch_steps: steps of an epoch, for schedules by epochs.
-        cuts: how often a plateau has cut the rate (`gatelab.standing`).
+        cuts: how often a plateau has cut the rate (`gatelab.stopping_state`).
     """
     match schedule:
         case ConstantSpec(warmup=0):

@@ -20,11 +20,11 @@ from gatelab.specs.job import RunSpec
 from gatelab.specs.schedules import CONSTANT
 from gatelab.text.tokenizers import Ids
 from gatelab.text.windows import Data, Windows, batch_order
-from gatelab.training.ends import Ends, Measured, next_epoch
 from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, State
 from gatelab.training.evaluation import bits_per_character
 from gatelab.training.events import Evaluated, Started, Stepped
 from gatelab.training.schedules import rate
+from gatelab.training.stopping import Ends, Measured, next_epoch
 
 
 class Trainer:

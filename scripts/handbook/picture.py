@@ -20,7 +20,7 @@ from gatelab.client.api import Gatelab
 from gatelab.client.credentials import local_key
 from scripts.handbook import DOCS
 from service.authorization import COOKIE
-from tests.acceptance.embedded import Up
+from tests.acceptance.local_server import Up
 from tests.browser import chromium
 from tests.waiting import PATIENCE
 

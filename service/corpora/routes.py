@@ -16,7 +16,7 @@ from gatelab.specs.job import Name
 from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.specs.texts import accepted, decode
 from gatelab.store import Corpus as Stored
-from gatelab.text import memory
+from gatelab.text import memory_tasks
 from gatelab.text.alphabet import alphabet
 from gatelab.text.corpus import check_size
 from gatelab.text.tokenizers import normalized
@@ -198,9 +198,9 @@ def _make(spec: SyntheticSpec, max_bytes: int) -> str:
     Raises:
         TooLarge: the text would have more than `max_bytes` bytes.
     """
-    if (size := spec.examples * memory.line_length(spec)) > max_bytes:
+    if (size := spec.examples * memory_tasks.line_length(spec)) > max_bytes:
         raise TooLarge(f"the text would have {size} bytes; this installation takes at most {max_bytes}")
-    return memory.corpus_text(spec)
+    return memory_tasks.corpus_text(spec)
 
 
 async def _upload(request: Request) -> tuple[str, str]:

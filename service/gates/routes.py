@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from gatelab.costs import flops_per_token
 from gatelab.errors import InvalidRequest, Problem
 from gatelab.specs import GatesRequest, Limits, RecallRequest
-from gatelab.text.memory import line_length
+from gatelab.text.memory_tasks import line_length
 from gatelab.text.tokenizers import BEGIN
 from service.computing import computing
 from service.context import Service

@@ -5,7 +5,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatelab.costs import Expected, Work, predict, speed_class, step_flops, work
+from gatelab.costs import (
+    Expected,
+    Work,
+    predict,
+    speed_class,
+    step_flops,
+    work,
+)
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
@@ -13,8 +20,8 @@ from gatelab.specs.resolved import with_ids
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.store.origins import Pin
 from gatelab.sweeps import in_grid, numbered
-from gatelab.text.extent import Extent
 from gatelab.text.prefixes import check_prefix
+from gatelab.text.token_counts import Extent
 from gatelab.text.windows import check_length
 from service.jobs.text_sizes import TextSizes
 from service.jobs.warm_starts import WarmStarts

@@ -7,7 +7,7 @@ from gatelab.specs import RunSpec
 from gatelab.store import Corpus, Store
 from gatelab.text import Corpus as Text
 from gatelab.text import Texts
-from gatelab.text.extent import Extent, measure
+from gatelab.text.token_counts import Extent, measure
 
 
 class TextSizes:

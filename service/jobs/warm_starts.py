@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import CorruptCheckpoint, InvalidSpec, NoCheckpoint, NotFound
 from gatelab.specs import RunSpec
-from gatelab.starting import check_start
 from gatelab.store import Store
 from gatelab.store.origins import Pin
-from gatelab.text.extent import Extent
-from gatelab.text.growing import grown_extent
+from gatelab.text.token_counts import Extent
+from gatelab.text.vocabulary_growth import grown_extent
+from gatelab.warm_start import check_start
 
 
 class WarmStarts:

@@ -3,7 +3,7 @@
 from fastapi import Request, Response
 from pydantic import Field, model_validator
 
-from gatelab.signing_in import redeem
+from gatelab.sign_in_links import redeem
 from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidInput, InvalidRequest, NotFound
-from gatelab.specs.faults import problems
+from gatelab.specs.fault_messages import problems
 from service.problems import RESPONSES as PROBLEMS
 from service.problems import details, headers_of, unexpected
 from service.routing import StrictRoute

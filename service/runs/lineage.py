@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from gatelab.specs import RunSpec
-from gatelab.store.tree import Node
+from gatelab.store.lineage import Node
 from service.views import Page, State, View, whole
 
 

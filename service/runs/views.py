@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from gatelab.specs import RunSpec
-from gatelab.specs.ends import EndedBy
+from gatelab.specs.stopping import EndedBy
 from gatelab.store import CheckpointInfo, MetricRow, SampleRow
 from gatelab.store import Run as StoredRun
 from service.views import State, View, moment, moment_if

@@ -102,7 +102,7 @@ class DatabaseCollector(Collector):
         yield version
         up = GaugeMetricFamily("gatelab_database_up", "Whether the database answered this scrape")
         try:
-            census = self._store.census()
+            counts = self._store.count_runs()
         except Unavailable:
             up.add_metric([], 0)
             yield up
@@ -110,16 +110,16 @@ class DatabaseCollector(Collector):
         up.add_metric([], 1)
         yield up
         runs = GaugeMetricFamily("gatelab_runs", "Runs by state", labels=["state"])
-        for state, count in census.runs.items():
+        for state, count in counts.runs.items():
             runs.add_metric([state], count)
         yield runs
         yield GaugeMetricFamily(
             "gatelab_queue_age_seconds",
             "For how long the oldest queued run has waited; 0 where none waits",
-            value=census.queue_age,
+            value=counts.queue_age,
         )
         yield GaugeMetricFamily(
             "gatelab_expired_leases",
             "Running runs whose worker fell silent, and which no other worker has taken back yet",
-            value=census.expired_leases,
+            value=counts.expired_leases,
         )

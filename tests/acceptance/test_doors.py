@@ -14,7 +14,7 @@ import yaml
 
 from gatelab.client.api import Gatelab
 from tests.acceptance import test_guides
-from tests.acceptance.embedded import Up
+from tests.acceptance.local_server import Up
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.long

@@ -21,7 +21,7 @@ from _pytest.mark.structures import ParameterSet
 from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec, parse
 from gatelab.sweeps import expand
-from tests.acceptance.embedded import Up
+from tests.acceptance.local_server import Up
 from tests.conftest import ROOT
 from tests.waiting import PATIENCE
 
@@ -31,7 +31,7 @@ BLOCK = re.compile(
 SHOWN = {"console", "text"}
 BEFORE = "if [ -f variables ]; then . ./variables; fi\n"
 AFTER = "\ndeclare -p | grep '^declare -- ' > variables || true\n"
-RUN_ELSEWHERE = {"docs/guides/http.md": "test_embedded.py"}
+RUN_ELSEWHERE = {"docs/guides/http.md": "test_local_server.py"}
 PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "start").glob("*.md")),

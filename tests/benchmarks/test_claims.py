@@ -9,7 +9,7 @@ from scipy.stats import fisher_exact, t
 
 from benchmarks.published import memory, pages, power
 from benchmarks.published.experiments import RESULTS, ROOT
-from gatelab.reports.model import Interval, Pair, Report
+from gatelab.reports.report import Interval, Pair, Report
 
 RATE = ("training.optimizer.lr",)
 BOTH, SINGLE, NONE = (0, 1), (2, 3, 4), 5

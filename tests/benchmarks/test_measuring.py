@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.journal import Journal
+from benchmarks.interleaving import in_turn, median_ratio, seconds_per_call
 from benchmarks.peers.notebook import Notebook
 from benchmarks.peers.textbook import TRAIN
-from benchmarks.rounds import in_turn, median_ratio, seconds_per_call
+from benchmarks.result_log import ResultLog
 
 
 def test_gauges_take_turns() -> None:
@@ -34,20 +34,20 @@ def test_the_first_call_is_not_timed() -> None:
     assert len(clock) == 2
 
 
-def test_a_journal_goes_on_where_it_was_left(tmp_path: Path) -> None:
+def test_a_log_of_results_goes_on_where_it_was_left(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    Journal(path, {"epochs": 3}).add("peer", seconds=1.5)
-    again = Journal(path, {"epochs": 3})
+    ResultLog(path, {"epochs": 3}).add("peer", seconds=1.5)
+    again = ResultLog(path, {"epochs": 3})
     again.add("job", id="job-1")
-    assert [record["seconds"] for record in Journal(path, {"epochs": 3}).of("peer")] == [1.5]
+    assert [record["seconds"] for record in ResultLog(path, {"epochs": 3}).of("peer")] == [1.5]
     assert [record["id"] for record in again.of("job")] == ["job-1"]
 
 
-def test_a_journal_of_other_settings_is_refused(tmp_path: Path) -> None:
+def test_a_log_of_other_settings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    Journal(path, {"epochs": 3})
+    ResultLog(path, {"epochs": 3})
     with pytest.raises(ValueError, match=r"results\.jsonl has the results of"):
-        Journal(path, {"epochs": 4})
+        ResultLog(path, {"epochs": 4})
 
 
 def test_the_notebook_learns() -> None:

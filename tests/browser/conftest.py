@@ -13,7 +13,7 @@ from gatelab.client.api import Gatelab
 from gatelab.client.credentials import local_key
 from service.authorization import COOKIE
 from service.static_files import FOLDER
-from tests.acceptance.embedded import Up
+from tests.acceptance.local_server import Up
 from tests.browser import chromium
 from tests.waiting import PATIENCE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatelab.client.formats import count
+from gatelab.client.formatting import count
 from tests.client.live import Live
 from tests.client.trained import PREFIX, Trained
 from tests.client.wire import PAGE

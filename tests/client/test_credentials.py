@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from gatelab.client.api import Gatelab
 from gatelab.client.credentials import local_key
 from gatelab.client.main import app
-from gatelab.embedded import lock, notes
+from gatelab.launcher import directory_lock, port_registry
 
 PORT = 8123
 
@@ -20,12 +20,12 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = tmp_path / "data"
     data.mkdir()
     (data / "api-key").write_text("gatelab_secret\n")
-    notes.write(PORT, data)
+    port_registry.write(PORT, data)
     return data
 
 
 def test_the_key_is_that_of_the_port(data_dir: Path) -> None:
-    with lock.hold(data_dir):
+    with directory_lock.hold(data_dir):
         assert local_key(PORT) == "gatelab_secret"
         assert local_key(PORT + 1) is None
 
@@ -37,23 +37,23 @@ def test_where_nobody_holds_the_data_somebody_else_may_listen(data_dir: Path) ->
 
 @pytest.mark.parametrize("missing", ["lock", "api-key"])
 def test_without_key_or_lock_there_is_none(missing: str, data_dir: Path) -> None:
-    with lock.hold(data_dir):
+    with directory_lock.hold(data_dir):
         (data_dir / missing).unlink()
         assert local_key(PORT) is None
 
 
 def test_the_note_goes_when_the_launcher_does(data_dir: Path) -> None:
-    with lock.hold(data_dir):
-        notes.remove(PORT)
+    with directory_lock.hold(data_dir):
+        port_registry.remove(PORT)
         assert local_key(PORT) is None
-    notes.remove(PORT)
+    port_registry.remove(PORT)
 
 
 def test_a_user_without_a_home_finds_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/dev/null")
-    notes.write(PORT, Path("/tmp"))
-    notes.remove(PORT)
+    port_registry.write(PORT, Path("/tmp"))
+    port_registry.remove(PORT)
     assert local_key(PORT) is None
 
 

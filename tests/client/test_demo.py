@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatelab.client.commands import demo
-from tests.embedded.conftest import alive, descendants
+from tests.launcher.conftest import alive, descendants
 from tests.waiting import eventually
 
 QUICK = (

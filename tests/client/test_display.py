@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from gatelab.client import formats, tables, watch
+from gatelab.client import formatting, tables, watch
 from gatelab.client.api import Gatelab
 from gatelab.client.models import Event, Job, Run
 from gatelab.client.output import print_table
@@ -89,12 +89,12 @@ def test_a_run_that_goes_back_to_the_queue_has_no_bar() -> None:
     ("seconds", "text"), [(None, "-"), (0, "0 s"), (59.6, "1:00"), (185, "3:05"), (3723, "1:02:03")]
 )
 def test_durations(seconds: float | None, text: str) -> None:
-    assert formats.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "-"), (12, "12"), (12345, "12.3k"), (5.6e6, "5.6M"), (2e9, "2G")])
 def test_counts(value: float | None, text: str) -> None:
-    assert formats.count(value) == text
+    assert formatting.count(value) == text
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_counts(value: float | None, text: str) -> None:
     ],
 )
 def test_cells_have_short_names(spec: dict[str, object], text: str) -> None:
-    assert formats.cell({"model": {"cell": spec}}) == text
+    assert formatting.cell({"model": {"cell": spec}}) == text
 
 
 def test_tables_show_text_as_it_is_and_cut_nothing(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,6 +144,6 @@ def test_the_programs_that_commands_go_on_as_can_print_any_path(tmp_path: Path) 
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith(shown)
     (tmp_path / "file").touch()
-    up = run("gatelab.embedded", "--data-dir", str(tmp_path / "file" / ODD), "--port", "0")
+    up = run("gatelab.launcher", "--data-dir", str(tmp_path / "file" / ODD), "--port", "0")
     assert up.returncode == 1
     assert b"Traceback" not in up.stderr

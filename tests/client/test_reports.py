@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gatelab.client.api import Gatelab
-from gatelab.client.formats import count, duration
+from gatelab.client.formatting import count, duration
 from tests.client.live import Live
 from tests.client.trained import MIXED, Trained
 from tests.client.wire import from_the_future

@@ -37,7 +37,7 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_without_the_server_it_says_what_to_install(command: str) -> None:
     program = (
-        "import sys; from gatelab.client import embedded; embedded.SERVER_PACKAGES += ('a_package_that_nobody_has',); "
+        "import sys; from gatelab.client import local_server; local_server.SERVER_PACKAGES += ('nobody_has_this',); "
         f"sys.argv = ['gatelab', '{command}']; from gatelab.client.main import main; main()"
     )
     result = run("-c", program)

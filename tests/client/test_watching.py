@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gatelab.client.api import Gatelab
-from gatelab.client.formats import count
+from gatelab.client.formatting import count
 from tests.client.live import Live
 from tests.client.trained import Trained
 from tests.service.installation import SPEC

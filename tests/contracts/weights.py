@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gatelab.cells import Cell, State, build
 from gatelab.specs import CellSpec
-from gatelab.specs.packed import packed_letters, recurrent_letters
+from gatelab.specs.packed_parameters import packed_letters, recurrent_letters
 from tests.contracts.equations import Array
 from tests.randomized import randomize, tensor
 

@@ -17,7 +17,7 @@ from gatelab.network import Network
 from gatelab.specs import CellSpec, GruSpec, RnnSpec, RunSpec, Sampling, parse
 from gatelab.text.tokenizers import ByteTokenizer, Tokenizer, train_tokenizer
 from tests.export.checkpoints import LETTERS, PLAIN, checkpoint_of
-from tests.generation.clear import clear_tokens
+from tests.generation.decisive_tokens import clear_tokens
 from tests.randomized import CELLS, cell_name, random, seed
 from tests.rounding import terms_of
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tests.faults.damage import Damage, of_job
-from tests.faults.inflictions import Blow, Infliction
+from tests.faults.injections import Blow, Infliction
 from tests.faults.installation import Installation
-from tests.faults.sight import Sight
+from tests.faults.observation import ObservedRun
 from tests.faults.workload import batches
 
 PAUSES = 0.2, 1.2
@@ -63,8 +63,8 @@ class Phase:
         while not self._is_fed(self._on.observer.unfinished()):
             self._on.submit(next(self._batches))
 
-    def _is_fed(self, unfinished: Sequence[Sight]) -> bool:
-        return len(unfinished) > self._on.size and any(sight.step == 0 for sight in unfinished)
+    def _is_fed(self, unfinished: Sequence[ObservedRun]) -> bool:
+        return len(unfinished) > self._on.size and any(run.step == 0 for run in unfinished)
 
     def suffer(self, blow: Blow) -> None:
         self._open.append(blow)
@@ -100,7 +100,7 @@ class Phase:
         return not self._open and not self._on.observer.unfinished()
 
     def _note_recoveries(self) -> None:
-        now, sights = time.monotonic(), self._on.observer.sights
-        recovered = [blow for blow in self._open if blow.recovered(sights[blow.hit.id])]
+        now, observed = time.monotonic(), self._on.observer.observed
+        recovered = [blow for blow in self._open if blow.recovered(observed[blow.hit.id])]
         self._recoveries += [now - blow.at for blow in recovered]
         self._open = [blow for blow in self._open if blow not in recovered]

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.campaign import Row
 from tests.faults.installation import Installation
 from tests.faults.printing import SEED, as_property
-from tests.faults.table import HEAD, cells
+from tests.faults.result_table import HEAD, cells
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,8 +20,8 @@ from gatelab.settings import Settings
 from gatelab.store import Store
 from service.jobs.wakeups import Wakeups
 from tests.acceptance.stack import HASTE, Stack
+from tests.faults.observation import Observer
 from tests.faults.servers import Broker, Postgres
-from tests.faults.sight import Observer
 from tests.faults.workload import CORPUS, TEXT
 from tests.waiting import PATIENCE
 

@@ -14,7 +14,13 @@ from gatelab.store import State
 from tests import servers
 from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
-from tests.faults.inflictions import flush_broker, freeze_broker, kill_broker, kill_service, send_duplicates
+from tests.faults.injections import (
+    flush_broker,
+    freeze_broker,
+    kill_broker,
+    kill_service,
+    send_duplicates,
+)
 from tests.faults.installation import Installation, send
 from tests.faults.servers import Broker
 from tests.faults.workload import small
@@ -93,7 +99,7 @@ def test_runs_start_though_the_broker_is_away(installation: Installation) -> Non
 
 
 def has_started(on: Installation, job: str) -> bool:
-    return all(sight.state is not State.QUEUED for sight in on.observer.of_job(job))
+    return all(run.state is not State.QUEUED for run in on.observer.of_job(job))
 
 
 def wake_ups_done(on: Installation) -> int:

@@ -9,7 +9,7 @@ import pytest
 from gatelab.settings import Settings
 from tests import servers
 from tests.faults.campaign import Row, go_through
-from tests.faults.inflictions import (
+from tests.faults.injections import (
     Infliction,
     flush_broker,
     freeze_broker,

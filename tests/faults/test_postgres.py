@@ -10,7 +10,7 @@ import pytest
 from tests import servers
 from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
-from tests.faults.inflictions import kill_child, stop_postgres
+from tests.faults.injections import kill_child, stop_postgres
 from tests.faults.installation import Installation
 from tests.faults.workload import small
 

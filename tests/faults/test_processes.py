@@ -15,9 +15,14 @@ from tests import servers
 from tests.faults import poisoned_worker
 from tests.faults.campaign import Phase, Row, go_through
 from tests.faults.damage import Damage, of_job
-from tests.faults.inflictions import Blow, kill_child, kill_tree, somebody_at_work
+from tests.faults.injections import (
+    Blow,
+    kill_child,
+    kill_tree,
+    somebody_at_work,
+)
 from tests.faults.installation import Installation, send
-from tests.faults.sight import Sight
+from tests.faults.observation import ObservedRun
 from tests.faults.workload import batches, small
 
 pytestmark = [
@@ -81,8 +86,8 @@ def can_be_written(on: Installation, run: str) -> bool:
     return True
 
 
-def is_trained_by_another(on: Installation, hit: Sight) -> bool:
-    now = on.observer.sights[hit.id]
+def is_trained_by_another(on: Installation, hit: ObservedRun) -> bool:
+    now = on.observer.observed[hit.id]
     return now.token > hit.token and now.step > hit.step
 
 

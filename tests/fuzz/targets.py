@@ -32,10 +32,10 @@ from gatelab.specs import (
 )
 from gatelab.store.backup import archive
 from gatelab.store.backup.manifest import FORMAT, File, Manifest
-from gatelab.store.pages import _decode as read_cursor
+from gatelab.store.pagination import _decode as read_cursor
 from gatelab.sweeps import expand
 from gatelab.text import Corpus, Texts
-from gatelab.text.extent import measure
+from gatelab.text.token_counts import measure
 from gatelab.text.tokenizers import SPECIALS, from_json, train_tokenizer
 from tests.randomized import unicode_text
 from tests.test_checkpoint import WHOLE

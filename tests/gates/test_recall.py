@@ -11,7 +11,7 @@ from gatelab.model import LanguageModel, network_of
 from gatelab.network import Network
 from gatelab.specs import CharTokenizerSpec, CopySpec, GruSpec, ModelSpec, RecallSpec, RunSpec, SyntheticSpec, parse
 from gatelab.text import Corpus, Tokenizer
-from gatelab.text.memory import corpus_text, drawn_anew, line_length
+from gatelab.text.memory_tasks import corpus_text, drawn_anew, line_length
 from gatelab.text.tokenizers import train_tokenizer
 from gatelab.training import Evaluated, train
 from tests.randomized import assert_close, randomize

@@ -14,7 +14,7 @@ from gatelab.generation.decoders.base import Floats
 from gatelab.model import LanguageModel, network_of
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import BEGIN, SPECIALS, ByteTokenizer, CharTokenizer
-from tests.generation.clear import clear_choice, clear_tokens
+from tests.generation.decisive_tokens import clear_choice, clear_tokens
 from tests.generation.models import native, reference
 from tests.randomized import CELLS, cell_name, random, seed
 from tests.rounding import assert_rounded, largest, rounding, terms_of

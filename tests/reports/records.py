@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gatelab.reports.build import job_report
-from gatelab.reports.model import Report
 from gatelab.reports.records import Evaluation, RunRecord
+from gatelab.reports.report import Report
 from gatelab.specs import JobSpec, RunSpec, parse
 from gatelab.sweeps import numbered
 

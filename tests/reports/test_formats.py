@@ -16,7 +16,7 @@ from gatelab.reports.build import job_report
 from gatelab.reports.charts import Series, bar_chart, line_chart
 from gatelab.reports.formats import FORMATS
 from gatelab.reports.markdown import escaped
-from gatelab.reports.model import Report
+from gatelab.reports.report import Report
 from tests.randomized import examples, unicode_text
 from tests.reports.records import evaluation, job_of, record, records, report_of
 

@@ -12,7 +12,7 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.gates import Clamps, across_units, influence, recall, trace
 from gatelab.network import Network
 from gatelab.specs import ClampSpec, Limits, RecallSpec
-from gatelab.text.memory import line_length
+from gatelab.text.memory_tasks import line_length
 from gatelab.text.tokenizers import BEGIN
 from tests.rounding import assert_rounded
 from tests.service.conftest import Trained

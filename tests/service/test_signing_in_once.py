@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gatelab.settings import KEY_FILE
-from gatelab.signing_in import CODE_FILE, make_code
+from gatelab.sign_in_links import CODE_FILE, make_code
 from gatelab.store.keys import ensure_file
 from service.authorization import COOKIE
 from tests.service.installation import SERVER, Installation, client, installation, problem

@@ -199,19 +199,19 @@ def test_tokens_come_back_as_text(service: Installation, runs: dict[str, str], n
 def test_a_dry_run_of_a_long_text_learns_from_a_part(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     from gatelab.specs import BpeTokenizerSpec
     from gatelab.specs.model import TokenizerSpec
-    from gatelab.text import extent
+    from gatelab.text import token_counts
     from gatelab.text.tokenizers import Tokenizer, train_tokenizer
 
     body = SPEC | {"corpus": "story", "tokenizer": LEARNED["bpe"]}
     exact = service.client.post("/v1/jobs?dry_run=true", json=body).json()
-    monkeypatch.setitem(extent.MOST_LEARNED_FROM, BpeTokenizerSpec, 300)
+    monkeypatch.setitem(token_counts.MOST_LEARNED_FROM, BpeTokenizerSpec, 300)
     learned: list[int] = []
 
     def train(spec: TokenizerSpec, text: str) -> Tokenizer:
         learned.append(len(text))
         return train_tokenizer(spec, text)
 
-    monkeypatch.setattr(extent, "train_tokenizer", train)
+    monkeypatch.setattr(token_counts, "train_tokenizer", train)
     near = service.client.post("/v1/jobs?dry_run=true", json=body).json()
     assert max(learned) <= 300
     assert near["parameters"]["largest"] >= exact["parameters"]["largest"]

@@ -26,8 +26,8 @@ from gatelab.specs import (
     Sampling,
     SgdSpec,
     TrainingSpec,
-    core_yaml,
     parse,
+    yaml_reader,
 )
 from tests.randomized import examples
 
@@ -127,12 +127,12 @@ def test_a_run_keeps_what_its_job_says(data: dict[str, Any]) -> None:
 
 
 def test_the_books_job_in_yaml_is_the_job_in_python() -> None:
-    from_yaml = parse(JobSpec, core_yaml.load(BOOK))
-    assert from_yaml == parse(JobSpec, json.loads(json.dumps(core_yaml.load(BOOK))))
+    from_yaml = parse(JobSpec, yaml_reader.load(BOOK))
+    assert from_yaml == parse(JobSpec, json.loads(json.dumps(yaml_reader.load(BOOK))))
     assert from_yaml.model.cell == GruSpec(kind="gru", hidden=32, gates=("reset", "update"), reset="before")
     assert from_yaml.training.optimizer == SgdSpec(kind="sgd", lr=4.0)
     assert from_yaml.grid == {"model.cell.gates": [["reset", "update"], ["reset"], ["update"], []]}
-    assert core_yaml.load(core_yaml.dump(from_yaml.model_dump(mode="json"))) == from_yaml.model_dump(mode="json")
+    assert yaml_reader.load(yaml_reader.dump(from_yaml.model_dump(mode="json"))) == from_yaml.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("rate", [1e-3, "1e-3"])
@@ -182,7 +182,7 @@ def test_the_json_schema_describes_jobs() -> None:
     schema = JobSpec.model_json_schema()
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    assert validator.is_valid(core_yaml.load(BOOK))
+    assert validator.is_valid(yaml_reader.load(BOOK))
     assert not validator.is_valid({"corpus": "x", "colour": "red"})
     assert not validator.is_valid({"corpus": "x", "model": {"cell": {"kind": "gnu"}}})
 

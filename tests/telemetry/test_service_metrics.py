@@ -151,7 +151,7 @@ def test_names_are_ours_with_base_units_and_a_help_text(trained: Trained) -> Non
 def test_the_census_reads_the_index_alone(tmp_path: Path) -> None:
     from sqlalchemy.dialects import sqlite
 
-    from gatelab.store.census import query
+    from gatelab.store.installation_counts import query
 
     with installation(tmp_path) as made, made.store.database.read() as connection:
         statement = str(query().compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))

@@ -36,8 +36,8 @@ from worker import recording
 from worker import slice as slicing
 from worker.child import Child
 from worker.telemetry import exposition
-from worker.telemetry.memory import SharedNumbers
 from worker.telemetry.meter import METER, STEP_SECONDS, Meter
+from worker.telemetry.shared_memory import SharedNumbers
 
 __all__ = ["settings", "store"]
 

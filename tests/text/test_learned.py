@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gatelab.errors import InvalidSpec
 from gatelab.specs import RunSpec, TokenizerSpec, parse
 from gatelab.text import Corpus, Texts, prepare
-from gatelab.text.extent import MOST_LEARNED_FROM, measure
+from gatelab.text.token_counts import MOST_LEARNED_FROM, measure
 from gatelab.text.tokenizers import SPECIALS, UNKNOWN, BpeTokenizer, UnigramTokenizer, WordsTokenizer, from_json
 from gatelab.text.tokenizers import train_tokenizer as learn
 from gatelab.text.tokenizers.learning import sampled

@@ -11,7 +11,7 @@ from gatelab.specs import RunSpec
 from gatelab.text import Corpus, Texts
 from gatelab.text import alphabet as counting
 from gatelab.text.alphabet import alphabet
-from gatelab.text.extent import measure
+from gatelab.text.token_counts import measure
 from gatelab.text.tokenizers import SPECIALS, characters, normalized
 from tests.randomized import examples
 

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from gatelab.errors import InvalidSpec
 from gatelab.specs import RunSpec, parse, resolved
 from gatelab.text import Corpus, Data, Texts, Windows, prepare
-from gatelab.text.extent import Extent, measure
-from gatelab.text.reading import Part, reading
+from gatelab.text.reading_costs import Part, reading
+from gatelab.text.token_counts import Extent, measure
 from gatelab.text.tokenizers import SPECIALS
 from gatelab.text.windows import check_length
 from tests.randomized import examples
-from tests.text.test_reading import part
+from tests.text.test_reading_costs import part
 from tests.text.test_windows import all_scored, numbers, pairs_of, spec_of
 
 

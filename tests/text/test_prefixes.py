@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from gatelab.errors import InvalidSpec
 from gatelab.specs import RunSpec
 from gatelab.text import Corpus, Texts
-from gatelab.text.extent import measure
 from gatelab.text.prefixes import check_prefix
+from gatelab.text.token_counts import measure
 from gatelab.text.tokenizers import UNKNOWN, train_tokenizer
 from tests.randomized import examples, unicode_text
 

@@ -17,7 +17,7 @@ from gatelab.specs import (
     UnigramTokenizerSpec,
 )
 from gatelab.text import Corpus, Texts
-from gatelab.text.extent import Extent, measure
+from gatelab.text.token_counts import Extent, measure
 from gatelab.text.tokenizers import (
     BEGIN,
     SPECIALS,

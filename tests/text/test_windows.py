@@ -15,7 +15,7 @@ from gatelab.errors import InvalidSpec
 from gatelab.randomness import numpy_generator
 from gatelab.specs import RunSpec, parse
 from gatelab.text import Batch, Corpus, Data, Windows, prepare
-from gatelab.text.extent import Extent
+from gatelab.text.token_counts import Extent
 from gatelab.text.tokenizers import BEGIN, SPECIALS
 from gatelab.text.windows import EVALUATION_TOKENS, IGNORED, _streams, batch_order, check_length, held_out_streams
 from tests.randomized import examples

@@ -17,8 +17,8 @@ from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint
 from gatelab.model import model_of
 from gatelab.specs import CellSpec, GruSpec, ModelSpec
-from gatelab.specs.packed import packed_letters
-from gatelab.standing import Standing
+from gatelab.specs.packed_parameters import packed_letters
+from gatelab.stopping_state import StoppingState
 from gatelab.text import Corpus
 from gatelab.training import train
 from tests.randomized import CLASSIC, EQUATIONS, cell_name
@@ -44,7 +44,7 @@ def test_it_goes_on_and_ends_with_the_same_numbers(name: str, engine: Any) -> No
     *_, last = train(begun.spec, TEXT, engine=engine, resume=begun)
     found = last.checkpoint()
     # That version did not note how a run stands towards an early end.
-    assert replace(untimed(found.position), standing=Standing()) == untimed(expected.position)
+    assert replace(untimed(found.position), standing=StoppingState()) == untimed(expected.position)
     for group in ("weights", "optimizer"):
         mine, theirs = arrays(getattr(found, group)), arrays(getattr(expected, group))
         assert mine.keys() == theirs.keys()

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch.optim import lr_scheduler as torchs
 
 from gatelab.specs.schedules import ScheduleSpec
-from gatelab.standing import Standing
+from gatelab.stopping_state import StoppingState
 from gatelab.training.schedules import rate
 
 LR, STEPS = 0.3, 57
@@ -81,7 +81,7 @@ def test_a_plateau_cuts_when_torchs_does() -> None:
     scheduler = torchs.ReduceLROnPlateau(
         optimizer, factor=0.5, patience=1, threshold=0.015, threshold_mode="abs", cooldown=0
     )
-    spec, standing = SCHEDULE.validate_python({"kind": "plateau", "factor": 0.5, "patience": 2}), Standing()
+    spec, standing = SCHEDULE.validate_python({"kind": "plateau", "factor": 0.5, "patience": 2}), StoppingState()
     seen = set()
     for loss in losses:
         scheduler.step(loss)

@@ -24,7 +24,7 @@ print(json.dumps({name: app.conf[name] for name in names} | {"task": wake.name, 
 
 CROSS_FORK = """
 import os, time
-from worker.stop import STOP
+from worker.stop_flag import STOP
 assert not STOP
 child = os.fork()
 if child == 0:

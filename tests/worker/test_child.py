@@ -22,7 +22,7 @@ from tests.worker.conftest import SPEC, only_run, queue, worker_settings
 from worker import child as children
 from worker import slice as slices
 from worker.child import Child
-from worker.stop import SharedFlag
+from worker.stop_flag import SharedFlag
 
 NEVER = 3600.0
 SOON = 0.01

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from gatelab import __version__
 from gatelab.settings import Settings
-from worker.telemetry.memory import SharedNumbers
 from worker.telemetry.meter import CHILD, METER, METRICS, Counted, Timed
+from worker.telemetry.shared_memory import SharedNumbers
 
 CHILD_MEMORY = ("gatelab_child_resident_memory_bytes", "Memory of the training processes; 0 where there is no /proc")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from os import getpid
 from time import monotonic
 
-from worker.telemetry.memory import SharedNumbers
+from worker.telemetry.shared_memory import SharedNumbers
 
 MOST_CHILDREN = 64
 

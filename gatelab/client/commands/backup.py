@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gatelab.client.embedded import module
+from gatelab.client.local_server import module
 
 DataDir = Annotated[Path, typer.Option(envvar="GATELAB_DATA_DIR", help="Where everything is kept.")]
 

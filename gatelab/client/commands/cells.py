@@ -7,7 +7,7 @@ import typer
 
 from gatelab.client.commands.corpora import read_utf8
 from gatelab.client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
-from gatelab.client.formats import count
+from gatelab.client.formatting import count
 from gatelab.client.models import CheckedCell
 from gatelab.client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidRequest

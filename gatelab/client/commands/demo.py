@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from gatelab.client import demo_corpus, embedded
+from gatelab.client import demo_corpus, local_server
 from gatelab.client.api import Gatelab
 from gatelab.client.credentials import running_port
 from gatelab.client.errors import CannotRun
-from gatelab.client.formats import count
+from gatelab.client.formatting import count
 from gatelab.client.models import Run
 from gatelab.client.output import print_line, print_note
 from gatelab.client.watch import watch
@@ -120,7 +120,7 @@ def installation(data_dir: Path) -> Iterator[str]:
         print_line(f"Gatelab runs already: {url}")
         yield url
         return
-    with embedded.running(data_dir, SETTINGS) as url:
+    with local_server.running(data_dir, SETTINGS) as url:
         print_line(f"Gatelab is ready: {url}")
         yield url
 

@@ -7,7 +7,7 @@ import typer
 
 from gatelab.client.api import SamplingOptions
 from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, RunId, Url
-from gatelab.client.formats import printable
+from gatelab.client.formatting import printable
 from gatelab.client.models import Generation
 from gatelab.client.output import print_json, print_note
 from gatelab.errors import InvalidRequest

@@ -7,7 +7,7 @@ import typer
 
 from gatelab.client import recipes, specfile
 from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, JobId, Url
-from gatelab.client.formats import count, duration
+from gatelab.client.formatting import count, duration
 from gatelab.client.models import Job, Plan
 from gatelab.client.output import print_json, print_line, print_note, print_table
 from gatelab.client.tables import JOB_COLUMNS, RUN_COLUMNS, job_row, run_row

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gatelab.client.api import DEFAULT_URL, Gatelab
-from gatelab.client.commands.lazily import Commands
+from gatelab.client.commands.lazy_group import Commands
 
 Url = Annotated[str, typer.Option("--url", envvar="GATELAB_URL", help="Address of the service.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

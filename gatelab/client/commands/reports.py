@@ -8,7 +8,7 @@ import typer
 
 from gatelab.client.api import ReportFormat
 from gatelab.client.commands.options import DEFAULT_URL, Gatelab, JobId, Url
-from gatelab.client.formats import printable
+from gatelab.client.formatting import printable
 from gatelab.client.output import print_note
 from gatelab.errors import InvalidRequest
 

@@ -6,7 +6,7 @@ import typer
 
 from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, Url
 from gatelab.client.errors import ApiError
-from gatelab.client.formats import count
+from gatelab.client.formatting import count
 from gatelab.client.models import Job, Run
 from gatelab.client.output import print_json, print_line, print_table, print_yaml
 from gatelab.client.tables import RUN_COLUMNS, run_row

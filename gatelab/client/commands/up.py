@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gatelab.client.embedded import command
+from gatelab.client.local_server import command
 
 
 def up(

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from gatelab.client.formats import printable
+from gatelab.client.formatting import printable
 from gatelab.client.heat.colours import Colour, colour, ink
 from gatelab.client.heat.panels import Panel, marks
 

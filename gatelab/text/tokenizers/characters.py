@@ -60,7 +60,7 @@ class CharTokenizer(Tokenizer):
         points, characters = _code_points(text), _code_points(self.characters)
         if not len(characters):
             return np.full(len(points), UNKNOWN, dtype=np.int64)
-        # A vocabulary that grew (`gatelab.text.growing`) is sorted in parts.
+        # A vocabulary that grew (`gatelab.text.vocabulary_growth`) is sorted in parts.
         order = np.argsort(characters)
         known = characters[order]
         at = np.minimum(np.searchsorted(known, points), len(known) - 1)

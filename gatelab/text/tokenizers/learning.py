@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gatelab.text.tokenizers.bytewise import BYTE
-from gatelab.text.tokenizers.likeliest import likeliest
 from gatelab.text.tokenizers.splitting import words
+from gatelab.text.tokenizers.viterbi import likeliest
 
 if TYPE_CHECKING:
     from tokenizers.models import Model

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from gatelab.specs.model import Cleaning, UnigramTokenizerSpec
 from gatelab.text.tokenizers.bytewise import BYTE
 from gatelab.text.tokenizers.learning import learn_scores
-from gatelab.text.tokenizers.likeliest import likeliest
 from gatelab.text.tokenizers.pieces import PieceTokenizer, check_pieces
+from gatelab.text.tokenizers.viterbi import likeliest
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
-from gatelab.embedded.orphans import die_with_parent
+from gatelab.launcher.orphans import die_with_parent
 from gatelab.settings import Settings
 from gatelab.store import Store
 from tests.waiting import PATIENCE

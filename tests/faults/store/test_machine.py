@@ -17,7 +17,13 @@ from gatelab.errors import LeaseLost, NotFound, WrongState
 from gatelab.store import FINISHED, Claim, MetricRow, Report, Run, State, Store
 from gatelab.store.tables import checkpoints, metadata, metrics, runs
 from tests.faults.store.checks import all_events, check_history, queue
-from tests.faults.store.model import KEPT, MAX_CRASHES, Held, Model, Refused
+from tests.faults.store.reference_store import (
+    KEPT,
+    MAX_CRASHES,
+    Held,
+    Model,
+    Refused,
+)
 from tests.randomized import examples
 from tests.store.conftest import expire
 

@@ -1,0 +1,94 @@
+"""The embedded Gatelab as seen from outside: a process to start, and to stop with."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from gatelab.client.errors import CannotRun, ConnectionFailed
+
+SERVER_PACKAGES = ("alembic", "celery", "fastapi", "pydantic_settings", "sqlalchemy", "torch", "uvicorn")
+STOP_SECONDS = 30
+"""The launcher promises to be gone within 25."""
+
+
+def command(data_dir: Path, port: int, *options: str) -> list[str]:
+    """The command line of the launcher.
+
+    Raises:
+        CannotRun: what the service needs is not installed.
+    """
+    return module("gatelab.launcher", "--data-dir", str(data_dir), "--port", str(port), *options)
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command line of a module that needs the server's packages.
+
+    Raises:
+        CannotRun: they are not installed.
+    """
+    if missing := [package for package in SERVER_PACKAGES if find_spec(package) is None]:
+        raise CannotRun(f"the server is not installed ({', '.join(missing)}): pip install 'gatelab[server]'")
+    # -P: a directory called `gatelab` where the user happens to stand is not imported.
+    return [sys.executable, "-P", "-m", name, *arguments]
+
+
+@contextmanager
+def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Iterator[str]:
+    """An embedded Gatelab on a free port of this machine. Gives its address; stops it in the end.
+
+    `settings` are environment variables that hold where the user's environment does not set them, `options` more of
+    the launcher's command line.
+
+    It ends with this process even where that is killed: then its standard input ends.
+
+    Raises:
+        CannotRun: it does not start, or gives up later; with its own words.
+    """
+    errors = data_dir / "launcher.log"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with errors.open("wb") as log:
+        launcher = subprocess.Popen(
+            command(data_dir, 0, "--stop-on-eof", *options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**settings, **os.environ},
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,  # Ctrl-C is for this process, which then stops the launcher in order
+        )
+        try:
+            yield _address(launcher, errors)
+        except ConnectionFailed:
+            if launcher.poll() is None:
+                raise
+            raise CannotRun(f"the embedded Gatelab ended: {_told(errors)}") from None
+        finally:
+            _stop(launcher)
+
+
+def _address(launcher: subprocess.Popen[str], errors: Path) -> str:
+    assert launcher.stdout
+    line = launcher.stdout.readline()
+    if "http" not in line:
+        launcher.wait()
+        raise CannotRun(f"the embedded Gatelab did not start: {_told(errors)}")
+    return line[line.index("http") :].strip()
+
+
+def _told(errors: Path) -> str:
+    """What the launcher said, in whatever encoding it did."""
+    return errors.read_text(encoding="utf-8", errors="backslashreplace").strip()
+
+
+def _stop(launcher: subprocess.Popen[str]) -> None:
+    """Close its standard input, by which it stops, and wait for its end."""
+    try:
+        launcher.communicate(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        launcher.kill()
+        launcher.communicate()

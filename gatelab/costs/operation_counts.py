@@ -1,0 +1,145 @@
+"""Parameters, memory and arithmetic of a run, counted from its spec."""
+
+from dataclasses import dataclass, field
+
+from gatelab.costs.cells import CellCounts, of_equations
+from gatelab.costs.step_counts import course
+from gatelab.specs.cells import CellSpec
+from gatelab.specs.job import RunSpec
+from gatelab.specs.model import ModelSpec
+from gatelab.specs.training import OptimizerSpec, RmspropSpec, SgdSpec
+from gatelab.text.reading_costs import Part, reading
+from gatelab.text.token_counts import Extent
+
+FLOAT_BYTES = 4
+BYTES_PER_CHARACTER = 4
+"""At most, in UTF-8."""
+DESCRIPTION_BYTES, BYTES_PER_LETTER = 16 * 2**10, 12
+"""What a checkpoint says beside its numbers: the spec and where it is, and each letter as JSON may spell it."""
+TRAINING = 3
+"""Forward and backward pass together cost about three forward passes."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run does from its first step to its last. The three sums count a training token three times.
+
+    Attributes:
+        parameters: trained numbers.
+        memory_bytes: estimate of weights, gradient, optimizer state and the activations of one batch.
+        scan_steps: steps of a layer over a batch, one after the other: what overheads are paid for.
+        elements: numbers that go through an activation function: what memory traffic is paid for.
+        flops: floating-point operations of the matrix products.
+        stored_bytes: most bytes of checkpoints and samples that the run leaves. It says nothing of time, and takes no
+            part in comparisons; 0 for runs of earlier versions.
+    """
+
+    parameters: int
+    memory_bytes: int
+    scan_steps: int
+    elements: int
+    flops: int
+    stored_bytes: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The work of a run, and the seconds that it was predicted to take (None: nothing to predict them from)."""
+
+    work: Work
+    seconds: float | None
+
+
+def work(spec: RunSpec, extent: Extent) -> Work:
+    """The work of a run of `spec` on a corpus of this extent."""
+    model, training = spec.model, spec.training
+    read = reading(spec, extent)
+    generated = 0 if training.sample is None else training.sample.characters + len(training.sample.prefix)
+    whole = course(training, read.train)
+    tokens = TRAINING * whole.of(read.train.tokens, read.train.batches)
+    tokens += whole.evaluations * (read.validation.tokens + generated)
+    steps = TRAINING * whole.steps * read.train.steps
+    steps += whole.evaluations * (read.validation.batches * read.validation.steps + generated)
+    if read.test is not None:
+        tokens += read.test.tokens
+        steps += read.test.batches * read.test.steps
+    count = parameters(model, extent.vocabulary)
+    return Work(
+        parameters=count,
+        memory_bytes=FLOAT_BYTES
+        * (
+            count * (2 + _optimizer_tensors(training.optimizer))
+            + _activations(model, extent.vocabulary, read.train, read.validation)
+        ),
+        scan_steps=steps * model.layers,
+        elements=tokens * (model.layers * counts(model.cell).activations * model.cell.hidden + extent.vocabulary),
+        flops=tokens * flops_per_token(model, extent.vocabulary),
+        stored_bytes=_stored_bytes(spec, count, extent.vocabulary, read.train),
+    )
+
+
+def step_flops(spec: RunSpec, extent: Extent) -> int:
+    """Floating-point operations of the widest training step: runs of other accounts wait at least as long."""
+    train = reading(spec, extent).train
+    return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
+
+
+def counts(cell: CellSpec) -> CellCounts:
+    """What a layer of this cell has, and computes of each token."""
+    return of_equations(cell.representation)
+
+
+def parameters(model: ModelSpec, vocabulary: int) -> int:
+    """The number of trained parameters: embedding, layers of cells, head."""
+    cell, hidden = counts(model.cell), model.cell.hidden
+    embedding = 0 if model.input == "one_hot" else model.input.embedding
+    first, upper = cell.parameters(embedding or vocabulary, hidden), cell.parameters(hidden, hidden)
+    return vocabulary * embedding + first + (model.layers - 1) * upper + (hidden + 1) * vocabulary
+
+
+def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
+    """Floating-point operations of one forward pass: two for each weight that a matrix product uses.
+
+    A one-hot input costs none: its product is a look-up.
+    """
+    cell, hidden = counts(model.cell), model.cell.hidden
+    embedding = 0 if model.input == "one_hot" else model.input.embedding
+    inputs = embedding + (model.layers - 1) * hidden
+    return 2 * hidden * (model.layers * cell.products * hidden + cell.input_matrices * inputs + vocabulary)
+
+
+def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) -> int:
+    """Bytes of the checkpoints that are kept (at most one per step), and of a sample per evaluation."""
+    training, model = spec.training, spec.model
+    whole = course(training, train)
+    checkpoints = min(training.keep_checkpoints, whole.steps) + training.keep_best
+    numbers = parameters * (1 + _optimizer_tensors(training.optimizer))
+    if training.carry_state:
+        numbers += model.layers * counts(model.cell).states * train.widest * model.cell.hidden
+    sample = training.sample
+    characters = 0 if sample is None else whole.evaluations * (sample.characters + len(sample.prefix))
+    each = FLOAT_BYTES * numbers + DESCRIPTION_BYTES + BYTES_PER_LETTER * vocabulary
+    return checkpoints * each + BYTES_PER_CHARACTER * characters
+
+
+def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
+    """How many numbers the optimizer remembers for each parameter."""
+    match optimizer:
+        case SgdSpec(momentum=momentum):
+            return 1 if momentum else 0
+        case RmspropSpec(momentum=momentum):
+            return 2 if momentum else 1
+    return 2
+
+
+def _activations(model: ModelSpec, vocabulary: int, train: Part, held_out: Part) -> int:
+    """Numbers kept of the larger of a training batch, all of them for its backward pass, and of an evaluation's.
+
+    A layer keeps the input's side of every sum, every activation and the state; the head keeps logits and their
+    softmax.
+    """
+    cell, hidden = counts(model.cell), model.cell.hidden
+    embedding = 0 if model.input == "one_hot" else model.input.embedding
+    training = train.steps * train.widest * (model.layers * cell.kept * hidden + embedding + 2 * vocabulary)
+    reading = (cell.input_matrices + 2) * hidden + embedding + 2 * vocabulary
+    return max(training, held_out.steps * held_out.widest * reading)

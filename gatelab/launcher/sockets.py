@@ -1,0 +1,97 @@
+"""Where the service listens, and the path at which the broker does."""
+
+import hashlib
+import os
+import re
+import socket
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from gatelab.launcher.errors import CannotStart
+
+MAX_SOCKET_PATH = 107
+"""Bytes that Linux takes for the path of a UNIX socket, without the closing NUL (macOS: 103)."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./~-]+")
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket for the service, bound before anything is started. Port 0 takes a free one.
+
+    The service inherits it, so the port can be lost to nobody, and requests wait while the service restarts.
+
+    Raises:
+        CannotStart: the address is in use, or not of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotStart(f"cannot listen on host {host!r}: {error.strerror}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it. uvicorn takes an inherited socket for a UNIX one and would leave Nagle's delay on.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}; take another with --port") from None
+    return listener
+
+
+def reachable(listener: socket.socket) -> tuple[str, int]:
+    """Host and port at which this machine itself reaches `listener`."""
+    host, port = listener.getsockname()[:2]
+    return _WILDCARDS.get(host, host), port
+
+
+def url(listener: socket.socket) -> str:
+    """The service's address for people and clients of this machine."""
+    host, port = reachable(listener)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def broker_path(data_dir: Path, limit: int = MAX_SOCKET_PATH) -> Path:
+    """The path of the broker's UNIX socket: in `data_dir`, or in a private directory where that would not do.
+
+    Paths that are too long for the kernel or that need quoting in a URL get the private directory. It is the
+    same one for the same data directory, so that what a crash left behind is found again.
+
+    Raises:
+        CannotStart: the private directory belongs to somebody else.
+    """
+    path = data_dir / "broker.sock"
+    if _fits(path, limit):
+        return path
+    key = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):
+        path = parent / f"gatelab-{os.getuid()}-{key}" / "broker.sock"
+        if _fits(path, limit):
+            _make_private(path.parent)
+            return path
+    raise CannotStart(f"no path of at most {limit} bytes for the broker's socket; take a shorter --data-dir")
+
+
+def remove(path: Path, data_dir: Path) -> None:
+    """Remove the broker's socket, and its directory where that is not `data_dir`."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        if path.parent != data_dir:
+            path.parent.rmdir()
+
+
+def _fits(path: Path, limit: int) -> bool:
+    return len(os.fsencode(path)) <= limit and _PLAIN.fullmatch(str(path)) is not None
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise CannotStart(f"{folder} exists and is not a private directory of this user")
