@@ -9,7 +9,7 @@ RUN python -m venv /opt/gatelab
 ENV PATH=/opt/gatelab/bin:$PATH
 WORKDIR /build
 
-# The native engine is compiled where the package is built; the image that runs needs no compiler.
+# For the native engine and the classic cells.
 RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
 
 COPY constraints.txt ./
@@ -31,6 +31,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --constraint constraints.txt '.[server]'
 
 FROM python:${PYTHON}-slim
+# Code of other cells is compiled when a run first needs it, and Triton builds what starts its kernels.
+RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --home-dir /data --create-home gatelab
 COPY --from=build /opt/gatelab /opt/gatelab
 ENV PATH=/opt/gatelab/bin:$PATH PYTHONUNBUFFERED=1 GATELAB_DATA_DIR=/data

@@ -94,6 +94,14 @@ def test_the_image_is_made_of_files_that_exist_and_are_sent() -> None:
     assert all((ROOT / source).exists() for source in copied)
 
 
+def test_the_image_can_compile_a_cell() -> None:
+    """In its last stage: what an earlier one installs is not in it."""
+    words = instructions()
+    begin = max(place for place, (word, _) in enumerate(words) if word == "FROM")
+    assert any(word == "RUN" and re.search(r"apt-get install .*g\+\+", rest) for word, rest in words[begin:])
+    assert any(word == "RUN" and "--create-home" in rest for word, rest in words[begin:])  # the code is kept there
+
+
 def test_the_image_does_not_run_as_root() -> None:
     assert last("USER") not in ("root", "0")
 
