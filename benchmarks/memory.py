@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.curves import svg
 from benchmarks.published.experiments import ROOT
-from benchmarks.published.memory import LookupCache, curves, name, read, recall, write
+from benchmarks.published.memory import RecallResult, curves, name, read, recall, write
 from benchmarks.published.training import Trained, train
 from gatelab import gates
 from gatelab.client import specfile
@@ -46,7 +46,7 @@ def main() -> None:
         arguments.svg.write_text(svg(curves(found), "lag: characters of noise", "accuracy of recall", chance))
 
 
-def measure(found: Sequence[LookupCache], lag: int, arguments: argparse.Namespace) -> Iterator[list[LookupCache]]:
+def measure(found: Sequence[RecallResult], lag: int, arguments: argparse.Namespace) -> Iterator[list[RecallResult]]:
     """Train the runs of this lag that were not found, pack by pack."""
     width = arguments.width
     task = RecallSpec(kind="recall", lag=lag) if width == 1 else CopySpec(kind="copy", lag=lag, width=width)
@@ -74,13 +74,13 @@ def _runs(changes: Mapping[str, object]) -> Iterator[RunSpec]:
         yield from expand(specfile.load(EXAMPLE, settings), 10_000)
 
 
-def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> LookupCache:
+def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> RecallResult:
     if trained.error or trained.last is None:
         raise RuntimeError(f"a run failed: {trained.error}")
     trainer, longer = trained.trainer, task.model_copy(update={"lag": 2 * task.lag})
     network = Network.of(trainer.checkpoint())
     own, twice = (gates.recall(network, trainer.data.tokenizer, asked, LINES).accuracy for asked in (task, longer))
-    return LookupCache(
+    return RecallResult(
         width=task.shown,
         lag=task.lag,
         cell=name(spec),

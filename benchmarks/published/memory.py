@@ -25,7 +25,7 @@ NAMES = {
 """What `gatelab` calls a cell -> what the page does."""
 
 
-class LookupCache(BaseModel):
+class RecallResult(BaseModel):
     """One run. Accuracies of recall are shares of 1,000 lines' symbols: at its own lag, and at twice that lag."""
 
     width: int
@@ -51,23 +51,23 @@ def name(spec: RunSpec) -> str:
     return NAMES[in_words(spec.model_dump(mode="json")) + (f" forget={forget:g}" if forget else "")]
 
 
-def read(file: Path) -> list[LookupCache]:
+def read(file: Path) -> list[RecallResult]:
     """The rows of a file.
 
     Raises:
         FileNotFoundError: it is not there.
     """
-    return [LookupCache.model_validate(row) for row in files.read(file)]
+    return [RecallResult.model_validate(row) for row in files.read(file)]
 
 
-def write(file: Path, found: Sequence[LookupCache]) -> None:
+def write(file: Path, found: Sequence[RecallResult]) -> None:
     """All rows, by lag, cell and seed."""
     order = list(NAMES.values())
     ordered = sorted(found, key=lambda row: (row.width, row.lag, order.index(row.cell), row.seed))
     files.write(file, [{name: str(value) for name, value in row.model_dump().items()} for row in ordered])
 
 
-def curves(found: Sequence[LookupCache], twice: bool = False) -> Curves:
+def curves(found: Sequence[RecallResult], twice: bool = False) -> Curves:
     """The accuracies at the lag of training, or at twice that lag."""
     drawn: Curves = {}
     for row in found:
@@ -76,7 +76,7 @@ def curves(found: Sequence[LookupCache], twice: bool = False) -> Curves:
     return drawn
 
 
-def recall(found: Sequence[LookupCache], twice: bool = False) -> Table:
+def recall(found: Sequence[RecallResult], twice: bool = False) -> Table:
     """Means over the seeds, with the worst and the best seed where they differ."""
     drawn = curves(found, twice)
     lags = sorted({row.lag for row in found})
@@ -84,7 +84,7 @@ def recall(found: Sequence[LookupCache], twice: bool = False) -> Table:
     return Table("Recall", ["cell", *(f"lag {lag}" for lag in lags)], rows)
 
 
-def remembering(found: Sequence[LookupCache]) -> Table:
+def remembering(found: Sequence[RecallResult]) -> Table:
     """How many seeds name at least 99 % of the symbols."""
     drawn = curves(found)
     lags = sorted({row.lag for row in found})
@@ -92,7 +92,7 @@ def remembering(found: Sequence[LookupCache]) -> Table:
     return Table("Seeds that remember", ["cell", *(f"lag {lag}" for lag in lags)], rows)
 
 
-TABLES: Mapping[str, Callable[[Sequence[LookupCache]], Table]] = {
+TABLES: Mapping[str, Callable[[Sequence[RecallResult]], Table]] = {
     "recall": recall,
     "recall-at-twice-the-lag": lambda found: recall(found, twice=True),
     "remembering": remembering,
