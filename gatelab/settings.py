@@ -12,10 +12,6 @@ from gatelab.errors import InvalidInput, Problem
 from gatelab.specs.fault_messages import describe
 from gatelab.specs.limits import Limits
 
-WAKE_TASK = "gatelab.wake"
-"""The Celery task that tells a worker to look at the database. The service sends it by this name."""
-
-
 KEY_FILE = "api-key"
 """In the data directory: an API key that may do everything, for whoever may read the file."""
 
@@ -136,42 +132,3 @@ def load() -> Settings:
 def _variable(location: Sequence[int | str]) -> str:
     """The environment variable that sets the field at `location`; empty where it is none alone."""
     return ("GATELAB_" + "__".join(map(str, location))).upper() if location else ""
-
-
-def celery_config(settings: Settings) -> dict[str, Any]:
-    """Celery's configuration, the same for who sends and who works. Data only.
-
-    Early acknowledgement and no results: the database, not the broker, knows what is to be done. Socket
-    timeouts are short, since a publish happens inside a request.
-    """
-    url = settings.broker_url.get_secret_value()
-    redis_options = {
-        "socket_timeout": 5,
-        "socket_connect_timeout": 2,
-        "socket_keepalive": not url.startswith("redis+socket"),
-        "health_check_interval": 10,
-        # Redis is not told what a worker has taken. If it were, a worker whose Redis is away at that moment would never
-        # be rid of its one message, and never take another, though Redis came back.
-        "ack_emulation": False,
-    }
-    return {
-        "broker_url": url,
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        "broker_connection_timeout": 2,
-        "broker_transport_options": redis_options if url.startswith("redis") else {"write_timeout": 5},
-        "task_default_queue": settings.queue,
-        "task_acks_late": False,
-        "task_ignore_result": True,
-        "task_serializer": "json",
-        "accept_content": ["json"],
-        "task_publish_retry": False,
-        "worker_prefetch_multiplier": 1,
-        "worker_pool": "prefork",
-        "worker_concurrency": 1,
-        "worker_soft_shutdown_timeout": 15,
-        "worker_hijack_root_logger": False,
-        "worker_send_task_events": False,
-        "worker_enable_remote_control": False,
-        "enable_utc": True,
-    }

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gatelab.errors import InvalidInput
-from gatelab.settings import Settings, celery_config, load
+from gatelab.settings import Settings, load
 
 
 @pytest.fixture(autouse=True)
@@ -143,22 +143,3 @@ def test_a_lease_shorter_than_two_heartbeats_is_refused(lease: float, heartbeat:
 
 def test_a_lease_of_two_heartbeats_is_allowed() -> None:
     assert Settings(lease_seconds=10, heartbeat_seconds=5).lease_seconds == 10
-
-
-# -- Celery -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("url", ["redis://host:6379/0", "redis+socket:///run/broker.sock", "amqp://host//"])
-def test_celery_gets_the_broker_and_the_queue(url: str) -> None:
-    config = celery_config(Settings.model_validate({"broker_url": url, "queue": "mine"}))
-    assert (config["broker_url"], config["task_default_queue"]) == (url, "mine")
-    assert config["accept_content"] == ["json"]
-    assert not config["task_acks_late"]
-
-
-def test_the_keepalive_of_tcp_is_not_asked_of_a_unix_socket() -> None:
-    by_url = {
-        url: celery_config(Settings.model_validate({"broker_url": url}))["broker_transport_options"]["socket_keepalive"]
-        for url in ("redis://host/0", "redis+socket:///run/broker.sock")
-    }
-    assert by_url == {"redis://host/0": True, "redis+socket:///run/broker.sock": False}

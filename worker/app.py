@@ -17,7 +17,8 @@ from celery.signals import (
 )
 
 from gatelab import logs
-from gatelab.settings import WAKE_TASK, celery_config, load
+from gatelab.settings import load
+from worker.celery_config import WAKE_TASK, celery_config
 from worker.child import Child
 from worker.stop_flag import STOP
 from worker.telemetry import METER, tracing

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
-import migrations
 from gatelab import settings as environment
 from gatelab.errors import GatelabError, Unavailable
 from gatelab.settings import Settings
@@ -22,6 +21,8 @@ from gatelab.store.keys import Keys, ensure_file
 if TYPE_CHECKING:
     from alembic.config import Config
 
+SCRIPTS = Path(__file__).parents[2] / "migrations"
+"""Alembic's scripts, beside the package `gatelab`. They import the store, which therefore finds them by their place."""
 _VERSIONS = "alembic_version"
 _ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
 
@@ -88,16 +89,14 @@ def knows(revision: str) -> bool:
 @cache
 def revisions() -> tuple[str, ...]:
     """The versions of the tables, in their order. The name of each script begins with its own."""
-    scripts = (Path(migrations.__path__[0]) / "versions").glob("[0-9]*.py")
-    return tuple(sorted(path.name.partition("_")[0] for path in scripts))
+    return tuple(sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py")))
 
 
 def _config(connection: Connection | None = None) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    folder = Path(migrations.__path__[0])
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

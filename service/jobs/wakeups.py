@@ -2,16 +2,44 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gatelab.settings import WAKE_TASK, Settings, celery_config
+from gatelab.settings import Settings
 
 if TYPE_CHECKING:
     from celery import Celery
 
+WAKE_TASK = "gatelab.wake"
+"""The worker's task that looks at the database."""
+
 log = structlog.get_logger(__name__)
+
+
+def sender_config(settings: Settings) -> dict[str, Any]:
+    """Celery's configuration for a sender: data only, and nothing that only workers read.
+
+    Socket timeouts are short, since a publish happens inside a request.
+    """
+    url = settings.broker_url.get_secret_value()
+    redis_options = {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": not url.startswith("redis+socket"),
+        "health_check_interval": 10,
+    }
+    return {
+        "broker_url": url,
+        "broker_connection_timeout": 2,
+        "broker_transport_options": redis_options if url.startswith("redis") else {"write_timeout": 5},
+        "task_default_queue": settings.queue,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_publish_retry": False,
+        "task_ignore_result": True,
+        "enable_utc": True,
+    }
 
 
 class Wakeups:
@@ -45,7 +73,7 @@ class Wakeups:
         with self._lock:
             if self._made is None:
                 self._made = Celery("gatelab-service", set_as_current=False)
-                self._made.conf.update(celery_config(self._settings))
+                self._made.conf.update(sender_config(self._settings))
             return self._made
 
     def close(self) -> None:

@@ -11,9 +11,10 @@ import pytest
 from kombu import Connection, Consumer, Message, Queue
 from pydantic import SecretStr
 
-from gatelab.settings import Settings, celery_config
+from gatelab.settings import Settings
 from tests.faults.servers import Broker
 from tests.waiting import PATIENCE
+from worker.celery_config import celery_config
 
 SHOW = """
 import json
