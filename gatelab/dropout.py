@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.randomness import numpy_generator
+from gatelab.specs.model import ModelSpec
 
 Floats = NDArray[np.float32]
 
@@ -17,21 +18,64 @@ WORD = 2**16
 
 @dataclass(frozen=True)
 class Dropout:
-    """Which dropout masks to draw: they are a function of (seed, step, layer) and of nothing else."""
+    """Which dropout masks to draw: they are a function of (seed, step, layer, purpose) and of nothing else."""
 
     seed: int
     step: int
 
     def factors(self, shape: Sequence[int], rate: float, layer: int) -> Floats:
         """0 with the probability `rate`, else 1 / (1 - rate): what to multiply each element of this shape by."""
-        random = numpy_generator(self.seed, "dropout", self.step, layer)
+        return np.multiply(self._kept(shape, rate, layer), np.float32(1 / (1 - rate)), dtype=np.float32)
+
+    def outputs(self, spec: ModelSpec, layer: int, steps: int, batch: int) -> Floats | None:
+        """What the output of a layer is multiplied by, (steps, batch, hidden); None: it is left as it is."""
+        rate, width = spec.drops.layers, spec.widths[layer]
+        if not rate:
+            return None
+        if spec.drops.variational:
+            return np.tile(self.factors((batch, width), rate, layer), (steps, 1, 1))
+        return self.factors((steps, batch, width), rate, layer)
+
+    def input(self, spec: ModelSpec, steps: int, batch: int, vocabulary: int) -> Floats | None:
+        """What enters the first layer is multiplied by this, (steps or 1, batch, width).
+
+        The width is the embedding's, or where tokens are one-hot the vocabulary, of which one number counts: with one
+        mask for all steps a token is dropped in all of them, as Gal & Ghahramani drop words, else each by itself.
+        """
+        rate, width = spec.drops.input, spec.inputs[0]
+        if not rate:
+            return None
+        if spec.drops.variational:
+            shape: tuple[int, ...] = (1, batch, vocabulary if width is None else width)
+        else:
+            shape = (steps, batch, 1 if width is None else width)
+        return self._scaled("dropout of the input", shape, rate)
+
+    def recurrent(self, spec: ModelSpec, layer: int, batch: int) -> Floats | None:
+        """What the recurrent matrices of a layer multiply is multiplied by this in all steps, (batch, hidden)."""
+        rate = spec.drops.recurrent
+        return self._scaled("recurrent dropout", (batch, spec.widths[layer]), rate, layer) if rate else None
+
+    def zoneout(self, spec: ModelSpec, layer: int, steps: int, batch: int) -> NDArray[np.bool_] | None:
+        """Which numbers of a layer's state keep their old value, (steps, tensors of the state, batch, hidden)."""
+        rate, tensors = spec.drops.zoneout, len(spec.cell.representation.states)
+        if not rate:
+            return None
+        return ~self._kept((steps, tensors, batch, spec.widths[layer]), rate, layer, "zoneout")
+
+    def _scaled(self, purpose: str, shape: Sequence[int], rate: float, layer: int = 0) -> Floats:
+        return np.multiply(self._kept(shape, rate, layer, purpose), np.float32(1 / (1 - rate)), dtype=np.float32)
+
+    def _kept(self, shape: Sequence[int], rate: float, layer: int, purpose: str = "dropout") -> NDArray[np.bool_]:
+        """False with the probability `rate`."""
+        random = numpy_generator(self.seed, purpose, self.step, layer)
         count = prod(shape)
         words = random.bit_generator.random_raw(-(-count // 4)).view(np.uint16)[:count]
         kept_words = (1 - rate) * WORD
         whole = int(kept_words)
-        kept = words < whole
+        kept: NDArray[np.bool_] = words < whole
         # Sixteen bits leave one word in 65,536 undecided; more bits decide it, so that the rate is exact.
         undecided = np.flatnonzero(words == whole)
         if len(undecided):
             kept[undecided] = random.random(len(undecided)) < kept_words - whole
-        return np.multiply(kept, np.float32(1 / (1 - rate)), dtype=np.float32).reshape(shape)
+        return kept.reshape(shape)

@@ -13,6 +13,8 @@ from gatelab.specs.model import ModelSpec
 
 Floats = NDArray[np.float32]
 
+HIGHWAY_BIAS = -1.0
+
 
 def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Floats]:
     """Draw the parameters of these names and shapes, but those whose first values the cell's equations set.
@@ -20,6 +22,9 @@ def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: i
     By default embeddings are normal (0, 1), as PyTorch's, and everything else is uniform between
     -1 / sqrt(hidden) and 1 / sqrt(hidden), as in PyTorch's recurrent layers. With `init: {normal: sigma}` matrices are
     normal (0, sigma) and everything else is 0. Otherwise see `PartsInitSpec`.
+
+    An embedding that is the head's matrix, too, begins as that. Normalizations begin with gain 1 and bias 0, gates of
+    highways with the bias -1, which lets most of what is below pass (Srivastava et al. 2015), learned states at 0.
 
     Each is a function of (seed, its name): variants that share one start equal in it.
     """
@@ -37,22 +42,46 @@ def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: i
 
 
 def _drawn(spec: ModelSpec, name: str, shape: tuple[int, ...], seed: int) -> Floats:
+    if (constant := _constant(name)) is not None:
+        return np.full(shape, constant, np.float32)
     random = numpy_generator(seed, "init", name)
     if isinstance(spec.init, PartsInitSpec) and (how := _of_kind(spec, spec.init, name, shape)) is not None:
         return drawn(how, shape, random)
     if isinstance(spec.init, NormalInitSpec):
         return _normal(shape, spec.init.normal, random) if len(shape) > 1 else np.zeros(shape, np.float32)
-    if name == "embedding":
+    if name == "embedding" and not spec.tied:
         return _normal(shape, 1.0, random)
-    return _uniform(shape, 1 / math.sqrt(spec.cell.hidden), random)
+    return _uniform(shape, 1 / math.sqrt(_hidden(spec, name)), random)
+
+
+def _constant(name: str) -> float | None:
+    """The first value of what is around the cells, where it is the same for all specs."""
+    group, _, _ = name.partition(".")
+    match group:
+        case "norms":
+            return float(name.endswith(".gain"))
+        case "highways" if name.endswith(".bias"):
+            return HIGHWAY_BIAS
+        case "initial":
+            return 0.0
+    return None
+
+
+def _hidden(spec: ModelSpec, name: str) -> int:
+    """The units of the layer that a parameter belongs to; those of the last one for the head and the embedding."""
+    group, _, rest = name.partition(".")
+    return spec.widths[int(rest.partition(".")[0])] if group in ("cells", "highways") else spec.widths[-1]
 
 
 def _of_kind(spec: ModelSpec, init: PartsInitSpec, name: str, shape: tuple[int, ...]) -> MatrixInit | None:
     """What the spec asks for of a parameter by its kind."""
     if name in ("embedding", "weight_head"):
-        return init.embedding if name == "embedding" else init.head
+        head = name == "weight_head" or (spec.tied and init.embedding is None)
+        return init.head if head else init.embedding
     if len(shape) < 2:
         return init.bias
+    if name.startswith("highways."):
+        return init.input
     kinds = {parameter.name: parameter.kind for parameter in spec.cell.representation.parameters}
     return init.input if kinds[name.rpartition(".")[2]] == "input_matrix" else init.recurrent
 

@@ -1,4 +1,11 @@
-"""The language model: input (one-hot or embedding) -> layers of cells -> linear head over the vocabulary."""
+"""The language model: input (one-hot or embedding) -> layers of cells -> linear head over the vocabulary.
+
+From layer to layer, x is what goes up. Layer n reads r, which is x or, with `norm: layer`, x normalized; its cell's
+output y meets dropout; then `connections` decide what goes up from there: y (plain), x + y (residual), or
+t * y + (1 - t) * x with t = sigmoid(r W + b) (highway). The first layer reads the input as it is and sends up y. The
+head reads what the last layer sends up, normalized as what layers read. So a path leads from the first layer upwards
+that nothing normalizes, as in transformers with the normalization inside (Xiong et al. 2020, arXiv:2002.04745).
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,13 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from gatelab.cells import Cell, State, build
+from gatelab.cells import Cell, State
 from gatelab.checkpoint import Array, Checkpoint
 from gatelab.dropout import Dropout
 from gatelab.initial import initial_values
+from gatelab.layer_connections import Highway, Normalization
 from gatelab.network import Network
-from gatelab.scan.reference import scan
+from gatelab.scan.reference import Noise, scan
 from gatelab.specs.model import ModelSpec
 
 ModelState = tuple[State, ...]
@@ -32,15 +41,27 @@ class LanguageModel(nn.Module):
     def __init__(self, spec: ModelSpec, vocabulary: int) -> None:
         super().__init__()
         self.spec, self.vocabulary = spec, vocabulary
+        widths = spec.widths
         self.embedding: nn.Parameter | None = None
-        width = vocabulary
         if spec.input != "one_hot":
-            width = spec.input.embedding
-            self.embedding = nn.Parameter(torch.zeros(vocabulary, width))
-        hidden = spec.cell.hidden
-        self.cells = nn.ModuleList(build(spec.cell, hidden if layer else width) for layer in range(spec.layers))
-        self.weight_head = nn.Parameter(torch.zeros(hidden, vocabulary))
+            self.embedding = nn.Parameter(torch.zeros(vocabulary, spec.input.embedding))
+        if not spec.tied:
+            self.weight_head = nn.Parameter(torch.zeros(widths[-1], vocabulary))
         self.bias_head = nn.Parameter(torch.zeros(vocabulary))
+        sizes = zip(spec.inputs, widths, strict=True)
+        self.cells = nn.ModuleList(
+            Cell(spec.cell.representation, vocabulary if read is None else read, hidden) for read, hidden in sizes
+        )
+        # Named by what they stand before; nothing stands before the first layer.
+        norms = enumerate(widths, 1) if spec.norm == "layer" else ()
+        self.norms = nn.ModuleDict({str(place): Normalization(width) for place, width in norms})
+        highways = enumerate(widths[1:], 1) if spec.connections == "highway" else ()
+        self.highways = nn.ModuleDict({str(layer): Highway(width) for layer, width in highways})
+        learned = widths if spec.initial_state == "learned" else ()
+        self.initial = nn.ModuleList(
+            nn.ParameterList(nn.Parameter(torch.zeros(width)) for _ in spec.cell.representation.states)
+            for width in learned
+        )
 
     @property
     def device(self) -> torch.device:
@@ -57,7 +78,18 @@ class LanguageModel(nn.Module):
             parameters[name].data.copy_(torch.from_numpy(values))
 
     def initial_state(self, batch: int) -> ModelState:
-        return tuple(cell.initial_state(batch) for cell in self._cells())
+        """The state before a text: zeros, or what is learned, the same for all sequences."""
+        if not len(self.initial):
+            return tuple(cell.initial_state(batch) for cell in self._cells())
+        return tuple(tuple(vector.expand(batch, -1) for vector in layer.parameters()) for layer in self.initial)
+
+    @property
+    def head(self) -> Tensor:
+        """(hidden, vocabulary) what the output is multiplied with before the bias is added."""
+        if not self.spec.tied:
+            return self.weight_head
+        assert self.embedding is not None, "a head is tied to an embedding"
+        return self.embedding.T
 
     def forward(self, ids: Tensor, state: ModelState, dropout: Dropout | None = None) -> tuple[Tensor, ModelState]:
         """Read `ids` and predict what follows each of them.
@@ -70,14 +102,53 @@ class LanguageModel(nn.Module):
         Returns:
             Logits (steps, batch, vocabulary) and the state after the last step.
         """
-        x = ids if self.embedding is None else nn.functional.embedding(ids, self.embedding)
+        x = self._entering(ids, dropout)
         after = []
         for layer, (cell, before) in enumerate(zip(self._cells(), state, strict=True)):
-            x, end = scan(cell, x, before)
+            read = self._normalized(layer, x)
+            y, end = scan(cell, read, before, self._noise(dropout, layer, *ids.shape))
             after.append(end)
-            if dropout is not None and self.spec.dropout:
-                x = x * torch.from_numpy(dropout.factors(x.shape, self.spec.dropout, layer)).to(x)
-        return x @ self.weight_head + self.bias_head, tuple(after)
+            if (factors := dropout and dropout.outputs(self.spec, layer, *ids.shape)) is not None:
+                y = y * torch.from_numpy(factors).to(y)
+            x = self._joined(layer, read, x, y)
+        return self._normalized(self.spec.layers, x) @ self.head + self.bias_head, tuple(after)
+
+    def _entering(self, ids: Tensor, dropout: Dropout | None) -> Tensor:
+        """What the first layer reads: embeddings (steps, batch, size), or ids (steps, batch) for one-hot rows."""
+        x = ids if self.embedding is None else functional.embedding(ids, self.embedding)
+        steps, batch = ids.shape
+        factors = dropout and dropout.input(self.spec, steps, batch, self.vocabulary)
+        if factors is None:
+            return x
+        if self.embedding is None:
+            x = functional.one_hot(ids, self.vocabulary)
+        return x * torch.from_numpy(factors).to(self.bias_head)
+
+    def _noise(self, dropout: Dropout | None, layer: int, steps: int, batch: int) -> Noise:
+        if dropout is None:
+            return Noise(zoneout=self.spec.drops.zoneout)
+        recurrent = dropout.recurrent(self.spec, layer, batch)
+        kept = dropout.zoneout(self.spec, layer, steps, batch)
+        return Noise(
+            None if recurrent is None else torch.from_numpy(recurrent).to(self.bias_head),
+            0.0 if kept is None else torch.from_numpy(kept).to(self.device),
+        )
+
+    def _normalized(self, place: int, x: Tensor) -> Tensor:
+        """What layer `place`, or behind the last one the head, reads where `x` comes from below."""
+        if str(place) not in self.norms:
+            return x
+        found: Tensor = self.norms[str(place)](x)
+        return found
+
+    def _joined(self, layer: int, read: Tensor, below: Tensor, output: Tensor) -> Tensor:
+        """What leaves a layer that read this, from what left the one below it and its own output."""
+        if layer == 0 or self.spec.connections == "plain":
+            return output
+        if self.spec.connections == "residual":
+            return below + output
+        found: Tensor = self.highways[str(layer)](read, below, output)
+        return found
 
     def cell(self, layer: int) -> Cell:
         """The cell of a layer."""

@@ -10,12 +10,16 @@ from gatelab.specs.base import parse
 from gatelab.specs.fault_messages import MOST_HINTS, paths
 from gatelab.specs.integers import LARGEST
 from gatelab.specs.job import JobSpec, RunSpec
+from gatelab.specs.model import ModelSpec
 from gatelab.specs.resolved import resolved, without_seed
 from gatelab.specs.training import SEEDS
 from gatelab.spelling import did_you_mean, nearest_path
 
 MOST_PATHS = 100
 """Most paths of a grid: more than a spec has fields."""
+
+LEFT_OUT = frozenset(f"model.{name}" for name, field in ModelSpec.model_fields.items() if field.exclude_if is not None)
+"""Paths that a spec's JSON has only where they have another value than their default."""
 
 
 def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
@@ -43,7 +47,7 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     runs: dict[int, RunSpec] = {}
     variants: dict[RunSpec, set[int]] = {}
     faults: dict[Problem, None] = {}
-    base = job.base().model_dump(mode="json")
+    base = _written_out(job.base())
     for point, changes in enumerate(_points(job.grid)):
         try:
             first = _point(base, changes, hints=len(faults) < MOST_HINTS)
@@ -59,6 +63,14 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     if faults:
         raise InvalidSpec(faults)
     return runs
+
+
+def _written_out(run: RunSpec) -> dict[str, Any]:
+    """The spec as JSON. Where sizes say the layers and their units, those are left out: a grid may change the sizes."""
+    data: dict[str, Any] = run.model_dump(mode="json")
+    if run.model.sizes is not None:
+        del data["model"]["layers"], data["model"]["cell"]["hidden"]
+    return data
 
 
 def asked_runs(job: JobSpec) -> int:
@@ -112,9 +124,9 @@ def _point(base: dict[str, Any], changes: Mapping[str, Any], *, hints: bool) -> 
 
 
 def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
-    """A copy of nested objects with one field replaced. The field must be there."""
+    """A copy of nested objects with one field replaced. The field must be there, or one that JSON leaves out."""
     fields = sorted(data) if isinstance(data, dict) else []
-    if keys[0] not in fields:
+    if keys[0] not in fields and path not in LEFT_OUT:
         allowed = f"use one of {', '.join(fields)}" if fields else "nothing below it can be set"
         allowed += did_you_mean(nearest_path(path, paths(RunSpec)))
         raise InvalidSpec.at(f"grid.{path}", f"there is no field {keys[0]!r} here; {allowed}")

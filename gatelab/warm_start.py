@@ -11,7 +11,7 @@ from gatelab.errors import InvalidSpec, Problem
 from gatelab.initial import initial_values
 from gatelab.optimizer_state import remembered
 from gatelab.specs.job import RunSpec
-from gatelab.specs.resolved import as_json
+from gatelab.specs.resolved import as_json, resolved
 from gatelab.text.tokenizers import Tokenizer
 
 OWN = ("dropout", "init")
@@ -47,7 +47,7 @@ def _faults(spec: RunSpec, origin: Checkpoint) -> Iterator[Problem]:
     assert spec.start is not None, "a run starts from a checkpoint where its spec says so"
     theirs = origin.spec
     for name in type(spec.model).model_fields:
-        mine, other = getattr(spec.model, name), getattr(theirs.model, name)
+        mine, other = getattr(resolved(spec).model, name), getattr(resolved(theirs).model, name)
         if name not in OWN and mine != other:
             yield Problem(f"model.{name}", f"must be as in the run it starts from: {_said(other)}, not {_said(mine)}")
     if spec.tokenizer != theirs.tokenizer:

@@ -174,7 +174,7 @@ class Slice:
     def _room(self, data: Data) -> int:
         """How many runs to train together."""
         spec = self.claim.spec
-        engine = choose_engine(self.device, self.settings.engine, spec.training.precision, spec.model.cell)
+        engine = choose_engine(self.device, self.settings.engine, spec.training.precision, spec.model.cell, spec.model)
         vocabulary = data.tokenizer.vocabulary
         pays = self._pack_size(spec, vocabulary, engine, threads=self.threads, memory=free_memory(self.device))
         return min(pays, self.settings.max_pack)

@@ -127,7 +127,12 @@ class Cell(nn.Module):
         return functional.embedding(x, weight if bias is None else weight + bias)
 
     def update(
-        self, u: Tensor, state: State, gates: GateOverride | None = None, weights: Weights | None = None
+        self,
+        u: Tensor,
+        state: State,
+        gates: GateOverride | None = None,
+        weights: Weights | None = None,
+        dropout: Tensor | None = None,
     ) -> State:
         """One step.
 
@@ -136,6 +141,7 @@ class Cell(nn.Module):
             state: the state before the step.
             gates: replaces the activation of the gates it names.
             weights: of `weights_of`, where many steps share them.
+            dropout: (batch, hidden) what everything is multiplied by that a recurrent matrix multiplies.
 
         Returns:
             The state after the step.
@@ -151,6 +157,8 @@ class Cell(nn.Module):
                     if (number := int(node.value)) not in sums:
                         at = self._group_of[number]
                         operands = [self._of_all(values[o], state[0]) for o in self._groups[at].operands]
+                        if dropout is not None:
+                            operands = [operand * dropout for operand in operands]
                         sums.update(self._sums(at, inputs[at], operands, weights))
                     values.append(sums[number])
                 case "state":

@@ -72,7 +72,7 @@ def work(spec: RunSpec, extent: Extent) -> Work:
             + _activations(model, extent.vocabulary, read.train, read.validation)
         ),
         scan_steps=steps * model.layers,
-        elements=tokens * (model.layers * counts(model.cell).activations * model.cell.hidden + extent.vocabulary),
+        elements=tokens * (counts(model.cell).activations * sum(model.widths) + extent.vocabulary),
         flops=tokens * flops_per_token(model, extent.vocabulary),
         stored_bytes=_stored_bytes(spec, count, extent.vocabulary, read.train),
     )
@@ -90,11 +90,22 @@ def counts(cell: CellSpec) -> CellCounts:
 
 
 def parameters(model: ModelSpec, vocabulary: int) -> int:
-    """The number of trained parameters: embedding, layers of cells, head."""
-    cell, hidden = counts(model.cell), model.cell.hidden
+    """The number of trained parameters: embedding, layers of cells, head, and what is between them."""
+    cell, widths = counts(model.cell), model.widths
     embedding = 0 if model.input == "one_hot" else model.input.embedding
-    first, upper = cell.parameters(embedding or vocabulary, hidden), cell.parameters(hidden, hidden)
-    return vocabulary * embedding + first + (model.layers - 1) * upper + (hidden + 1) * vocabulary
+    sizes = zip(model.inputs, widths, strict=True)
+    layers = sum(cell.parameters(vocabulary if read is None else read, hidden) for read, hidden in sizes)
+    around = (embedding + 1) * vocabulary + (0 if model.tied else widths[-1] * vocabulary)
+    return around + layers + _between(model)
+
+
+def _between(model: ModelSpec) -> int:
+    """Trained numbers of normalizations, highways and learned states."""
+    widths = model.widths
+    norms = 2 * sum(widths) if model.norm == "layer" else 0
+    highways = sum((width + 1) * width for width in widths[1:]) if model.connections == "highway" else 0
+    states = counts(model.cell).states * sum(widths) if model.initial_state == "learned" else 0
+    return norms + highways + states
 
 
 def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
@@ -102,10 +113,13 @@ def flops_per_token(model: ModelSpec, vocabulary: int) -> int:
 
     A one-hot input costs none: its product is a look-up.
     """
-    cell, hidden = counts(model.cell), model.cell.hidden
-    embedding = 0 if model.input == "one_hot" else model.input.embedding
-    inputs = embedding + (model.layers - 1) * hidden
-    return 2 * hidden * (model.layers * cell.products * hidden + cell.input_matrices * inputs + vocabulary)
+    cell, widths = counts(model.cell), model.widths
+    products = widths[-1] * vocabulary
+    for read, hidden in zip(model.inputs, widths, strict=True):
+        products += hidden * (cell.products * hidden + cell.input_matrices * (read or 0))
+    if model.connections == "highway":
+        products += sum(width * width for width in widths[1:])
+    return 2 * products
 
 
 def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) -> int:
@@ -115,7 +129,7 @@ def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) 
     checkpoints = min(training.keep_checkpoints, whole.steps) + training.keep_best
     numbers = parameters * (1 + _optimizer_tensors(training.optimizer))
     if training.carry_state:
-        numbers += model.layers * counts(model.cell).states * train.widest * model.cell.hidden
+        numbers += counts(model.cell).states * train.widest * sum(model.widths)
     sample = training.sample
     characters = 0 if sample is None else whole.evaluations * (sample.characters + len(sample.prefix))
     each = FLOAT_BYTES * numbers + DESCRIPTION_BYTES + BYTES_PER_LETTER * vocabulary
@@ -136,10 +150,12 @@ def _activations(model: ModelSpec, vocabulary: int, train: Part, held_out: Part)
     """Numbers kept of the larger of a training batch, all of them for its backward pass, and of an evaluation's.
 
     A layer keeps the input's side of every sum, every activation and the state; the head keeps logits and their
-    softmax.
+    softmax. A connection, a normalization and every mask keep as many numbers as a layer has units.
     """
-    cell, hidden = counts(model.cell), model.cell.hidden
+    cell, widths, drops = counts(model.cell), model.widths, model.drops
     embedding = 0 if model.input == "one_hot" else model.input.embedding
-    training = train.steps * train.widest * (model.layers * cell.kept * hidden + embedding + 2 * vocabulary)
-    reading = (cell.input_matrices + 2) * hidden + embedding + 2 * vocabulary
+    kept = cell.kept + (model.norm == "layer") + {"plain": 0, "residual": 1, "highway": 3}[model.connections]
+    kept += cell.states * (drops.zoneout > 0)
+    training = train.steps * train.widest * (kept * sum(widths) + embedding + 2 * vocabulary)
+    reading = (cell.input_matrices + 2) * max(widths) + embedding + 2 * vocabulary
     return max(training, held_out.steps * held_out.widest * reading)

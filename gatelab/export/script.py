@@ -1,6 +1,7 @@
 """A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
 
 from gatelab.export.cell_program import cell_program
+from gatelab.export.layers_program import head_line, layer_lines, layers_program, state_lines
 from gatelab.export.text_program import READ_TEXT, SHOW_TEXT, TEXT_PROGRAM
 from gatelab.specs.model import ModelSpec
 from gatelab.text.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
@@ -39,9 +40,8 @@ def step(w, token, states):
     x = w["embedding"][token] if "embedding" in w else None
     for layer, state in enumerate(states):
         own = {name.removeprefix(f"cells.{layer}."): t for name, t in w.items() if name.startswith(f"cells.{layer}.")}
-        states[layer] = cell(own, (lambda matrix: matrix[token]) if x is None else x.__matmul__, state)
-        x = states[layer][0]
-    logits = x @ w["weight_head"] + w["bias_head"]
+LAYER
+    logits = HEAD + w["bias_head"]
     if not np.isfinite(logits).all():
         sys.exit("what the model predicts is not finite: its numbers are too large, it has diverged")
     return logits
@@ -50,8 +50,7 @@ def step(w, token, states):
 def main(path, text, characters=100):
     facts, w = read(path)
     kind = facts["tokenizer"]
-READ    hidden = len(w["weight_head"])
-    states = [(np.zeros(hidden, np.float32),) * TENSORS for _ in range(facts["model"]["layers"])]
+READSTATES
     for token in [1, *ids]:
         logits = step(w, token, states)
     written = []
@@ -89,7 +88,9 @@ def script(model: ModelSpec, tokenizer: Tokenizer | None = None) -> str:
     head, cell = _HEAD, cell_program(representation)
     if "math." in cell:
         head = head.replace("import json\n", "import json\nimport math\n")
-    tail = _TAIL.replace("TENSORS", str(len(representation.states)))
+    cell += layers_program(model)
+    tail = _TAIL.replace("LAYER", layer_lines(model)).replace("HEAD", head_line(model))
+    tail = tail.replace("STATES", state_lines(model))
     if tokenizer is None or (isinstance(tokenizer, CharTokenizer | ByteTokenizer) and not tokenizer.clean):
         return head + cell + tail.replace("READ", _READ).replace("SHOW", _SHOW)
     head = head.replace("import sys\n", "import sys\nimport unicodedata\n")

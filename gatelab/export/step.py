@@ -3,7 +3,8 @@
 A step, not a sequence: an exported recurrence over time has the length that it was traced with, silently.
 
     tokens      (batch,)                                    int64
-    state       (layers, tensors of a state, batch, hidden) float32, zeros before `<bos>`
+    state       (layers, tensors of a state, batch, hidden) float32, zeros before `<bos>`, or `initial_state` of the
+                description; a layer with fewer units than the widest one has zeros behind them
     logits      (batch, vocabulary)                         float32, of what follows the tokens
     next_state  like state
 """
@@ -14,10 +15,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.nn import functional
 
 from gatelab.checkpoint import METADATA, Checkpoint
 from gatelab.export.weights import description
-from gatelab.model import LanguageModel, model_of
+from gatelab.model import LanguageModel, ModelState, model_of
 
 GraphFormat = Literal["onnx", "torch"]
 
@@ -30,8 +32,16 @@ class Step(nn.Module):
         self.model = model
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        logits, after = self.model(tokens[None], tuple(tuple(layer) for layer in state))
-        return logits[0], torch.stack([torch.stack(layer) for layer in after])
+        widths = self.model.spec.widths
+        logits, after = self.model(tokens[None], tuple(tuple(s[..., :w]) for s, w in zip(state, widths, strict=True)))
+        return logits[0], _side_by_side(after)
+
+
+def _side_by_side(state: ModelState) -> Tensor:
+    """(layers, tensors of a state, batch, hidden), zeros behind the units of layers with fewer than the widest."""
+    widest = max(tensors[0].shape[-1] for tensors in state)
+    layers = (torch.stack(tensors) for tensors in state)
+    return torch.stack([functional.pad(layer, (0, widest - layer.shape[-1])) for layer in layers])
 
 
 def step_program(checkpoint: Checkpoint, format: GraphFormat) -> bytes:
@@ -46,11 +56,11 @@ def step_program(checkpoint: Checkpoint, format: GraphFormat) -> bytes:
 
 
 def _traced(model: LanguageModel) -> ExportedProgram:
-    layers = [torch.stack(layer) for layer in model.initial_state(2)]
+    state = _side_by_side(model.initial_state(2)).clone()
     batch = Dim("batch", min=1)
     return torch.export.export(
         Step(model.eval().requires_grad_(False)),
-        (torch.zeros(2, dtype=torch.int64), torch.stack(layers)),
+        (torch.zeros(2, dtype=torch.int64), state),
         dynamic_shapes=({0: batch}, {2: batch}),
     )
 

@@ -16,10 +16,18 @@ def weights(checkpoint: Checkpoint) -> bytes:
 
 
 def description(checkpoint: Checkpoint) -> str:
-    """Architecture, tokenizer and step as JSON: what a program needs besides the weights."""
-    document = {
+    """Architecture, tokenizer, step, and a learned initial state as JSON: what a program needs besides the weights."""
+    document: dict[str, object] = {
         "model": checkpoint.spec.model.model_dump(mode="json"),
         "tokenizer": checkpoint.tokenizer.to_json(),
         "step": checkpoint.position.step,
     }
+    if checkpoint.spec.model.initial_state == "learned":
+        document["initial_state"] = _initial_state(checkpoint)
     return json.dumps(document, sort_keys=True)
+
+
+def _initial_state(checkpoint: Checkpoint) -> list[list[list[float]]]:
+    """The tensors of each layer's state."""
+    layers, states = checkpoint.spec.model.layers, len(checkpoint.spec.model.cell.representation.states)
+    return [[checkpoint.weights[f"initial.{n}.{i}"].tolist() for i in range(states)] for n in range(layers)]

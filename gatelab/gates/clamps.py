@@ -68,7 +68,7 @@ class Clamps:
     def __init__(self, clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) -> None:
         if wrong := list(_faults(clamps, layers, steps)):
             raise InvalidRequest(wrong)
-        self._hidden, self._gates = layers[0].hidden, dict[tuple[int, str], _Gate]()
+        self._hidden, self._gates = [layer.hidden for layer in layers], dict[tuple[int, str], _Gate]()
         for number, clamp in enumerate(clamps):
             hold = _Hold(number, clamp.value, clamp.units)
             for layer in range(len(layers)) if clamp.layer is None else [clamp.layer]:
@@ -88,7 +88,7 @@ class Clamps:
         found = {}
         for (of_layer, name), gate in self._gates.items():
             if of_layer == layer and (holds := gate.holds(step)):
-                found[name] = np.logical_or.reduce([hold.held(self._hidden) for hold in holds])
+                found[name] = np.logical_or.reduce([hold.held(self._hidden[layer]) for hold in holds])
         return found
 
 
@@ -111,7 +111,7 @@ def recording(
 
 
 def _faults(clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) -> Iterator[Problem]:
-    gates, hidden = layers[0].gates, layers[0].hidden
+    gates = layers[0].gates
     for number, clamp in enumerate(clamps):
         path = f"clamp.{number}"
         if clamp.gate not in gates:
@@ -119,8 +119,14 @@ def _faults(clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) ->
             yield Problem(f"{path}.gate", f"the run's cell has no gate {clamp.gate!r}; {there}")
         if clamp.layer is not None and clamp.layer >= len(layers):
             yield Problem(f"{path}.layer", f"must be from 0 to {len(layers) - 1} (got {clamp.layer})")
-        yield from out_of_range(f"{path}.units", clamp.units, hidden)
+        of_layer = None if clamp.layer is None or clamp.layer >= len(layers) else [clamp.layer]
+        yield from out_of_range(f"{path}.units", clamp.units, fewest_units(layers, of_layer))
         yield from out_of_range(f"{path}.at", clamp.at, steps)
+
+
+def fewest_units(layers: Sequence[Layer], numbers: Iterable[int] | None = None) -> int:
+    """The units of the smallest of these layers, of all by default: units that are named must be in each of them."""
+    return min(layers[number].hidden for number in (range(len(layers)) if numbers is None else numbers))
 
 
 def out_of_range(path: str, numbers: Iterable[int] | None, count: int) -> Iterator[Problem]:

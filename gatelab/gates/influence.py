@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.gates.clamps import Clamps
+from gatelab.gates.connection_jacobian import Between, Passed, added
 from gatelab.gates.jacobian import Differentiated, Rows
 from gatelab.network import Array, Network, NetworkState
 from gatelab.text.tokenizers import Ids
@@ -77,7 +78,7 @@ class _Text:
     """A network in double precision, and the text that it reads."""
 
     def __init__(self, network: Network, ids: Ids, clamps: Clamps) -> None:
-        self._network, self._clamps = network, clamps
+        self._network, self._clamps, self._between = network, clamps, Between(network)
         self._inputs = network.entering(ids)
         self._layers = [Differentiated(layer) for layer in network.layers]
 
@@ -87,15 +88,16 @@ class _Text:
         for step in range(output + 1):
             x, after = self._inputs[step : step + 1], []
             for number, (layer, before) in enumerate(zip(self._network.layers, states[-1], strict=True)):
-                after.append(layer.update(layer.project(x), before, self._clamps.at(step, number)))
-                x = after[-1][0]
+                read = self._network.normalized(number, x)
+                after.append(layer.update(layer.project(read), before, self._clamps.at(step, number)))
+                x = self._network.joined(number, read, x, after[-1][0])
             states.append(tuple(after))
         return states
 
     def unit_rows(self, layer: int) -> list[Rows]:
         """d h / d state, for h of this layer: the identity there; nothing elsewhere."""
         found: list[Rows] = [[None] * len(each.states) for each in self._network.layers]
-        found[layer][0] = np.eye(self._network.spec.cell.hidden)
+        found[layer][0] = np.eye(self._network.layers[layer].hidden)
         return found
 
     def differentiate(
@@ -107,13 +109,24 @@ class _Text:
             The Jacobian of the input (rows, width), and those of the state before the step. None is 0.
         """
         found: list[Rows] = []
-        of_input: Array | None = None
+        passed = self._passed(self._inputs[step : step + 1], after)
+        above: Array | None = None  # by what leaves the layer
         for number in reversed(range(len(self._layers))):
-            x = after[number - 1][0] if number else self._inputs[step : step + 1]
+            here = passed[number]
+            of_read, of_below, of_output = self._between.through_connection(number, here, above)
             wanted = list(rows[number])
-            if of_input is not None:  # what the layer above reads is the output of this one
-                wanted[0] = of_input if wanted[0] is None else wanted[0] + of_input
+            wanted[0] = added(wanted[0], of_output)
             clamps = self._clamps.at(step, number), self._clamps.held(step, number)
-            of_input, of_state = self._layers[number].back(x, before[number], wanted, *clamps)
+            of_layer, of_state = self._layers[number].back(here.read, before[number], wanted, *clamps)
             found.insert(0, of_state)
-        return of_input, found
+            above = added(of_below, self._between.through_norm(number, here, added(of_read, of_layer)))
+        return above, found
+
+    def _passed(self, x: Array, after: NetworkState) -> list[Passed]:
+        """What goes up through each layer in a step."""
+        found = []
+        for number, (output, *_) in enumerate(after):
+            read = self._network.normalized(number, x)
+            found.append(Passed(x, read, output))
+            x = self._network.joined(number, read, x, output)
+        return found

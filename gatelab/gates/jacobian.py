@@ -11,6 +11,7 @@ import numpy as np
 
 from gatelab.equations import Node
 from gatelab.equations.derivatives import RULES, Graph
+from gatelab.gates.connection_jacobian import added
 from gatelab.network import Array, GateOverride, Layer, State
 from gatelab.network.evaluation import Evaluation
 
@@ -54,6 +55,8 @@ class Differentiated:
         """
         values = self._evaluation.values(*self._layer.given(self._layer.project(x), before), gates)
         pending: dict[int, Array] = {}
+        kept = self._layer.zoneout
+        after = rows if not kept else [None if of_state is None else (1 - kept) * of_state for of_state in rows]
 
         def add(target: int, of_target: Array) -> None:
             factors = self._factors(target, values, held) if self._depends[target] else {}
@@ -61,14 +64,18 @@ class Differentiated:
                 part = of_target * factor
                 pending[place] = pending[place] + part if place in pending else part
 
-        for place, of_state in zip(self._cell.after, rows, strict=True):
+        for place, of_state in zip(self._cell.after, after, strict=True):
             if of_state is not None:
                 add(place, of_state)
         for place in reversed(self._products):  # what a product is made of stands before it
             if (of_product := pending.pop(place, None)) is not None:
                 node = self._cell.nodes[place]
                 add(node.operands[0], of_product @ self._layer.weights[node.name].T)
-        return self._collected(pending)
+        of_input, of_before = self._collected(pending)
+        if kept:
+            old = (None if of_state is None else kept * of_state for of_state in rows)
+            of_before = [added(*each) for each in zip(of_before, old, strict=True)]
+        return of_input, of_before
 
     def _collected(self, pending: Mapping[int, Array]) -> tuple[Array | None, Rows]:
         of_input: Array | None = None

@@ -25,7 +25,7 @@ class Saturation:
 
 
 def saturation(network: Network, windows: Windows) -> list[dict[str, Saturation]]:
-    """What each gate of each layer does on the first windows of a text, each read from a zero state.
+    """What each gate of each layer does on the first windows of a text, each read from the initial state.
 
     At most `MOST_TOKENS` tokens are read, of each window at most `MOST_STEPS`.
     """
@@ -36,7 +36,9 @@ def saturation(network: Network, windows: Windows) -> list[dict[str, Saturation]
     x, free = network.entering(batch.inputs[:steps]), Clamps((), network.layers, steps)
     found = []
     for number, layer in enumerate(network.layers):
-        x, rows = observed(layer, x, number, free)
+        read_by_layer = network.normalized(number, x)
+        outputs, rows = observed(layer, read_by_layer, number, free)
+        x = network.joined(number, read_by_layer, x, outputs)
         found.append({name: _saturation(rows[name], read) for name in layer.gates})
     return found
 

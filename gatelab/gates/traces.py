@@ -13,6 +13,7 @@ from gatelab.text.tokenizers import Ids
 Floats = NDArray[np.float32]
 
 _NAMES = {"h": "hidden", "c": "cell"}
+NOTHING = np.empty(0, np.int64)
 STATE_NAMES = tuple(_NAMES.values())
 """Names of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
 
@@ -54,7 +55,7 @@ def trace(
     layers: Sequence[int] | None = None,
     units: Sequence[int] | None = None,
 ) -> Trace:
-    """Read a text from a zero state and note everything.
+    """Read a text from the initial state and note everything.
 
     Args:
         ids: (steps,) at least one, `<bos>` included.
@@ -62,16 +63,17 @@ def trace(
         layers, units: which ones are kept; default all.
     """
     shown = range(network.spec.layers) if layers is None else layers
-    picked = np.arange(network.spec.cell.hidden) if units is None else np.array(units, dtype=np.int64)
+    wanted = None if units is None else np.array(units, dtype=np.int64)
     x = network.entering(ids[:, None])
     traces = {}
     for number, layer in enumerate(network.layers):
-        x, rows = observed(layer, x, number, clamps, None if units is None else picked)
+        read = network.normalized(number, x)
+        outputs, rows = observed(layer, read, number, clamps, wanted if number in shown else NOTHING)
+        x = network.joined(number, read, x, outputs)
         if number in shown:
-            traces[number] = _picked(layer, number, rows, picked)
-    weight, bias = (network.weights[name].astype(np.float64) for name in ("weight_head", "bias_head"))
+            traces[number] = _picked(layer, number, rows, np.arange(layer.hidden) if wanted is None else wanted)
     with np.errstate(all="ignore"):
-        likely = np.exp(log_probabilities(x[-1].astype(np.float64) @ weight + bias))
+        likely = np.exp(log_probabilities(network.double_logits(x[-1])))
     return Trace([traces[layer] for layer in shown], likely[0])
 
 
@@ -84,7 +86,7 @@ def state_names(layer: Layer) -> list[str]:
 def observed(
     layer: Layer, x: Array, number: int, clamps: Clamps, units: Ids | None = None
 ) -> tuple[Array, dict[str, Array]]:
-    """One layer reads `x`, (steps, rows, inputs) or ids (steps, rows), from a zero state.
+    """One layer reads `x`, (steps, rows, inputs) or ids (steps, rows), from its initial state.
 
     Args:
         number: which layer it is.

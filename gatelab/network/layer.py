@@ -18,14 +18,24 @@ class Layer:
         representation: what it computes.
         weights: letter -> array.
         hidden: number of units.
+        zoneout: the share of its old value that every number of the state keeps in a step.
+        initial: the state before a text, (hidden,) for each of its tensors; zeros by default.
 
     Attributes:
         inputs: the size of what it reads.
         states, gates: their names; the first state is the output.
     """
 
-    def __init__(self, representation: Representation, weights: Mapping[str, Array], hidden: int) -> None:
+    def __init__(
+        self,
+        representation: Representation,
+        weights: Mapping[str, Array],
+        hidden: int,
+        zoneout: float = 0.0,
+        initial: State = (),
+    ) -> None:
         self.representation, self.weights, self.hidden = representation, weights, hidden
+        self.zoneout, self._initial = zoneout, initial
         self.states, self.gates = representation.states, tuple(representation.gates)
         self._reads = representation.input_products
         self._matrix = np.concatenate([weights[name] for name in self._reads], axis=1)
@@ -33,7 +43,9 @@ class Layer:
         self._evaluation = Evaluation(representation.nodes, weights)
 
     def initial_state(self, rows: int) -> State:
-        return tuple(np.zeros((rows, self.hidden), self.dtype) for _ in self.states)
+        if not self._initial:
+            return tuple(np.zeros((rows, self.hidden), self.dtype) for _ in self.states)
+        return tuple(np.repeat(vector[None], rows, axis=0) for vector in self._initial)
 
     def project(self, x: Array) -> Array:
         """The products with the input, for all steps at once.
@@ -61,7 +73,11 @@ class Layer:
         """
         with np.errstate(all="ignore"):
             values = self._evaluation.values(*self.given(u, state), gates or {})
-        return tuple(np.broadcast_to(values[place], state[0].shape) for place in self.representation.after)
+            after = tuple(np.broadcast_to(values[place], state[0].shape) for place in self.representation.after)
+            if not self.zoneout:
+                return after
+            kept = self.zoneout
+            return tuple(kept * old + (1 - kept) * new for old, new in zip(state, after, strict=True))
 
     def given(self, u: Array, state: State) -> tuple[dict[str, Array], dict[str, Array]]:
         """The products with the input and the states, by their names."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.equations import Representation
+from gatelab.network.connections import Highway, Normalization
 from gatelab.network.evaluation import Array
 from gatelab.network.layer import Layer, State
 from gatelab.specs.model import ModelSpec
@@ -52,7 +53,27 @@ class Network:
 
     def _layer(self, number: int, representation: Representation) -> Layer:
         own = {letter.name: self.weights[f"cells.{number}.{letter.name}"] for letter in representation.parameters}
-        return Layer(representation, own, self.spec.cell.hidden)
+        initial: State = ()
+        if self.spec.initial_state == "learned":
+            initial = tuple(self.weights[f"initial.{number}.{place}"] for place in range(len(representation.states)))
+        return Layer(representation, own, self.spec.widths[number], self.spec.drops.zoneout, initial)
+
+    @cached_property
+    def norms(self) -> dict[int, Normalization]:
+        """What normalizes, by the number of the layer that reads it; the head has the number behind the last one."""
+        places = range(1, self.spec.layers + 1) if self.spec.norm == "layer" else ()
+        return {n: Normalization(self.weights[f"norms.{n}.gain"], self.weights[f"norms.{n}.bias"]) for n in places}
+
+    @cached_property
+    def highways(self) -> dict[int, Highway]:
+        """The gates beside layers, by their numbers."""
+        layers = range(1, self.spec.layers) if self.spec.connections == "highway" else ()
+        return {n: Highway(self.weights[f"highways.{n}.weight"], self.weights[f"highways.{n}.bias"]) for n in layers}
+
+    @property
+    def head(self) -> Array:
+        """(hidden, vocabulary) what the output is multiplied with before the bias is added."""
+        return self.weights["embedding"].T if self.spec.tied else self.weights["weight_head"]
 
     def initial_state(self, rows: int) -> NetworkState:
         return tuple(layer.initial_state(rows) for layer in self.layers)
@@ -62,24 +83,42 @@ class Network:
         embedding = self.weights.get("embedding")
         return ids if embedding is None else embedding[ids]
 
+    def normalized(self, place: int, x: Array) -> Array:
+        """What layer `place`, or behind the last one the head, reads where `x` comes from below."""
+        return self.norms[place](x) if place in self.norms else x
+
+    def joined(self, layer: int, read: Array, below: Array, output: Array) -> Array:
+        """What leaves a layer that read this, from what left the one below it and its own output."""
+        if layer == 0 or self.spec.connections == "plain":
+            return output
+        return below + output if self.spec.connections == "residual" else self.highways[layer](read, below, output)
+
     def read(self, ids: Ids, state: NetworkState) -> tuple[Array, NetworkState]:
         """Read ids (steps, rows).
 
         Returns:
-            The outputs of the last layer (steps, rows, hidden), and the state after the last step.
+            What leaves the last layer (steps, rows, hidden), and the state after the last step.
         """
         x, after = self.entering(ids), []
-        for layer, before in zip(self.layers, state, strict=True):
+        for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
+            read = self.normalized(number, x)
             outputs = np.empty((*ids.shape, layer.hidden), layer.dtype)
-            for step, u in enumerate(layer.project(x)):
+            for step, u in enumerate(layer.project(read)):
                 before = layer.update(u, before)
                 outputs[step] = before[0]
-            x = outputs
+            x = self.joined(number, read, x, outputs)
             after.append(before)
         return x, tuple(after)
 
     def logits(self, outputs: Array) -> Array:
-        """What follows (..., vocabulary), from outputs of the last layer (..., hidden)."""
+        """What follows (..., vocabulary), from what leaves the last layer (..., hidden)."""
         with np.errstate(all="ignore"):
-            found: Array = outputs @ self.weights["weight_head"] + self.weights["bias_head"]
+            found: Array = self.normalized(self.spec.layers, outputs) @ self.head + self.weights["bias_head"]
+        return found
+
+    def double_logits(self, outputs: Array) -> Array:
+        """The same, in double precision from the products on."""
+        with np.errstate(all="ignore"):
+            read = self.normalized(self.spec.layers, outputs).astype(np.float64)
+            found: Array = read @ self.head.astype(np.float64) + self.weights["bias_head"].astype(np.float64)
         return found

@@ -1,12 +1,41 @@
 """The scan as its definition says: one `update` after the other, differentiated by torch."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from gatelab.cells import Cell, State, weights_of
 
 
-def scan(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+@dataclass(frozen=True)
+class Noise:
+    """What befalls the recurrence of a layer.
+
+    Attributes:
+        recurrent: (batch, hidden) what everything is multiplied by that a recurrent matrix multiplies; None: nothing.
+        zoneout: which numbers of the state keep their old value, (steps, tensors, batch, hidden); or the share of it
+            that every number keeps, as in evaluation; 0: none.
+    """
+
+    recurrent: Tensor | None = None
+    zoneout: Tensor | float = 0.0
+
+    def after(self, step: int, before: State, computed: State) -> State:
+        """The state after a step from that before it and what the cell computed."""
+        if isinstance(self.zoneout, Tensor):
+            masks = self.zoneout[step]
+            return tuple(torch.where(*each) for each in zip(masks, before, computed, strict=True))
+        if not self.zoneout:
+            return computed
+        kept = self.zoneout
+        return tuple(kept * old + (1 - kept) * new for old, new in zip(before, computed, strict=True))
+
+
+QUIET = Noise()
+
+
+def scan(cell: Cell, x: Tensor, state: State, noise: Noise = QUIET) -> tuple[Tensor, State]:
     """Apply `cell` over a sequence.
 
     Args:
@@ -18,8 +47,8 @@ def scan(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
         The outputs (steps, batch, hidden), and the state after the last step.
     """
     outputs, weights = [], weights_of(cell)
-    for u in cell.project(x).unbind(0):
-        state = cell.update(u, state, weights=weights)
+    for step, u in enumerate(cell.project(x).unbind(0)):
+        state = noise.after(step, state, cell.update(u, state, weights=weights, dropout=noise.recurrent))
         outputs.append(state[0])
     if not outputs:
         return state[0].new_empty(0, *state[0].shape), state

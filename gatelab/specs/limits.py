@@ -7,6 +7,7 @@ from pydantic import Field
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs.base import Spec
 from gatelab.specs.job import RunSpec
+from gatelab.specs.model import ModelSpec
 
 
 class Limits(Spec):
@@ -78,7 +79,7 @@ class Limits(Spec):
     def _over(self, spec: RunSpec) -> Iterator[Problem]:
         embedding = 0 if spec.model.input == "one_hot" else spec.model.input.embedding
         for path, value, limit in (
-            ("model.cell.hidden", spec.model.cell.hidden, self.hidden),
+            *_units(spec.model, self.hidden),
             ("model.layers", spec.model.layers, self.layers),
             ("model.input.embedding", embedding, self.embedding),
             ("training.batch_size", spec.training.batch_size, self.batch_size),
@@ -87,3 +88,10 @@ class Limits(Spec):
         ):
             if value > limit:
                 yield Problem(path, f"{value} is over this installation's limit of {limit}")
+
+
+def _units(model: ModelSpec, limit: int) -> list[tuple[str, int, int]]:
+    """The units of layers, each with the path at which they are said."""
+    if model.sizes is None:
+        return [("model.cell.hidden", model.cell.hidden, limit)]
+    return [(f"model.sizes.{layer}", units, limit) for layer, units in enumerate(model.sizes)]

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from gatelab.equations.gate_biases import gate_biases
 from gatelab.specs.base import Spec
-from gatelab.specs.cells import CellSpec, GruSpec, in_words
+from gatelab.specs.cells import CellSpec, GruSpec, Hidden, in_words
+from gatelab.specs.dropout_rates import DropoutInput, DropoutSpec
 from gatelab.specs.initial import InitSpec, PartsInitSpec
 
 Cleaning = Literal["newlines", "nfc", "lower", "whitespace"]
@@ -92,16 +93,108 @@ InputSpec = Annotated[
 ]
 
 
+Connections = Literal["plain", "residual", "highway"]
+
+
+def _added(default: object) -> Any:
+    """Leaves a field that came later out of the JSON where it has its default: older specs stay what they are."""
+    return lambda value: value == default
+
+
 class ModelSpec(Spec):
     """input -> `layers` cells of one kind, each followed by dropout -> linear head over the vocabulary."""
 
     cell: CellSpec = GruSpec(kind="gru")
     layers: int = Field(1, ge=1, le=64)
+    sizes: Annotated[tuple[Hidden, ...], Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="units of each layer, the first one first; null: cell.hidden in each of `layers`. Both are then the"
+        " list's: its length, and its last number",
+        exclude_if=_added(None),
+    )
     input: InputSpec = Field("one_hot", description="one_hot, or {embedding: size}")
-    dropout: float = Field(0.0, ge=0, lt=1, description="on the output of every layer, in training only")
+    connections: Connections = Field(
+        "plain",
+        description="what leaves each layer but the first: plain, its output y; residual, x + y, x being what left the"
+        " layer below (He et al. 2016); highway, t * y + (1 - t) * x (Srivastava et al. 2015)",
+        exclude_if=_added("plain"),
+    )
+    norm: Literal["none", "layer"] = Field(
+        "none",
+        description="layer: what each layer but the first reads, and what the head reads, is normalized over its units"
+        " (Ba et al. 2016)",
+        exclude_if=_added("none"),
+    )
+    tied: bool = Field(
+        False,
+        description="the head multiplies with the transposed embedding (Press & Wolf 2017; Inan et al. 2017)",
+        exclude_if=_added(False),
+    )
+    dropout: DropoutInput = Field(
+        0.0, description="on the output of every layer, in training only; or rates by place, {layers: 0.2, input: 0.1}"
+    )
+    initial_state: Literal["zero", "learned"] = Field(
+        "zero",
+        description="the state before a text: zero, or learned, a vector for each layer and tensor of its state",
+        exclude_if=_added("zero"),
+    )
     init: InitSpec = Field(
         "default", description="default (PyTorch's uniform), {normal: sigma}, or values by kind, gate and letter"
     )
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The units of each layer."""
+        return self.sizes or (self.cell.hidden,) * self.layers
+
+    @property
+    def inputs(self) -> tuple[int | None, ...]:
+        """How many numbers each layer reads; None: one for each token id."""
+        return (None if self.input == "one_hot" else self.input.embedding, *self.widths[:-1])
+
+    @property
+    def drops(self) -> DropoutSpec:
+        """The rates of `dropout`, however they are written."""
+        return self.dropout if isinstance(self.dropout, DropoutSpec) else DropoutSpec(layers=self.dropout)
+
+    @model_validator(mode="after")
+    def _layers_of_their_sizes(self) -> "ModelSpec":
+        if self.sizes is None:
+            return self
+        # A field that is not the default was written: by a user, or from this very spec.
+        count, last = len(self.sizes), self.sizes[-1]
+        if self.layers not in (1, count):
+            raise ValueError(f"layers is {self.layers}, but sizes has {count}; leave layers out, or write {count}")
+        usual = type(self.cell).model_fields["hidden"].default
+        if self.cell.hidden not in (usual, last):
+            raise ValueError(
+                f"cell.hidden is {self.cell.hidden}, but sizes says how many units each layer has; leave hidden out, or"
+                f" write the last one's {last}"
+            )
+        # The model is frozen for all but its own making.
+        object.__setattr__(self, "layers", count)
+        object.__setattr__(self, "cell", self.cell.model_copy(update={"hidden": last}))
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit_one_another(self) -> "ModelSpec":
+        last = self.widths[-1]
+        if self.tied:
+            if self.input == "one_hot":
+                raise ValueError(f"tied: needs an embedding, as input: {{embedding: {last}}}; input is one_hot")
+            if self.input.embedding != last:
+                raise ValueError(
+                    f"tied: the embedding is {self.input.embedding} wide, and the last layer, whose output it is"
+                    f" multiplied with, {last}: they must be equal"
+                )
+        if self.connections != "plain":
+            for layer, (below, above) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
+                if below != above:
+                    raise ValueError(
+                        f"connections: {self.connections} needs layers of one width; layer {layer} is {above} wide, and"
+                        f" the one below it {below}; use plain"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _initial_values_of_what_there_is(self) -> "ModelSpec":

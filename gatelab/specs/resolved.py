@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from gatelab.specs.cells import EquationsSpec, GruSpec
+from gatelab.specs.dropout_rates import DropoutSpec
 from gatelab.specs.job import RunSpec
+from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import USUAL_SPLIT
 
 
@@ -17,8 +19,9 @@ def resolved(spec: RunSpec) -> RunSpec:
 
     One corpus is written as its name, and the usual split is not written. Windows without a stride begin every
     `num_steps` tokens. A GRU without a reset gate resets neither before nor after the product. Equations have neither a
-    name nor comments. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order, defaults that are
-    left out) are equal since the spec was parsed.
+    name nor comments. Equal sizes of all layers are written as `cell.hidden`, `dropout` as a number where that says it,
+    and a single layer has no connections. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order,
+    defaults that are left out) are equal since the spec was parsed.
     """
     training, cell = spec.training, spec.model.cell
     windows = training.windows
@@ -31,9 +34,20 @@ def resolved(spec: RunSpec) -> RunSpec:
         cell = cell.model_copy(update={"reset": GruSpec.model_fields["reset"].default})
     if isinstance(cell, EquationsSpec):
         cell = cell.canonical
-    model = spec.model.model_copy(update={"cell": cell})
+    model = _model(spec.model).model_copy(update={"cell": cell})
     corpus = spec.corpus if spec.texts.several else spec.texts.train
     return spec.model_copy(update={"corpus": corpus, "training": training, "model": model})
+
+
+def _model(model: ModelSpec) -> ModelSpec:
+    changes: dict[str, Any] = {}
+    if len(set(model.widths)) == 1:
+        changes["sizes"] = None
+    if model.layers == 1:
+        changes["connections"] = ModelSpec.model_fields["connections"].default
+    if isinstance(model.dropout, DropoutSpec):
+        changes["dropout"] = model.dropout.shortest
+    return model.model_copy(update=changes)
 
 
 def without_seed(spec: RunSpec) -> RunSpec:

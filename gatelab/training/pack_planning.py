@@ -56,7 +56,7 @@ def flops(spec: RunSpec, vocabulary: int) -> int:
 def _bytes(spec: RunSpec, vocabulary: int) -> int:
     """Memory that one member needs, about; an evaluation keeps less of a token, but may read more at once."""
     tokens = max(_batch_tokens(spec), EVALUATION_TOKENS)
-    of_a_token = _vectors(spec.model.cell) * spec.model.layers * spec.model.cell.hidden + _LOGITS * vocabulary
+    of_a_token = _vectors(spec.model.cell) * sum(spec.model.widths) + _LOGITS * vocabulary
     return _FLOAT * (_COPIES * parameter_count(spec.model, vocabulary) + tokens * of_a_token)
 
 

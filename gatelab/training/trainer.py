@@ -136,7 +136,7 @@ class Trainer:
         """The next batch of the epoch."""
         at, train = self.position, self.data.train
         state = self.carried if train.carried and at.batch > 0 else None
-        dropout = Dropout(self.spec.training.seed, at.step) if self.spec.model.dropout else None
+        dropout = Dropout(self.spec.training.seed, at.step) if self.spec.model.drops.masks else None
         return Reading(train, train.numbers(at.batch, self._batch_order()), state, dropout)
 
     def check(self, read: Read) -> None:

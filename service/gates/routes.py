@@ -97,10 +97,11 @@ def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
 
 
 def _out_of_range(body: GatesRequest, steps: int, of_run: "list[Layer]") -> Iterator[Problem]:
-    from gatelab.gates.clamps import out_of_range
+    from gatelab.gates.clamps import fewest_units, out_of_range
 
     yield from out_of_range("layers", body.layers, len(of_run))
-    yield from out_of_range("units", body.units, of_run[0].hidden)
+    shown = [layer for layer in body.layers or () if layer < len(of_run)]
+    yield from out_of_range("units", body.units, fewest_units(of_run, shown or None))
     if (asked := body.influence) is None:
         return
     for path, number, count in (("output", asked.output, steps), ("layer", asked.layer or 0, len(of_run))):
@@ -111,7 +112,8 @@ def _out_of_range(body: GatesRequest, steps: int, of_run: "list[Layer]") -> Iter
 
 def _too_much(body: GatesRequest, steps: int, of_run: "list[Layer]", limits: Limits) -> Iterator[Problem]:
     layers = len(of_run) if body.layers is None else len(body.layers)
-    units = of_run[0].hidden if body.units is None else len(body.units)
+    widest = max(layer.hidden for layer in of_run)
+    units = widest if body.units is None else len(body.units)
     series = len(of_run[0].gates) + len(of_run[0].states)
     if (values := layers * steps * units * series) > limits.gate_values:
         yield Problem(
@@ -122,11 +124,11 @@ def _too_much(body: GatesRequest, steps: int, of_run: "list[Layer]", limits: Lim
     if body.influence is None:
         return
     weights = sum(array.size for layer in of_run for array in layer.weights.values())
-    if (work := (body.influence.output + 1) * of_run[0].hidden * weights) > limits.influence_work:
-        most = limits.influence_work // (of_run[0].hidden * weights) - 1
+    if (work := (body.influence.output + 1) * widest * weights) > limits.influence_work:
+        most = limits.influence_work // (widest * weights) - 1
         yield Problem(
             "influence.output",
-            f"{body.influence.output + 1} steps x {of_run[0].hidden} units x {weights} weights of the cells are {work}"
+            f"{body.influence.output + 1} steps x {widest} units x {weights} weights of the cells are {work}"
             f" multiplications; at most {limits.influence_work} are allowed"
             + (f": ask for an output up to {most}" if most >= 0 else ", which no output of this run keeps within"),
         )

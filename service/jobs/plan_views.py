@@ -1,6 +1,7 @@
 """What the API answers to a dry run."""
 
 from gatelab.specs import JobSpec
+from gatelab.specs.engine_support import trained_by_torch
 from gatelab.sweeps import asked_runs
 from service.jobs.submission import Plan as Planned
 from service.views import View
@@ -41,7 +42,8 @@ class Plan(View):
     """What a job would cost.
 
     `left_out` runs would be the same as earlier ones of the grid and are not trained. `trained` is an earlier job that
-    has trained exactly these runs: its results are there already.
+    has trained exactly these runs: its results are there already. `engine` says why PyTorch trains some runs, where the
+    faster engine has no code for a field of their model; else null.
     """
 
     runs: int
@@ -50,6 +52,7 @@ class Plan(View):
     memory: Memory
     seconds: PredictedSeconds
     trained: str | None
+    engine: str | None
 
     @classmethod
     def of(cls, plan: Planned, spec: JobSpec, trained: str | None) -> "Plan":
@@ -60,6 +63,7 @@ class Plan(View):
             runs=len(works),
             left_out=asked_runs(spec) - len(works),
             trained=trained,
+            engine=trained_by_torch(run.model for run in plan.runs.values()),
             parameters=Range(smallest=min(counts), largest=max(counts)),
             memory=Memory(bytes=max(work.memory_bytes for work in works)),
             seconds=PredictedSeconds(

@@ -63,7 +63,7 @@ async def create_job(
     if dry_run:
         return await service.computations.run(request, asking.account, partial(_planned, service, spec, asking.account))
     store, limits = service.store, service.settings.limits
-    queue = partial(submit, store, limits, spec, asking.account, idempotency_key)
+    queue = partial(submit, store, limits, spec, asking.account, idempotency_key, service.settings.engine)
     job = await service.computations.run(request, asking.account, queue)
     after.add_task(service.wakeups.send, min(job.total, WAKEUPS_PER_JOB))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
@@ -71,7 +71,7 @@ async def create_job(
 
 
 def _planned(service: Context, spec: JobSpec, account: str) -> Response:
-    planned = plan(service.store, service.settings.limits, spec, account)
+    planned = plan(service.store, service.settings.limits, spec, account, service.settings.engine)
     trained = service.store.jobs.trained(account, planned.corpus_ids, planned.runs.values())
     return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
 

@@ -16,6 +16,7 @@ from gatelab.costs import (
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
+from gatelab.specs.engine_support import check_engine
 from gatelab.specs.resolved import with_ids
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.store.origins import Pin
@@ -53,8 +54,11 @@ class Plan:
         return {name: corpus.id for name, corpus in self.corpora.items()}
 
 
-def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
+def plan(store: Store, limits: Limits, spec: JobSpec, account: str, engine: str = "auto") -> Plan:
     """All runs of `spec`, checked, with what they will cost. Nothing is written.
+
+    Args:
+        engine: the setting, which may name one that cannot train every model.
 
     Raises:
         InvalidSpec: naming every path that is wrong, of whichever run.
@@ -64,6 +68,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     """
     indexed = numbered(spec, limits.runs_per_job)
     _check_each(spec, list(indexed.values()), limits.check)
+    _check_each(spec, list(indexed.values()), lambda run: check_engine(engine, run.model))
     named = dict.fromkeys(name for each in (spec, *indexed.values()) for name in each.texts.names)
     corpora = {name: store.corpora.get(name, account) for name in named}
     starts = WarmStarts(store, account)
@@ -92,7 +97,9 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str) -> Plan:
     return Plan(corpora, indexed, starts.pins, expected, history.device, len(history.runs))
 
 
-def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None) -> Job:
+def submit(
+    store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None, engine: str = "auto"
+) -> Job:
     """Queue all runs of `spec`, or none. Sent again with the same idempotency key, it is the same job.
 
     Raises:
@@ -105,7 +112,7 @@ def submit(store: Store, limits: Limits, spec: JobSpec, account: str, key: str |
         idempotency = IdempotencyKey(account, key, _digest(spec))
         if earlier := store.jobs.made_by(idempotency):
             return earlier
-    planned = plan(store, limits, spec, account)
+    planned = plan(store, limits, spec, account, engine)
     return store.jobs.create(
         spec,
         planned.corpus_ids[spec.texts.train],

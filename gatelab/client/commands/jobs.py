@@ -135,6 +135,8 @@ def print_plan(plan: Plan) -> None:
             f"time: about {duration(seconds.total)} on one worker, the longest run {duration(seconds.longest_run)}"
             f" ({seconds.device}, from {seconds.calibrated_from} past runs)"
         )
+    if plan.engine is not None:
+        print_line(f"engine: {plan.engine}")
 
 
 def print_state(job: Job) -> None:

@@ -85,6 +85,8 @@ class Plan(Answer):
     """Runs of the grid that would be the same as earlier ones and are not trained."""
     trained: str | None = None
     """An earlier job that has trained exactly these runs."""
+    engine: str | None = None
+    """Why PyTorch trains some of the runs, where the faster engine has no code for a field of their model."""
 
 
 class Event(Answer):

@@ -11,10 +11,11 @@ from gatelab.architecture import parameter_shapes
 from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream, cut_short
 from gatelab.generation.sampling import not_finite
 from gatelab.network import Network
-from gatelab.scan.native import Program, layout_of, load
+from gatelab.scan.native import Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member
 from gatelab.scan.native.interface import Stream as NativeStream
-from gatelab.scan.native.program import address, number_pointer, pointer
+from gatelab.scan.native.program import address, number_pointer, pointer, untied
+from gatelab.specs.engine_support import why_not
 from gatelab.text.tokenizers import SPECIALS, Ids
 
 TILE = 16
@@ -29,17 +30,20 @@ class NativeDecoder(Decoder):
     """In single precision, on the CPU. Any number of threads may use it at once; calls run without Python's lock.
 
     Raises:
-        Unavailable: the native engine is.
+        Unavailable: the native engine is, or it has no code for a field of the model.
         NotFinite: a weight is not.
     """
 
     def __init__(self, network: Network, threads: int = 1) -> None:
         spec, self.vocabulary, self._threads = network.spec, network.vocabulary, threads
-        layout = layout_of(parameter_shapes(spec, network.vocabulary))
+        if (reason := why_not("decoder", spec)) is not None:
+            raise Unavailable(reason)
+        known = layout_of(parameter_shapes(spec, network.vocabulary))
+        layout = untied(known, spec.widths[-1], network.vocabulary)
         self._parameters = np.empty(layout.length, np.float32)
         arrays = layout.arrays(self._parameters)
         for name, array in arrays.items():
-            array[...] = network.weights[name]
+            array[...] = network.head if name == "weight_head" else network.weights[name]
         if not np.isfinite(self._parameters).all():
             raise not_finite("weights")
         embedding = 0 if spec.input == "one_hot" else spec.input.embedding
@@ -47,11 +51,11 @@ class NativeDecoder(Decoder):
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)
         self._head = arrays["weight_head"], arrays["bias_head"]
         self._address = self._program.new_decoder(self._parameters, SPECIALS)
+        self._initial = np.array(network.initial_state(1), np.float32)[:, :, 0]
         weakref.finalize(self, self._library.free_decoder, self._address)
 
     def initial_state(self) -> Floats:
-        layers, tensors, _, hidden = self._program.state_shape(1)
-        return np.zeros((layers, tensors, hidden), np.float32)
+        return self._initial.copy()
 
     def read(self, ids: Ids, state: Floats) -> Floats:
         return self._read(ids, state, None) if len(ids) else state.copy()

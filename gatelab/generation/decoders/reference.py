@@ -40,12 +40,12 @@ class ReferenceDecoder(Decoder):
         return _finite("logits", logits), _finite("states", _row(now))
 
     def _read(self, ids: Ids, state: Floats) -> tuple[Array, NetworkState]:
-        """The outputs (tokens, hidden), and the state after them."""
+        """What leaves the last layer (tokens, hidden), and the state after them."""
         now, outputs = self._state([state]), []
         for at in range(0, len(ids), PROMPT_CHUNK):
             found, now = self._network.read(ids[at : at + PROMPT_CHUNK, None], now)
             outputs.append(found[:, 0])
-        nothing = np.empty((0, self._network.spec.cell.hidden), self._network.precision)
+        nothing = np.empty((0, self._network.spec.widths[-1]), self._network.precision)
         return np.concatenate(outputs) if outputs else nothing, now
 
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
@@ -76,7 +76,8 @@ class ReferenceDecoder(Decoder):
 
     def _state(self, states: Sequence[Floats]) -> NetworkState:
         layers = np.stack(states, axis=2).astype(self._network.precision)
-        return tuple(tuple(layer) for layer in layers)
+        widths = self._network.spec.widths
+        return tuple(tuple(layer[..., :width]) for layer, width in zip(layers, widths, strict=True))
 
 
 def _finite(what: str, numbers: Floats) -> Floats:
@@ -91,7 +92,10 @@ def _finite(what: str, numbers: Floats) -> Floats:
 
 def _all_finite(state: NetworkState) -> NDArray[np.bool_]:
     """For each row, whether all of its state is finite."""
-    return np.asarray(np.isfinite([array for layer in state for array in layer]).all(axis=(0, 2)))
+    finite: NDArray[np.bool_] = np.logical_and.reduce(
+        [np.isfinite(array).all(axis=1) for layer in state for array in layer]
+    )
+    return finite
 
 
 def _row(state: NetworkState) -> Floats:
@@ -101,7 +105,12 @@ def _row(state: NetworkState) -> Floats:
 
 
 def _rows(state: NetworkState) -> Floats:
-    """(rows, layers, tensors of a state, hidden)"""
+    """(rows, layers, tensors of a state, hidden), with zeros behind the units of layers that have fewer than others"""
+    first, *_ = state
+    widest, rows = max(layer[0].shape[1] for layer in state), len(first[0])
+    found = np.zeros((rows, len(state), len(first), widest), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        layers = np.array(state).astype(np.float32)
-    return np.ascontiguousarray(layers.transpose(2, 0, 1, 3))
+        for number, layer in enumerate(state):
+            for place, tensor in enumerate(layer):
+                found[:, number, place, : tensor.shape[1]] = tensor
+    return found

@@ -48,6 +48,14 @@ class Layout:
         return np.concatenate([tensors[name].reshape(-1) for name in self.places])
 
 
+def untied(layout: Layout, hidden: int, vocabulary: int) -> Layout:
+    """The layout of a model whose head is its embedding, with a matrix for the head behind all parameters."""
+    if "weight_head" in layout.places:
+        return layout
+    places = {**layout.places, "weight_head": (layout.length, (hidden, vocabulary))}
+    return Layout(places, layout.length + hidden * vocabulary)
+
+
 def layout_of(shapes: Mapping[str, Sequence[int]]) -> Layout:
     """One tensor after the other, named and shaped as `gatelab.architecture.parameter_shapes` says."""
     places, at = {}, 0

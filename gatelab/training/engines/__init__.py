@@ -11,6 +11,8 @@ import structlog
 
 from gatelab.errors import InvalidInput
 from gatelab.specs.cells import CellSpec
+from gatelab.specs.engine_support import why_not
+from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
 from gatelab.training.devices import Device
 from gatelab.training.engines.base import Engine, EngineName, Member, Read, Reading
@@ -56,23 +58,35 @@ def engine_named(name: EngineName) -> type[Engine]:
             return TritonEngine
 
 
-def obstacle(name: EngineName, device: Device, precision: Precision, cell: CellSpec | None = None) -> str | None:
-    """Why an engine cannot train on `device` in `precision`, or this cell, or None if it can."""
+def obstacle(
+    name: EngineName,
+    device: Device,
+    precision: Precision,
+    cell: CellSpec | None = None,
+    model: ModelSpec | None = None,
+) -> str | None:
+    """Why an engine cannot train on `device` in `precision`, or this cell or model, or None if it can."""
+    if name != "torch" and model is not None and (reason := why_not(name, model)) is not None:
+        return reason
     if name != "native" and find_spec("torch") is None:
         return "PyTorch is not installed"
     return engine_named(name).obstacle(device, precision, cell)
 
 
 def choose_engine(
-    device: Device, wanted: Wanted = "auto", precision: Precision = "fp32", cell: CellSpec | None = None
+    device: Device,
+    wanted: Wanted = "auto",
+    precision: Precision = "fp32",
+    cell: CellSpec | None = None,
+    model: ModelSpec | None = None,
 ) -> EngineName:
-    """The engine that is wanted, or with `auto` the fastest that there is for `device`, `precision` and `cell`.
+    """The engine that is wanted, or with `auto` the fastest for `device`, `precision`, `cell` and `model`.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here, or none can; the message says why.
     """
     name = FASTEST[device] if wanted == "auto" else wanted
-    reason = obstacle(name, device, precision, cell)
+    reason = obstacle(name, device, precision, cell, model)
     if reason is None:
         return name
     if wanted != "auto":
@@ -91,11 +105,11 @@ def choose_engine(
 def build_engine(
     members: Sequence[Member], device: Device = "cpu", wanted: Wanted = "auto", threads: int | None = None
 ) -> Engine:
-    """The engine of `choose_engine`, with these members, all of one precision and cell.
+    """The engine of `choose_engine`, with these members, all of one precision and model.
 
     Raises:
         InvalidInput: the engine that is wanted cannot be used here.
     """
     first = members[0]
-    name = choose_engine(device, wanted, first.training.precision, first.spec.cell)
+    name = choose_engine(device, wanted, first.training.precision, first.spec.cell, first.spec)
     return engine_named(name)(members, device, threads)

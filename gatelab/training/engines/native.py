@@ -10,7 +10,7 @@ from gatelab.scan.native import Layout, Library, Program, Unavailable, load
 from gatelab.scan.native.compile import code_of
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
-from gatelab.scan.native.program import Floats, number_pointer, pointer
+from gatelab.scan.native.program import Floats, number_pointer, pointer, untied
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
@@ -37,13 +37,12 @@ class NativeEngine(Engine):
         first = members[0]
         self._layout = first.layout
         self._program = program_of(first.spec, first.vocabulary, self._layout, first.training.precision)
-        self._parameters: list[Floats] = [m.parameters for m in members]
-        self._gradients = [np.zeros(self._layout.length, np.float32) for _ in members]
+        self._weights = [Weights(m) for m in members]
         self._square_norms = [0.0 for _ in members]
         self._interrupted = ctypes.c_int32(0)
         self._optimizers = [
-            FlatOptimizer(m.training, p, g, self._layout)
-            for m, p, g in zip(members, self._parameters, self._gradients, strict=True)
+            FlatOptimizer(m.training, m.parameters, weights.gradient, self._layout)
+            for m, weights in zip(members, self._weights, strict=True)
         ]
 
     @classmethod
@@ -72,7 +71,7 @@ class NativeEngine(Engine):
         return self._run(readings, differentiate=True)
 
     def gradient(self, member: int) -> dict[str, Array]:
-        return self._layout.arrays(self._gradients[member].copy())
+        return self._layout.arrays(self._weights[member].gradient.copy())
 
     def read(self, readings: Mapping[int, Reading]) -> dict[int, Read]:
         return self._run(readings, differentiate=False)
@@ -105,20 +104,19 @@ class NativeEngine(Engine):
         return losses | super().evaluate({m: w for m, w in texts.items() if w.carried})
 
     def _run(self, readings: Mapping[int, Reading], *, differentiate: bool) -> dict[int, Read]:
-        dropout = self.members[0].spec.dropout
-        calls = [_Reading(self._program, reading, dropout) for reading in readings.values()]
+        spec = self.members[0].spec
+        calls = [_Reading(self._program, reading, spec) for reading in readings.values()]
         natives = (NativeMember * len(calls))()
         for native, call, member in zip(natives, calls, readings, strict=True):
             call.describe(native)
-            native.parameters = pointer(self._parameters[member])
-            native.gradient = pointer(self._gradients[member] if differentiate else None)
+            self._weights[member].describe(native, differentiate=differentiate)
         work = sum(call.rows * call.steps for call in calls) * self._layout.length * (6 if differentiate else 2)
         self._read(natives, max(1, min(self.threads, work // LIGHT)))
         reads = {}
         for native, call, member in zip(natives, calls, readings, strict=True):
             reads[member] = Read(native.loss, native.tokens, call.state_after())
             if differentiate:
-                self._square_norms[member] = native.square_norm
+                self._square_norms[member] = self._weights[member].gathered(native.square_norm)
         return reads
 
     def _read(self, natives: "ctypes.Array[NativeMember]", threads: int) -> None:
@@ -133,10 +131,48 @@ class NativeEngine(Engine):
             raise
 
 
+class Weights:
+    """A member's parameters and their gradient, flat as C++ takes them.
+
+    C++ knows a head of its own alone. Where it is tied to the embedding, a copy of that goes in before each reading,
+    and its gradient comes out into the embedding's.
+
+    Attributes:
+        gradient: (parameters,) that of the member's own parameters.
+    """
+
+    def __init__(self, member: Member) -> None:
+        spec, own, vocabulary = member.spec, member.layout, member.vocabulary
+        whole = untied(own, spec.widths[-1], vocabulary)
+        self._parameters: Floats = member.parameters
+        self._whole_gradient = np.zeros(whole.length, np.float32)
+        self.gradient = self._whole_gradient[: own.length]
+        self._tied = spec.tied
+        if spec.tied:
+            self._own, self._parameters = member.parameters, np.empty(whole.length, np.float32)
+            arrays, gradients = whole.arrays(self._parameters), whole.arrays(self._whole_gradient)
+            self._head, self._embedding = arrays["weight_head"], arrays["embedding"]
+            self._of_head, self._of_embedding = gradients["weight_head"], gradients["embedding"]
+
+    def describe(self, native: NativeMember, *, differentiate: bool) -> None:
+        if self._tied:
+            self._parameters[: len(self._own)] = self._own
+            self._head[...] = self._embedding.T
+        native.parameters = pointer(self._parameters)
+        native.gradient = pointer(self._whole_gradient if differentiate else None)
+
+    def gathered(self, square_norm: float) -> float:
+        """The sum of the squares of the gradient, once C++ has written it and found this one."""
+        if not self._tied:
+            return square_norm
+        self._of_embedding += self._of_head.T
+        return float(np.square(self.gradient, dtype=np.float64).sum())
+
+
 class _Reading:
     """One member's reading in the arrays that the native engine takes. They live as long as this."""
 
-    def __init__(self, program: Program, reading: Reading, dropout: float) -> None:
+    def __init__(self, program: Program, reading: Reading, spec: ModelSpec) -> None:
         windows, which = reading.windows, reading.which
         self._ids = windows.ids
         self._starts, self._ends = windows.starts[which], windows.ends[which]
@@ -146,8 +182,9 @@ class _Reading:
         self._after = np.empty(shape, np.float32) if windows.carried else None
         self._dropout: Floats | None = None
         if reading.dropout is not None:
-            outputs = self.steps, self.rows, program.hidden
-            self._dropout = np.stack([reading.dropout.factors(outputs, dropout, n) for n in range(program.layers)])
+            factors = (reading.dropout.outputs(spec, layer, self.steps, self.rows) for layer in range(spec.layers))
+            masks = [of_layer for of_layer in factors if of_layer is not None]
+            self._dropout = np.stack(masks) if masks else None
 
     def describe(self, native: NativeMember) -> None:
         native.ids, native.length = number_pointer(self._ids), len(self._ids)
@@ -166,4 +203,5 @@ def program_of(spec: ModelSpec, vocabulary: int, layout: Layout, precision: Prec
         Unavailable: the native engine is.
     """
     embedding = 0 if spec.input == "one_hot" else spec.input.embedding
-    return Program(load(), spec.cell, spec.layers, vocabulary, embedding, layout, precision)
+    whole = untied(layout, spec.widths[-1], vocabulary)
+    return Program(load(), spec.cell, spec.layers, vocabulary, embedding, whole, precision)

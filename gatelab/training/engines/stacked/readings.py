@@ -90,10 +90,10 @@ class Group:
 
 def _factors(spec: ModelSpec, reading: Reading, shape: Sequence[int]) -> list[Array]:
     """What dropout multiplies the output of each layer by, where the inputs are of this shape (steps, batch)."""
-    if reading.dropout is None or spec.dropout == 0:
+    if reading.dropout is None:
         return []
-    outputs = *shape, spec.cell.hidden
-    return [reading.dropout.factors(outputs, spec.dropout, layer) for layer in range(spec.layers)]
+    factors = (reading.dropout.outputs(spec, layer, *shape) for layer in range(spec.layers))
+    return [of_layer for of_layer in factors if of_layer is not None]
 
 
 def _state(last: Array) -> State:

@@ -21,10 +21,10 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     cell: or("model.cell.kind", "gru"),
     cellName: or("model.cell.name", ""),
     equations: or("model.cell.equations", ""),
-    hidden: or("model.cell.hidden", 32),
+    hidden: or<number[]>("model.sizes", []).at(-1) ?? or("model.cell.hidden", 32),
     reset: gates.includes("reset"),
     update: gates.includes("update"),
-    layers: or("model.layers", 1),
+    layers: or<number[]>("model.sizes", []).length || or("model.layers", 1),
     embedding: or("model.input.embedding", 0),
     epochs: or("training.epochs", 10),
     batchSize: or("training.batch_size", 64),
@@ -37,7 +37,19 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     repeats: or("repeats", 1),
     resetActs: or("model.cell.reset", RARE.resetActs),
     activation: or("model.cell.activation", RARE.activation),
-    dropout: or("model.dropout", RARE.dropout),
+    sizes: or<unknown[]>("model.sizes", []).join(", "),
+    connections: or("model.connections", RARE.connections),
+    norm: at("model.norm") === "layer",
+    tied: or("model.tied", RARE.tied),
+    learnedState: at("model.initial_state") === "learned",
+    dropout:
+      typeof at("model.dropout") === "object"
+        ? or("model.dropout.layers", RARE.dropout)
+        : or("model.dropout", RARE.dropout),
+    inputDropout: or("model.dropout.input", RARE.inputDropout),
+    recurrentDropout: or("model.dropout.recurrent", RARE.recurrentDropout),
+    zoneout: or("model.dropout.zoneout", RARE.zoneout),
+    variational: or("model.dropout.variational", RARE.variational),
     sigma: or("model.init.normal", or("model.init.recurrent.normal", RARE.sigma)),
     stride: or("training.windows.stride", RARE.stride),
     train: or("training.windows.train", RARE.train),
@@ -86,7 +98,27 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
   };
   const offered = { ...KINDS, cell: [...CELLS, ...published] };
   const kinds = Object.entries(offered) as [keyof typeof offered, readonly string[]][];
-  return kinds.every(([name, known]) => known.includes(form[name])) && says(specOf(form), spec) ? form : null;
+  return kinds.every(([name, known]) => known.includes(form[name])) && says(specOf(form), inShort(spec)) ? form : null;
+}
+
+/** The spec without what its sizes say already, and with `dropout` as a number where that is enough. */
+function inShort(spec: Fields): Fields {
+  if (typeof spec["model"] !== "object" || spec["model"] === null) return spec;
+  const { sizes, layers, cell, dropout, ...others } = spec["model"] as Fields;
+  const model: Fields = { ...others };
+  if (dropout !== undefined) model["dropout"] = shortDropout(dropout);
+  if (!Array.isArray(sizes)) return { ...spec, model: { ...(spec["model"] as Fields), ...model } };
+  if (cell && typeof cell === "object") {
+    const { hidden: _, ...unsized } = cell as Fields;
+    model["cell"] = unsized;
+  }
+  return { ...spec, model: { ...model, sizes } };
+}
+
+function shortDropout(dropout: unknown): unknown {
+  if (typeof dropout !== "object" || dropout === null) return dropout;
+  const rates = Object.entries(dropout).filter(([, value]) => value !== 0 && value !== false);
+  return rates.every(([name]) => name === "layers") ? (rates[0]?.[1] ?? 0) : Object.fromEntries(rates);
 }
 
 /** What the form offers where the API may have more. */
@@ -96,6 +128,7 @@ const KINDS = {
     optimizer: ["adam", "adamw", "sgd", "rmsprop"],
   },
   schedule: SCHEDULES,
+  connections: ["plain", "residual", "highway"],
   ...{ resetActs: ["before", "after"], activation: ["tanh", "relu"], precision: ["fp32", "bf16"] },
 } as const satisfies { [Name in keyof Form]?: readonly Form[Name][] };
 
@@ -110,11 +143,19 @@ const [SILENT_PIECES, SILENT_WORDS] = [1024, 10_000];
 
 const CELLS = ["gru", "rnn", "lstm", "equations"];
 
+const AROUND = { sizes: null, connections: "plain", norm: "none", tied: false, initial_state: "zero" };
+
 /** What the API takes where a spec is silent, of the fields that `specOf` leaves out or that `formOf` reads. */
 const SILENT: Fields = {
   corpus: { validation: null, test: null },
   tokenizer: { kind: "char", normalize: "none", clean: [], size: SILENT_PIECES, most: SILENT_WORDS, at_least: 2 },
-  model: { cell: { name: null, activation: "tanh", reset: "before" }, input: "one_hot", dropout: 0, init: "default" },
+  model: {
+    cell: { name: null, activation: "tanh", reset: "before" },
+    input: "one_hot",
+    dropout: 0,
+    init: "default",
+    ...AROUND,
+  },
   training: {
     ...{ carry_state: false, clip_norm: 1, precision: "fp32", gate_statistics: false, keep_checkpoints: 3 },
     ...{ keep_best: true, sample: { characters: 50, temperature: 0 } },

@@ -38,6 +38,8 @@ function said(value: any, path = ""): string[] {
 const FULL: Form = {
   ...emptyForm("corpus"),
   ...{ embedding: 8, grid: [{ path: "model.layers", values: "1, 2" }], repeats: 2, sigma: 0.01, dropout: 0.1 },
+  ...{ sizes: "32, 64", layers: 2, connections: "residual", norm: true, tied: true, learnedState: true },
+  ...{ inputDropout: 0.2, recurrentDropout: 0.3, zoneout: 0.1, variational: true },
   ...{ resetActs: "after", activation: "relu", stride: 1, train: 100, validation: 50, test: 50, carryState: true },
   ...{ momentum: 0.9, weightDecay: 0.02, clipNorm: 2, precision: "bf16", characters: 20, temperature: 0.6 },
   ...{ gateStatistics: true, keepCheckpoints: 7, keepBest: false },
@@ -58,6 +60,7 @@ test("a field of a job is in the form, or among the few that are left to YAML", 
   );
   for (const tokenizer of ["bpe", "words"] as const) forms.push({ ...FULL, tokenizer });
   forms.push({ ...FULL, validationCorpus: "", testCorpus: "" });
+  forms.push({ ...FULL, sizes: "" }, { ...FULL, inputDropout: 0, recurrentDropout: 0, zoneout: 0, variational: false });
   const inForm = new Set(forms.flatMap((form) => said(specOf(form))));
   const fields = new Set(
     leaves(API.components.schemas.JobSpec).filter((path) => path !== "model.input" && !path.startsWith("model.init")),
@@ -158,6 +161,24 @@ test("texts, tokens and cleaning come back to the form", () => {
   const read = formOf({ corpus: { train: "a", validation: "b", test: null }, tokenizer: stored })!;
   assert.deepEqual([read.tokenizer, read.pieces, read.validationCorpus, read.testCorpus], ["words", null, "b", ""]);
   assert.equal(formOf({ corpus: "a", tokenizer: { ...stored, at_least: 3 } }), null);
+});
+
+test("sizes of layers and places of dropout come back to the form", () => {
+  const made: Form = {
+    ...{ ...emptyForm("c"), sizes: "128, 64", layers: 2, hidden: 64, norm: true, connections: "highway" },
+    ...{ dropout: 0.25, zoneout: 0.1, variational: true },
+  };
+  const { model } = specOf(made) as any;
+  assert.deepEqual([model.sizes, model.layers, model.cell.hidden], [[128, 64], undefined, undefined]);
+  assert.deepEqual(model.dropout, { layers: 0.25, zoneout: 0.1, variational: true });
+  assert.deepEqual(formOf(specOf(made)), made);
+  const rates = { layers: 0.25, input: 0, recurrent: 0, zoneout: 0.1, variational: true };
+  const stored = { ...model, layers: 2, cell: { ...model.cell, hidden: 64, reset: "before" }, dropout: rates };
+  assert.deepEqual(formOf({ ...specOf(made), model: stored }), made, "a job that is stored says all of it");
+  const alone = { layers: 0.25, input: 0, recurrent: 0, zoneout: 0, variational: false };
+  assert.equal(formOf({ corpus: "c", model: { dropout: alone } })!.dropout, 0.25);
+  assert.equal(formOf({ corpus: "c", model: { dropout: { ...alone, attention: 0.1 } } }), null);
+  assert.equal(formOf({ corpus: "c", model: { norm: "batch" } }), null);
 });
 
 test("a published cell goes by its name where it is known", () => {

@@ -36,7 +36,18 @@ export interface Form {
   // What is asked for more rarely.
   resetActs: "before" | "after";
   activation: "tanh" | "relu";
+  /** Units of each layer, with commas between them; empty: `hidden` in each of `layers`. */
+  sizes: string;
+  connections: "plain" | "residual" | "highway";
+  norm: boolean;
+  tied: boolean;
+  learnedState: boolean;
+  /** Of the output of every layer; the others are of what enters, of recurrent products, and of the state. */
   dropout: number;
+  inputDropout: number;
+  recurrentDropout: number;
+  zoneout: number;
+  variational: boolean;
   /** Of normal initial weights; null: PyTorch's own. */
   sigma: Maybe;
   stride: Maybe;
@@ -97,7 +108,9 @@ export const SCHEDULES = [
 
 /** As the API has them: where a field has this value, the spec leaves it out. */
 export const RARE = {
-  ...{ resetActs: "before", activation: "tanh", dropout: 0, sigma: null },
+  ...{ resetActs: "before", activation: "tanh", sigma: null },
+  ...{ sizes: "", connections: "plain", norm: false, tied: false, learnedState: false },
+  ...{ dropout: 0, inputDropout: 0, recurrentDropout: 0, zoneout: 0, variational: false },
   ...{ stride: null, train: null, validation: null, test: null, carryState: false },
   ...{ split: "", gap: 0, validationCorpus: "", testCorpus: "", clean: "" },
   ...{ momentum: 0, nesterov: false, weightDecay: null, decayBiases: true, clipNorm: 1, precision: "fp32" },
@@ -145,10 +158,13 @@ export function specOf(form: Form): Fields {
     corpus: corpusOf(form),
     tokenizer: tokenizerOf(form),
     model: {
-      cell: { kind: form.cell, ...cellOf(form, rare) },
-      layers: form.layers,
+      ...sizedOf(form, { kind: form.cell, ...cellOf(form, rare) }),
       ...(form.embedding ? { input: { embedding: form.embedding } } : {}),
-      ...rare("dropout", "dropout"),
+      ...rare("connections", "connections"),
+      ...(form.norm ? { norm: "layer" } : {}),
+      ...rare("tied", "tied"),
+      ...(form.learnedState ? { initial_state: "learned" } : {}),
+      ...dropoutOf(rare),
       ...initOf(form),
     },
     training: {
@@ -188,6 +204,24 @@ function cellOf(form: Form, rare: Rare): Fields {
     gates: [...(form.reset ? ["reset"] : []), ...(form.update ? ["update"] : [])],
     ...rare("resetActs", "reset"),
   };
+}
+
+/** Where sizes say the units of each layer, nothing else does. */
+function sizedOf(form: Form, cell: Fields): Fields {
+  if (!form.sizes.trim()) return { cell, layers: form.layers };
+  const { hidden: _, ...others } = cell;
+  return { cell: others, sizes: listOf("sizes", form.sizes) };
+}
+
+function dropoutOf(rare: Rare): Fields {
+  const others = {
+    ...rare("inputDropout", "input"),
+    ...rare("recurrentDropout", "recurrent"),
+    ...rare("zoneout", "zoneout"),
+    ...rare("variational", "variational"),
+  };
+  if (!Object.keys(others).length) return rare("dropout", "dropout");
+  return { dropout: { ...rare("dropout", "layers"), ...others } };
 }
 
 function optimizerOf(form: Form, rare: Rare): Fields {

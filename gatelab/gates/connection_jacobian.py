@@ -1,0 +1,52 @@
+"""The exact derivative of what stands between layers: see `gatelab.gates.influence`."""
+
+from dataclasses import dataclass
+
+from gatelab.network import Array, Network
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What goes up through a layer in a step, (1, width) each.
+
+    Attributes:
+        below: what leaves the layer below it, or enters the network.
+        read: what the layer reads of that.
+        output: of its cell.
+    """
+
+    below: Array
+    read: Array
+    output: Array
+
+
+def added(one: Array | None, other: Array | None) -> Array | None:
+    """The sum of derivatives, of which None is 0."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
+class Between:
+    """What stands between the layers of a network. Derivatives are (rows, width); None is 0."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._connections = network, network.spec.connections
+
+    def through_connection(
+        self, layer: int, here: Passed, above: Array | None
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """Derivatives by what the layer reads, what is below it, and its output, from those by what leaves it.
+
+        The layer's own path from what it reads to its output is not among them.
+        """
+        if above is None or layer == 0 or self._connections == "plain":
+            return None, None, above
+        if self._connections == "residual":
+            return None, above, above
+        return self._network.highways[layer].back(here.read, here.below, here.output, above)
+
+    def through_norm(self, layer: int, here: Passed, of_read: Array | None) -> Array | None:
+        """Derivatives by what is below a layer, from those by what it reads."""
+        norm = self._network.norms.get(layer)
+        return of_read if norm is None or of_read is None else norm.back(here.below, of_read)

@@ -1,0 +1,72 @@
+"""Which engine takes which fields of a model. It is said here alone; the PyTorch engine takes them all."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from gatelab.errors import InvalidSpec, Problem
+from gatelab.specs.model import ModelSpec
+
+Part = Literal["native", "triton", "decoder"]
+"""The native engine, that for NVIDIA GPUs, and what writes in C++."""
+
+WORDS: dict[Part, str] = {
+    "native": "the native engine",
+    "triton": "the Triton engine",
+    "decoder": "the native decoder",
+}
+
+
+def lacking(part: Part, model: ModelSpec) -> list[str]:
+    """The fields of a model, with their values where those matter, that this part has no code for."""
+    return list(_lacking(part, model))
+
+
+def _lacking(part: Part, model: ModelSpec) -> Iterator[str]:
+    drops = model.drops
+    if len(set(model.widths)) > 1:
+        yield "sizes"
+    if model.connections != "plain" and model.layers > 1:
+        yield f"connections: {model.connections}"
+    if model.norm != "none":
+        yield f"norm: {model.norm}"
+    if model.tied and part == "triton":
+        yield "tied: true"
+    if drops.zoneout:
+        yield "dropout.zoneout"
+    if part == "decoder":
+        return  # what follows is a matter of training alone
+    for field in ("input", "recurrent"):
+        if getattr(drops, field):
+            yield f"dropout.{field}"
+    if model.initial_state != "zero":
+        yield f"initial_state: {model.initial_state}"
+
+
+def why_not(part: Part, model: ModelSpec) -> str | None:
+    """Why it cannot compute a model, or None if it can."""
+    fields = lacking(part, model)
+    return f"{WORDS[part]} has no code for {', '.join(fields)}" if fields else None
+
+
+def check_engine(engine: str, model: ModelSpec) -> None:
+    """
+    Args:
+        engine: which one is to train: its name, or auto.
+
+    Raises:
+        InvalidSpec: it is one by name that has no code for a field of the model.
+    """
+    if engine not in ("native", "triton"):
+        return
+    part: Part = "native" if engine == "native" else "triton"
+    if fields := lacking(part, model):
+        message = f"{WORDS[part]}, which GATELAB_ENGINE names, has no code for it: leave it out, or set auto or torch"
+        raise InvalidSpec(Problem(f"model.{field.partition(':')[0]}", message) for field in fields)
+
+
+def trained_by_torch(models: Iterable[ModelSpec]) -> str | None:
+    """What a user must know who asks for models that the native engine cannot train; None where there are none."""
+    fields = dict.fromkeys(field for model in models for field in lacking("native", model))
+    if not fields:
+        return None
+    return f"PyTorch trains runs with {', '.join(fields)}: {WORDS['native']}, which is faster, has no code for them"

@@ -1,0 +1,3 @@
+from tests.randomized import random, seed
+
+__all__ = ["random", "seed"]

@@ -1,0 +1,150 @@
+"""Training with what is around the cells: on every engine that takes it, resumed, in packs, from other runs."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gatelab.checkpoint import Checkpoint
+from gatelab.dropout import Dropout
+from gatelab.errors import InvalidInput
+from gatelab.model import LanguageModel
+from gatelab.specs import ModelSpec, RunSpec
+from gatelab.specs.engine_support import lacking
+from gatelab.text import Corpus, prepare
+from gatelab.training import Pack, Trainer, train
+from gatelab.training.engines import EngineName, Reading, choose_engine
+from gatelab.training.engines.native import NativeEngine
+from gatelab.training.engines.reference import TorchEngine
+from tests.layers.field_models import CELLS, FIELDS, model_of, spec_of
+from tests.randomized import cell_name, randomize
+from tests.training.engines.comparing import check_as_near, differentiated, random_reading
+from tests.training.members import member_of
+from tests.training.runs import corpus, recorded, untimed
+from tests.training.runs import spec_of as run_of
+
+WINDOWS: dict[str, dict[str, Any]] = {
+    "whole": {"num_steps": 7, "batch_size": 11},
+    "carried": {"num_steps": 7, "batch_size": 11, "carry_state": True},
+}
+NATIVE = {
+    **{name: fields for name, fields in FIELDS.items() if not lacking("native", spec_of(name))},
+    "variational": {"layers": 2, "dropout": {"layers": 0.4, "variational": True}},
+    "tied, dropout": {"layers": 2, "input": {"embedding": 6}, "tied": True, "dropout": {"layers": 0.4}},
+}
+"""What the native engine takes."""
+
+
+def run_spec(name: str, windows: str = "whole", seed: int = 0, **training: Any) -> RunSpec:
+    model = spec_of(name).model_dump(mode="json", exclude_unset=False)
+    sample = {"characters": 5, "temperature": 1}
+    chosen = {"epochs": 2, "seed": seed, "sample": sample, "gate_statistics": True, **WINDOWS[windows], **training}
+    return run_of(model, **{"optimizer": {"kind": "adam", "lr": 0.01}, **chosen})
+
+
+def same_bits(a: Checkpoint, b: Checkpoint) -> None:
+    assert (a.spec, untimed(a.position)) == (b.spec, untimed(b.position))
+    for mine, theirs in ((a.weights, b.weights), (a.optimizer, b.optimizer)):
+        assert mine.keys() == theirs.keys()
+        assert [name for name in mine if not np.array_equal(mine[name], theirs[name])] == []
+    states = [[state for layer in each.carried for state in layer] for each in (a, b)]
+    assert all(np.array_equal(s, t) for s, t in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize("windows", WINDOWS)
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_resumed_run_is_the_uninterrupted_one(
+    name: str, windows: str, time_machine: str, random: np.random.Generator, seed: int
+) -> None:
+    text, spec = corpus(time_machine, 300), run_spec(name, windows, seed)
+    whole = recorded(train(spec, text))
+    evaluated = next(i for i, (event, _) in enumerate(whole) if event.reported[0] == "evaluated")
+    for at in {int(random.integers(0, len(whole))), evaluated - 1, evaluated}:
+        checkpoint = Checkpoint.from_bytes(whole[at][1].to_bytes())
+        again = recorded(train(spec, text, resume=checkpoint))[1:]
+        assert [event for event, _ in again] == [event for event, _ in whole[at + 1 :]], f"resumed at event {at}"
+        for (_, mine), (_, theirs) in zip(again, whole[at + 1 :], strict=True):
+            same_bits(mine, theirs)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_run_in_a_pack_is_as_it_is_alone(name: str, time_machine: str) -> None:
+    text = corpus(time_machine, 300)
+    of = {str(seed): run_spec(name, seed=seed, epochs=1) for seed in range(3)}
+    together: dict[str, Checkpoint] = {}
+    for news in Pack({seed: Trainer(spec, prepare(spec, text)) for seed, spec in of.items()}):
+        for seed, event in news:
+            assert not isinstance(event, Exception), event
+            together[seed] = event.checkpoint()
+    for seed, spec in of.items():
+        same_bits(together[seed], recorded(train(spec, text))[-1][1])
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_parameter_learns(name: str, time_machine: str) -> None:
+    """No field is left out of the gradient; and the loss falls."""
+    text = corpus(time_machine, 300)
+    whole = recorded(train(run_spec(name, epochs=3), text))
+    first, last = whole[0][1].weights, whole[-1][1].weights
+    assert [parameter for parameter in first if np.array_equal(first[parameter], last[parameter])] == []
+    losses = [float(str(event.reported[1])) for event, _ in whole if event.reported[0] == "stepped"]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+
+
+# -- Engines ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=cell_name)
+@pytest.mark.parametrize("name", NATIVE)
+def test_the_native_engine_computes_what_pytorch_does(
+    name: str, cell: Any, random: np.random.Generator, seed: int
+) -> None:
+    spec = ModelSpec.model_validate({"cell": cell.model_copy(update={"hidden": 6}), **NATIVE[name]})
+    model = model_of(name, random, cell, 0.4) if name in FIELDS else drawn(spec, random)
+    model = model.float()
+    reading = random_reading(random, model, 19, 8, Dropout(seed, 3) if spec.drops.masks else None)
+    check_as_near(differentiated(NativeEngine([member_of(model)]), {0: reading})[0], model, reading)
+
+
+def drawn(spec: ModelSpec, random: np.random.Generator) -> LanguageModel:
+    model = LanguageModel(spec, 11)
+    randomize(model, random, 0.4)
+    return model
+
+
+def test_a_tied_gradient_is_clipped_by_its_own_norm(random: np.random.Generator) -> None:
+    """Not by that of embedding and head apart."""
+    model = model_of("tied", random, size=0.4).float()
+    training = run_spec("tied", clip_norm=1e-3, optimizer={"kind": "sgd", "lr": 1.0}).training
+    reading = random_reading(random, model, 5, 6)
+    steps = []
+    for engine in (NativeEngine([member_of(model, training)]), TorchEngine([member_of(model, training)])):
+        before = {name: values.copy() for name, values in engine.parameters(0).items()}
+        engine.differentiate({0: Reading(reading.windows, reading.which, reading.state)})
+        engine.update([0])
+        steps.append({name: engine.parameters(0)[name] - before[name] for name in before})
+    lengths = [np.sqrt(sum(float(np.square(each, dtype=np.float64).sum()) for each in step.values())) for step in steps]
+    assert lengths == pytest.approx([1e-3, 1e-3], rel=1e-3)
+    assert np.allclose(steps[0]["embedding"], steps[1]["embedding"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_auto_takes_pytorch_where_the_native_engine_lacks_a_field(name: str) -> None:
+    spec = spec_of(name)
+    missing = lacking("native", spec)
+    assert choose_engine("cpu", "auto", model=spec) == ("torch" if missing else "native")
+    assert choose_engine("cpu", "torch", model=spec) == "torch"
+    if missing:
+        with pytest.raises(
+            InvalidInput, match=r"is native, but the native engine has no .*; use auto or torch"
+        ) as told:
+            choose_engine("cpu", "native", model=spec)
+        assert all(field in str(told.value) for field in missing)
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"), [("norm", "torch"), ("sizes", "torch"), ("tied", "native"), ("learned", "torch")]
+)
+def test_a_run_says_which_engine_trains_it(name: str, engine: EngineName, time_machine: str) -> None:
+    started = next(iter(train(run_spec(name), Corpus("text", time_machine[2000:2300]))))
+    assert getattr(started, "engine", None) == engine
