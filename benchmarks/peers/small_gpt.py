@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the model and its training; by default those of nanoGPT's README for a CPU."""
+    """The sizes of the model and of its training; by default those of nanoGPT's README for a CPU."""
 
     vocabulary: int
     layers: int = 4

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the model and its training."""
+    """The sizes of the model and of its training."""
 
     vocabulary: int
     hidden: int = 512

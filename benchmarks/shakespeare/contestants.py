@@ -63,7 +63,7 @@ def gpt(text: str, seed: int, how: How) -> Iterator[Score]:
     windows = held_out[: (len(held_out) - 1) // window * window + 1].unfold(0, window + 1, window)
 
     def loss() -> float:
-        pieces = windows.split(256)
+        pieces = torch.split(windows, 256)
         return float(sum(model.loss(piece).item() * len(piece) for piece in pieces) / len(windows))
 
     return _timed(small_gpt.steps(model, training, seed), loss, how)

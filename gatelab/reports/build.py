@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatelab.errors import InvalidRequest
+from gatelab.reports.branches import branches
 from gatelab.reports.comparability import warnings
 from gatelab.reports.comparison import compare
 from gatelab.reports.hyperparameters import (
@@ -90,6 +91,7 @@ def _report(
         comparison=compare(groups, tuned),
         influence=influence(groups, varied),
         curves=[curve(number, each) for number, each in enumerate(groups)],
+        branches=branches(runs),
         timing=_timing(runs),
         methods=METHODS,
     )

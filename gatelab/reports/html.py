@@ -32,6 +32,7 @@ def as_html(report: Report) -> str:
         importance=tables.importance(report.influence) if report.influence else None,
         effects=tables.main_effects(report.influence) if report.influence else None,
         curves=tables.curves(report, drawn) if drawn else None,
+        branches=tables.branches(report) if report.branches else None,
         runs=tables.runs(report),
         heat=heat_map(report),
         curve_chart=_curves(report, drawn),
@@ -70,10 +71,13 @@ def _drawn(report: Report) -> list[int]:
 
 
 def _curves(report: Report, drawn: Sequence[int]) -> str:
-    series = []
+    series, begun = [], {branch.run: branch for branch in report.branches if branch.continues}
     for number in drawn:
-        curve = report.curves[number]
+        curve, runs = report.curves[number], report.variants[number].runs
         points = _known(curve.epochs, [perplexity(loss) for loss in curve.validation_loss])
+        if len(runs) == 1 and (branch := begun.get(runs[0])) and (value := perplexity(branch.loss_there)):
+            # Its curve begins where it parts from its parent's.
+            points = [(float(branch.epoch or 0), value), *points]
         series.append(Series(f"{number}: {report.variants[number].label}", points))
     return line_chart("Validation perplexity by epoch", series, "epoch", "validation perplexity", log_y=True)
 

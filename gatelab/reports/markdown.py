@@ -46,6 +46,8 @@ def _lines(report: Report) -> Iterator[str]:
     if report.influence:
         yield from _table(tables.importance(report.influence))
         yield from _table(tables.main_effects(report.influence))
+    if report.branches:
+        yield from _table(tables.branches(report))
     yield from _table(tables.runs(report))
     if report.spec:
         yield from ("", "## Spec", "", _fenced(yaml_reader.dump(report.spec)))

@@ -37,6 +37,7 @@ class RunRecord:
     itself included; the time of each step was shared out equally among them.
     `vocabulary` is how many tokens its model predicts, `validation_tokens` and `test_tokens` are how many different
     tokens of the text these parts score; None for runs of earlier versions.
+    `parent` is the run that it began from, at `parent_step` of that run; None where it began by itself.
     `held_out` are the corpora for validation and test; None where these are parts of `corpus`.
     """
 
@@ -65,6 +66,8 @@ class RunRecord:
     validation_tokens: int | None = None
     test_tokens: int | None = None
     held_out: tuple[NamedCorpus | None, NamedCorpus | None] = (None, None)
+    parent: str | None = None
+    parent_step: int | None = None
 
     @cached_property
     def resolved(self) -> RunSpec:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from gatelab.specs.changes import Change
+
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -162,6 +164,26 @@ class Curve(Part):
     validation_loss: Sequence[float | None]
 
 
+class Branch(Part):
+    """A run that began from a checkpoint of another one, its parent, at the parent's `step`.
+
+    `continues` says that it took over the optimizer's state and the count of steps as well, not the weights alone.
+    `epoch` and `loss_there` are of the parent's last evaluation before the two parted, `parent_loss` and `loss` of the
+    latest evaluation of either, in nats per token. `changes` and what concerns the parent are None where the parent is
+    not among the runs of the report.
+    """
+
+    run: str
+    parent: str
+    step: int | None
+    continues: bool
+    changes: Sequence[Change] | None
+    epoch: int | None
+    loss_there: float | None
+    parent_loss: float | None
+    loss: float | None
+
+
 class Timing(Part):
     """Predicted and actual seconds of the runs that have both."""
 
@@ -191,5 +213,6 @@ class Report(Part):
     comparison: Comparison
     influence: Influence | None
     curves: Sequence[Curve]
+    branches: Sequence[Branch]
     timing: Timing | None
     methods: Sequence[str]

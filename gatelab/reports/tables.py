@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gatelab.reports.labels import label, short_names
 from gatelab.reports.report import (
+    Branch,
     Comparison,
     Influence,
     Interval,
@@ -151,6 +152,15 @@ def curves(report: Report, variants: Sequence[int]) -> Table:
     return Table("Validation perplexity by epoch", columns, rows, frozenset(range(len(columns))), details=True)
 
 
+def branches(report: Report) -> Table:
+    """One row for each run that began from another one."""
+    numbers = {run: variant.number for variant in report.variants for run in variant.runs}
+    columns = ["run", "began from", "at step", "changed", "loss there", "the other went on to", "this one to"]
+    note = "Losses are of the validation text, in nats per token."
+    rows = [_branch(branch, numbers) for branch in report.branches]
+    return Table("Where runs part", columns, rows, frozenset({2, 4, 5, 6}), note)
+
+
 def facts(report: Report) -> list[str]:
     """What the report is about, and its shortest answer, in lines."""
     states = ", ".join(f"{count} {state}" for state, count in report.states.items())
@@ -200,6 +210,23 @@ def _pair(pair: Pair, labels: Sequence[str]) -> list[str]:
         f"{pair.p:.3g}",
         f"{pair.p_adjusted:.3g}",
         "yes" if pair.significant else "no",
+    ]
+
+
+def _branch(branch: Branch, numbers: Mapping[str, int]) -> list[str]:
+    changes = branch.changes
+    if changes is None:
+        told = "not known: the other is not in this report"
+    else:
+        told = "; ".join(
+            f"{each.path}: {each.before or 'none'} \N{RIGHTWARDS ARROW} {each.after or 'none'}" for each in changes
+        )
+    return [
+        f"{branch.run} ({numbers[branch.run]})",
+        f"{branch.parent} ({numbers[branch.parent]})" if branch.parent in numbers else branch.parent,
+        _number(branch.step, "{:,}".format),
+        (told or "nothing") + ("" if branch.continues else "; weights alone"),
+        *(_number(loss, "{:.4f}".format) for loss in (branch.loss_there, branch.parent_loss, branch.loss)),
     ]
 
 

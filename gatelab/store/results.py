@@ -78,7 +78,7 @@ class Results:
 
 _NAMES = (
     "id", "job_id", "index", "state", "corpus_id", "parameters", "total_steps", "step", "epoch", "device",
-    "predicted_seconds",
+    "predicted_seconds", "parent", "parent_step",
 )  # fmt: skip
 _EVALUATION = [metrics.c[name] for name in Evaluation._fields]
 

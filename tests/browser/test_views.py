@@ -33,6 +33,9 @@ def paths(installation: Gatelab) -> Mapping[str, str]:
     job = installation.submit(JobSpec.model_validate(SPEC | GRID)).id
     assert installation.wait(job).state == "succeeded"
     first, second, *_ = (run.id for run in installation.runs(job=job))
+    begun = installation.submit(installation.run(first).spec | {"name": "begun", "start": {"run": first}}).id
+    assert installation.wait(begun).state == "succeeded"
+    [fork] = (run.id for run in installation.runs(job=begun))
     return {
         "jobs": "/",
         "submit": "/submit",
@@ -42,7 +45,7 @@ def paths(installation: Gatelab) -> Mapping[str, str]:
         "report": f"/jobs/{job}?tab=report",
         "spec": f"/jobs/{job}?tab=spec",
         "run": f"/runs/{first}",
-        "compare": f"/compare?runs={first},{second}",
+        "compare": f"/compare?runs={first},{second},{fork}",
         "playground": f"/playground?a={first}&b={second}",
         "gates": f"/gates?run={first}&text=the+time",
         "cells": "/cells",
@@ -61,7 +64,7 @@ READY: Mapping[str, str] = {
     "report": "Which hyper-parameter matters",
     "spec": "keep_checkpoints",
     "run": "keep_checkpoints",
-    "compare": "What they write",
+    "compare": "Where runs part",
     "playground": "Model B: checkpoint",
     "gates": "The initial state:",
     "cells": "No mistake found.",

@@ -58,6 +58,12 @@ def test_the_tree_tells_who_began_where(service: Installation, source: Any) -> N
     changes = [(each["path"], each["before"], each["after"]) for each in nodes[1]["changes"]]
     assert ("training.optimizer.lr", "0.05", "0.01") in changes
     assert ("training.epochs", "3", "5") in changes
+    # A report shows the same branches.
+    report = service.get(f"/v1/compare?runs={source['id']},{child['id']},{grandchild['id']}")
+    assert [(each["run"], each["parent"], each["step"]) for each in report["branches"]] == [
+        (run["id"], run["parent"], run["parent_step"]) for run in (child, grandchild)
+    ]
+    assert report["branches"][0]["changes"] == nodes[1]["changes"]
 
 
 def test_a_corpus_with_other_characters_grows_the_alphabet(service: Installation, source: Any) -> None:
