@@ -84,16 +84,6 @@ class Claims:
         with self._database.write() as connection:
             return queue.take(connection, claim.owner, which, limit=limit, lease=self._lease)
 
-    def heartbeat(self, claim: Claim) -> Flags:
-        """Renew the lease.
-
-        Raises:
-            LeaseLost: the run is no longer this claim's.
-            Unavailable: the database cannot be reached.
-        """
-        with self._database.write() as connection:
-            return self._fenced(connection, claim, {})
-
     def heartbeats(self, claims: Sequence[Claim]) -> dict[str, Flags]:
         """Renew several leases in one transaction: run id -> what users asked for. Runs that are lost are left out.
 

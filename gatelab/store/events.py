@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from gatelab.errors import NotFound
 from gatelab.store import pagination
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
@@ -30,27 +29,13 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def after(self, job_id: str, seq: int = 0, *, limit: int = 1000) -> list[Event]:
-        """The events of a job with numbers above `seq`, in order. Whoever asks with the last number seen misses none.
-
-        Raises:
-            NotFound: there is no such job.
-            InvalidRequest: a limit that is not in 1..1000.
-        """
-        pagination.check_limit(limit)
-        with self._database.read() as connection:
-            found = _after(connection, job_id, seq, limit)
-            if not found and connection.scalar(select(jobs.c.id).where(jobs.c.id == job_id)) is None:
-                raise NotFound("job", job_id)
-        return found
-
-    def news(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
+    def since(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
         """Whether a job has ended or is gone, and its events after `seq`. If it has ended, all events
         before its end come with that."""
         with self._database.read() as connection:
             counted = count_runs(connection, [job_id])
             ended = job_id not in counted or job_state(counted[job_id].counts) in FINISHED
-            return ended, _after(connection, job_id, seq, pagination.LARGEST_PAGE)
+            return ended, _after(connection, job_id, seq)
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs that is there."""
@@ -59,12 +44,12 @@ class Events:
             return {row.id: row.event_count for row in connection.execute(query)}
 
 
-def _after(connection: Connection, job_id: str, seq: int, limit: int) -> list[Event]:
+def _after(connection: Connection, job_id: str, seq: int) -> list[Event]:
     query = (
         select(*(events.c[name] for name in Event.__dataclass_fields__))
         .where(events.c.job_id == job_id, events.c.seq > seq)
         .order_by(events.c.seq)
-        .limit(limit)
+        .limit(pagination.LARGEST_PAGE)
     )
     return [Event(**row) for row in connection.execute(query).mappings()]
 

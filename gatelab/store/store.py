@@ -2,8 +2,6 @@
 
 from types import TracebackType
 
-from sqlalchemy import func, select
-
 from gatelab.settings import Settings
 from gatelab.store import installation_counts
 from gatelab.store.accounts import Accounts
@@ -23,9 +21,7 @@ from gatelab.store.reaper import Reaper
 from gatelab.store.results import Results
 from gatelab.store.runs import Runs
 from gatelab.store.samples import Samples
-from gatelab.store.states import State
 from gatelab.store.sweeper import Sweeper
-from gatelab.store.tables import runs
 
 
 class Store:
@@ -59,12 +55,6 @@ class Store:
         self.reaper = Reaper(self.database, settings)
         self.sweeper = Sweeper(self.database, blobs, settings)
 
-    def queued(self) -> int:
-        """The number of runs that wait for a worker."""
-        with self.database.read() as connection:
-            query = select(func.count()).select_from(runs).where(runs.c.state == State.QUEUED)
-            return connection.scalar(query) or 0
-
     def count_runs(self) -> installation_counts.InstallationCounts:
         """How all runs stand, by one cheap statement.
 
@@ -73,15 +63,6 @@ class Store:
         """
         with self.database.read() as connection:
             return installation_counts.take(connection)
-
-    def ping(self) -> None:
-        """Return if the database answers.
-
-        Raises:
-            Unavailable: it does not.
-        """
-        with self.database.read() as connection:
-            connection.execute(select(1))
 
     def close(self) -> None:
         """Close all connections."""

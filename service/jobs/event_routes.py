@@ -91,7 +91,7 @@ async def _events(service: Context, job: str, known: int) -> AsyncGenerator[byte
     with service.event_poller.watched(job):
         while not service.stopping:
             if due:
-                ended, news = await to_thread.run_sync(service.store.events.news, job, seen)
+                ended, news = await to_thread.run_sync(service.store.events.since, job, seen)
                 for item in news:
                     seen = item.seq
                     yield event(JobEvent.of(item), item.type, item.seq)
@@ -115,7 +115,7 @@ async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator
     while not service.stopping:
         newest = await to_thread.run_sync(service.store.jobs.newest, limit, account)
         before, known = known, newest
-        async for item in _news(service, before, newest):
+        async for item in _differences(service, before, newest):
             idle = 0.0
             yield item
         if idle >= KEEP_ALIVE_SECONDS:
@@ -125,7 +125,9 @@ async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator
         idle += LOOK_SECONDS
 
 
-async def _news(service: Context, known: Mapping[str, int] | None, newest: Mapping[str, int]) -> AsyncGenerator[bytes]:
+async def _differences(
+    service: Context, known: Mapping[str, int] | None, newest: Mapping[str, int]
+) -> AsyncGenerator[bytes]:
     """What has changed: a few jobs at a time, whose specs may be large, and the next when those are sent."""
     for id in known or ():
         if id not in newest:

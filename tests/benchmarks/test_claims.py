@@ -191,7 +191,7 @@ def remembering(cell: str, *lags: int, twice: bool = False) -> tuple[int, int]:
 
 
 def test_what_remembers() -> None:
-    rnn, reset, update, both, lstm = memory.NAMES.values()
+    rnn, reset, update, both, lstm, _ = memory.NAMES.values()
     assert remembering(both, 2, 5, 10, 20, 40) == (100, 100)
     assert remembering(update, 2, 5, 10, 20) == (80, 80)
     assert remembering(rnn, 2) == remembering(reset, 2) == (20, 20)

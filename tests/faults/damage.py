@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gatelab.store import Event, Run, State, Store
 from gatelab.store.tables import checkpoints
+from tests.events import events_of
 from tests.faults.workload import Epoch, Outcome, expected
 
 
@@ -76,7 +77,7 @@ def _outcome(store: Store, run: Run) -> Outcome:
 
 def _events(store: Store, job_id: str) -> list[Event]:
     found: list[Event] = []
-    while more := store.events.after(job_id, len(found)):
+    while more := events_of(store, job_id, len(found)):
         found += more
     return found
 

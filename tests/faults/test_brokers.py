@@ -12,6 +12,7 @@ import pytest
 
 from gatelab.store import State
 from tests import servers
+from tests.events import events_of
 from tests.faults.campaign import Row, go_through
 from tests.faults.damage import Damage, of_job
 from tests.faults.injections import (
@@ -117,6 +118,6 @@ def test_twenty_wake_ups_for_one_run_make_one_claim(installation: Installation) 
         installation.pass_time(1)
     [run] = installation.observer.of_job(job)
     assert run.token == 1
-    events = installation.store.events.after(job)
+    events = events_of(installation.store, job)
     assert sum(event.type == "run_started" or event.data.get("state") == State.RUNNING for event in events) == 1
     assert of_job(installation.store, job) == Damage()

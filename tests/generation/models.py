@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from gatelab.generation import Token, generate
 from gatelab.generation.decoders import NativeDecoder, ReferenceDecoder
 from gatelab.model import LanguageModel, network_of
 from gatelab.network import Network, NetworkState
 from gatelab.specs import CellSpec, ModelSpec, Sampling
 from gatelab.text import Tokenizer
+from tests.generation.plain_generation import Token, generate
 from tests.randomized import randomize
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatelab.generation import build_decoder, continuation, generate, score, stream_of
+from gatelab.generation import build_decoder, continuation, score, stream_of
 from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, ReferenceDecoder, Stream
 from gatelab.generation.decoders.base import Floats
 from gatelab.model import LanguageModel, network_of
@@ -16,6 +16,7 @@ from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import BEGIN, SPECIALS, ByteTokenizer, CharTokenizer
 from tests.generation.decisive_tokens import clear_choice, clear_tokens
 from tests.generation.models import native, reference
+from tests.generation.plain_generation import generate
 from tests.randomized import CELLS, cell_name, random, seed
 from tests.rounding import assert_rounded, largest, rounding, terms_of
 

@@ -9,8 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.generation import generate
-from gatelab.generation.decode import read
 from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.model import LanguageModel, network_of
 from gatelab.network import Array, Network, NetworkState
@@ -18,6 +16,7 @@ from gatelab.specs import CellSpec, GruSpec, Sampling
 from gatelab.text import Tokenizer
 from gatelab.text.tokenizers import BEGIN, SPECIALS, UNKNOWN, ByteTokenizer, CharTokenizer, Ids
 from tests.generation.models import random_model, text_of, tokens
+from tests.generation.plain_generation import generate, read
 from tests.randomized import CELLS, cell_name, examples
 from tests.rounding import assert_rounded, terms_of
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from gatelab.errors import NotFinite
-from gatelab.generation import Batcher, Text, generate, score, stream_of, write
+from gatelab.generation import Batcher, Text, score, stream_of, write
 from gatelab.generation.decoders import Decoded, Decoder
 from gatelab.generation.sampling import choose
 from gatelab.model import LanguageModel, network_of
 from gatelab.specs import LstmSpec, ModelSpec, RnnSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS, CharTokenizer
 from tests.generation.models import native, reference
+from tests.generation.plain_generation import generate
 from tests.randomized import CELLS, cell_name, random, seed
 
 __all__ = ["random", "seed"]

@@ -6,10 +6,11 @@ import pytest
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import Overloaded
-from gatelab.generation import Batcher, generate
+from gatelab.generation import Batcher
 from gatelab.network import Network
 from gatelab.specs import Sampling
 from service.generation import admission
+from tests.generation.plain_generation import generate
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, Installation, problem
 

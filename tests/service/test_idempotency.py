@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec
-from gatelab.store import Store
+from gatelab.store import State, Store
 from tests import servers
 from tests.databases import migrate
 from tests.processes import free_port, running, wait_until
@@ -83,7 +83,7 @@ def test_twenty_requests_at_once_make_one_job(address: tuple[str, Store]) -> Non
         made = {accepted(answer) for answer in pool.map(send, range(20))}
     assert made == {job.id for job in store.jobs.list().items}
     assert len(made) == 1
-    assert store.queued() == 3
+    assert store.count_runs().runs[State.QUEUED] == 3
     with Gatelab(url) as client:
         assert client.submit(SPEC | {"repeats": 3}, idempotency_key="the-same").id in made
         assert client.submit(SPEC | {"repeats": 3}).id not in made

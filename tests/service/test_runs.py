@@ -24,6 +24,7 @@ from service.runs import routes as routes
 from service.runs.views import (
     RunMetrics,
 )
+from tests.events import events_of
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, TEXT, Installation, installation, problem, spec
 from tests.store.conftest import claimed
@@ -238,7 +239,7 @@ def test_metrics_tell_what_the_gates_do_where_it_is_asked_for(service: Installat
     assert [float(line["gates.0.update.near_zero"]) for line in table] == [
         row["gates"][0]["update"]["near_zero"] for row in rows
     ]
-    told = [event for event in service.store.events.after(job) if event.type == "evaluation"]
+    told = [event for event in events_of(service.store, job) if event.type == "evaluation"]
     assert [event.data["gates"] for event in told] == [row["gates"] for row in rows]
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from redis import Redis
 from structlog.testing import capture_logs
 
+from gatelab.store import State
 from service.jobs.wakeups import Wakeups
 from tests.processes import free_port
 from tests.service.installation import SPEC, Installation, installation, settings_in
@@ -68,7 +69,7 @@ def test_a_refused_job_wakes_nobody(service: Installation, queue: Queue) -> None
 
 def test_a_wake_up_comes_after_the_commit(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr(Wakeups, "send", lambda *_: seen.append(service.store.queued()))
+    monkeypatch.setattr(Wakeups, "send", lambda *_: seen.append(service.store.count_runs().runs[State.QUEUED]))
     service.submit(SPEC | {"repeats": 3})
     assert seen == [3]
 

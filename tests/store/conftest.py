@@ -20,6 +20,7 @@ from gatelab.store import Claim, Corpus, Job, Store
 from gatelab.store.ids import new_id
 from gatelab.store.migrate import upgrade
 from gatelab.store.tables import corpora, runs
+from tests.events import events_of
 
 Result = TypeVar("Result")
 
@@ -134,7 +135,7 @@ def token(store: Store, run_id: str) -> int:
 
 
 def event_types(store: Store, job_id: str) -> list[str]:
-    return [event.type for event in store.events.after(job_id)]
+    return [event.type for event in events_of(store, job_id)]
 
 
 def at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:

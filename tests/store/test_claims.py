@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -6,6 +7,7 @@ from sqlalchemy import select
 from gatelab.errors import LeaseLost
 from gatelab.store import Claim, Flags, Job, MetricRow, Report, SampleRow, State, Store
 from gatelab.store.tables import runs
+from tests.leases import renew
 from tests.store.conftest import at_once, claimed, event_types, expire
 
 
@@ -73,7 +75,7 @@ def test_a_run_that_is_given_back_keeps_its_place(store: Store, new_job: Callabl
 
 def test_a_heartbeat_keeps_the_lease(store: Store, claim: Claim) -> None:
     expire(store, claim.run_id)
-    assert store.claims.heartbeat(claim) == Flags(cancel=False, pause=False)
+    assert renew(store, claim) == Flags(cancel=False, pause=False)
     assert store.reaper.reap() == []
 
 
@@ -113,6 +115,6 @@ def test_a_claim_ends_with_the_run_s_next_state(store: Store, claim: Claim, stat
     store.claims.record(claim, Report(step=1, epoch=1, next_state=state))
     run = store.runs.get(claim.run_id)
     assert (run.state, run.owner) == (state, None)
-    for write in (store.claims.heartbeat, store.claims.release):
+    for write in (partial(renew, store), store.claims.release):
         with pytest.raises(LeaseLost):
             write(claim)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from gatelab.errors import InvalidInput, Unavailable
 from gatelab.settings import Settings
-from gatelab.store import Store
+from gatelab.store import State, Store
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 
@@ -19,8 +19,7 @@ BACKEND = text("SELECT pg_backend_pid()")
 
 
 def test_a_store_answers(store: Store) -> None:
-    store.ping()
-    assert store.queued() == 0
+    assert store.count_runs().runs[State.QUEUED] == 0
 
 
 def test_a_failed_write_is_undone(store: Store) -> None:
@@ -46,7 +45,7 @@ def test_the_clock_is_the_database_s_and_goes_on_in_a_transaction(store: Store) 
 
 def test_a_store_can_be_used_again_after_it_was_closed(store: Store) -> None:
     store.close()
-    store.ping()
+    store.count_runs()
 
 
 def test_nothing_is_opened_before_the_first_use(settings: Settings) -> None:
@@ -60,20 +59,20 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
         reserved.bind(("127.0.0.1", 0))
         url = f"postgresql://nobody@127.0.0.1:{reserved.getsockname()[1]}/none"
         with Store(Settings(database_url=SecretStr(url), data_dir=tmp_path)) as store, pytest.raises(Unavailable):
-            store.ping()
+            store.count_runs()
 
 
 def test_a_file_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     settings = Settings(database_url=SecretStr(f"sqlite:///{tmp_path}/none/gatelab.db"), data_dir=tmp_path)
     with Store(settings) as store, pytest.raises(Unavailable):
-        store.ping()
+        store.count_runs()
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_connections_that_the_server_ended_are_replaced(store: Store) -> None:
     with pytest.raises(Unavailable), store.database.write() as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    store.ping()
+    store.count_runs()
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])

@@ -5,6 +5,7 @@ import pytest
 
 from gatelab.errors import InvalidRequest
 from gatelab.store import Event, Job, Report, State, Store
+from tests.events import events_of
 from tests.store.conftest import at_once, claimed
 
 WRITERS = 4
@@ -16,25 +17,22 @@ EVENTS = 3
 def test_events_are_numbered_from_one(store: Store, new_job: Callable[..., Job]) -> None:
     job, other = new_job(), new_job()
     store.claims.record(claimed(store), Report(step=1, epoch=0, events=[("progress", {"n": n}) for n in range(3)]))
-    assert [event.seq for event in store.events.after(job.id)] == [1, 2, 3, 4, 5]
-    assert [event.seq for event in store.events.after(other.id)] == [1]
+    assert [event.seq for event in events_of(store, job.id)] == [1, 2, 3, 4, 5]
+    assert [event.seq for event in events_of(store, other.id)] == [1]
 
 
 def test_events_are_read_from_where_one_left_off(store: Store, new_job: Callable[..., Job]) -> None:
     job = new_job()
     store.claims.record(claimed(store), Report(step=1, epoch=0, events=[("progress", {"n": n}) for n in range(3)]))
-    first = store.events.after(job.id, limit=2)
-    rest = store.events.after(job.id, first[-1].seq)
-    assert first + rest == store.events.after(job.id)
-    assert store.events.after(job.id, rest[-1].seq) == []
+    first, second, *rest = found = events_of(store, job.id)
+    assert found == [first, second, *events_of(store, job.id, second.seq)]
+    assert events_of(store, job.id, rest[-1].seq) == []
 
 
-def test_a_number_or_limit_out_of_range_is_refused(store: Store, new_job: Callable[..., Job]) -> None:
+def test_a_number_out_of_range_is_refused(store: Store, new_job: Callable[..., Job]) -> None:
     job = new_job()
     with pytest.raises(InvalidRequest):
-        store.events.after(job.id, 10**30)
-    with pytest.raises(InvalidRequest):
-        store.events.after(job.id, limit=0)
+        events_of(store, job.id, 10**30)
 
 
 def test_a_reader_misses_nothing_while_many_write(store: Store, new_job: Callable[..., Job]) -> None:
@@ -51,12 +49,12 @@ def test_a_reader_misses_nothing_while_many_write(store: Store, new_job: Callabl
     def read() -> list[Event]:
         seen: list[Event] = []
         while not (seen and seen[-1].type == "job_finished"):
-            seen += store.events.after(job.id, seen[-1].seq if seen else 0, limit=5)
+            seen += events_of(store, job.id, seen[-1].seq if seen else 0)
         return seen
 
     writers: list[Callable[[], list[Event]]] = [partial(write, number) for number in range(WRITERS)]
     first, second = at_once([*writers, read, read])[WRITERS:]
     assert [event.seq for event in first] == list(range(1, len(first) + 1))
-    assert first == second == store.events.after(job.id)
+    assert first == second == events_of(store, job.id)
     # job_created, WRITERS x (run_started, its progress, run_succeeded), job_finished
     assert len(first) == 1 + WRITERS * (1 + REPORTS * EVENTS + 1) + 1

@@ -10,6 +10,7 @@ from gatelab.specs import JobSpec
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.store.idempotency import KEPT_SECONDS
 from gatelab.store.tables import idempotency_keys, jobs, runs
+from tests.events import events_of
 from tests.store.conftest import at_once
 
 KEY = IdempotencyKey("caller", "key", "a" * 64)
@@ -27,7 +28,7 @@ def test_twenty_at_once_make_one_job(store: Store, create: Callable[[Idempotency
     with store.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(jobs)) == 1
         assert connection.scalar(select(func.count()).select_from(runs)) == 3
-    assert [event.type for event in store.events.after(made[0].id)] == ["job_created"]
+    assert [event.type for event in events_of(store, made[0].id)] == ["job_created"]
 
 
 def test_the_first_request_is_found_again(store: Store, create: Callable[[IdempotencyKey], Job]) -> None:

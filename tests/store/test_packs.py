@@ -11,6 +11,7 @@ from gatelab.specs import JobSpec, parse
 from gatelab.store import Claim, Flags, Job, MetricRow, Report, State, Store
 from gatelab.store.tables import runs
 from gatelab.sweeps import expand
+from tests.leases import renew
 from tests.store.conftest import at_once, claimed, event_types, expire
 
 JobOf = Callable[..., Job]
@@ -133,4 +134,4 @@ def test_leases_are_renewed_together_and_each_is_lost_alone(store: Store, job_of
     assert store.reaper.reap() == []
     assert store.runs.get(taken.run_id).state == State.PAUSED, "it was lost, not renewed"
     with pytest.raises(LeaseLost):
-        store.claims.heartbeat(taken)
+        renew(store, taken)

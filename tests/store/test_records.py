@@ -10,6 +10,8 @@ import pytest
 
 from gatelab.errors import Conflict, LeaseLost, Unavailable
 from gatelab.store import Claim, Job, MetricRow, Report, SampleRow, State, Store
+from tests.events import events_of
+from tests.leases import renew
 from tests.store.conftest import at_once, claimed, event_types, expire
 from tests.waiting import retry_at_once
 
@@ -52,7 +54,7 @@ def test_a_report_comes_back_as_it_went_in(store: Store, claim: Claim) -> None:
     assert store.metrics.list(claim.run_id) == FULL.metrics
     assert store.samples.list(claim.run_id) == FULL.samples
     assert store.checkpoints.get(claim.run_id).data == b"\0\xff"
-    told = [(event.type, event.run_id, event.data) for event in store.events.after(claim.job_id, 2)]
+    told = [(event.type, event.run_id, event.data) for event in events_of(store, claim.job_id, 2)]
     assert told == [(type, claim.run_id, data) for type, data in FULL.events]
 
 
@@ -84,7 +86,7 @@ def test_what_is_not_a_number_is_null(store: Store, claim: Claim, number: float)
     run = store.runs.get(claim.run_id)
     assert run.metrics == {"loss": None, "deep": [{"loss": [None, 1.0]}]}
     assert run.error == {"loss": None}
-    assert store.events.after(claim.job_id)[-1].data == {"loss": None}
+    assert events_of(store, claim.job_id)[-1].data == {"loss": None}
 
 
 def test_a_failure_is_told(store: Store, claim: Claim) -> None:
@@ -93,7 +95,7 @@ def test_a_failure_is_told(store: Store, claim: Claim) -> None:
     run = store.runs.get(claim.run_id)
     assert (run.state, run.error) == (State.FAILED, error)
     assert run.finished_at is not None
-    failed, finished = store.events.after(claim.job_id)[-2:]
+    failed, finished = events_of(store, claim.job_id)[-2:]
     assert (failed.type, failed.run_id, failed.data["error"]) == ("run_failed", claim.run_id, error)
     assert (finished.type, finished.data["state"]) == ("job_finished", State.FAILED)
 
@@ -105,7 +107,7 @@ def counts(store: Store, claim: Claim) -> tuple[Any, ...]:
         store.metrics.list(claim.run_id),
         store.samples.list(claim.run_id),
         store.checkpoints.list(claim.run_id),
-        store.events.after(claim.job_id),
+        events_of(store, claim.job_id),
     )
 
 
@@ -132,7 +134,7 @@ def test_a_zombie_writes_nothing(store: Store, claim: Claim) -> None:
         before = counts(store, claim)
         with pytest.raises(LeaseLost):
             store.claims.record(claim, late)
-        for write in (store.claims.heartbeat, store.claims.release):
+        for write in (partial(renew, store), store.claims.release):
             with pytest.raises(LeaseLost):
                 write(claim)
         assert counts(store, claim) == before

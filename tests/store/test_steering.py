@@ -6,6 +6,7 @@ import pytest
 
 from gatelab.errors import WrongState
 from gatelab.store import Claim, Flags, Job, Report, State, Store
+from tests.leases import renew
 from tests.store.conftest import claimed, event_types
 
 
@@ -78,9 +79,9 @@ def running(store: Store, job_in: Callable[[State], str]) -> tuple[str, Claim]:
 
 def test_a_running_run_learns_what_it_is_asked_for(store: Store, job_in: Callable[[State], str]) -> None:
     job_id, claim = running(store, job_in)
-    assert store.claims.heartbeat(claim) == Flags(cancel=False, pause=False)
+    assert renew(store, claim) == Flags(cancel=False, pause=False)
     store.jobs.pause(job_id)
-    assert store.claims.heartbeat(claim) == Flags(cancel=False, pause=True)
+    assert renew(store, claim) == Flags(cancel=False, pause=True)
     store.jobs.cancel(job_id)
     assert store.claims.record(claim, Report(step=1, epoch=0)) == Flags(cancel=True, pause=True)
 

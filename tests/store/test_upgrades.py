@@ -26,6 +26,7 @@ from service.jobs.views import (
 from service.runs.views import (
     Run,
 )
+from tests.events import events_of
 from tests.store.conftest import settings_for
 
 TEXT = "a text from before, with ünicode and \0 in it. " * 20
@@ -176,7 +177,7 @@ def test_all_data_are_there_and_can_be_read(upgraded: Settings, revision: str) -
         assert store.checkpoints.get("run-succeeded", 20).data == SMALL
         assert store.checkpoints.get("run-succeeded", "latest").data == BLOB
         assert store.checkpoints.get("run-succeeded", "best").step == 40
-        assert [event.type for event in store.events.after("job-1")] == ["job_created"]
+        assert [event.type for event in events_of(store, "job-1")] == ["job_created"]
         key = IdempotencyKey("anybody", "k", "ef" * 32)
         assert (store.jobs.made_by(key) is not None) == has_digests
 

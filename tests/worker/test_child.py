@@ -12,7 +12,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from gatelab.settings import Settings
-from gatelab.store import FINISHED, Store
+from gatelab.store import FINISHED, State, Store
 from gatelab.store.tables import runs
 from gatelab.training import Pack
 from gatelab.training.pack import News
@@ -141,7 +141,7 @@ def test_an_idle_child_polls(store: Store, new_child: Any, wakeups: Wakeups) -> 
     child.start()
     for _ in range(2):
         queue(store)
-        eventually(lambda: store.queued() == 0, "the poller found the run")
+        eventually(lambda: store.count_runs().runs[State.QUEUED] == 0, "the poller found the run")
         eventually(lambda: store.runs.list().items[-1].state in FINISHED, "it was trained")
     assert states(store) == ["succeeded", "succeeded"]
     assert wakeups.sent == 0

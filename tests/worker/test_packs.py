@@ -64,7 +64,7 @@ def train_pack(store: Store, settings: Settings, stopping: Callable[[], bool] = 
 
 def train_all(store: Store, settings: Settings) -> int:
     slices = 0
-    while store.queued():
+    while store.count_runs().runs[State.QUEUED]:
         train_pack(store, settings)
         slices += 1
     return slices

@@ -10,6 +10,7 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.store import Claim, State, Store
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, Event, Started, Stepped, train
+from tests.events import events_of
 from tests.store.conftest import claimed
 from tests.worker.conftest import TEXT, queue
 from worker.recording import Recorder
@@ -60,7 +61,7 @@ def test_a_record_says_how_far_the_run_is(
     run = store.runs.get(claim.run_id)
     assert (run.state, run.step, run.epoch, run.device) == (State.RUNNING, 1, 0, "a device")
     assert (run.parameters, run.total_steps, run.engine) == (started.parameters, started.total_steps, started.engine)
-    progress = store.events.after(claim.job_id)[-1]
+    progress = events_of(store, claim.job_id)[-1]
     assert progress.type == "progress"
     assert progress.data == {
         "step": 1,

@@ -89,7 +89,7 @@ def say(pipe: Pipe, value: Any) -> None:
 def _act(pipe: Pipe, settings: Settings, action: Action, arguments: Sequence[Any]) -> None:
     die_with_parent()
     with Store(settings) as store:
-        store.ping()
+        store.count_runs()
         say(pipe, "ready")
         assert pipe.recv() == "begin"
         try:

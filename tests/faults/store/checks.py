@@ -5,6 +5,7 @@ from itertools import pairwise
 from gatelab.specs import JobSpec
 from gatelab.store import FINISHED, Event, Job, State, Store
 from gatelab.store.states import MOVES
+from tests.events import events_of
 
 _ENDS = {f"run_{state}" for state in FINISHED}
 
@@ -17,8 +18,8 @@ def queue(store: Store, jobs: int, each: int) -> list[Job]:
 
 
 def all_events(store: Store, job_id: str) -> list[Event]:
-    events = store.events.after(job_id)
-    while len(events) % 1000 == 0 and (more := store.events.after(job_id, events[-1].seq)):
+    events = events_of(store, job_id)
+    while len(events) % 1000 == 0 and (more := events_of(store, job_id, events[-1].seq)):
         events.extend(more)
     return events
 

@@ -11,6 +11,7 @@ import pytest
 from gatelab.errors import GatelabError, LeaseLost, WrongState
 from gatelab.store import FINISHED, Claim, Job, Report, State, Store
 from tests.faults.store.checks import all_events, check_history
+from tests.leases import renew
 from tests.store.conftest import at_once, claimed, expire
 
 ROUNDS = 6
@@ -44,7 +45,7 @@ def check_it_has_ended_for_good(store: Store, job: Job, claim: Claim | None) -> 
     late += [partial(act, job.id) for act in (store.jobs.cancel, store.jobs.pause, store.jobs.resume)]
     if claim is not None:
         late += [partial(end, store, claim, state) for state in State if state is not State.RUNNING]
-        late += [partial(store.claims.heartbeat, claim), partial(store.claims.release, claim)]
+        late += [partial(renew, store, claim), partial(store.claims.release, claim)]
     for action in late:
         with suppress(LeaseLost, WrongState):
             action()
@@ -58,7 +59,7 @@ def test_cancel_against_a_claim(store: Store, new_job: Callable[..., Job]) -> No
         job = new_job()
         _, claim = race([partial(store.jobs.cancel, job.id), partial(store.claims.claim, "worker")])
         if claim is not None:
-            assert store.claims.heartbeat(claim).cancel, "the worker learns of it"
+            assert renew(store, claim).cancel, "the worker learns of it"
             end(store, claim, State.QUEUED)
         assert check_it_has_ended_for_good(store, job, claim) is State.CANCELLED
 

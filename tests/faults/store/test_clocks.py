@@ -16,6 +16,7 @@ from gatelab.store.clock import now
 from gatelab.store.tables import checkpoints, events, runs
 from tests.faults.store.actors import actors, results
 from tests.faults.store.checks import queue
+from tests.leases import renew
 from tests.store.conftest import claimed
 
 HOUR = 3600.0
@@ -36,7 +37,7 @@ def work(store: Store, pipe: Pipe, hours: float) -> None:
     shift(hours)
     queue(store, jobs=1, each=1)
     claim = claimed(store)
-    store.claims.heartbeat(claim)
+    renew(store, claim)
     store.claims.record(claim, Report(step=1, epoch=0, metrics=[MetricRow(step=1, epoch=0)], checkpoint=b"one"))
 
 

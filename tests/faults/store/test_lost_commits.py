@@ -14,6 +14,7 @@ from gatelab.specs import JobSpec
 from gatelab.store import FINISHED, Claim, Corpus, IdempotencyKey, Job, MetricRow, Report, SampleRow, State, Store
 from tests.faults.store.checks import check_history, queue
 from tests.faults.store.proxy import Cut, Proxy, proxy_to
+from tests.leases import renew
 from tests.store.conftest import claimed, event_types, expire, token
 from tests.worker.conftest import TEXT, assert_as_trained_in_one_go
 from tests.worker.conftest import queue as queue_training
@@ -82,8 +83,8 @@ def test_a_report_is_written_once(
 def test_a_heartbeat_that_was_lost_does_no_harm(
     store: Store, remote: Store, proxy: Proxy, claim: Claim, how: Cut
 ) -> None:
-    lose(proxy, how, lambda: remote.claims.heartbeat(claim))
-    remote.claims.heartbeat(claim)
+    lose(proxy, how, lambda: renew(remote, claim))
+    renew(remote, claim)
     assert store.reaper.reap() == []
     assert event_types(store, claim.job_id) == ["job_created", "run_started"]
 

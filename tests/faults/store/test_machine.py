@@ -24,6 +24,7 @@ from tests.faults.store.reference_store import (
     Model,
     Refused,
 )
+from tests.leases import renew
 from tests.randomized import examples
 from tests.store.conftest import expire
 
@@ -101,7 +102,7 @@ class Machine(RuleBasedStateMachine):
     @rule(claim=claims)
     def heartbeat(self, claim: Claim) -> None:
         with self.like_the_model(lambda: self.model.heartbeat(held(claim))):
-            flags = self.store.claims.heartbeat(claim)
+            flags = renew(self.store, claim)
             assert (flags.cancel, flags.pause) == self.model.heartbeat(held(claim))
 
     @rule(claim=claims)

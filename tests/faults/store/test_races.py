@@ -7,8 +7,10 @@ import pytest
 
 from gatelab.settings import Settings
 from gatelab.store import MetricRow, Report, State, Store
+from tests.events import events_of
 from tests.faults.store.actors import results
 from tests.faults.store.checks import all_events, check_history, queue
+from tests.leases import renew
 from tests.store.conftest import token
 
 STEPS = 12
@@ -36,8 +38,8 @@ def train_all(store: Store, pipe: Pipe) -> int:
     transactions = 0
     while claim := store.claims.claim("writer"):
         for step in range(claim.step + 1, STEPS + 1):
-            store.claims.heartbeat(claim)
-            store.events.after(claim.job_id)
+            renew(store, claim)
+            events_of(store, claim.job_id)
             last = State.SUCCEEDED if step == STEPS else State.QUEUED if step % 5 == 0 else None
             row = MetricRow(step=step, epoch=0, tokens=step)
             told = [("progress", {"step": step})]

@@ -1,4 +1,7 @@
-"""Generation: an iterator of tokens over an explicit state."""
+"""Generation as simple as it can be written: one text, a token at a time, over an explicit state.
+
+What serves many texts at once must write the same.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
