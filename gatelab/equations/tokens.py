@@ -11,7 +11,8 @@ from gatelab.equations.mistakes import InvalidEquations, Place
 Kind = Literal["name", "number", "symbol", "end"]
 
 _TOKEN = re.compile(
-    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z][A-Za-z0-9_]*'?)|(?P<symbol>[-+*/@(),=])"
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z][A-Za-z0-9_]*'?)|(?P<symbol>[-+*/@(),=])",
+    re.ASCII,  # digits of other scripts are none here
 )
 
 
