@@ -1,13 +1,17 @@
 """A job's events as one stream, over lost connections and restarts of the service."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from gatelab.client.errors import ApiError, ClientError, ConnectionFailed, UnexpectedAnswer
 from gatelab.client.models import Event
 from gatelab.client.transport import Transport, read_data
+
+if TYPE_CHECKING:
+    import httpx2
 
 RECONNECT_SECONDS = 0.5
 AWAY_STATUSES = (502, 503, 504)

@@ -6,6 +6,7 @@ Each is made from what the program itself goes by: settings, specs, routes, comm
 import ast
 import inspect
 import json
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,19 +144,24 @@ def _option_default(option: Any) -> str:
 
 def python_client() -> str:
     """Every public method of `gatelab.Gatelab`, as its source has it."""
-    source = (ROOT / "gatelab" / "client" / "api.py").read_text(encoding="utf-8")
-    [client] = [n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "Gatelab"]
-    headings = {n: line[6:].strip() for n, line in enumerate(source.splitlines(), 1) if line.startswith("    # ")}
-    intro = (ast.get_docstring(client) or "") + "\n"
-    parts = ["# The Python client\n", "    from gatelab import Gatelab\n", intro]
-    last = client.lineno
-    for node in client.body:
-        if isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name == "__init__"):
-            passed = [headings[line] for line in range(last, node.lineno) if line in headings]
-            parts += [f"## {heading}\n" for heading in passed if heading.isalpha()]
-            last = node.lineno
-            parts.append(_method(node))
+    from gatelab import Gatelab
+    from gatelab.client.calls.base import Calls
+
+    parts = ["# The Python client\n", "    from gatelab import Gatelab\n", (inspect.getdoc(Gatelab) or "") + "\n"]
+    parts += map(_method, [*_methods(Gatelab), *_methods(Calls)])
+    for subject in Gatelab.__bases__:
+        heading = subject.__module__.rpartition(".")[2].capitalize()
+        parts += [f"## {heading}\n", *map(_method, _methods(subject))]
     return "\n".join(parts)
+
+
+def _methods(kind: type) -> Iterator[ast.FunctionDef]:
+    """The public methods that a class itself has, in the order of its source."""
+    [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(found, ast.ClassDef)
+    for node in found.body:
+        if isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name == "__init__"):
+            yield node
 
 
 def _method(node: ast.FunctionDef) -> str:

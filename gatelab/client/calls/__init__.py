@@ -1,0 +1,1 @@
+"""The calls of the Python client, a file for each subject."""

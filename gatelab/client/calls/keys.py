@@ -1,0 +1,25 @@
+"""Keys and accounts."""
+
+from __future__ import annotations
+
+from gatelab.client.calls.base import Calls, path_of
+from gatelab.client.models import ApiKey, ApiKeys, NewKey
+
+
+class KeyCalls(Calls):
+    """The methods of `gatelab.Gatelab` for keys."""
+
+    def create_key(self, account: str, scope: str = "submit", name: str = "key") -> NewKey:
+        """Make a key for an account: `read`, `submit` or `admin`. The service shows its secret only this once."""
+        return self._transport.post("/v1/keys", NewKey, {"account": account, "scope": scope, "name": name})
+
+    def keys(self) -> list[ApiKey]:
+        """All keys, the revoked ones too, without their secrets."""
+        return self._transport.get("/v1/keys", ApiKeys).data
+
+    def rotate_key(self, key: str) -> NewKey:
+        """A new key in place of this one, which is revoked."""
+        return self._transport.post(path_of("keys", key, "rotate"), NewKey)
+
+    def revoke_key(self, key: str) -> None:
+        self._transport.delete(path_of("keys", key))
