@@ -5,9 +5,11 @@
 
 from gatelab.generation.batching import Batcher
 from gatelab.generation.decoders import Decoder, ReferenceDecoder, build_decoder
+from gatelab.generation.pieces import Pieces, write
 from gatelab.generation.scoring import Score, score
 from gatelab.generation.sessions import Sealer, Session
-from gatelab.generation.writing import FinishReason, Piece, Pieces, Text, continuation, stream_of, write
+from gatelab.generation.streams import continuation, stream_of
+from gatelab.generation.written_text import FinishReason, Piece, Text
 
 __all__ = [
     "Batcher",

@@ -8,7 +8,7 @@ from gatelab.store.claims import Flags
 from gatelab.store.corpora import Corpus
 from gatelab.store.events import Event
 from gatelab.store.idempotency import IdempotencyKey
-from gatelab.store.jobs import Job
+from gatelab.store.job_rows import Job
 from gatelab.store.metrics import Curve, MetricRow
 from gatelab.store.pagination import Page
 from gatelab.store.queue import Claim

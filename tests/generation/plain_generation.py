@@ -11,7 +11,8 @@ import numpy as np
 from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.generation.sampling import Floats, choose
 from gatelab.generation.stops import StopBuffer
-from gatelab.generation.writing import FinishReason, random_of
+from gatelab.generation.streams import random_of
+from gatelab.generation.written_text import FinishReason
 from gatelab.network import Network, NetworkState
 from gatelab.specs.generation import Sampling
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gatelab.errors import Overloaded
-from gatelab.generation import Batcher, Text, batching, continuation, stream_of, write, writing
+from gatelab.generation import Batcher, Text, batching, continuation, stream_of, write
 from gatelab.generation.batching import LONGEST_CALL
 from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, Stream, build_decoder
 from gatelab.model import LanguageModel, network_of
@@ -165,7 +165,7 @@ def test_logits_come_with_the_tokens(model: LanguageModel) -> None:
 def test_a_text_that_nobody_reads_is_paused_and_goes_on_where_it_was(
     model: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MOST_HELD", 1000)
+    monkeypatch.setattr("gatelab.generation.pieces.MOST_HELD", 1000)
     batcher, decoder, how = Batcher(most=1), Watched(model), Sampling(max_tokens=5000, seed=1)
 
     async def slowly() -> tuple[str, str]:
@@ -188,7 +188,7 @@ def test_a_text_that_nobody_reads_is_paused_and_goes_on_where_it_was(
 def test_a_paused_text_that_nobody_wants_any_more_is_dropped(
     model: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MOST_HELD", 1000)
+    monkeypatch.setattr("gatelab.generation.pieces.MOST_HELD", 1000)
     batcher, decoder = Batcher(), Watched(model)
 
     async def leave() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gatelab.errors import NotFinite
-from gatelab.generation import Batcher, Text, stream_of, write, writing
+from gatelab.generation import Batcher, Text, stream_of, write
 from gatelab.generation.decoders import Decoded, NativeDecoder
+from gatelab.generation.pieces import PIECE_SECONDS, Pieces
 from gatelab.generation.stops import StopBuffer
-from gatelab.generation.writing import PIECE_SECONDS, Pieces
 from gatelab.model import LanguageModel, network_of
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS, ByteTokenizer, CharTokenizer, Ids, Tokenizer
@@ -40,7 +40,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(writing, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr("gatelab.generation.pieces.time", SimpleNamespace(monotonic=lambda: self.now))
 
 
 def pieces_of(decoder: NativeDecoder, how: Sampling, *, logits: bool = False, whole: bool = False) -> Pieces:

@@ -1,0 +1,52 @@
+"""From a prompt to a stream of tokens: its state, its random numbers, what it may not repeat."""
+
+import secrets
+
+import numpy as np
+
+from gatelab.generation.decoders import Decoder, Stream
+from gatelab.generation.decoders.base import Floats
+from gatelab.generation.sessions import Bits, Session
+from gatelab.generation.written_text import Text
+from gatelab.randomness import numpy_generator, skip
+from gatelab.specs.generation import Sampling
+from gatelab.text.tokenizers import Ids, Tokenizer
+
+
+def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, session: Session | None = None) -> Stream:
+    """A stream that continues a prompt, which begins a text: `<bos>` stands before it, as in training.
+
+    Args:
+        prompt: (tokens,)
+        session: the text that the prompt continues instead.
+        index: which of several texts from one request this is. Each has random numbers of its own.
+
+    Raises:
+        NotFinite: the model's numbers are not, after the prompt.
+    """
+    here = (session or Session.begin(decoder, "", 0)).after(decoder, prompt)
+    seen: Bits | None = None
+    if how.repetition_penalty != 1:
+        seen = here.tokens_seen(decoder)
+    bias: Floats | None = None
+    if how.logit_bias:
+        bias = np.zeros(decoder.vocabulary, np.float32)
+        bias[list(how.logit_bias)] = list(how.logit_bias.values())
+    return Stream(how, random_of(how, index, here.written), here.state, here.token, seen, bias)
+
+
+def random_of(how: Sampling, index: int = 0, written: int = 0) -> np.random.Generator:
+    """The numbers that choose the tokens of a text after so many that were chosen: a function of the seed."""
+    seed = secrets.randbits(53) if how.seed is None else how.seed
+    return skip(numpy_generator(seed, "generate", *([index] if index else [])), written)
+
+
+def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling) -> str:
+    """What follows `prompt`, in one go.
+
+    Raises:
+        NotFinite: the model's numbers are not.
+    """
+    ids = tokenizer.encode(prompt).ids
+    [news] = decoder.decode([stream_of(decoder, ids, how)], how.max_tokens)
+    return Text(tokenizer, how, ids).add(news).text
