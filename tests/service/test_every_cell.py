@@ -88,8 +88,8 @@ from tests.service.installation import installation, spec
 with installation(Path(sys.argv[1])) as service:
     service.add_corpus()
     body = spec(**json.loads(sys.argv[2])) | {"model": {"cell": {"kind": "scrn", "hidden": 4}}}
-    job = service.jobs.submission(body)["id"]
-    service.computations()
+    job = service.submit(body)["id"]
+    service.work()
     [run] = service.runs(job)
     written = service.client.post(f"/v1/runs/{run['id']}/generate", json={"prompt": "the", "max_tokens": 5}).json()
     [listed] = [cell for cell in service.get("/v1/cells")["data"] if cell["name"] == "scrn"]
