@@ -18,9 +18,9 @@ from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint, NotFinite
 from gatelab.specs.job import RunSpec
-from gatelab.specs.stopping import EndedBy
 from gatelab.stopping_state import BEGINNING, StoppingState, Waiting
 from gatelab.text.tokenizers import Tokenizer, from_json
+from gatelab.wire.evaluations import EndedBy
 
 FORMAT = "gatelab-checkpoint-2"
 

@@ -152,8 +152,14 @@ class NotAllowed(GatelabError):
 
 
 class Diverged(GatelabError):
+    """At optimizer step `step`, in epoch `epoch` (from 1)."""
+
     code = "diverged"
     title = "The run is not finite"
+
+    def __init__(self, what: str, *, step: int, epoch: int) -> None:
+        self.step, self.epoch = step, epoch
+        super().__init__(f"{what} at step {step} (epoch {epoch})")
 
 
 class Interrupted(GatelabError):

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from gatelab.specs.stopping import EndedBy
+from gatelab.wire.evaluations import EndedBy
 
 
 @dataclass(frozen=True)

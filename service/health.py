@@ -7,15 +7,15 @@ from fastapi import Response
 from gatelab.errors import Unavailable
 from gatelab.machine import disk_obstacle
 from gatelab.store.migrate import pending
+from gatelab.wire.base import Wire
 from service.context import Service
 from service.json_answers import said
 from service.routing import OpenRouter
-from service.views import View
 
 router = OpenRouter(tags=["health"])
 
 
-class Health(View):
+class Health(Wire):
     status: Literal["ok"] = "ok"
 
 

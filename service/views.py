@@ -1,38 +1,25 @@
-"""What the answers of all domains share: lists in pages, states, points in time."""
+"""What the answers of all domains share: lists in pages, points in time. The shapes are those of `gatelab.wire`."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Generic, Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from gatelab.store.pagination import Page as StoredPage
+from gatelab.wire.base import Page
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
-
-
-class View(BaseModel):
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
-
-
-class Page(View, Generic[Item]):
-    """A piece of a list. `next` is the cursor of the following piece, null at the end."""
-
-    data: list[Item]
-    next: str | None = None
 
 
 def page(stored: StoredPage[Row], view: Callable[[Row], Item]) -> Page[Item]:
     return Page(data=[view(row) for row in stored.items], next=stored.next)
 
 
-def whole(rows: Iterable[Row], view: Callable[[Row], Item]) -> Page[Item]:
+def whole(items: Iterable[Item]) -> Page[Item]:
     """A list that is answered in one piece."""
-    return Page(data=[view(row) for row in rows])
-
-
-State = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+    return Page(data=list(items))
 
 
 def moment(seconds: float) -> datetime:

@@ -1,13 +1,17 @@
 """From the events of training to the rows of the store."""
 
 from dataclasses import asdict, dataclass, field
-from math import isfinite, isnan, nan
+from functools import cached_property
+from math import inf, isfinite
 from typing import Any
 
 from gatelab.errors import Diverged
 from gatelab.reports.cautions import cautions
-from gatelab.store import Best, Claim, Flags, MetricRow, Report, SampleRow, State, Store
-from gatelab.training import Evaluated, Event, Started, Stepped, perplexity
+from gatelab.store import Best, Claim, Flags, Report, State, Store
+from gatelab.training import Evaluated, Event, Started, Stepped
+from gatelab.wire import events as wire
+from gatelab.wire.evaluations import Evaluation, GateStatistics, Sample, Summary
+from gatelab.wire.runs import RunError
 from worker.telemetry import METER, Meter
 
 
@@ -15,9 +19,9 @@ from worker.telemetry import METER, Meter
 class Pending:
     """What was reported since the last record."""
 
-    metrics: list[MetricRow] = field(default_factory=list)
-    samples: list[SampleRow] = field(default_factory=list)
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    metrics: list[Evaluation] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    events: list[wire.JobEvent] = field(default_factory=list)
 
 
 class Recorder:
@@ -25,15 +29,14 @@ class Recorder:
 
     def __init__(self, store: Store, claim: Claim, device: str, meter: Meter = METER) -> None:
         self.store, self.claim, self.device, self.meter = store, claim, device, meter
-        self._summary = dict(store.runs.get(claim.run_id).metrics or {})
+        before = store.runs.get(claim.run_id).metrics
+        self._summary = before.stored() if before else {}
         self._together = 1
         self._pending = Pending()
         self._started: Started | None = None
         self._latest: Event | None = None
         self._best: Best | None = None
         self._best_weights: str | None = None
-        # NaN: not looked up yet.
-        self._lowest: float | None = nan
 
     def add(self, event: Event) -> None:
         """Take note of an event. Nothing is written yet, and of a step nothing is worked out before it is recorded."""
@@ -63,17 +66,15 @@ class Recorder:
         event = self._latest
         assert event is not None, "training reports its start before anything is recorded"
         # First, so that a run which fails here has said how far it came.
-        self._pending.events.append(("progress", self._progress(event)))
+        self._pending.events.append(self._progress(event))
         checkpoint = event.checkpoint()
         return self._write(
             checkpoint=checkpoint.to_bytes(), weights_sha256=checkpoint.weights_sha256(), next_state=next_state
         )
 
-    def fail(self, code: str, message: str) -> None:
+    def fail(self, error: RunError) -> None:
         """End the run as failed. What it measured is kept; its checkpoints are those recorded before, and the best."""
-        self._write(
-            next_state=State.FAILED, error={"type": code, "message": message}, weights_sha256=self._best_weights
-        )
+        self._write(next_state=State.FAILED, error=error, weights_sha256=self._best_weights)
 
     def _write(self, **report: Any) -> Flags:
         at = self._latest.position if self._latest else None
@@ -85,13 +86,13 @@ class Recorder:
             step=at.step if at else self.claim.step,
             epoch=at.epoch if at else self.claim.epoch,
             parameters=self._started.parameters if self._started else None,
-            total_steps=self._started.total_steps if self._started else None,
+            total_steps=self._total_steps,
             device=self.device,
             engine=self._started.engine if self._started else None,
             metrics=self._pending.metrics,
             samples=self._pending.samples,
             events=self._pending.events,
-            summary=self._summary,
+            summary=Summary(**self._summary),
             keep_checkpoints=self.claim.spec.training.keep_checkpoints,
             keep_best=self.claim.spec.training.keep_best,
             best=self._best,
@@ -106,38 +107,23 @@ class Recorder:
         at = event.position
         if self.claim.spec.training.keep_best:
             self._note_best(event)
-        measured: dict[str, Any] = {
-            "train_perplexity": perplexity(event.train_loss),
-            "validation_perplexity": perplexity(event.validation_loss),
-            "bits_per_character": event.bits_per_character,
-        }
-        if event.learning_rate is not None:
-            measured["learning_rate"] = event.learning_rate
-        if event.test_loss is not None:
-            measured["test_perplexity"] = perplexity(event.test_loss)
-            measured["test_bits_per_character"] = event.test_bits_per_character
+        measured = _measured(event)
         self._summary |= measured | self._cautions(event)
         if at.standing.ended is not None:
             self._summary["ended_by"] = at.standing.ended
-        gates = _gates(event)
-        self._pending.metrics.append(
-            MetricRow(
-                step=at.step,
-                epoch=at.epoch,
-                train_loss=event.train_loss,
-                validation_loss=event.validation_loss,
-                test_loss=event.test_loss,
-                validation_bits_per_character=event.bits_per_character,
-                test_bits_per_character=event.test_bits_per_character,
-                tokens=at.tokens,
-                seconds=at.seconds,
-                tokens_per_second=_speed(event),
-                gates=gates,
-                learning_rate=event.learning_rate,
-            )
-        )
-        told = measured if gates is None else measured | {"gates": gates}
-        self._pending.events.append(("evaluation", self._position(event) | told))
+        whole = measured | {
+            "step": at.step,
+            "epoch": at.epoch,
+            "tokens": at.tokens,
+            "seconds": at.seconds,
+            "tokens_per_second": _speed(event),
+        }
+        if event.gates is not None:
+            whole["gates"] = [
+                {name: GateStatistics(**asdict(found)) for name, found in layer.items()} for layer in event.gates
+            ]
+        self._pending.metrics.append(Evaluation(**whole))
+        self._pending.events.append(wire.RunEvaluated(**whole, total_steps=self._total_steps))
         if event.sample is not None:
             self._add_sample(event, event.sample)
 
@@ -155,13 +141,17 @@ class Recorder:
             "warnings": words,
         }
 
+    @cached_property
+    def _lowest(self) -> float:
+        """The lowest validation loss of the run; infinite where none was finite. Looked up when first asked for."""
+        found = self.store.metrics.lowest_validation_loss(self.claim.run_id)
+        return inf if found is None else found
+
     def _note_best(self, event: Evaluated) -> None:
         """Keep the bytes of a checkpoint if this evaluation is the best so far. They are written with the next record,
         in one transaction with the evaluation itself: what is lost with one is done again with the other."""
-        if self._lowest is not None and isnan(self._lowest):
-            self._lowest = self.store.metrics.lowest_validation_loss(self.claim.run_id)
         loss = event.validation_loss
-        if not isfinite(loss) or (self._lowest is not None and loss >= self._lowest):
+        if not isfinite(loss) or loss >= self._lowest:
             return
         try:
             checkpoint = event.checkpoint()
@@ -174,34 +164,41 @@ class Recorder:
     def _add_sample(self, event: Evaluated, text: str) -> None:
         how = self.claim.spec.training.sample
         assert how is not None, "a sample comes from a spec that asks for one"
-        step, epoch = event.position.step, event.position.epoch
-        self._pending.samples.append(SampleRow(step=step, epoch=epoch, prefix=how.prefix, text=text))
-        self._pending.events.append(("sample", {"step": step, "epoch": epoch, "prefix": how.prefix, "text": text}))
+        told: dict[str, Any] = {"step": event.position.step, "epoch": event.position.epoch}
+        told |= {"prefix": how.prefix, "text": text}
+        self._pending.samples.append(Sample(**told))
+        self._pending.events.append(wire.Sampled(**told))
 
-    def _progress(self, event: Event) -> dict[str, Any]:
-        of_step: dict[str, Any] = {"train_loss": None}
+    def _progress(self, event: Event) -> wire.Progress:
+        of_step: dict[str, Any] = {}
         if isinstance(event, Stepped):
             of_step = {"train_loss": event.loss, "learning_rate": event.learning_rate}
-        return self._position(event) | of_step
+        return wire.Progress(
+            step=event.position.step,
+            epoch=event.position.epoch,
+            total_steps=self._total_steps,
+            tokens_per_second=_speed(event),
+            **of_step,
+        )
 
-    def _position(self, event: Event) -> dict[str, Any]:
-        """What every event about the run's course begins with."""
-        return {
-            "step": event.position.step,
-            "epoch": event.position.epoch,
-            "total_steps": self._started.total_steps if self._started else None,
-            "tokens_per_second": _speed(event),
-        }
+    @property
+    def _total_steps(self) -> int | None:
+        return self._started.total_steps if self._started else None
 
 
-def _gates(event: Evaluated) -> list[dict[str, dict[str, float | None]]] | None:
-    """The statistics of the gates as JSON, which has no word for NaN."""
-    if event.gates is None:
-        return None
-    return [
-        {name: {key: v if isfinite(v) else None for key, v in asdict(found).items()} for name, found in layer.items()}
-        for layer in event.gates
-    ]
+def _measured(event: Evaluated) -> dict[str, Any]:
+    """What both the evaluation and the run's summary have of it. The test part is there once it was measured."""
+    measured: dict[str, Any] = {
+        "train_loss": event.train_loss,
+        "validation_loss": event.validation_loss,
+        "bits_per_character": event.bits_per_character,
+    }
+    if event.learning_rate is not None:
+        measured["learning_rate"] = event.learning_rate
+    if event.test_loss is not None:
+        measured["test_loss"] = event.test_loss
+        measured["test_bits_per_character"] = event.test_bits_per_character
+    return measured
 
 
 def _speed(event: Event | None) -> float | None:

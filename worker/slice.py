@@ -7,36 +7,22 @@ wrong with one is no matter of the others.
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import assert_never
 
 import structlog
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.costs import work
-from gatelab.errors import (
-    CheckpointMissing,
-    Conflict,
-    CorruptCheckpoint,
-    Diverged,
-    GatelabError,
-    LeaseLost,
-    StorageUnavailable,
-    TooLarge,
-    Unavailable,
-)
-from gatelab.machine import cores, memory_bytes
+from gatelab.errors import Conflict, Diverged, GatelabError, LeaseLost, StorageUnavailable, Unavailable
+from gatelab.machine import cores
 from gatelab.settings import Settings
 from gatelab.store import Claim, Flags, State, Store
-from gatelab.text import Corpus, Texts, prepare
-from gatelab.text.token_counts import measure
-from gatelab.text.vocabulary_growth import grown
-from gatelab.text.windows import Data, check_length
-from gatelab.training import Event, Pack, Trainer, pack_size
-from gatelab.training.devices import choose_device, describe, free_memory
-from gatelab.training.engines import choose_engine
+from gatelab.training import Ended, Event, Pack, Trainer, pack_size
+from gatelab.training.devices import choose_device, describe
+from gatelab.training.failures import error_of
 from gatelab.training.pack import News
-from gatelab.warm_start import Origin, begin
 from worker.cadence import Cadence
 from worker.lease import Leases
+from worker.preparation import Prepared, newest_checkpoint, prepared, room
 from worker.recording import Recorder
 from worker.telemetry import METER
 
@@ -78,7 +64,6 @@ class Slice:
         self.in_vain = False
         self._members: dict[str, Recorder] = {}
         self._pack: Pack | None = None
-        self._origin: Origin | None = None
         self._add(claim)
 
     def run(self) -> None:
@@ -119,65 +104,16 @@ class Slice:
 
     def _assemble(self) -> Pack | None:
         """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
-        texts = self._texts()
-        self._check_memory(texts)
-        self._origin = self._find_origin()
-        known = self._checkpoint(self._members[self.claim.run_id])
-        tokenizer = None if known is None else known.tokenizer
-        if tokenizer is None and self._origin is not None:
-            tokenizer = grown(self._origin.checkpoint.tokenizer, texts.train, *texts.held_out)
-        data = prepare(self.claim.spec, texts, tokenizer)
-        for claim in self.store.claims.claim_alike(self.claim, self._room(data) - 1):
+        known = self._newest_checkpoint(self._members[self.claim.run_id])
+        made = prepared(self.store, self.claim, known, self.device)
+        most = room(self.claim, made.data, self.device, self.settings, self.threads, self._pack_size)
+        for claim in self.store.claims.claim_alike(self.claim, most - 1):
             self._add(claim)
-        trainers = {run_id: self._resume(run_id, data) for run_id in list(self._members)}
+        trainers = {run_id: self._resume(run_id, made) for run_id in list(self._members)}
         ready = {run_id: trainer for run_id, trainer in trainers.items() if trainer is not None}
         for run_id in ready:
             self._members[run_id].trained_with(len(ready))
         return Pack(ready, self.device, self.settings.engine, self.threads) if ready else None
-
-    def _find_origin(self) -> Origin | None:
-        """The checkpoint that the claimed run, and every other one of its shape, begins from, if it does.
-
-        Raises:
-            CheckpointMissing, CorruptCheckpoint: it is not there as it was kept.
-        """
-        start = self.claim.spec.start
-        if start is None:
-            return None
-        assert isinstance(start.checkpoint, int), "a run that is queued names the step"
-        pin = self.store.origins.get(self.claim.job_id, start.run, start.checkpoint)
-        return Origin(Checkpoint.from_bytes(pin.data), same_text=pin.corpus_id == self.claim.corpus_id)
-
-    def _texts(self) -> Texts:
-        def read(id: str) -> Corpus:
-            return Corpus(*self.store.corpora.named_text(id))
-
-        held_out = (self.claim.validation_corpus_id, self.claim.test_corpus_id)
-        return Texts(read(self.claim.corpus_id), *(None if id is None else read(id) for id in held_out))
-
-    def _check_memory(self, texts: Texts) -> None:
-        """
-        Raises:
-            TooLarge: the run would be killed for memory, again and again.
-            InvalidSpec: the texts are too short for its windows.
-        """
-        if self.claim.step or self.device != "cpu":
-            return  # it has fitted before; and a GPU's memory is its own
-        extent = measure(self.claim.spec, texts)
-        check_length(self.claim.spec, extent)
-        needed, there = work(self.claim.spec, extent).memory_bytes, memory_bytes()
-        if needed > there:
-            raise TooLarge(
-                f"it needs about {needed / 2**30:.3g} GiB of memory, and this worker's machine has {there / 2**30:.3g}"
-            )
-
-    def _room(self, data: Data) -> int:
-        """How many runs to train together."""
-        spec = self.claim.spec
-        engine = choose_engine(self.device, self.settings.engine, spec.training.precision, spec.model.cell, spec.model)
-        vocabulary = data.tokenizer.vocabulary
-        pays = self._pack_size(spec, vocabulary, engine, threads=self.threads, memory=free_memory(self.device))
-        return min(pays, self.settings.max_pack)
 
     def _add(self, claim: Claim) -> None:
         self._leases.add(claim)
@@ -193,13 +129,11 @@ class Slice:
         if self._pack is not None:
             self._pack.leave(run_id)
 
-    def _resume(self, run_id: str, data: Data) -> Trainer | None:
+    def _resume(self, run_id: str, made: Prepared) -> Trainer | None:
         member = self._members[run_id]
         try:
-            spec, checkpoint = member.claim.spec, self._checkpoint(member)
-            if checkpoint is None and self._origin is not None:
-                checkpoint = begin(spec, data.tokenizer, self._origin)
-            return Trainer(spec, data, checkpoint)
+            checkpoint = self._newest_checkpoint(member)
+            return made.trainer(member.claim, checkpoint)
         except StorageUnavailable as error:
             self._give_back(run_id, error)
         except (LeaseLost, Unavailable) as error:
@@ -208,31 +142,24 @@ class Slice:
             self._fail(run_id, error)
         return None
 
-    def _checkpoint(self, member: Recorder) -> Checkpoint | None:
-        """The newest checkpoint that is intact. Those after it are given up."""
-        while member.claim.step > 0:
-            try:
-                data = self.store.checkpoints.get(member.claim.run_id, member.claim.step).data
-            except (CorruptCheckpoint, CheckpointMissing) as error:
-                log.warning("gave up a checkpoint", run=member.claim.run_id, error=str(error))
-                member.claim = self.store.claims.fall_back(member.claim)
-            else:
-                return Checkpoint.from_bytes(data)
-        return None
+    def _newest_checkpoint(self, member: Recorder) -> Checkpoint | None:
+        member.claim, checkpoint = newest_checkpoint(self.store, member.claim)
+        return checkpoint
 
     # -- Between two rounds -------------------------------------------------------------------------------------------
 
     def _take_in(self, news: News) -> None:
-        """Note what happened. Who failed or ended is recorded, and leaves."""
+        """Note what happened. A member that failed or ended is recorded, and leaves."""
         for run_id, event in news:
-            if isinstance(event, Event):
-                self._members[run_id].add(event)
-            else:
-                self._fail(run_id, event)
-        assert self._pack is not None, "news come from a pack"
-        if len(self._pack.members) < len(self._members):
-            for run_id in self._members.keys() - self._pack.members.keys():
-                self._end(run_id, lambda member: member.record(State.SUCCEEDED))
+            match event:
+                case Event():
+                    self._members[run_id].add(event)
+                case Ended():
+                    self._end(run_id, lambda member: member.record(State.SUCCEEDED))
+                case Exception():
+                    self._fail(run_id, event)
+                case _:
+                    assert_never(event)
 
     def _look_around(self, *, may_end: bool) -> None:
         """Record what is due, and leave the runs that are to stop here: one of them, or all."""
@@ -241,7 +168,7 @@ class Slice:
                 asked = self._ask(record=True)
         else:
             asked = self._ask(record=False)
-        over = self.stopping() or (may_end and time.monotonic() > self.ends) if asked else False
+        over = bool(asked) and (self.stopping() or (may_end and time.monotonic() > self.ends))
         for run_id, flags in asked.items():
             if over or flags.cancel or flags.pause:
                 # The store makes of this what was asked for: queued again, paused or cancelled.
@@ -281,12 +208,9 @@ class Slice:
         self._leave(run_id)
 
     def _fail(self, run_id: str, error: Exception) -> None:
-        if isinstance(error, GatelabError):
-            code, message = error.code, str(error)
-        else:
-            code, message = "error", f"{type(error).__name__}: {error}"
+        if not isinstance(error, GatelabError):
             log.error("a run failed", run=run_id, exc_info=error)
-        self._end(run_id, lambda member: member.fail(code, message))
+        self._end(run_id, lambda member: member.fail(error_of(error)))
 
     def _give_back(self, run_id: str, error: StorageUnavailable) -> None:
         """Queue a run behind the others. It is not to blame, and has lost no more than this slice."""

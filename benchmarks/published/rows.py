@@ -11,6 +11,8 @@ from gatelab.reports.records import Evaluation, RunRecord
 from gatelab.specs import JobSpec, RunSpec
 from gatelab.specs.resolved import as_json, field_at
 from gatelab.sweeps import numbered
+from gatelab.training.failures import error_of
+from gatelab.wire.runs import RunError
 
 LOSSES = ("train_loss", "validation_loss", "test_loss", "bits_per_character", "test_bits_per_character")
 """Columns of the last evaluation: nats per token, and bits per character."""
@@ -61,7 +63,7 @@ def measured(spec: RunSpec, trained: Trained) -> dict[str, str]:
         for name in LOSSES:
             found[name] = getattr(last, name)
     if trained.error:
-        found["error"] = json.dumps({"type": trained.error.code, "message": str(trained.error)})
+        found["error"] = json.dumps(error_of(trained.error).stored())
     if last is not None and last.sample is not None and how is not None:
         found["sample"] = json.dumps(how.prefix + last.sample)
     return {name: _cell(found.get(name)) for name in MEASURED}
@@ -100,7 +102,7 @@ def _record(job: JobSpec, row: Row, spec: RunSpec, job_runs: int) -> RunRecord:
         train_loss=numbers["train_loss"],
         validation_loss=numbers["validation_loss"],
         test_loss=numbers["test_loss"],
-        validation_bits_per_character=numbers["bits_per_character"],
+        bits_per_character=numbers["bits_per_character"],
         test_bits_per_character=numbers["test_bits_per_character"],
         seconds=numbers["seconds"],
     )
@@ -123,7 +125,7 @@ def _record(job: JobSpec, row: Row, spec: RunSpec, job_runs: int) -> RunRecord:
         seconds=numbers["seconds"],
         tokens_per_second=numbers["tokens_per_second"],
         trained_together=int(row["trained_together"]),
-        error=json.loads(row["error"]) if row["error"] else None,
+        error=RunError.model_validate_json(row["error"]) if row["error"] else None,
         sample=json.loads(row["sample"]) if row["sample"] else None,
         evaluations=[evaluation] if row["train_loss"] else [],
     )

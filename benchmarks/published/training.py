@@ -8,7 +8,7 @@ from gatelab.errors import GatelabError
 from gatelab.specs import RunSpec, shape_key
 from gatelab.text import Corpus, prepare
 from gatelab.text.windows import Data
-from gatelab.training import Evaluated, Event, Pack, Trainer, pack_size
+from gatelab.training import Evaluated, Pack, Trainer, pack_size
 from gatelab.training.engines import choose_engine
 
 Name = TypeVar("Name", int, str)
@@ -50,7 +50,7 @@ def _pack(specs: Mapping[Name, RunSpec], data: Data, threads: int) -> dict[Name,
                 last[name] = event
             elif isinstance(event, GatelabError):
                 failed[name] = event
-            elif not isinstance(event, Event):
+            elif isinstance(event, Exception):
                 raise event
     return {
         name: Trained(trainers[str(name)], last.get(str(name)), failed.get(str(name)), len(specs)) for name in specs

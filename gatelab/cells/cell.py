@@ -226,11 +226,17 @@ def _beside(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors), dim=-1)
 
 
+def _beginning(each: Sum) -> str:
+    """What a sum adds its products to."""
+    if each.input is not None:
+        return "input"
+    return "bias" if each.bias is not None else ""
+
+
 def _groups(sums: Sequence[Sum], names: Sequence[str]) -> list[Group]:
     together: dict[tuple[object, ...], list[int]] = {}
     for number, each in enumerate(sums):
-        begins = "input" if each.input is not None else "bias" if each.bias is not None else ""
-        together.setdefault((begins, *(operand for operand, _ in each.products)), []).append(number)
+        together.setdefault((_beginning(each), *(operand for operand, _ in each.products)), []).append(number)
     found = []
     for numbers in together.values():
         these = [sums[number] for number in numbers]

@@ -1,7 +1,7 @@
 """What is known of a job's runs while it is watched, gathered from its events."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import assert_never
 
 from gatelab.client.formatting import (
     cell,
@@ -10,8 +10,8 @@ from gatelab.client.formatting import (
     number,
 )
 from gatelab.client.models import Event, Run
-
-ENDED = {"run_succeeded": "succeeded", "run_failed": "failed", "run_cancelled": "cancelled"}
+from gatelab.wire import events
+from gatelab.wire.events import JobEvent
 
 
 @dataclass
@@ -78,18 +78,26 @@ class Progress:
         if event.run is None:
             return None
         run = self.runs.setdefault(event.run, RunProgress(event.run, name=event.run))
-        if event.type == "run_started":
-            run.state = "running"
-        elif event.type in ENDED:
-            run.state = ENDED[event.type]
-            run.error = _error(event.data)
-        elif event.type == "state":
-            run.state = str(event.data.get("state", run.state))
-        if event.type in ("progress", "evaluation"):
-            run.state = "running"
-            for name in _MEASURED & event.data.keys():
-                setattr(run, name, event.data[name])
+        if (told := event.told) is not None:
+            _take(run, told)
         return run
+
+
+def _take(run: RunProgress, told: JobEvent) -> None:
+    match told:
+        case events.Progress() | events.RunEvaluated():
+            run.state = "running"
+            for name in _MEASURED & told.model_dump(exclude_unset=True).keys():
+                setattr(run, name, getattr(told, name))
+        case events.RunStarted() | events.RunMoved() | events.RunSucceeded() | events.RunCancelled():
+            run.state = told.state
+        case events.RunFailed():
+            run.state = told.state
+            run.error = f"{told.error.type}: {told.error.message}" if told.error else ""
+        case events.JobCreated() | events.JobFinished() | events.Sampled() | events.CheckpointCorrupt():
+            pass
+        case _:
+            assert_never(told)
 
 
 _MEASURED = {
@@ -101,8 +109,3 @@ _MEASURED = {
     "validation_perplexity",
     "bits_per_character",
 }
-
-
-def _error(data: dict[str, Any]) -> str:
-    error = data.get("error")
-    return f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else str(error or "")

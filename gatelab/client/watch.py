@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from gatelab.client.api import Gatelab
 from gatelab.client.errors import ClientError
@@ -11,6 +11,8 @@ from gatelab.client.formatting import duration, printable
 from gatelab.client.models import Event, Job
 from gatelab.client.output import console, print_line
 from gatelab.client.progress import Progress, RunProgress
+from gatelab.wire import events
+from gatelab.wire.events import JobEvent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -84,21 +86,32 @@ class Lines:
     def show(self, event: Event, run: RunProgress | None) -> None:
         if run is None:
             return
-        label = f"{run.id} ({run.name})"
-        match event.type:
-            case "run_started":
-                print_line(f"{label}: started")
-            case "evaluation":
-                print_line(f"{label}: {run.describe()}")
-            case "sample":
-                print_line(f"{label}: {event.data.get('text', '')!r}")
-            case "run_succeeded" | "run_failed" | "run_cancelled":
-                print_line(f"{label}: {run.state}" + (f", {run.error}" if run.error else ""))
+        if (told := event.told) is not None and (news := _line(told, run)):
+            print_line(f"{run.id} ({run.name}): {news}")
 
     def show_job(self, job: Job) -> None:
         if (job.state, job.runs) != self._told:
             self._told = (job.state, job.runs)
             print_line(f"job {job.id}: {summary(job)}")
+
+
+def _line(told: JobEvent, run: RunProgress) -> str | None:
+    """What a log says of an event; None where it is silent."""
+    match told:
+        case events.RunStarted():
+            return "started"
+        case events.RunEvaluated():
+            return run.describe()
+        case events.Sampled():
+            return repr(told.text)
+        case events.RunSucceeded() | events.RunFailed() | events.RunCancelled():
+            return run.state + (f", {run.error}" if run.error else "")
+        case events.CheckpointCorrupt():
+            return f"the checkpoint of step {told.step} is damaged; it resumes from step {told.resumed_from}"
+        case events.JobCreated() | events.JobFinished() | events.RunMoved() | events.Progress():
+            return None
+        case _:
+            assert_never(told)
 
 
 class LiveBars:
@@ -119,7 +132,7 @@ class LiveBars:
             self._bars.update(task, total=run.total_steps or None, completed=run.step, detail=run.describe())
         elif run.id in self._runs:
             self._bars.remove_task(self._runs.pop(run.id))
-        if event.type == "run_failed":
+        if isinstance(event.told, events.RunFailed):
             self._bars.console.print(printable(f"{run.name} ({run.id}) failed: {run.error}"), style="red")
 
     def show_job(self, job: Job) -> None:

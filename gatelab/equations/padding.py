@@ -6,6 +6,13 @@ from collections.abc import Callable, Mapping
 from gatelab.equations import Node
 from gatelab.equations.schedule import Schedule
 
+
+def _where_larger(a: float, b: float, g: float) -> float:
+    if a > b:
+        return g
+    return g / 2 if a == b else 0.0
+
+
 _AT_0: Mapping[str, Callable[..., float]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -33,7 +40,7 @@ _AT_0: Mapping[str, Callable[..., float]] = {
     "min": min,
     "where_positive": lambda a, g: g if a > 0 else 0.0,
     "where_within": lambda _, g: g,
-    "where_larger": lambda a, b, g: g if a > b else g / 2 if a == b else 0.0,
+    "where_larger": _where_larger,
 }
 """What each operation is, where nothing overflows."""
 

@@ -185,7 +185,9 @@ class Plan:
     def _kind(self, place: int) -> int:
         """0: a sum without the input, 1: with both, 2: with the input alone."""
         each = self.sums[place]
-        return 2 if not each.products else 0 if each.input is None else 1
+        if not each.products:
+            return 2
+        return 0 if each.input is None else 1
 
     def _nodes_of_sums(self) -> list[tuple[int, Sum]]:
         """(place in the graph, sum), by their numbers."""

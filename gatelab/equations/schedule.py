@@ -128,8 +128,8 @@ class Schedule:
                     total = add_up(self.graph, [part for part in parts if self.when(part) == phase])
                     first = node.op == "state" and phase == last
                     begun.update({number} if first else ())
-                    what = "set_d_before" if first else "add_d_before" if node.op == "state" else "add_d_vector"
-                    stores[phase].append((what, (number,), total))
+                    added = "add_d_before" if node.op == "state" else "add_d_vector"
+                    stores[phase].append(("set_d_before" if first else added, (number,), total))
         stores[last] += [("set_d_before", (s,), zero) for s in range(len(self.plan.after)) if s not in begun]
         return stores
 

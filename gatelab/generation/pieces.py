@@ -122,7 +122,9 @@ class Pieces:
             self._ended = self.writing.dropped = True
             self._end()
 
-    __del__ = close
+    def __del__(self) -> None:
+        """A reader that went away without a word counts as one that closed it."""
+        self.close()
 
 
 def _size(news: Decoded | Exception) -> int:

@@ -29,6 +29,13 @@ METHOD = (
 )
 
 Name = Literal["test loss", "validation loss", "test bits per character", "validation bits per character"]
+FIELDS: Mapping[Name, str] = {
+    "test loss": "test_loss",
+    "validation loss": "validation_loss",
+    "test bits per character": "test_bits_per_character",
+    "validation bits per character": "bits_per_character",
+}
+"""The field of an evaluation that a measure is."""
 
 Scores = dict[int, float]
 """Seed -> score."""
@@ -65,8 +72,8 @@ def _measure(runs: Sequence[RunRecord]) -> Name:
 
 def _scores(group: Group, measure: Name) -> Scores:
     """What each run of the variant measured in the end."""
-    field = measure.replace(" ", "_")
-    scored = ((run.seed, getattr(run.last, field, None)) for run in group.succeeded)
+    field = FIELDS[measure]
+    scored = ((run.seed, None if run.last is None else getattr(run.last, field)) for run in group.succeeded)
     return {seed: score for seed, score in scored if score is not None}
 
 

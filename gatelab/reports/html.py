@@ -10,8 +10,8 @@ from gatelab.reports.charts import COLOURS, Series, bar_chart, line_chart
 from gatelab.reports.heat_map import heat_map
 from gatelab.reports.labels import short_names
 from gatelab.reports.report import Effect, Influence, Report
-from gatelab.reports.variants import perplexity
 from gatelab.specs import yaml_reader
+from gatelab.wire.evaluations import perplexity
 
 if TYPE_CHECKING:
     from jinja2 import Template

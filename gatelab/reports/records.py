@@ -1,12 +1,13 @@
 """What a report is made of: what was stored of runs, as plain data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from gatelab.specs.job import RunSpec
 from gatelab.specs.resolved import resolved
+from gatelab.wire.runs import RunError
 
 
 class Evaluation(NamedTuple):
@@ -17,7 +18,7 @@ class Evaluation(NamedTuple):
     train_loss: float | None
     validation_loss: float | None
     test_loss: float | None
-    validation_bits_per_character: float | None
+    bits_per_character: float | None
     test_bits_per_character: float | None
     seconds: float | None
 
@@ -59,7 +60,7 @@ class RunRecord:
     seconds: float | None
     tokens_per_second: float | None
     trained_together: int
-    error: Mapping[str, str] | None
+    error: RunError | None
     sample: str | None
     evaluations: Sequence[Evaluation]
     vocabulary: int | None = None

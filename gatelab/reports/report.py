@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from gatelab.specs.changes import Change
+from gatelab.wire.runs import Change
 
 
 class Part(BaseModel):

@@ -16,7 +16,7 @@ from gatelab.reports.report import (
     RunRow,
     Variant,
 )
-from gatelab.reports.variants import perplexity
+from gatelab.wire.evaluations import perplexity
 
 DASH = "\N{EN DASH}"
 

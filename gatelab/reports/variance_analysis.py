@@ -14,13 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.reports.labels import identity
-from gatelab.reports.report import (
-    Effect,
-    Influence,
-    Level,
-    Rest,
-)
-from gatelab.reports.variants import Group, perplexity
+from gatelab.reports.report import Effect, Influence, Level, Rest
+from gatelab.reports.variants import Group
+from gatelab.wire.evaluations import perplexity
 
 Array = NDArray[np.float64]
 

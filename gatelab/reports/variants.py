@@ -1,6 +1,5 @@
 """Rows: one for every run, and one for every variant, which is all runs that differ by their seeds alone."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from gatelab.reports.report import (
     Variant,
 )
 from gatelab.reports.statistics import mean_interval
+from gatelab.wire.evaluations import perplexity
 
 TIMES = frozenset({"seconds", "tokens_per_second"})
 """Measures of time."""
@@ -118,29 +118,21 @@ def measures(run: RunRecord) -> Measures:
         train_perplexity=perplexity(last.train_loss),
         validation_perplexity=perplexity(last.validation_loss),
         test_perplexity=perplexity(last.test_loss),
-        bits_per_character=last.validation_bits_per_character,
+        bits_per_character=last.bits_per_character,
         test_bits_per_character=last.test_bits_per_character,
         seconds=run.seconds,
         tokens_per_second=run.tokens_per_second,
     )
 
 
-def perplexity(loss: float | None) -> float | None:
-    """exp(loss); None if that is not finite."""
-    try:
-        return None if loss is None else math.exp(loss)
-    except OverflowError:
-        return None
-
-
 def state_in_words(run: RunRecord) -> str:
     """`succeeded`, `running 43 %`, `cancelled at 43 %`, `diverged at step 12 (epoch 2)`, `failed: why`."""
     if run.state == "failed" and run.error:
-        message = run.error.get("message", "")
-        if run.error.get("type") == "diverged":
-            _, at, place = message.partition(" at step ")
-            return f"diverged at step {place}" if at else f"diverged: {message}"
-        return f"failed: {message}"
+        if run.error.type != "diverged":
+            return f"failed: {run.error.message}"
+        if run.error.step is None:  # an earlier version wrote it into the message alone
+            return f"diverged: {run.error.message}"
+        return f"diverged at step {run.error.step} (epoch {run.error.epoch})"
     if run.state != "succeeded" and run.total_steps and run.step:
         at = " at" if run.state in ("failed", "cancelled") else ""
         return f"{run.state}{at} {100 * run.step // run.total_steps} %"

@@ -2,19 +2,8 @@
 
 import json
 
-from pydantic import BaseModel, ConfigDict
-
 from gatelab.specs.job import RunSpec
-
-
-class Change(BaseModel):
-    """A field that two specs have different values of, as JSON texts; null where there is no such field."""
-
-    model_config = ConfigDict(frozen=True)
-
-    path: str
-    before: str | None
-    after: str | None
+from gatelab.wire.runs import Change
 
 
 def changes(before: RunSpec, after: RunSpec) -> list[Change]:

@@ -65,7 +65,9 @@ class Sampling(Spec):
     @field_validator("stop", mode="before")
     @classmethod
     def _one_or_many(cls, stop: object) -> object:
-        return (stop,) if isinstance(stop, str) else () if stop is None else stop
+        if stop is None:
+            return ()
+        return (stop,) if isinstance(stop, str) else stop
 
 
 class GenerateRequest(Sampling):

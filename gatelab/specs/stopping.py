@@ -9,9 +9,6 @@ from gatelab.specs.base import Spec
 Metric = Literal["validation_loss", "train_loss", "bits_per_character"]
 """What an early end goes by: losses in nats per token, or bits per character of the validation text."""
 
-EndedBy = Literal["epochs", "max_steps", "max_tokens", "max_seconds", "patience", "target"]
-"""Why training ended."""
-
 
 class EvaluateEverySpec(Spec):
     """How often the model is evaluated: every `epochs`, `steps` or `tokens`, and at the end."""

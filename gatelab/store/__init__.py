@@ -9,13 +9,11 @@ from gatelab.store.corpora import Corpus
 from gatelab.store.events import Event
 from gatelab.store.idempotency import IdempotencyKey
 from gatelab.store.job_rows import Job
-from gatelab.store.metrics import Curve, MetricRow
 from gatelab.store.pagination import Page
 from gatelab.store.queue import Claim
 from gatelab.store.retry import retrying
 from gatelab.store.run_update import Best, Report
 from gatelab.store.runs import Run
-from gatelab.store.samples import SampleRow
 from gatelab.store.states import FINISHED, State
 from gatelab.store.store import Store
 
@@ -26,16 +24,13 @@ __all__ = [
     "CheckpointInfo",
     "Claim",
     "Corpus",
-    "Curve",
     "Event",
     "Flags",
     "IdempotencyKey",
     "Job",
-    "MetricRow",
     "Page",
     "Report",
     "Run",
-    "SampleRow",
     "State",
     "Store",
     "retrying",

@@ -29,6 +29,7 @@ from gatelab.store.run_update import Report, run_columns, write_rows
 from gatelab.store.states import State, settle
 from gatelab.store.tables import runs
 from gatelab.store.transitions import move
+from gatelab.wire.events import CheckpointCorrupt
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,8 @@ class Claims:
             self._fenced(connection, claim, {"weights_sha256": None})
             checkpoints.discard(connection, claim.run_id, claim.step)
             step, epoch = queue.rewind(connection, claim.run_id)
-            data = {"step": claim.step, "resumed_from": step}
-            events.append(connection, claim.job_id, [("checkpoint_corrupt", claim.run_id, data)])
+            given_up = CheckpointCorrupt(run=claim.run_id, step=claim.step, resumed_from=step)
+            events.append(connection, claim.job_id, [given_up])
         return replace(claim, step=step, epoch=epoch)
 
     def record(self, claim: Claim, report: Report) -> Flags:
@@ -177,7 +178,8 @@ class Claims:
             if saved:
                 keep, keep_best = report.keep_checkpoints, report.keep_best
                 checkpoints.prune(connection, claim.run_id, keep=keep, keep_best=keep_best)
-            events.append(connection, claim.job_id, [(type, claim.run_id, data) for type, data in report.events])
+            told = [event.model_copy(update={"run": claim.run_id}) for event in report.events]
+            events.append(connection, claim.job_id, told)
             if report.next_state is not None:
                 to = settle(report.next_state, cancel=flags.cancel, pause=flags.pause)
                 turn = {"queued_at": now()} if to is State.QUEUED else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -12,17 +13,23 @@ from gatelab.store.engine import Database
 from gatelab.store.job_counts import count_runs
 from gatelab.store.states import FINISHED, job_state
 from gatelab.store.tables import events, jobs
+from gatelab.wire.events import JobEvent, read_event
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: `seq` is its number in the job, `created_at` is seconds since 1970."""
+    """A row: `seq` is its number in the job, `created_at` is seconds since 1970."""
 
     seq: int
     type: str
     run_id: str | None
     data: Mapping[str, Any]
     created_at: float
+
+    @property
+    def told(self) -> JobEvent:
+        """What happened."""
+        return read_event(self.type, self.run_id, datetime.fromtimestamp(self.created_at, UTC), self.data)
 
 
 class Events:
@@ -54,8 +61,8 @@ def _after(connection: Connection, job_id: str, seq: int) -> list[Event]:
     return [Event(**row) for row in connection.execute(query).mappings()]
 
 
-def append(connection: Connection, job_id: str, new: Sequence[tuple[str, str | None, Mapping[str, Any]]]) -> None:
-    """Number and write events, each given as (type, run id or None, data).
+def append(connection: Connection, job_id: str, new: Sequence[JobEvent]) -> None:
+    """Number and write events.
 
     This locks the job's row until the transaction ends, so that numbers become visible in their order and a reader
     of "above the last one I saw" misses none. Whoever also locks runs must lock them before.
@@ -70,7 +77,7 @@ def append(connection: Connection, job_id: str, new: Sequence[tuple[str, str | N
     connection.execute(
         insert(events).values(created_at=now()),
         [
-            {"job_id": job_id, "seq": seq, "type": type, "run_id": run_id, "data": dict(data)}
-            for seq, (type, run_id, data) in enumerate(new, start=first)
+            {"job_id": job_id, "seq": seq, "type": event.type, "run_id": event.run, "data": event.stored()}
+            for seq, event in enumerate(new, start=first)
         ],
     )

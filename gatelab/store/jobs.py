@@ -22,6 +22,7 @@ from gatelab.store.origins import Pin, keep
 from gatelab.store.pagination import Page
 from gatelab.store.states import State
 from gatelab.store.tables import LOCAL, deleted_runs, jobs
+from gatelab.wire.events import JobCreated
 
 
 class _KeyTakenError(Exception):
@@ -91,8 +92,7 @@ class Jobs:
                 made = {"job_id": job_id, "account": account}
                 job_creation.insert_runs(connection, made, corpora, indexed, expected or [None] * len(specs))
                 keep(connection, job_id, origins)
-                data = {"name": spec.name, "runs": len(specs)}
-                events.append(connection, job_id, [("job_created", None, data)])
+                events.append(connection, job_id, [JobCreated(name=spec.name, runs=len(specs))])
                 if key is not None and not take(connection, key, job_id):
                     raise _KeyTakenError
                 return job_rows.get(connection, job_id)

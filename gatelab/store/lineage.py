@@ -11,6 +11,7 @@ from gatelab.specs import RunSpec
 from gatelab.store.engine import Database
 from gatelab.store.states import State
 from gatelab.store.tables import jobs, runs
+from gatelab.wire.evaluations import Summary
 
 MOST_NODES = 1000
 """The most runs of a tree that are answered: those nearest to the root."""
@@ -30,7 +31,7 @@ class Node:
     state: State
     step: int
     spec: RunSpec
-    metrics: Mapping[str, Any] | None
+    metrics: Summary | None
 
 
 _NAMES = ("id", "job_id", "parent", "parent_step", "state", "step", "spec", "metrics")
@@ -84,7 +85,8 @@ def _fetch(connection: Connection, which: ColumnElement[bool]) -> Sequence[RowMa
 
 def _node(row: RowMapping, depth: int) -> Node:
     values = {name: row[name] for name in (*_NAMES, "job_name")}
-    own = {"depth": depth, "state": State(row["state"]), "spec": RunSpec.model_validate(row["spec"])}
+    own: dict[str, Any] = {"depth": depth, "state": State(row["state"]), "spec": RunSpec.model_validate(row["spec"])}
+    own["metrics"] = None if row["metrics"] is None else Summary.model_validate(row["metrics"])
     return Node(**values | own)
 
 

@@ -12,6 +12,7 @@ from gatelab.store.engine import Database
 from gatelab.store.states import State, settle
 from gatelab.store.tables import jobs, runs
 from gatelab.store.transitions import move
+from gatelab.wire.runs import RunError
 
 _WAKEUPS_AT_ONCE = 100
 _LONGEST_LEASE = 3
@@ -101,7 +102,7 @@ class Reaper:
         if to is State.QUEUED and crashes >= self._max_crashes:
             to = State.FAILED
             message = f"{crashes} workers in a row fell silent while training it, without a new checkpoint"
-            values["error"] = {"type": "crashed", "message": message}
+            values["error"] = RunError(type="crashed", message=message).stored()
         move(connection, runs.c.id == run.id, to, values=values, reason="lease expired")
         return run.id, to
 

@@ -13,6 +13,7 @@ from gatelab.specs import RunSpec
 from gatelab.store.engine import Database
 from gatelab.store.states import State
 from gatelab.store.tables import corpora, jobs, metrics, runs
+from gatelab.wire.runs import RunError
 
 MOST_EVALUATIONS = 200_000
 """If a history is longer, every n-th epoch is read, and the last one."""
@@ -134,7 +135,7 @@ def _record(row: RowMapping, job_runs: int, evaluations: Sequence[Evaluation]) -
         seconds=measured.get("seconds"),
         tokens_per_second=measured.get("tokens_per_second"),
         trained_together=measured.get("trained_together", 1),
-        error=row["error"],
+        error=None if row["error"] is None else RunError.model_validate(row["error"]),
         sample=row["sample"]["prefix"] + row["sample"]["text"] if row["sample"] else None,
         evaluations=evaluations,
         vocabulary=measured.get("vocabulary"),

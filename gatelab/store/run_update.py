@@ -1,15 +1,16 @@
 """What a worker reports of a run, to be written in one transaction."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 
-from gatelab.store.metrics import MetricRow
-from gatelab.store.samples import SampleRow
 from gatelab.store.states import State
 from gatelab.store.tables import metrics, samples
+from gatelab.wire.evaluations import Evaluation, Sample, Summary
+from gatelab.wire.events import JobEvent
+from gatelab.wire.runs import RunError
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Report:
         device: name of what it is trained on.
         engine: what computes it: native, torch or triton.
         weights_sha256: digest of the weights after `step`.
-        summary: the latest evaluation, as the API shows it.
+        summary: the latest evaluation.
         checkpoint: bytes from which training goes on bit-identically after `step`.
         keep_checkpoints: how many of the latest checkpoints stay.
         keep_best: whether the checkpoint of the lowest validation loss stays too.
         best: a new one, at or before `step`. Its evaluation is in this report.
-        events: (type, data) of each thing that happened.
+        events: what happened; the store adds the run.
         next_state: None goes on. `queued` ends the slice: others get their turn; where a user asked for it the run is
             then cancelled or paused instead. `paused` stops for a pause that was asked for.
         error: why the run failed.
@@ -51,16 +52,16 @@ class Report:
     device: str | None = None
     engine: str | None = None
     weights_sha256: str | None = None
-    metrics: Sequence[MetricRow] = ()
-    samples: Sequence[SampleRow] = ()
-    summary: Mapping[str, Any] | None = None
+    metrics: Sequence[Evaluation] = ()
+    samples: Sequence[Sample] = ()
+    summary: Summary | None = None
     checkpoint: bytes | None = None
     keep_checkpoints: int = 3
     keep_best: bool = False
     best: Best | None = None
-    events: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    events: Sequence[JobEvent] = ()
     next_state: State | None = None
-    error: Mapping[str, Any] | None = None
+    error: RunError | None = None
 
 
 def run_columns(report: Report) -> dict[str, Any]:
@@ -73,9 +74,9 @@ def run_columns(report: Report) -> dict[str, Any]:
         "device": report.device,
         "engine": report.engine,
         "weights_sha256": report.weights_sha256,
-        "metrics": report.summary,
-        "sample": asdict(report.samples[-1]) if report.samples else None,
-        "error": report.error,
+        "metrics": None if report.summary is None else report.summary.stored(),
+        "sample": report.samples[-1].stored() if report.samples else None,
+        "error": None if report.error is None else report.error.stored(),
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -85,6 +86,12 @@ def write_rows(connection: Connection, run_id: str, report: Report) -> None:
     Raises:
         IntegrityError: there is such a step already.
     """
-    for table, rows in ((metrics, report.metrics), (samples, report.samples)):
+    tables: tuple[tuple[Table, Sequence[Evaluation] | Sequence[Sample]], ...] = (
+        (metrics, report.metrics),
+        (samples, report.samples),
+    )
+    for table, rows in tables:
         if rows:
-            connection.execute(insert(table), [{"run_id": run_id, **asdict(row)} for row in rows])
+            columns = set(table.c.keys())
+            values = [{"run_id": run_id, **row.model_dump(include=columns)} for row in rows]
+            connection.execute(insert(table), values)

@@ -14,6 +14,9 @@ from gatelab.store.kept_specs import as_text, run_spec
 from gatelab.store.pagination import Page
 from gatelab.store.states import State
 from gatelab.store.tables import jobs, runs
+from gatelab.wire.base import Wire
+from gatelab.wire.evaluations import Sample, Summary
+from gatelab.wire.runs import RunError
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,9 @@ class Run:
     total_steps: int | None
     step: int
     epoch: int
-    metrics: Mapping[str, Any] | None
-    sample: Mapping[str, Any] | None
-    error: Mapping[str, Any] | None
+    metrics: Summary | None
+    sample: Sample | None
+    error: RunError | None
     device: str | None
     engine: str | None
     weights_sha256: str | None
@@ -57,6 +60,8 @@ class Run:
 
 _NAMES = tuple(Run.__dataclass_fields__)
 _COLUMNS = [as_text(runs.c.spec) if name == "spec" else runs.c[name] for name in _NAMES]
+_STORED: Mapping[str, type[Wire]] = {"metrics": Summary, "sample": Sample, "error": RunError}
+"""Columns of JSON, and what they hold."""
 _ONE = select(*_COLUMNS).where(runs.c.id == bindparam("id"))
 
 
@@ -119,5 +124,8 @@ def _require_job(connection: Connection, id: str) -> None:
 
 
 def _run(row: RowMapping) -> Run:
-    values = {name: row[name] for name in _NAMES}
-    return Run(**values | {"state": State(row["state"]), "spec": run_spec(row["spec"])})
+    values: dict[str, Any] = {name: row[name] for name in _NAMES}
+    values |= {"state": State(row["state"]), "spec": run_spec(row["spec"])}
+    for name, shape in _STORED.items():
+        values[name] = None if row[name] is None else shape.model_validate(row[name])
+    return Run(**values)

@@ -219,7 +219,7 @@ metrics = Table(
     Column("train_loss", Measure),
     Column("validation_loss", Measure),
     Column("test_loss", Measure),
-    Column("validation_bits_per_character", Measure),
+    Column("validation_bits_per_character", Measure, key="bits_per_character"),
     Column("test_bits_per_character", Measure),
     Column("tokens", BigInteger, nullable=False),
     Column("seconds", Measure),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, update
 
@@ -11,6 +11,15 @@ from gatelab.store.clock import now
 from gatelab.store.job_counts import count_runs
 from gatelab.store.states import FINISHED, SOURCES, State, job_state
 from gatelab.store.tables import runs
+from gatelab.wire.events import (
+    JobEvent,
+    JobFinished,
+    RunCancelled,
+    RunFailed,
+    RunMoved,
+    RunStarted,
+    RunSucceeded,
+)
 
 
 def move(
@@ -58,21 +67,30 @@ def _columns(to: State) -> Mapping[str, Any]:
     return free | {"finished_at": now()}
 
 
-def _event(row: RowMapping, to: State, reason: str | None) -> tuple[str, str, Mapping[str, Any]]:
-    data: dict[str, Any] = {"index": row["index"], "state": to, "step": row["step"]}
+def _event(row: RowMapping, to: State, reason: str | None) -> JobEvent:
+    told: dict[str, Any] = {"run": row["id"], "index": row["index"], "state": to.value, "step": row["step"]}
     if reason is not None:
-        data["reason"] = reason
+        told["reason"] = reason
     if row["error"] is not None:
-        data["error"] = row["error"]
-    if to in FINISHED:
-        return f"run_{to}", row["id"], data
-    first = to is State.RUNNING and row["attempt"] == 1
-    return "run_started" if first else "state", row["id"], data
+        told["error"] = row["error"]
+    match to:
+        case State.SUCCEEDED:
+            return RunSucceeded(**told)
+        case State.FAILED:
+            return RunFailed(**told)
+        case State.CANCELLED:
+            return RunCancelled(**told)
+        case State.RUNNING if row["attempt"] == 1:
+            return RunStarted(**told)
+        case State.QUEUED | State.RUNNING | State.PAUSED:
+            return RunMoved(**told)
+        case _:
+            assert_never(to)
 
 
 def _finish_job(connection: Connection, job_id: str) -> None:
     """Report the job's end if no run is left. The job's row is locked, so exactly one transaction sees that."""
     now_so = count_runs(connection, [job_id])[job_id]
     if now_so.finished_at is not None:
-        data = {"state": job_state(now_so.counts), "counts": dict(now_so.counts)}
-        events.append(connection, job_id, [("job_finished", None, data)])
+        counts = {state.value: count for state, count in now_so.counts.items()}
+        events.append(connection, job_id, [JobFinished(state=job_state(now_so.counts).value, counts=counts)])

@@ -6,6 +6,7 @@ windows of `line_length` tokens hold a line each, with the end of the line befor
 """
 
 import string
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,21 @@ END = "\n"
 
 Bytes = NDArray[np.uint8]
 
-_CORPUS, _ANEW = 0, 1
-"""Streams of random numbers: freshly drawn lines have nothing to do with the corpus."""
+
+class _Stream(NamedTuple):
+    """The key of a stream of random numbers: a seed has several, independent of one another."""
+
+    seed: int
+    purpose: int
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """Philox has a key of two words: the seed, and the purpose."""
+        return np.random.Generator(np.random.Philox(key=np.array([self.seed, self.purpose], np.uint64)))
+
+
+_CORPUS, _FRESH = 0, 1
+"""Purposes: freshly drawn lines do not repeat the corpus."""
 
 
 def line_length(spec: SyntheticSpec) -> int:
@@ -38,12 +52,12 @@ def corpus_text(spec: SyntheticSpec) -> str:
 
 def drawn_anew(spec: SyntheticSpec, count: int) -> list[str]:
     """Lines of the same kind that do not come from the corpus, without their ends."""
-    return [row.tobytes().decode("ascii").rstrip(END) for row in _lines(spec, count, _ANEW)]
+    return [row.tobytes().decode("ascii").rstrip(END) for row in _lines(spec, count, _FRESH)]
 
 
-def _lines(spec: SyntheticSpec, count: int, stream: int) -> Bytes:
+def _lines(spec: SyntheticSpec, count: int, purpose: int) -> Bytes:
     """ASCII codes (count, line_length)."""
-    random = np.random.Generator(np.random.Philox(key=spec.seed + (stream << 64)))
+    random = _Stream(spec.seed, purpose).generator
     shown = random.integers(ord("a"), ord("a") + spec.symbols, (count, spec.shown), dtype=np.uint8)
     noise = random.integers(ord("0"), ord("0") + spec.distractors, (count, spec.lag), dtype=np.uint8)
     question, end = (np.full((count, 1), ord(mark), np.uint8) for mark in (QUESTION, END))

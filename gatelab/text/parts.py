@@ -6,7 +6,7 @@ from fractions import Fraction
 from gatelab.errors import InvalidSpec
 from gatelab.specs.job import RunSpec
 from gatelab.specs.model import BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
-from gatelab.specs.training import USUAL_SPLIT
+from gatelab.specs.training import USUAL_SPLIT, WindowsSpec
 from gatelab.text.corpus import Corpus
 
 LEARNED = BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
@@ -120,8 +120,15 @@ def check_lengths(spec: RunSpec, found: Lengths, tokens: int) -> None:
             "training.num_steps",
             f"is {steps}, but the training part has {found.train} of the text's {tokens} tokens: not one window",
         )
-    at = "training.windows.gap" if windows.gap else "training.windows.split" if windows.split else "corpus"
     raise InvalidSpec.at(
-        at, f"nothing is left for {' and '.join(empty)} of the training text's {tokens} tokens, of which training has"
-        f" {found.train}" + (f" and a gap of {windows.gap} is left out" if windows.gap else "")
-    )  # fmt: skip
+        _blamed(windows),
+        f"nothing is left for {' and '.join(empty)} of the training text's {tokens} tokens, of which training has"
+        f" {found.train}" + (f" and a gap of {windows.gap} is left out" if windows.gap else ""),
+    )
+
+
+def _blamed(windows: WindowsSpec) -> str:
+    """The path of what leaves nothing for a part."""
+    if windows.gap:
+        return "training.windows.gap"
+    return "training.windows.split" if windows.split else "corpus"

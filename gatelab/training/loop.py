@@ -1,6 +1,7 @@
 """Training: an iterator of events. Who persists them is not its business."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.specs.job import RunSpec
@@ -9,7 +10,7 @@ from gatelab.text.prefixes import check_prefix
 from gatelab.text.vocabulary_growth import grown
 from gatelab.training.engines import Device, Wanted
 from gatelab.training.events import Event
-from gatelab.training.pack import Pack
+from gatelab.training.pack import Ended, Pack
 from gatelab.training.trainer import Trainer
 from gatelab.warm_start import Origin, begin
 
@@ -53,6 +54,12 @@ def train(
     trainer = Trainer(spec, data, resume)
     for news in Pack({"": trainer}, device, engine, threads):
         for _, event in news:
-            if isinstance(event, Exception):
-                raise event
-            yield event
+            match event:
+                case Event():
+                    yield event
+                case Exception():
+                    raise event
+                case Ended():
+                    pass
+                case _:
+                    assert_never(event)

@@ -1,15 +1,23 @@
 """Packs: runs of equal shape, trained in lock-step by one engine. A lone run is a pack of one."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from gatelab.errors import Diverged, Interrupted
 from gatelab.training.engines import Device, Wanted, build_engine
-from gatelab.training.events import Event
+from gatelab.training.events import Evaluated, Event
+from gatelab.training.observation import observe
 from gatelab.training.trainer import Trainer
 
-News = list[tuple[str, Event | Exception]]
-"""What happened in a round, each with the name of its member. An exception is why that member failed."""
+
+@dataclass(frozen=True)
+class Ended:
+    """The member has trained to its end, and has left the pack."""
+
+
+News = list[tuple[str, Event | Ended | Exception]]
+"""What happened in a round, each with the name of its member. An exception is why that member failed, and left."""
 
 
 class Pack:
@@ -61,10 +69,9 @@ class Pack:
         self._engine.interrupt()
 
     def start(self) -> News:
-        """A `Started` for every member. A member with nothing left to do leaves the pack."""
+        """A `Started` for every member, and an `Ended` for those with nothing left to do."""
         news: News = [(name, trainer.started()) for name, trainer in self.members.items()]
-        self.members = {name: trainer for name, trainer in self.members.items() if not trainer.ended}
-        return news
+        return news + self._ended(self.members)
 
     def round(self) -> News:
         """Take every member one event further.
@@ -75,7 +82,8 @@ class Pack:
         evaluating: dict[str, Trainer] = {}
         for name, trainer in self.members.items():
             (evaluating if trainer.evaluation_due else stepping)[name] = trainer
-        return [*(self._step(stepping) if stepping else ()), *(self._evaluate(evaluating) if evaluating else ())]
+        news = self._step(stepping) if stepping else []
+        return news + self._evaluate(evaluating) if evaluating else news
 
     def _step(self, trainers: dict[str, Trainer]) -> News:
         begun = time.perf_counter()
@@ -105,17 +113,26 @@ class Pack:
             return []
         share = (time.perf_counter() - begun) / len(trainers)
         news: News = []
+        sound: list[str] = []
         for name, trainer in trainers.items():
             try:
-                evaluated = trainer.evaluated(losses[trainer.index], share)
+                evaluated, fault = _evaluated(trainer, losses[trainer.index], share)
                 news.append((name, evaluated))
-                trainer.check_evaluation()
             except Exception as error:  # a sample is generated for each alone: whatever goes wrong is its own fault
-                news.append((name, error))
+                fault = error
+            if fault is None:
+                sound.append(name)
+            else:
+                news.append((name, fault))
                 self.leave(name)
-            if trainer.ended:
-                self.leave(name)
-        return news
+        return news + self._ended(sound)
+
+    def _ended(self, names: Iterable[str]) -> News:
+        """Those of these members that have nothing left to do leave."""
+        ended = [name for name in names if self.members[name].ended]
+        for name in ended:
+            self.leave(name)
+        return [(name, Ended()) for name in ended]
 
     def _losses(self, trainers: list[Trainer]) -> dict[int, list[float]]:
         """The mean losses of members on what they are evaluated on now, text by text."""
@@ -124,3 +141,11 @@ class Pack:
             for index, loss in self._engine.evaluate(texts).items():
                 losses[index].append(loss)
         return losses
+
+
+def _evaluated(trainer: Trainer, losses: Sequence[float], seconds: float) -> tuple[Evaluated, Exception | None]:
+    """The evaluation with these losses, and what is wrong with the run, if anything is."""
+    diverged = trainer.divergence(losses)
+    network, step = trainer.network(), trainer.position.step
+    seen = observe(trainer.spec, trainer.data, network, step, sound=diverged is None)
+    return trainer.evaluated(losses, seen, seconds), diverged or seen.fault

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from gatelab.checkpoint import Position
 from gatelab.specs.schedules import PlateauSpec
-from gatelab.specs.stopping import EndedBy
 from gatelab.specs.training import TrainingSpec
 from gatelab.stopping_state import StoppingState
+from gatelab.wire.evaluations import EndedBy
 
 
 @dataclass(frozen=True)

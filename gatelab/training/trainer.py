@@ -9,13 +9,10 @@ import numpy as np
 from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint import Checkpoint, Position, first_not_finite, named_arrays
 from gatelab.dropout import Dropout
-from gatelab.errors import Diverged, GatelabError, NotFinite
-from gatelab.gates import Saturation, saturation
-from gatelab.generation import build_decoder, continuation
+from gatelab.errors import Diverged
 from gatelab.initial import initial_values
 from gatelab.network import Network
 from gatelab.randomness import numpy_generator
-from gatelab.specs.generation import Sampling
 from gatelab.specs.job import RunSpec
 from gatelab.specs.schedules import CONSTANT
 from gatelab.text.tokenizers import Ids
@@ -23,12 +20,13 @@ from gatelab.text.windows import Data, Windows, batch_order
 from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, State
 from gatelab.training.evaluation import bits_per_character
 from gatelab.training.events import Evaluated, Started, Stepped
+from gatelab.training.observation import Observation
 from gatelab.training.schedules import rate
 from gatelab.training.stopping import Ends, Measured, next_epoch
 
 
 class Trainer:
-    """One run's parameters and position. It computes nothing itself: an engine does, for one run or for a pack of them.
+    """One run's parameters and position, and what is next. The pack computes, with an engine, and tells it the results.
 
     Args:
         spec: what is trained.
@@ -47,7 +45,7 @@ class Trainer:
             weights: Mapping[str, Array] = initial_values(spec.model, shapes, spec.training.seed)
         else:
             if (name := resume.not_finite()) is not None:
-                raise Diverged(_not_finite(name, resume.position))
+                raise _not_finite(name, resume.position)
             resume.check_weights()
             weights = resume.weights
         self.member = Member.starting_with(weights, spec.model, data.tokenizer.vocabulary, spec.training)
@@ -58,7 +56,6 @@ class Trainer:
         schedule = spec.training.optimizer.schedule
         self._constant = spec.training.optimizer.lr if schedule == CONSTANT else None
         self._order: tuple[int, Ids] | None = None
-        self._fault: GatelabError | None = None
 
     def join(self, engine: Engine, index: int) -> None:
         """Be member `index` of `engine`, from now on."""
@@ -72,6 +69,10 @@ class Trainer:
     def weights(self) -> dict[str, Array]:
         """The parameters as they are now, by their names. The next step may change them."""
         return self.engine.parameters(self.index)
+
+    def network(self) -> Network:
+        """The model as it is now, in numpy. The next step may change it."""
+        return Network(self.member.spec, self.member.vocabulary, self.weights)
 
     @property
     def total_steps(self) -> int:
@@ -115,7 +116,7 @@ class Trainer:
             tuple(tuple(array.copy() for array in state) for state in self.carried),
         )
         if (name := captured.not_finite()) is not None:
-            raise Diverged(_not_finite(name, self.position))
+            raise _not_finite(name, self.position)
         return captured
 
     def started(self) -> Started:
@@ -146,7 +147,7 @@ class Trainer:
         """
         if not math.isfinite(read.loss):
             at = self.position
-            raise Diverged(f"the loss is {read.loss / read.tokens} at step {at.step + 1} (epoch {at.epoch + 1})")
+            raise Diverged(f"the loss is {read.loss / read.tokens}", step=at.step + 1, epoch=at.epoch + 1)
 
     def stepped(self, read: Read, learning_rate: float, seconds: float) -> Stepped:
         """The step is taken that `reading` asked for, at this rate; it took `seconds`."""
@@ -197,14 +198,22 @@ class Trainer:
         at = self.position
         return Measured(at.epoch_loss / at.epoch_tokens, validation, self._bits(validation, self.data.validation))
 
-    def evaluated(self, losses: Sequence[float], seconds: float) -> Evaluated:
-        """These are the mean losses on the texts that `text` told, which took `seconds`."""
+    def divergence(self, losses: Sequence[float]) -> Diverged | None:
+        """What is not finite at an evaluation with these losses, if anything is; asked before `evaluated`."""
+        at = self.position
+        for text, loss in zip(("validation", "test"), losses, strict=False):
+            if not math.isfinite(loss):
+                return Diverged(f"the {text} loss is {loss}", step=at.step, epoch=_epoch(at))
+        name = first_not_finite(named_arrays(self.weights, self.engine.optimizer_state(self.index)))
+        return None if name is None else _not_finite(name, at)
+
+    def evaluated(self, losses: Sequence[float], seen: Observation, seconds: float) -> Evaluated:
+        """These are the mean losses on the texts that `text` told, and what else was seen; it took `seconds`."""
         at, measured, learning_rate = self.position, self._measured(losses[0]), self.rate(self.position.step - 1)
         test = losses[1] if len(losses) > 1 else None
         self.position = replace(self._ends.evaluated(at, measured), seconds=at.seconds + seconds)
         if self.position.batch == 0:
             self.carried = ()
-        self._fault = self._divergence(losses)
         return Evaluated(
             self.position,
             self.checkpoint,
@@ -214,59 +223,19 @@ class Trainer:
             test_loss=test,
             test_bits_per_character=self._bits(test, self.data.test) if test is not None and self.data.test else None,
             learning_rate=learning_rate,
-            sample=self._sample_or_fault(),
-            gates=self.gates(),
+            sample=seen.sample,
+            gates=seen.gates,
         )
-
-    def check_evaluation(self) -> None:
-        """
-        Raises:
-            Diverged: at the evaluation, a loss or a number of the run was not finite.
-            GatelabError: the model could write no sample.
-        """
-        if self._fault is not None:
-            raise self._fault
-
-    def _divergence(self, losses: Sequence[float]) -> Diverged | None:
-        """What is not finite at an evaluation with these losses, if anything is."""
-        at = self.position
-        for text, loss in zip(("validation", "test"), losses, strict=False):
-            if not math.isfinite(loss):
-                return Diverged(f"the {text} loss is {loss} at step {at.step} (epoch {at.epoch})")
-        name = first_not_finite(named_arrays(self.weights, self.engine.optimizer_state(self.index)))
-        return None if name is None else Diverged(_not_finite(name, at))
-
-    def _sample_or_fault(self) -> str | None:
-        """The sample. None if the model has diverged or cannot write: the evaluation is reported first."""
-        if self._fault is not None:
-            return None
-        try:
-            return self.sample()
-        except NotFinite:  # the run ends by its losses, which are kept
-            return None
-        except GatelabError as error:
-            self._fault = error
-            return None
-
-    def sample(self) -> str | None:
-        """What the model makes of the spec's prefix now."""
-        how = self.spec.training.sample
-        if how is None:
-            return None
-        sampling = Sampling(max_tokens=how.characters, temperature=how.temperature, seed=self.position.step)
-        return continuation(build_decoder(self._network()), self.data.tokenizer, how.prefix, sampling)
-
-    def gates(self) -> list[dict[str, Saturation]] | None:
-        """What the gates do now, if the spec asks for it: in numpy, whatever engine trains."""
-        return saturation(self._network(), self.data.validation) if self.spec.training.gate_statistics else None
-
-    def _network(self) -> Network:
-        return Network(self.member.spec, self.member.vocabulary, self.weights)
 
     def _bits(self, loss: float, windows: Windows) -> float:
         return bits_per_character(loss, windows, self.data.tokenizer)
 
 
-def _not_finite(name: str, at: Position) -> str:
+def _not_finite(name: str, at: Position) -> Diverged:
     """That a tensor of a run is not finite where it has come to."""
-    return f"{name} is not finite at step {at.step} (epoch {at.epoch + (at.batch > 0)})"
+    return Diverged(f"{name} is not finite", step=at.step, epoch=_epoch(at))
+
+
+def _epoch(at: Position) -> int:
+    """The epoch of the latest step, from 1."""
+    return at.epoch + (at.batch > 0)

@@ -14,16 +14,11 @@ from gatelab.equations.zoo import zoo
 from gatelab.errors import InvalidRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, Hidden
-from service.cells.views import (
-    CellAdvice,
-    CellNode,
-    CellParameter,
-    CheckedCell,
-    PublishedCell,
-)
+from gatelab.wire.base import Page
+from gatelab.wire.cells import CellAdvice, CellNode, CellParameter, CheckedCell, PublishedCell
 from service.computing import computing
 from service.routing import Router
-from service.views import Page, whole
+from service.views import whole
 
 router = Router(prefix="/v1/cells", tags=["cells"])
 
@@ -42,7 +37,7 @@ class CellCheck(Spec):
 @router.get("")
 def list_cells() -> Page[PublishedCell]:
     """The published cells that come with Gatelab, by their names."""
-    return whole(sorted(zoo()), published)
+    return whole(map(published, sorted(zoo())))
 
 
 @router.post("/check")

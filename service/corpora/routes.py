@@ -20,23 +20,16 @@ from gatelab.text import memory_tasks
 from gatelab.text.alphabet import alphabet
 from gatelab.text.corpus import check_size
 from gatelab.text.tokenizers import normalized
+from gatelab.wire.base import Page
+from gatelab.wire.corpora import Alphabet, Corpus, Letter, Normalization, Passage
 from service.authorization import Asking
 from service.computing import computing
 from service.context import Context, Cursor, Limit, Service
-from service.corpora.views import (
-    Alphabet,
-    Corpus,
-    Letter,
-    Normalization,
-    Passage,
-)
+from service.corpora.views import corpus_of
 from service.jobs.submission import check_room
 from service.problems import UNREADABLE, not_json
 from service.routing import Router
-from service.views import (
-    Page,
-    page,
-)
+from service.views import page
 
 router = Router(prefix="/v1/corpora", tags=["corpora"])
 
@@ -116,19 +109,19 @@ async def add_corpus(request: Request, response: Response, service: Service, ask
     corpus, created = await service.computations.run(request, asking.account, add)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/corpora/{corpus.id}"
-    return Corpus.of(corpus)
+    return corpus_of(corpus)
 
 
 @router.get("")
 def list_corpora(service: Service, asking: Asking, cursor: Cursor = None, limit: Limit = 100) -> Page[Corpus]:
     """The account's corpora, newest first."""
-    return page(service.store.corpora.list(asking.account, cursor=cursor, limit=limit), Corpus.of)
+    return page(service.store.corpora.list(asking.account, cursor=cursor, limit=limit), corpus_of)
 
 
 @router.get("/{corpus}")
 def get_corpus(service: Service, asking: Asking, corpus: str) -> Corpus:
     """One corpus, by name or id."""
-    return Corpus.of(service.store.corpora.get(corpus, asking.account))
+    return corpus_of(service.store.corpora.get(corpus, asking.account))
 
 
 @router.get("/{corpus}/text")

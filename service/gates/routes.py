@@ -11,15 +11,11 @@ from gatelab.errors import InvalidRequest, Problem
 from gatelab.specs import GatesRequest, Limits, RecallRequest
 from gatelab.text.memory_tasks import line_length
 from gatelab.text.tokenizers import BEGIN
+from gatelab.wire.gates import Gates
+from gatelab.wire.generation import Recalled
 from service.computing import computing
 from service.context import Service
-from service.gates.views import (
-    JSON,
-    NPZ,
-    Answer,
-    Gates,
-    Recalled,
-)
+from service.gates.views import JSON, NPZ, Answer
 from service.generation.admission import check_flops, check_prompt
 from service.generation.model_cache import load_checkpoint
 from service.routing import Router

@@ -10,88 +10,12 @@ import orjson
 
 from gatelab.text import Tokenizer
 from gatelab.text.tokenizers import SPECIAL_NAMES, SPECIALS, Ids
-from service.views import View
 
 if TYPE_CHECKING:
     from gatelab.gates import Influence, LayerTrace, Statistics, Trace
 
 JSON = "application/json"
 NPZ = "application/x-npz"
-
-Rows = list[list[float | None]]
-Series = list[float | None]
-
-
-class UnitStatistics(View):
-    """Across the units, one number per step. Quantiles by their share, `0.5` being the median; `near_zero` and
-    `near_one` are the shares of units under 0.1 and over 0.9, for gates alone."""
-
-    mean: Series
-    quantiles: dict[str, Series]
-    near_zero: Series | None = None
-    near_one: Series | None = None
-
-
-class StateRows(View):
-    """A tensor of a state by its name: a row a step, a column for each unit."""
-
-    name: str
-    rows: Rows
-
-
-class LayerGates(View):
-    """One layer: a row a step, a column for each of `units`; all null without `values`.
-
-    `hidden` is the output h, `cell` the state c of an LSTM; `states` are the other tensors of a state.
-    """
-
-    layer: int
-    units: list[int]
-    gates: dict[str, Rows] | None
-    hidden: Rows | None
-    cell: Rows | None = None
-    states: list[StateRows] | None = None
-    statistics: dict[str, UnitStatistics]
-
-
-class NextToken(View):
-    token: str
-    id: int
-    probability: float | None
-
-
-class InputInfluence(View):
-    at: int
-    token: str
-    norm: float | None
-
-
-class GatesInfluence(View):
-    """Frobenius norms of the Jacobians of the hidden state of `layer` after step `output`.
-
-    `memory_length`: the number of steps back from which on all influences are under 1 % of the greatest; null if that
-    of step 0 is not.
-    """
-
-    output: int
-    layer: int
-    inputs: list[InputInfluence]
-    initial_state: float | None
-    memory_length: int | None
-
-
-class Gates(View):
-    """Step 0 reads `<bos>`, step k the k-th token of the text: `tokens`, and all rows, begin with step 0.
-
-    `next` is what may follow the text, the likeliest first.
-    """
-
-    checkpoint: int
-    tokens: list[str]
-    unknown_characters: int
-    layers: list[LayerGates]
-    next: list[NextToken]
-    influence: GatesInfluence | None
 
 
 @dataclass(frozen=True)
@@ -210,16 +134,3 @@ def _short(values: Any) -> Any:
 def _names(tokenizer: Tokenizer, ids: Ids) -> list[str]:
     decode = tokenizer.decoder()
     return [SPECIAL_NAMES[id] if id < SPECIALS else decode(id) for id in ids.tolist()]
-
-
-class Recalled(View):
-    """`accuracy`: of `symbols` asked for, the share that the model found likeliest; `chance`: of who guesses.
-
-    `loss` is in nats a symbol.
-    """
-
-    checkpoint: int
-    accuracy: float
-    loss: float | None
-    chance: float
-    symbols: int

@@ -13,6 +13,7 @@ from gatelab.errors import GatelabError, InvalidState
 from gatelab.specs import GenerateRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import Encoded
+from gatelab.wire.generation import Ending, Generated, MixedState, Piece
 from service.authorization import Asking, Caller, while_good
 from service.context import Context, Service
 from service.generation.admission import (
@@ -25,12 +26,6 @@ from service.generation.admission import (
     until_gone,
 )
 from service.generation.model_cache import Loaded
-from service.generation.views import (
-    Ending,
-    Generated,
-    Piece,
-    State,
-)
 from service.json_answers import said
 from service.problems import details, unexpected
 from service.routing import Router
@@ -110,12 +105,12 @@ async def generate(service: Service, asking: Asking, request: Request, run: str,
 
 
 @router.post("/{run}/states/mix")
-def mix(service: Service, run: str, body: Mix) -> State:
+def mix(service: Service, run: str, body: Mix) -> MixedState:
     """The state that lies between two of the same checkpoint. It continues from the first one's last token."""
     first, second = (
         service.sessions.resume(token, run, path) for token, path in ((body.state, "state"), (body.other, "other"))
     )
-    return State(state=service.sessions.sealer.seal(first.mixed(second, body.share)))
+    return MixedState(state=service.sessions.sealer.seal(first.mixed(second, body.share)))
 
 
 async def _ready(

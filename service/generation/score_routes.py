@@ -8,14 +8,11 @@ from gatelab.errors import InvalidRequest
 from gatelab.specs.base import Spec, Text
 from gatelab.specs.generation import CheckpointName
 from gatelab.text.tokenizers import Encoded
+from gatelab.wire.generation import Scored, Scores
 from service.computations import still_wanted
 from service.computing import computing
 from service.context import Service
 from service.generation.admission import check_flops, check_prompt
-from service.generation.views import (
-    Scored,
-    Scores,
-)
 from service.routing import Router
 
 if TYPE_CHECKING:

@@ -10,16 +10,13 @@ from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
+from gatelab.wire.events import JobEvent
+from gatelab.wire.jobs import Gone, Ready
 from service.authorization import Asking, Caller, while_good
 from service.context import Context, Service
-from service.jobs.views import (
-    Gone,
-    Job,
-    JobEvent,
-    Ready,
-)
+from service.jobs.views import Job
 from service.routing import Router
-from service.streams import KEEP_ALIVE, event, stream
+from service.streams import KEEP_ALIVE, EventStream, event, stream
 
 # Its routes stand before those of /v1/jobs/{job}: `changes` is not the id of a job.
 router = Router(prefix="/v1/jobs", tags=["jobs"])
@@ -46,7 +43,18 @@ async def job_changes(
     return await _counted(service, asking, _changes(service, asking.account, limit))
 
 
-@router.get("/{job}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+@router.get(
+    "/{job}/events",
+    response_class=EventStream,
+    responses={
+        200: {
+            "model": JobEvent,
+            "description": "The data of each event. Its number is the `id` of the message, its `type` the name.",
+            # FastAPI takes whatever is not JSON for a string.
+            "content": {"text/event-stream": {"schema": {"type": "object"}}},
+        }
+    },
+)
 async def job_events(
     service: Service,
     asking: Asking,
@@ -94,7 +102,7 @@ async def _events(service: Context, job: str, known: int) -> AsyncGenerator[byte
                 ended, news = await to_thread.run_sync(service.store.events.since, job, seen)
                 for item in news:
                     seen = item.seq
-                    yield event(JobEvent.of(item), item.type, item.seq)
+                    yield event(item.told, item.type, item.seq)
                 if news:
                     idle = 0.0
                     continue

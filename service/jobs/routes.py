@@ -11,22 +11,19 @@ from gatelab.reports.build import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.ids import check_name
 from gatelab.store.states import State
+from gatelab.wire.base import Page
+from gatelab.wire.evaluations import RunCurve
+from gatelab.wire.jobs import Plan
 from service.authorization import Asking
 from service.computing import computing
 from service.context import Context, Cursor, Limit, Points, Service
-from service.jobs.plan_views import Plan
+from service.jobs.plan_views import plan_of
 from service.jobs.submission import plan, submit
-from service.jobs.views import (
-    Job,
-    RunCurve,
-)
+from service.jobs.views import Job
 from service.json_answers import said
 from service.report_formats import REPORT_RESPONSES, AskedFormat, answer
 from service.routing import Router
-from service.views import (
-    Page,
-    page,
-)
+from service.views import page, whole
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
@@ -73,7 +70,7 @@ async def create_job(
 def _planned(service: Context, spec: JobSpec, account: str) -> Response:
     planned = plan(service.store, service.settings.limits, spec, account, service.settings.engine)
     trained = service.store.jobs.trained(account, planned.corpus_ids, planned.runs.values())
-    return JSONResponse(Plan.of(planned, spec, trained).model_dump(mode="json"))
+    return JSONResponse(plan_of(planned, spec, trained).model_dump(mode="json"))
 
 
 @router.get("")
@@ -88,7 +85,7 @@ def list_jobs(
 @computing
 def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
     """The learning curves of all its runs, in their order."""
-    return Page(data=[RunCurve.of(curve) for curve in service.store.metrics.of_job(job, points=points)])
+    return whole(service.store.metrics.of_job(job, points=points))
 
 
 @router.get("/{job}", response_model=Job)

@@ -8,6 +8,7 @@ from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
 from gatelab.store.keys import Scope
+from gatelab.wire.keys import Key, KeyList, NewKey, Self, SignedIn
 from service.authorization import (
     COOKIE,
     Asking,
@@ -16,13 +17,7 @@ from service.authorization import (
     seen,
 )
 from service.context import Service
-from service.keys.views import (
-    Key,
-    KeyList,
-    NewKey,
-    Self,
-    SignedIn,
-)
+from service.keys.views import key_of
 from service.routing import OpenRouter, Router
 
 router = Router(prefix="/v1/keys", tags=["keys"])
@@ -65,7 +60,7 @@ def create_key(service: Service, body: KeyRequest) -> NewKey:
 @router.get("")
 def list_keys(service: Service) -> KeyList:
     """All keys of all accounts, the revoked ones too."""
-    return KeyList(data=[Key.of(key) for key in service.store.keys.list()])
+    return KeyList(data=[key_of(key) for key in service.store.keys.list()])
 
 
 @router.post("/{key}/rotate", status_code=201)
@@ -81,7 +76,7 @@ def revoke_key(service: Service, key: str) -> Key:
     """Let a key be good for nothing, at once."""
     revoked = service.store.keys.revoke(key)
     service.revoked.add(key)
-    return Key.of(revoked)
+    return key_of(revoked)
 
 
 @account_router.get("/account")
@@ -96,7 +91,7 @@ def _self(asking: Caller) -> Self:
 
 def _new(made: tuple[Stored, str]) -> NewKey:
     stored, secret = made
-    return NewKey(key=Key.of(stored), secret=secret)
+    return NewKey(key=key_of(stored), secret=secret)
 
 
 @login_router.get("/login")

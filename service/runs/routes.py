@@ -10,24 +10,18 @@ from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
 from gatelab.store.states import State
+from gatelab.wire.base import Page
+from gatelab.wire.evaluations import Evaluation, Sample
+from gatelab.wire.runs import Checkpoint, TreeNode
 from service.authorization import Asking
 from service.computing import computing
 from service.context import Cursor, Limit, Points, Service
 from service.json_answers import said
 from service.routing import Router
-from service.runs.lineage import TreeNode
+from service.runs.lineage import tree_of
 from service.runs.metrics_csv import as_csv
-from service.runs.views import (
-    Checkpoint,
-    Metrics,
-    Run,
-    Sample,
-)
-from service.views import (
-    Page,
-    page,
-    whole,
-)
+from service.runs.views import Run, checkpoint_of
+from service.views import page, whole
 
 router = Router(prefix="/v1/runs", tags=["runs"])
 
@@ -58,15 +52,15 @@ async def get_run(service: Service, run: str) -> Response:
 
 @router.get(
     "/{run}/metrics",
-    response_model=Page[Metrics],
+    response_model=Page[Evaluation],
     responses={200: {"content": {"text/csv": {}}, "description": "One line an evaluation"}},
 )
 @computing
 def run_metrics(
     service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
-) -> Page[Metrics] | Response:
+) -> Page[Evaluation] | Response:
     """One line an evaluation."""
-    found = whole(service.store.metrics.list(run, points=points), Metrics.of)
+    found = whole(service.store.metrics.list(run, points=points))
     return found if format == "json" else Response(as_csv(found.data), media_type="text/csv; charset=utf-8")
 
 
@@ -74,19 +68,19 @@ def run_metrics(
 @computing
 def run_samples(service: Service, run: str) -> Page[Sample]:
     """The text that was generated at every evaluation."""
-    return whole(service.store.samples.list(run), Sample.of)
+    return whole(service.store.samples.list(run))
 
 
 @router.get("/{run}/tree")
 def run_tree(service: Service, run: str) -> Page[TreeNode]:
     """The runs that began from one another: the root first, and every run behind the one that it began from."""
-    return TreeNode.tree(service.store.trees.of(run))
+    return tree_of(service.store.trees.of(run))
 
 
 @router.get("/{run}/checkpoints")
 def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
     """The checkpoints that are kept, the latest last."""
-    return whole(service.store.checkpoints.list(run), Checkpoint.of)
+    return whole(map(checkpoint_of, service.store.checkpoints.list(run)))
 
 
 @router.get(

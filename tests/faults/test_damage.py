@@ -11,6 +11,7 @@ from gatelab.specs import JobSpec, parse
 from gatelab.store import Store, events
 from gatelab.store.tables import checkpoints, metrics, runs, samples
 from gatelab.sweeps import expand
+from gatelab.wire.events import read_event
 from tests.databases import migrate
 from tests.faults.damage import Damage, of_job
 from tests.faults.workload import CORPUS, TEXT, small
@@ -41,7 +42,7 @@ def execute(statement: Executable) -> Harm:
 def report(type: str, **data: Any) -> Harm:
     def harm(connection: Connection) -> None:
         run, job = connection.execute(select(runs.c.id, runs.c.job_id)).one()
-        events.append(connection, job, [(type, run, data)])
+        events.append(connection, job, [read_event(type, run, None, data)])
 
     return harm
 

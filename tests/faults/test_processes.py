@@ -121,5 +121,5 @@ def test_a_run_that_kills_its_workers_fails_alone(installation: Installation) ->
     [run] = installation.store.runs.list(job_id=poison).items
     assert (run.state, run.attempt, run.step) == (State.FAILED, 3, 0)
     assert run.error is not None
-    assert run.error["type"] == "crashed"
+    assert run.error.type == "crashed"
     assert of_job(installation.store, healthy) == Damage()

@@ -8,6 +8,7 @@ from scipy import stats
 
 from gatelab.reports.build import comparison_report
 from gatelab.reports.comparison import MOST_VARIANTS
+from gatelab.wire.runs import RunError
 from tests.reports.records import evaluation, job_of, record, records, report_of
 
 LR = "training.optimizer.lr"
@@ -46,7 +47,7 @@ def test_p_values_are_adjusted_for_the_number_of_pairs(random: np.random.Generat
 def test_only_seeds_that_both_have_count() -> None:
     job = job_of(training=ADAM, grid={LR: [0.1, 0.2]}, repeats=4)
     runs = records(job, [2.0, 2.1, 2.2, 2.3, 1.0, 1.2, 1.1, 9.0])
-    runs[7] = record(runs[7].spec, 7, None, state="failed", error={"type": "diverged", "message": "x"})
+    runs[7] = record(runs[7].spec, 7, None, state="failed", error=RunError(type="diverged", message="x"))
     [pair] = comparison_report(runs).comparison.pairs
     assert pair.seeds == 3
     assert pair.difference == pytest.approx(1.0)

@@ -17,6 +17,7 @@ from gatelab.reports.charts import Series, bar_chart, line_chart
 from gatelab.reports.formats import FORMATS
 from gatelab.reports.markdown import escaped
 from gatelab.reports.report import Report
+from gatelab.wire.runs import RunError
 from tests.randomized import examples, unicode_text
 from tests.reports.records import evaluation, job_of, record, records, report_of
 
@@ -46,7 +47,7 @@ def hostile_report() -> Report:
         record(run.spec, run.index, 2.0 + run.index / 10, sample=HOSTILE[run.index // 2])
         for run in records(job, [0] * 2 * len(HOSTILE))
     ]
-    bad = {"type": "error", "message": HOSTILE[1]}
+    bad = RunError(type="error", message=HOSTILE[1])
     runs[-1] = record(runs[-1].spec, runs[-1].index, state="failed", error=bad, corpus=HOSTILE[0], device=HOSTILE[2])
     return job_report("job-1", job, runs)
 

@@ -8,6 +8,7 @@ import pytest
 
 from gatelab.reports.build import job_report
 from gatelab.reports.report import Influence, Report
+from gatelab.wire.runs import RunError
 from tests.reports.records import job_of, record, records, report_of
 
 LAYERS, HIDDEN = "model.layers", "model.cell.hidden"
@@ -57,7 +58,7 @@ def test_shares_of_a_full_grid_are_the_variance_between_its_means(random: np.ran
 def test_runs_that_failed_are_left_out_and_counted() -> None:
     job = job_of(grid={LAYERS: [1, 2], HIDDEN: [8, 16]}, repeats=2)
     runs = records(job, [1, 1.1, 3, 3.1, 4, 4.1, 10, 10.1])
-    runs[6] = record(runs[6].spec, 6, None, state="failed", error={"type": "diverged", "message": "x"})
+    runs[6] = record(runs[6].spec, 6, None, state="failed", error=RunError(type="diverged", message="x"))
     found = influence(job_report("job-1", job, runs))
     assert (found.runs, found.excluded) == (7, 1)
 
@@ -68,7 +69,7 @@ def test_an_unbalanced_table_has_type_two_sums_of_squares() -> None:
     values = [1.0, 1.4, 2.0, 2.6, 3.9, 3.1, 2.2, 2.9, 4.8, 4.1, 7.0, 6.2]
     runs = records(job, values)
     for index in (1, 4, 10):
-        runs[index] = record(runs[index].spec, index, None, state="failed", error={"type": "error", "message": "x"})
+        runs[index] = record(runs[index].spec, index, None, state="failed", error=RunError(type="error", message="x"))
     found = influence(job_report("job-1", job, runs))
     kept = np.delete(values, [1, 4, 10])
     total = float(((kept - kept.mean()) ** 2).sum())

@@ -11,6 +11,7 @@ from gatelab.reports.build import comparison_report, job_report
 from gatelab.reports.labels import label, short_names
 from gatelab.reports.variants import state_in_words
 from gatelab.specs import RunSpec, parse
+from gatelab.wire.runs import RunError
 from tests.reports.records import evaluation, job_of, record, records, report_of
 
 LAYERS, HIDDEN, LR = "model.layers", "model.cell.hidden", "training.optimizer.lr"
@@ -91,7 +92,7 @@ def test_a_seed_counts_once_however_often_it_was_trained() -> None:
 
 def test_of_a_seed_that_was_trained_twice_the_run_that_succeeded_counts() -> None:
     runs = records(job_of(repeats=2), [2.0, 2.2])
-    failed = record(runs[0].spec, 2, 9.0, state="failed", error={"type": "crashed", "message": "died"})
+    failed = record(runs[0].spec, 2, 9.0, state="failed", error=RunError(type="crashed", message="died"))
     [variant] = comparison_report([failed, *runs]).variants
     assert (variant.succeeded, variant.seeds, variant.troubles) == (2, 2, [])
 
@@ -129,7 +130,7 @@ def test_seeds_in_the_grid_are_repeats() -> None:
 def test_averages_are_over_what_succeeded_and_the_rest_is_named() -> None:
     job = job_of(repeats=3)
     runs = records(job, [2.0, 2.0, 2.0])
-    diverged = {"type": "diverged", "message": "the loss is nan at step 12 (epoch 2)"}
+    diverged = RunError(type="diverged", message="the loss is nan at step 12 (epoch 2)", step=12, epoch=2)
     runs[1] = record(runs[1].spec, 1, 9.0, state="failed", error=diverged)
     runs[2] = record(runs[2].spec, 2, 9.0, state="running", step=9)
     [variant] = job_report("job-1", job, runs).variants
@@ -147,8 +148,8 @@ def test_averages_are_over_what_succeeded_and_the_rest_is_named() -> None:
         ({"state": "queued", "step": 5}, "queued 25 %"),
         ({"state": "running", "step": 9}, "running 45 %"),
         ({"state": "cancelled", "step": 19}, "cancelled at 95 %"),
-        ({"state": "failed", "error": {"type": "crashed", "message": "3 workers died"}}, "failed: 3 workers died"),
-        ({"state": "failed", "error": {"type": "diverged", "message": "no number"}}, "diverged: no number"),
+        ({"state": "failed", "error": RunError(type="crashed", message="3 workers died")}, "failed: 3 workers died"),
+        ({"state": "failed", "error": RunError(type="diverged", message="no number")}, "diverged: no number"),
         ({"state": "failed", "step": 10}, "failed at 50 %"),
     ],
 )
@@ -159,7 +160,7 @@ def test_a_state_in_words(changes: dict[str, Any], words: str) -> None:
 def test_the_sample_is_of_the_lowest_seed_that_succeeded() -> None:
     job = job_of(repeats=3)
     runs = [record(run.spec, run.index, sample=f"text {run.seed}") for run in records(job, [1, 1, 1])]
-    runs[0] = record(runs[0].spec, 0, sample="bad", state="failed", error={"type": "diverged", "message": "x"})
+    runs[0] = record(runs[0].spec, 0, sample="bad", state="failed", error=RunError(type="diverged", message="x"))
     assert job_report("job-1", job, runs).variants[0].sample == "text 1"
 
 
@@ -167,7 +168,7 @@ def test_each_variant_at_its_own_best_rate() -> None:
     """Chosen by mean validation loss, where nothing failed."""
     job = job_of(training={"optimizer": {"kind": "sgd", "lr": 1}}, grid={LAYERS: [1, 2], LR: [1, 4, 9]}, repeats=2)
     runs = records(job, [1.0, 1.1, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 2.5, 2.5, 0.1, 0.1])
-    runs[10] = record(runs[10].spec, 10, None, state="failed", error={"type": "diverged", "message": "x"})
+    runs[10] = record(runs[10].spec, 10, None, state="failed", error=RunError(type="diverged", message="x"))
     report = job_report("job-1", job, runs, [LR])
     assert [(variant.values[LAYERS], variant.values[LR]) for variant in report.variants] == [(1, 1), (2, 4)]
     assert len(report.comparison.pairs) == 1

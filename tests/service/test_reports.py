@@ -10,8 +10,9 @@ import pytest
 
 from gatelab.costs import Expected, Work
 from gatelab.specs import JobSpec, Limits, parse
-from gatelab.store import MetricRow, Report, SampleRow, State
+from gatelab.store import Report, State
 from gatelab.sweeps import expand
+from gatelab.wire.evaluations import Evaluation, Sample, Summary
 from tests.service.installation import SPEC, TEXT, Installation, installation, problem, spec
 from tests.store.conftest import claimed
 
@@ -163,13 +164,13 @@ def hundred_runs(service: Installation) -> str:
 def trained_for(losses: list[float]) -> Report:
     """What is recorded of a run with these losses, an epoch each."""
     rows = [
-        MetricRow(
-            step=10 * epoch, epoch=epoch, train_loss=loss, validation_loss=loss, validation_bits_per_character=loss,
+        Evaluation(
+            step=10 * epoch, epoch=epoch, train_loss=loss, validation_loss=loss, bits_per_character=loss,
             tokens=1000 * epoch, seconds=0.1 * epoch, tokens_per_second=1e4,
         )
         for epoch, loss in enumerate(losses, start=1)
     ]  # fmt: skip
-    samples = [SampleRow(step=row.step, epoch=row.epoch, prefix="the ", text="time machine") for row in rows]
+    samples = [Sample(step=row.step, epoch=row.epoch, prefix="the ", text="time machine") for row in rows]
     return Report(
         step=rows[-1].step,
         epoch=rows[-1].epoch,
@@ -178,7 +179,7 @@ def trained_for(losses: list[float]) -> Report:
         device="cpu",
         metrics=rows,
         samples=samples,
-        summary={"seconds": 10.0, "tokens_per_second": 1e4},
+        summary=Summary(seconds=10.0, tokens_per_second=1e4),
         next_state=State.SUCCEEDED,
     )
 

@@ -15,15 +15,14 @@ from sqlalchemy import delete
 from gatelab.checkpoint import Checkpoint
 from gatelab.model import model_of
 from gatelab.specs import JobSpec
-from gatelab.store import MetricRow, Report, State
+from gatelab.store import Report, State
 from gatelab.store.tables import runs
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
+from gatelab.wire.evaluations import Evaluation, Summary
+from gatelab.wire.events import RunEvaluated
 from service.runs import routes as routes
-from service.runs.views import (
-    RunMetrics,
-)
 from tests.events import events_of
 from tests.service.conftest import Trained
 from tests.service.installation import SPEC, TEXT, Installation, installation, problem, spec
@@ -164,9 +163,9 @@ def test_numbers_that_are_not_finite_are_null(service: Installation) -> None:
     service.add_corpus()
     service.submit()
     claim = claimed(service.store)
-    row = MetricRow(step=1, epoch=1, train_loss=math.nan, validation_loss=math.inf, test_loss=-math.inf, seconds=1.5)
-    summary = {"train_perplexity": math.inf, "validation_perplexity": math.nan, "seconds": 1.5}
-    events = [("evaluation", {"train_perplexity": math.inf})]
+    row = Evaluation(step=1, epoch=1, train_loss=math.nan, validation_loss=math.inf, test_loss=-math.inf, seconds=1.5)
+    summary = Summary(train_loss=1e6, validation_loss=math.nan, seconds=1.5)
+    events = [RunEvaluated(step=1, epoch=1, train_loss=math.inf)]
     ended = State.SUCCEEDED
     service.store.claims.record(
         claim, Report(step=1, epoch=1, metrics=[row], summary=summary, events=events, next_state=ended)
@@ -175,14 +174,15 @@ def test_numbers_that_are_not_finite_are_null(service: Installation) -> None:
     losses = [found[name] for name in ("train_loss", "validation_loss", "test_loss", "seconds")]
     assert losses == [None, None, None, 1.5]
     metrics = service.get(f"/v1/runs/{claim.run_id}")["metrics"]
-    assert [metrics[name] for name in summary] == [None, None, 1.5]
+    names = ("train_loss", "train_perplexity", "validation_loss", "validation_perplexity", "seconds")
+    assert [metrics[name] for name in names] == [1e6, None, None, None, 1.5], "beyond all numbers, but not lost"
     stream = service.client.get(f"/v1/jobs/{claim.job_id}/events").text
     assert '"train_perplexity":null' in stream
     assert "Infinity" not in stream
 
 
 def test_an_answer_is_valid_json_whatever_the_store_says() -> None:
-    metrics = RunMetrics(train_perplexity=math.nan, validation_perplexity=math.inf, seconds=1.5)
+    metrics = Summary(train_loss=math.nan, validation_loss=1e6, seconds=1.5)
     found = json.loads(metrics.model_dump_json(), parse_constant=pytest.fail)
     assert (found["train_perplexity"], found["validation_perplexity"], found["seconds"]) == (None, None, 1.5)
 
@@ -211,7 +211,7 @@ def test_long_curves_are_thinned_evenly_and_keep_both_ends(
     service.add_corpus()
     job = service.submit(SPEC | {"repeats": 2})["id"]
     claim = claimed(service.store)
-    rows = [MetricRow(step=epoch, epoch=epoch, validation_loss=1 / epoch) for epoch in range(1, 11)]
+    rows = [Evaluation(step=epoch, epoch=epoch, validation_loss=1 / epoch) for epoch in range(1, 11)]
     service.store.claims.record(claim, Report(step=10, epoch=10, metrics=rows, next_state=State.SUCCEEDED))
     short = service.get(f"/v1/runs/{claim.run_id}/metrics?points={points}")["data"]
     assert [row["epoch"] for row in short] == epochs

@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import select
 
 from gatelab.errors import LeaseLost
-from gatelab.store import Claim, Flags, Job, MetricRow, Report, SampleRow, State, Store
+from gatelab.store import Claim, Flags, Job, Report, State, Store
 from gatelab.store.tables import runs
+from gatelab.wire.evaluations import Evaluation, Sample
 from tests.leases import renew
 from tests.store.conftest import at_once, claimed, event_types, expire
 
@@ -83,8 +84,8 @@ def measured(step: int, checkpoint: bytes | None = None) -> Report:
     return Report(
         step=step,
         epoch=step // 10,
-        metrics=[MetricRow(step=step, epoch=step // 10)],
-        samples=[SampleRow(step=step, epoch=step // 10, prefix="", text="")],
+        metrics=[Evaluation(step=step, epoch=step // 10)],
+        samples=[Sample(step=step, epoch=step // 10, prefix="", text="")],
         checkpoint=checkpoint,
     )
 

@@ -5,6 +5,7 @@ import pytest
 
 from gatelab.errors import InvalidRequest
 from gatelab.store import Event, Job, Report, State, Store
+from gatelab.wire.events import Progress
 from tests.events import events_of
 from tests.store.conftest import at_once, claimed
 
@@ -16,14 +17,14 @@ EVENTS = 3
 
 def test_events_are_numbered_from_one(store: Store, new_job: Callable[..., Job]) -> None:
     job, other = new_job(), new_job()
-    store.claims.record(claimed(store), Report(step=1, epoch=0, events=[("progress", {"n": n}) for n in range(3)]))
+    store.claims.record(claimed(store), Report(step=1, epoch=0, events=[Progress(step=n) for n in range(3)]))
     assert [event.seq for event in events_of(store, job.id)] == [1, 2, 3, 4, 5]
     assert [event.seq for event in events_of(store, other.id)] == [1]
 
 
 def test_events_are_read_from_where_one_left_off(store: Store, new_job: Callable[..., Job]) -> None:
     job = new_job()
-    store.claims.record(claimed(store), Report(step=1, epoch=0, events=[("progress", {"n": n}) for n in range(3)]))
+    store.claims.record(claimed(store), Report(step=1, epoch=0, events=[Progress(step=n) for n in range(3)]))
     first, second, *rest = found = events_of(store, job.id)
     assert found == [first, second, *events_of(store, job.id, second.seq)]
     assert events_of(store, job.id, rest[-1].seq) == []
@@ -41,7 +42,7 @@ def test_a_reader_misses_nothing_while_many_write(store: Store, new_job: Callabl
 
     def write(number: int) -> list[Event]:
         for step in range(1, REPORTS + 1):
-            events = [("progress", {"writer": number, "n": n}) for n in range(EVENTS)]
+            events = [Progress(step=step, epoch=n) for n in range(EVENTS)]
             last = State.SUCCEEDED if step == REPORTS else None
             store.claims.record(claims[number], Report(step=step, epoch=0, events=events, next_state=last))
         return []

@@ -5,6 +5,7 @@ import pytest
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs import JobSpec, RunSpec, TrainingSpec
 from gatelab.store import Corpus, Job, Report, State, Store
+from gatelab.wire.runs import RunError
 from tests.store.conftest import claimed, event_types
 
 
@@ -46,7 +47,9 @@ def test_progress_is_the_mean_over_runs(store: Store, new_job: Callable[..., Job
     job = new_job(4)
     store.claims.record(claimed(store), Report(step=100, epoch=1, total_steps=100, next_state=State.SUCCEEDED))
     store.claims.record(claimed(store), Report(step=50, epoch=1, total_steps=100))
-    store.claims.record(claimed(store), Report(step=1, epoch=0, next_state=State.FAILED, error={"type": "diverged"}))
+    store.claims.record(
+        claimed(store), Report(step=1, epoch=0, next_state=State.FAILED, error=RunError(type="diverged"))
+    )
     assert store.jobs.get(job.id).progress == pytest.approx((1 + 0.5 + 1 + 0) / 4)
 
 

@@ -8,9 +8,10 @@ from sqlalchemy import update
 
 from gatelab.errors import LeaseLost
 from gatelab.specs import JobSpec, parse
-from gatelab.store import Claim, Flags, Job, MetricRow, Report, State, Store
+from gatelab.store import Claim, Flags, Job, Report, State, Store
 from gatelab.store.tables import runs
 from gatelab.sweeps import expand
+from gatelab.wire.evaluations import Evaluation
 from tests.leases import renew
 from tests.store.conftest import at_once, claimed, event_types, expire
 
@@ -71,8 +72,8 @@ def test_a_claim_takes_a_run_back_to_its_own_checkpoint(store: Store, job_of: Jo
     job_of("training.seed", [1, 2, 3])
     for step in (10, 20):
         claim = claimed(store)
-        store.claims.record(claim, Report(step, 1, metrics=[MetricRow(step=step, epoch=1)], checkpoint=b"x"))
-        store.claims.record(claim, Report(step + 5, 2, metrics=[MetricRow(step=step + 5, epoch=2)]))
+        store.claims.record(claim, Report(step, 1, metrics=[Evaluation(step=step, epoch=1)], checkpoint=b"x"))
+        store.claims.record(claim, Report(step + 5, 2, metrics=[Evaluation(step=step + 5, epoch=2)]))
         store.claims.release(claim)
         with store.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == claim.run_id).values(queued_at=1e12 + step))
@@ -117,7 +118,7 @@ def test_a_fault_that_counts_as_a_crash_can_be_the_last(store: Store, claim: Cla
         store.reaper.reap()
     run = store.runs.get(claim.run_id)
     assert run.error is not None
-    assert (run.state, run.error["type"]) == (State.FAILED, "crashed")
+    assert (run.state, run.error.type) == (State.FAILED, "crashed")
 
 
 def test_leases_are_renewed_together_and_each_is_lost_alone(store: Store, job_of: JobOf) -> None:

@@ -75,7 +75,7 @@ def test_a_run_that_keeps_taking_down_its_workers_fails(
     run = store.runs.get(claim.run_id)
     assert run.state is State.FAILED
     assert run.error is not None
-    assert run.error["type"] == "crashed"
+    assert run.error.type == "crashed"
     assert event_types(store, job.id)[-2:] == ["run_failed", "job_finished"]
 
 

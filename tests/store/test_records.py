@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from gatelab.errors import Conflict, LeaseLost, Unavailable
-from gatelab.store import Claim, Job, MetricRow, Report, SampleRow, State, Store
+from gatelab.store import Claim, Job, Report, State, Store
+from gatelab.wire.evaluations import Evaluation, Sample, Summary
+from gatelab.wire.events import Progress, RunEvaluated
+from gatelab.wire.runs import RunError
 from tests.events import events_of
 from tests.leases import renew
 from tests.store.conftest import at_once, claimed, event_types, expire
@@ -23,13 +26,13 @@ FULL = Report(
     device="cpu",
     engine="torch",
     metrics=[
-        MetricRow(
+        Evaluation(
             step=10,
             epoch=1,
             train_loss=2.5,
             validation_loss=2.25,
             test_loss=2.75,
-            validation_bits_per_character=3.25,
+            bits_per_character=3.25,
             test_bits_per_character=3.5,
             tokens=2**40,
             seconds=1.5,
@@ -37,10 +40,10 @@ FULL = Report(
             gates=[{}, {"update": {"mean": 0.5, "near_zero": 0.25, "near_one": None}}],
         )
     ],
-    samples=[SampleRow(step=10, epoch=1, prefix="it", text=" has\0\U0001f600")],
-    summary={"validation_perplexity": 9.5},
+    samples=[Sample(step=10, epoch=1, prefix="it", text=" has\0\U0001f600")],
+    summary=Summary(validation_loss=2.25, vocabulary=30),
     checkpoint=b"\0\xff",
-    events=[("progress", {"step": 10}), ("evaluation", {"epoch": 1})],
+    events=[Progress(step=10, epoch=1), RunEvaluated(step=10, epoch=1, validation_loss=2.25)],
 )
 
 
@@ -50,12 +53,14 @@ def test_a_report_comes_back_as_it_went_in(store: Store, claim: Claim) -> None:
     assert (run.step, run.epoch, run.total_steps, run.parameters) == (10, 1, 100, 1234)
     assert (run.device, run.engine) == ("cpu", "torch")
     assert run.metrics == FULL.summary
-    assert run.sample == {"step": 10, "epoch": 1, "prefix": "it", "text": " has\0\U0001f600"}
+    assert run.sample == FULL.samples[0]
     assert store.metrics.list(claim.run_id) == FULL.metrics
     assert store.samples.list(claim.run_id) == FULL.samples
     assert store.checkpoints.get(claim.run_id).data == b"\0\xff"
-    told = [(event.type, event.run_id, event.data) for event in events_of(store, claim.job_id, 2)]
-    assert told == [(type, claim.run_id, data) for type, data in FULL.events]
+    found = events_of(store, claim.job_id, 2)
+    assert [(event.type, event.run_id) for event in found] == [(told.type, claim.run_id) for told in FULL.events]
+    assert [event.told.stored() for event in found] == [event.data for event in found]
+    assert [event.told.stored() for event in found] == [told.stored() for told in FULL.events]
 
 
 def test_a_later_report_changes_what_it_names(store: Store, claim: Claim) -> None:
@@ -75,28 +80,27 @@ def test_what_is_not_a_number_is_null(store: Store, claim: Claim, number: float)
         Report(
             step=1,
             epoch=1,
-            metrics=[MetricRow(step=1, epoch=1, train_loss=number, validation_loss=1.0)],
-            summary={"loss": number, "deep": [{"loss": (number, 1.0)}]},
-            events=[("progress", {"loss": number})],
-            error={"loss": number},
+            metrics=[Evaluation(step=1, epoch=1, train_loss=number, validation_loss=1.0)],
+            summary=Summary(train_loss=number, validation_loss=1.0),
+            events=[Progress(step=1, epoch=0, train_loss=number)],
         ),
     )
     [row] = store.metrics.list(claim.run_id)
     assert (row.train_loss, row.validation_loss) == (None, 1.0)
     run = store.runs.get(claim.run_id)
-    assert run.metrics == {"loss": None, "deep": [{"loss": [None, 1.0]}]}
-    assert run.error == {"loss": None}
-    assert events_of(store, claim.job_id)[-1].data == {"loss": None}
+    assert run.metrics is not None
+    assert run.metrics.stored() == {"train_loss": None, "validation_loss": 1.0}
+    assert events_of(store, claim.job_id)[-1].data == {"step": 1, "epoch": 0, "train_loss": None}
 
 
 def test_a_failure_is_told(store: Store, claim: Claim) -> None:
-    error = {"type": "diverged", "message": "the loss is not finite"}
+    error = RunError(type="diverged", message="the loss is not finite", step=1, epoch=1)
     store.claims.record(claim, Report(step=1, epoch=0, next_state=State.FAILED, error=error))
     run = store.runs.get(claim.run_id)
     assert (run.state, run.error) == (State.FAILED, error)
     assert run.finished_at is not None
     failed, finished = events_of(store, claim.job_id)[-2:]
-    assert (failed.type, failed.run_id, failed.data["error"]) == ("run_failed", claim.run_id, error)
+    assert (failed.type, failed.run_id, failed.data["error"]) == ("run_failed", claim.run_id, error.stored())
     assert (finished.type, finished.data["state"]) == ("job_finished", State.FAILED)
 
 
@@ -113,12 +117,14 @@ def counts(store: Store, claim: Claim) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(
     "twice",
-    [{"metrics": [MetricRow(step=10, epoch=1)]}, {"samples": [SampleRow(step=10, epoch=1, prefix="", text="")]}],
+    [{"metrics": [Evaluation(step=10, epoch=1)]}, {"samples": [Sample(step=10, epoch=1, prefix="", text="")]}],
 )
 def test_a_step_is_recorded_once_and_a_report_as_a_whole(store: Store, claim: Claim, twice: dict[str, Any]) -> None:
     store.claims.record(claim, FULL)
     before = counts(store, claim)
-    report = Report(step=20, epoch=2, checkpoint=b"twenty", events=[("progress", {})], next_state=State.SUCCEEDED)
+    report = Report(
+        step=20, epoch=2, checkpoint=b"twenty", events=[Progress(step=20, epoch=2)], next_state=State.SUCCEEDED
+    )
     with pytest.raises(Conflict):
         store.claims.record(claim, Report(**vars(report) | twice))
     assert counts(store, claim) == before
@@ -128,7 +134,10 @@ def test_a_zombie_writes_nothing(store: Store, claim: Claim) -> None:
     store.claims.record(claim, FULL)
     expire(store, claim.run_id)
     assert store.reaper.reap() == [claim.run_id]
-    late = Report(**vars(FULL) | {"step": 20, "metrics": [MetricRow(20, 2)], "samples": [], "next_state": State.FAILED})
+    ended = State.FAILED
+    late = Report(
+        **vars(FULL) | {"step": 20, "metrics": [Evaluation(step=20, epoch=2)], "samples": [], "next_state": ended}
+    )
 
     def refused() -> None:
         before = counts(store, claim)

@@ -1,6 +1,6 @@
 """What reports and predictions read: everything about many runs, as it was written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ from gatelab.costs import Expected, Past, Work
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.reports.records import Evaluation
 from gatelab.specs import JobSpec
-from gatelab.store import Corpus, Job, MetricRow, Report, SampleRow, State, Store
+from gatelab.store import Corpus, Job, Report, State, Store
 from gatelab.store import results as results_module
+from gatelab.wire import evaluations as wire
+from gatelab.wire.evaluations import Sample, Summary
 from tests.store.conftest import claimed
 
 WORK = Work(parameters=5, memory_bytes=7, scan_steps=11, elements=13, flops=17)
@@ -20,10 +22,12 @@ def train(store: Store, epochs: int = 3, state: State = State.SUCCEEDED, **chang
     """Write what training the next run writes. Returns its id."""
     claim = claimed(store)
     metrics = [
-        MetricRow(step=10 * epoch, epoch=epoch, train_loss=3.0 / epoch, validation_loss=2.0 / epoch, seconds=epoch)
+        wire.Evaluation(
+            step=10 * epoch, epoch=epoch, train_loss=3.0 / epoch, validation_loss=2.0 / epoch, seconds=epoch
+        )
         for epoch in range(1, epochs + 1)
     ]
-    summary: Mapping[str, Any] = {"seconds": 4.5, "tokens_per_second": 100.0}
+    summary = Summary(seconds=4.5, tokens_per_second=100.0)
     report: dict[str, Any] = {
         "step": 10 * epochs,
         "epoch": epochs,
@@ -31,7 +35,7 @@ def train(store: Store, epochs: int = 3, state: State = State.SUCCEEDED, **chang
         "parameters": 5,
         "device": "cpu",
         "metrics": metrics,
-        "samples": [SampleRow(step=10, epoch=1, prefix="it ", text="is")],
+        "samples": [Sample(step=10, epoch=1, prefix="it ", text="is")],
         "summary": summary,
         "next_state": state,
     }
@@ -93,8 +97,8 @@ def test_the_history_is_of_runs_that_succeeded_on_the_latest_device_and_engine(s
     queue(store, corpus, count=6)
     train(store, device="cpu")
     train(store, device="cuda (fast)", engine="torch")
-    train(store, device="cuda (fast)", engine="triton", summary={"seconds": 9.0})
-    train(store, device="cuda (fast)", engine="triton", summary={})
+    train(store, device="cuda (fast)", engine="triton", summary=Summary(seconds=9.0))
+    train(store, device="cuda (fast)", engine="triton", summary=Summary())
     train(store, device="cpu", state=State.FAILED)
     found = store.results.history()
     assert found == results_module.History("cuda (fast)", [Past("gru", WORK, 9.0)])

@@ -6,7 +6,8 @@ import pytest
 
 from gatelab.errors import LeaseLost, NoCheckpoint, NotFound
 from gatelab.settings import Settings
-from gatelab.store import Best, Claim, MetricRow, Report, State, Store
+from gatelab.store import Best, Claim, Report, State, Store
+from gatelab.wire.evaluations import Evaluation
 from tests.store.conftest import INLINE_BYTES, expire
 
 LARGE = INLINE_BYTES + 1
@@ -20,7 +21,7 @@ def record(
     store: Store, claim: Claim, step: int, loss: float | None = None, *, keep: int = 1, best: bool = True
 ) -> None:
     """A record with a checkpoint, of an evaluation where there is a loss."""
-    metrics = [] if loss is None else [MetricRow(step=step, epoch=step, validation_loss=loss)]
+    metrics = [] if loss is None else [Evaluation(step=step, epoch=step, validation_loss=loss)]
     store.claims.record(
         claim,
         Report(
@@ -73,7 +74,7 @@ def test_without_being_asked_for_the_best_goes(store: Store, claim: Claim) -> No
 
 def test_the_best_may_be_between_two_records(store: Store, claim: Claim, settings: Settings) -> None:
     record(store, claim, 1, 3.0)
-    metrics = [MetricRow(step=step, epoch=step, validation_loss=loss) for step, loss in ((2, 2.0), (3, 1.0), (4, 2.5))]
+    metrics = [Evaluation(step=step, epoch=step, validation_loss=loss) for step, loss in ((2, 2.0), (3, 1.0), (4, 2.5))]
     report = Report(
         step=5, epoch=4, metrics=metrics, checkpoint=bytes_of(5), keep_checkpoints=1, keep_best=True,
         best=Best(3, 3, bytes_of(3)),
@@ -88,7 +89,7 @@ def test_the_best_may_be_between_two_records(store: Store, claim: Claim, setting
 
 def test_a_run_that_fails_keeps_its_best(store: Store, claim: Claim) -> None:
     record(store, claim, 1, 3.0)
-    metrics = [MetricRow(step=2, epoch=2, validation_loss=1.0)]
+    metrics = [Evaluation(step=2, epoch=2, validation_loss=1.0)]
     best = Best(2, 2, bytes_of(2))
     store.claims.record(
         claim, Report(step=3, epoch=2, metrics=metrics, keep_best=True, best=best, next_state=State.FAILED)
@@ -100,7 +101,7 @@ def test_a_lost_lease_leaves_no_best(store: Store, claim: Claim, settings: Setti
     record(store, claim, 1, 3.0)
     expire(store, claim.run_id)
     store.reaper.reap()
-    metrics = [MetricRow(step=2, epoch=2, validation_loss=1.0)]
+    metrics = [Evaluation(step=2, epoch=2, validation_loss=1.0)]
     report = Report(step=3, epoch=2, metrics=metrics, checkpoint=bytes_of(3), best=Best(2, 2, bytes_of(2)))
     with pytest.raises(LeaseLost):
         store.claims.record(claim, report)

@@ -20,6 +20,7 @@ from gatelab.store.backup.restoring import restore
 from gatelab.store.engine import Database
 from gatelab.store.migrate import pending, revisions, upgrade
 from gatelab.store.tables import deleted_runs
+from gatelab.wire.runs import RunError
 from service.jobs.views import (
     Job,
 )
@@ -169,7 +170,7 @@ def test_all_data_are_there_and_can_be_read(upgraded: Settings, revision: str) -
                 "ab" * 32 if has_digests else None,
                 "native" if has_engines else None,
             )
-        assert runs[State.FAILED].error == {"type": "diverged", "message": "the loss is nan"}
+        assert runs[State.FAILED].error == RunError(type="diverged", message="the loss is nan")
         [metric] = store.metrics.list("run-succeeded")
         assert (metric.validation_loss, metric.test_loss, metric.gates is not None) == (2.25, None, has_gates)
         [sample] = store.samples.list("run-succeeded")

@@ -66,7 +66,9 @@ def test_steps_tokens_and_records_of_a_run_are_counted(store: Store, settings: S
     assert found.value("gatelab_train_steps_total") == STEPS == run.step
     assert found.value("gatelab_train_tokens_total") == store.metrics.list(run.id)[-1].tokens
     assert found.value("gatelab_train_step_seconds_count") == STEPS
-    assert 0 < found.value("gatelab_train_step_seconds_sum") <= (run.metrics or {})["seconds"]
+    assert run.metrics is not None
+    assert run.metrics.seconds is not None
+    assert 0 < found.value("gatelab_train_step_seconds_sum") <= run.metrics.seconds
     assert found.value("gatelab_record_seconds_count") == 1
     assert found.value("gatelab_claims_total") == 1
     assert found.value("gatelab_training_runs") == 0

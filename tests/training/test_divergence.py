@@ -1,6 +1,7 @@
 """A number that is not finite is never part of a checkpoint, whatever engine made it."""
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,9 @@ from gatelab.checkpoint import Position
 from gatelab.errors import Diverged, GatelabError, InvalidRequest
 from gatelab.specs import RunSpec
 from gatelab.text import prepare
-from gatelab.training import Evaluated, Event, Pack, Stepped, Trainer, train
+from gatelab.training import Evaluated, Event, Pack, Stepped, Trainer, observation, train
 from gatelab.training.engines import EngineName
+from gatelab.training.observation import observe
 from tests.training.runs import corpus, spec_of
 
 ENGINES: list[EngineName] = ["native", "torch"]
@@ -94,29 +96,31 @@ def test_a_carried_state_that_overflows_leaves_no_checkpoint(time_machine: str) 
 )
 def test_every_loss_of_an_evaluation_is_checked(losses: list[float], message: str, time_machine: str) -> None:
     trainer, _ = at_the_end(time_machine)
-    evaluated = trainer.evaluated(losses, 0.0)
+    diverged = trainer.divergence(losses)
+    seen = observe(trainer.spec, trainer.data, trainer.network(), 40, sound=diverged is None)
+    evaluated = trainer.evaluated(losses, seen, 0.0)
     assert (evaluated.validation_loss, evaluated.test_loss) == pytest.approx(tuple(losses), nan_ok=True)
     assert evaluated.sample is None, "there is no text of a model that has diverged"
-    with pytest.raises(Diverged, match=rf"^the {message} at step 40 \(epoch 1\)"):
-        trainer.check_evaluation()
+    assert re.match(rf"^the {message} at step 40 \(epoch 1\)", str(diverged))
+    assert diverged is not None
+    assert (diverged.step, diverged.epoch) == (40, 1)
 
 
 def test_weights_that_no_text_reads_are_checked_at_evaluations(time_machine: str) -> None:
     trainer, _ = at_the_end(time_machine)
     # `<unk>`, which the text does not have: no loss will ever show it.
     trainer.weights["cells.0.W_c"][0, 0] = math.nan
-    trainer.evaluated([1.0, 1.0], 0.0)
-    with pytest.raises(Diverged, match=r"^weights\.cells\.0\.W_c is not finite at step 40 \(epoch 1\)$"):
-        trainer.check_evaluation()
+    diverged = trainer.divergence([1.0, 1.0])
+    assert re.fullmatch(r"weights\.cells\.0\.W_c is not finite at step 40 \(epoch 1\)$", str(diverged))
 
 
 def test_a_model_that_cannot_write_is_evaluated_all_the_same(
     time_machine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Trainer) -> str:
+    def refuse(*_: object) -> str:
         raise InvalidRequest.at("", "no number to choose by")
 
-    monkeypatch.setattr(Trainer, "sample", refuse)
+    monkeypatch.setattr(observation, "sample", refuse)
     _, pack = at_the_end(time_machine)
     [(_, evaluated), (_, error)] = pack.round()
     assert isinstance(evaluated, Evaluated)

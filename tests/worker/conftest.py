@@ -134,7 +134,7 @@ def assert_as_trained_in_one_go(store: Store, run_id: str) -> None:
     assert run.state == "succeeded", run.error
     expected = evaluations(run.spec)
     assert [
-        (row.step, row.epoch, row.tokens, row.train_loss, row.validation_loss, row.validation_bits_per_character)
+        (row.step, row.epoch, row.tokens, row.train_loss, row.validation_loss, row.bits_per_character)
         for row in store.metrics.list(run_id)
     ] == [
         (e.position.step, e.position.epoch, e.position.tokens, e.train_loss, e.validation_loss, e.bits_per_character)

@@ -28,10 +28,10 @@ def test_what_is_stored_of_a_run_that_diverges_is_finite(
     train_all(store, worker_settings(database_url, settings.data_dir, **how))
     run = store.runs.get(only_run(store))
     assert run.error is not None
-    assert (run.state, run.error["type"]) == ("failed", "diverged")
+    assert (run.state, run.error.type) == ("failed", "diverged")
     # Where a checkpoint was to be made of the tenth step, that is noticed; elsewhere the next loss shows it.
     found = "is not finite at step 10 (epoch 3)" if how == ONE_STEP else "step 1"
-    assert found in run.error["message"]
+    assert found in run.error.message
     saved = [Checkpoint.from_bytes(store.checkpoints.get(run.id, c.step).data) for c in store.checkpoints.list(run.id)]
     assert all(checkpoint.not_finite() is None for checkpoint in saved)
     if how == ONE_STEP:

@@ -51,7 +51,8 @@ def test_a_native_worker_never_imports_pytorch(store: Store, settings: Settings,
     assert [(run.state, run.engine, run.device) for run in runs] == [("succeeded", "native", "cpu")] * 2
     for run in runs:
         assert run.attempt > 3, "it was resumed"
-        assert (run.metrics or {})["trained_together"] == 2
+        assert run.metrics is not None
+        assert run.metrics.trained_together == 2
         assert [len(sample.text) for sample in store.samples.list(run.id)] == [8, 8, 8]
         assert all(len(row.gates or ()) == 2 for row in store.metrics.list(run.id))
 

@@ -12,6 +12,7 @@ from gatelab.store import Report, State, Store
 from gatelab.store.tables import metadata
 from gatelab.training import Pack
 from gatelab.training.pack import News
+from gatelab.wire.events import Progress
 from tests.databases import migrate
 from tests.store.conftest import claimed, expire
 from tests.waiting import retry_at_once
@@ -179,7 +180,7 @@ def test_a_crashed_worker_s_rows_are_done_again(store: Store, settings: Settings
     queue(store)
     first = train_slice(store, settings, at_call(9, lambda: True))
     again = claimed(store)
-    store.claims.record(again, Report(step=11, epoch=2, events=[("progress", {"step": 11})]))
+    store.claims.record(again, Report(step=11, epoch=2, events=[Progress(step=11)]))
     expire(store, first.run_id)
     store.reaper.reap()
     assert Checkpoint.from_bytes(store.checkpoints.get(first.run_id).data).position.step < 11

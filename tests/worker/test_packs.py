@@ -14,6 +14,7 @@ from gatelab.store import Claim, Report, Run, State, Store
 from gatelab.store.tables import checkpoints, metrics
 from gatelab.training import Pack
 from gatelab.training.pack import News
+from gatelab.wire.runs import RunError
 from tests.databases import migrate
 from tests.store.conftest import claimed, expire
 from tests.waiting import retry_at_once
@@ -85,7 +86,7 @@ def test_runs_come_out_the_same_alone_and_together(
         assert (run.attempt, run.engine is not None) == (1, True)
         assert_as_trained_in_one_go(store, run.id)
     assert len({run.weights_sha256 for run in runs(store)}) == len(OWN)
-    together = sorted((run.metrics or {}).get("trained_together", 1) for run in runs(store))
+    together = sorted((run.metrics and run.metrics.trained_together) or 1 for run in runs(store))
     assert together == {16: [4] * 4, 3: [1, 3, 3, 3], 1: [1] * 4}[max_pack]
 
 
@@ -155,7 +156,7 @@ def test_who_diverges_fails_alone(store: Store, changed: Callable[..., Settings]
     assert train_all(store, changed()) == 1
     run = check_the_others(store, runs(store)[1].id)
     assert run.error is not None
-    assert (run.state, run.error["type"]) == (State.FAILED, "diverged")
+    assert (run.state, run.error.type) == (State.FAILED, "diverged")
     assert len(store.metrics.list(run.id)) == run.epoch > 0
 
 
@@ -239,7 +240,7 @@ def test_a_checkpoint_that_is_none_fails_its_run_alone(store: Store, changed: Ca
     assert train_all(store, changed()) == 1
     run = check_the_others(store, bad.run_id)
     assert run.error is not None
-    assert (run.state, run.error["type"]) == (State.FAILED, "corrupt-checkpoint")
+    assert (run.state, run.error.type) == (State.FAILED, "corrupt-checkpoint")
 
 
 @pytest.mark.usefixtures("store")
@@ -274,7 +275,7 @@ def test_a_fault_of_nobody_in_particular_is_found_when_each_is_alone(
     assert {(run.state, run.crash_count) for run in runs(store)} == {(State.QUEUED, 1)}
     assert train_all(store, changed()) == 4
     run = check_the_others(store, runs(store)[2].id)
-    assert run.error == {"type": "error", "message": "ZeroDivisionError: of what?"}
+    assert run.error == RunError(type="error", message="ZeroDivisionError: of what?")
 
 
 def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,5 +307,5 @@ def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: 
 def test_a_corpus_that_is_too_short_fails_each(store: Store, changed: Callable[..., Settings]) -> None:
     queue(store, GRID, num_steps=1000)
     train_all(store, changed())
-    assert {run.error["type"] for run in runs(store) if run.error} == {"invalid-spec"}
+    assert {run.error.type for run in runs(store) if run.error} == {"invalid-spec"}
     assert {run.state for run in runs(store)} == {State.FAILED}

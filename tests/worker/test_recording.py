@@ -10,6 +10,8 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.store import Claim, State, Store
 from gatelab.text import Corpus
 from gatelab.training import Evaluated, Event, Started, Stepped, train
+from gatelab.wire.evaluations import Summary
+from gatelab.wire.runs import RunError
 from tests.events import events_of
 from tests.store.conftest import claimed
 from tests.worker.conftest import TEXT, queue
@@ -82,7 +84,8 @@ def test_a_perplexity_beyond_all_numbers_is_null(
     recorder.record(None)
     summary = store.runs.get(claim.run_id).metrics
     assert summary is not None
-    assert (summary["train_perplexity"], summary["validation_perplexity"] > 1) == (None, True)
+    assert (summary.train_perplexity, summary.train_loss) == (None, 1e6)
+    assert summary.validation_perplexity is not None
     assert store.metrics.list(claim.run_id)[-1].train_loss == 1e6
 
 
@@ -98,22 +101,25 @@ def test_the_next_slice_keeps_the_last_evaluation(
     after.record(None)
     now = store.runs.get(claim.run_id).metrics
     assert now is not None
-    assert {name for name in before if now[name] != before[name]} <= {"seconds", "tokens_per_second"}
-    assert now["seconds"] > before["seconds"]
+    assert before.seconds is not None
+    assert now.seconds is not None
+    assert now.seconds > before.seconds
+    timed = {"seconds": None, "tokens_per_second": None}
+    assert now.model_copy(update=timed) == before.model_copy(update=timed)
 
 
 def test_a_failure_before_the_start_is_recorded(store: Store, claim: Claim, recorder: Recorder) -> None:
-    recorder.fail("invalid-spec", "too short")
+    recorder.fail(error := RunError(type="invalid-spec", message="too short"))
     run = store.runs.get(claim.run_id)
-    assert (run.state, run.step, run.metrics) == (State.FAILED, 0, {})
-    assert run.error == {"type": "invalid-spec", "message": "too short"}
+    assert (run.state, run.step, run.metrics) == (State.FAILED, 0, Summary())
+    assert run.error == error
 
 
 def test_a_failure_keeps_what_was_measured_and_the_best_checkpoint(
     store: Store, claim: Claim, recorder: Recorder, events: Iterator[Event]
 ) -> None:
     evaluated = upto(events, Evaluated, recorder)
-    recorder.fail("diverged", "the loss is nan")
+    recorder.fail(RunError(type="diverged", message="the loss is nan", step=9, epoch=1))
     run = store.runs.get(claim.run_id)
     assert (run.state, run.step, run.epoch) == (State.FAILED, evaluated.position.step, 1)
     assert [row.train_loss for row in store.metrics.list(claim.run_id)] == [evaluated.train_loss]

@@ -13,6 +13,8 @@ from gatelab.store import Report, State, Store
 from gatelab.text.tokenizers import SPECIALS
 from gatelab.training import Pack
 from gatelab.training.pack import News
+from gatelab.wire.evaluations import Sample
+from gatelab.wire.runs import RunError
 from tests.conftest import NO_GPU
 from tests.store.conftest import claimed, event_types
 from tests.worker.conftest import (
@@ -28,6 +30,7 @@ from tests.worker.conftest import (
     train_slice,
     worker_settings,
 )
+from worker import preparation
 from worker import slice as slices
 
 ONE_STEP = {"slice_seconds": 1e-9, "checkpoint_seconds": 1e-9}
@@ -55,11 +58,11 @@ def test_a_run_is_stored_as_training_reports_it(store: Store, settings: Settings
     assert run.parameters == model_of(last.checkpoint()).parameter_count()
     assert run.metrics is not None
     few = "has only {} tokens: its loss and perplexity are a matter of chance.".format
-    assert {name: value for name, value in run.metrics.items() if "second" not in name} == {
-        "train_perplexity": math.exp(last.train_loss),
-        "validation_perplexity": math.exp(last.validation_loss),
+    assert {name: value for name, value in run.metrics.stored().items() if "second" not in name} == {
+        "train_loss": last.train_loss,
+        "validation_loss": last.validation_loss,
         "bits_per_character": last.bits_per_character,
-        "test_perplexity": math.exp(last.test_loss),
+        "test_loss": last.test_loss,
         "test_bits_per_character": last.test_bits_per_character,
         "learning_rate": last.learning_rate,
         "ended_by": "epochs",
@@ -68,7 +71,7 @@ def test_a_run_is_stored_as_training_reports_it(store: Store, settings: Settings
         "test_tokens": len(TEXT) - len(TEXT) * 9 // 10,
         "warnings": [f"The validation part {few(38)}", f"The test part {few(38)}"],
     }
-    assert run.sample == {"step": STEPS, "epoch": 3, "prefix": "the ", "text": last.sample}
+    assert run.sample == Sample(step=STEPS, epoch=3, prefix="the ", text=last.sample or "")
     evaluated = ["evaluation", "sample"] * 3
     assert event_types(store, job) == [
         *("job_created", "run_started", *evaluated, "progress", "run_succeeded", "job_finished")
@@ -97,7 +100,7 @@ def test_a_run_that_learned_nothing_succeeds_with_a_warning(store: Store, settin
     loss, vocabulary = store.metrics.list(run.id)[-1].validation_loss, SPECIALS + len(set(TEXT))
     words = f"The validation loss, {loss:.2f} nats, is above that of a uniform guess over {vocabulary} tokens"
     start = f"{words} ({math.log(vocabulary):.2f}): "
-    assert [warning for warning in run.metrics["warnings"] if warning.startswith(start)]
+    assert [warning for warning in run.metrics.warnings or () if warning.startswith(start)]
 
 
 def test_a_slice_makes_a_step_however_short_it_is(store: Store, database_url: str, settings: Settings) -> None:
@@ -129,8 +132,8 @@ def test_a_run_that_diverges_has_failed_and_keeps_what_it_measured(store: Store,
     train_all(store, settings)
     run = store.runs.get(only_run(store))
     assert run.error is not None
-    assert (run.state, run.error["type"]) == (State.FAILED, "diverged")
-    assert "step" in run.error["message"]
+    assert (run.state, run.error.type) == (State.FAILED, "diverged")
+    assert "step" in run.error.message
     assert 0 < run.step < (run.total_steps or 0)
     assert len(store.metrics.list(run.id)) == run.epoch > 0
     assert event_types(store, run.job_id)[-2:] == ["run_failed", "job_finished"]
@@ -141,20 +144,20 @@ def test_a_corpus_that_is_too_short_fails_the_run(store: Store, settings: Settin
     train_all(store, settings)
     run = store.runs.get(only_run(store))
     assert run.error is not None
-    assert (run.state, run.step, run.error["type"]) == (State.FAILED, 0, "invalid-spec")
-    assert "training.num_steps: the corpus is too short" in run.error["message"]
+    assert (run.state, run.step, run.error.type) == (State.FAILED, 0, "invalid-spec")
+    assert "training.num_steps: the corpus is too short" in run.error.message
 
 
 def test_a_run_that_needs_more_memory_than_there_is_fails_and_says_so(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "memory_bytes", lambda: 2**10)
+    monkeypatch.setattr(preparation, "memory_bytes", lambda: 2**10)
     queue(store)
     train_all(store, settings)
     run = store.runs.get(only_run(store))
     assert run.error is not None
-    assert (run.state, run.step, run.error["type"]) == (State.FAILED, 0, "too-large")
-    assert "GiB of memory, and this worker's machine has" in run.error["message"]
+    assert (run.state, run.step, run.error.type) == (State.FAILED, 0, "too-large")
+    assert "GiB of memory, and this worker's machine has" in run.error.message
 
 
 def test_any_fault_fails_the_run_and_keeps_what_it_measured(
@@ -171,7 +174,7 @@ def test_any_fault_fails_the_run_and_keeps_what_it_measured(
     train_all(store, settings)
     run = store.runs.get(only_run(store))
     assert run.state == State.FAILED
-    assert run.error == {"type": "error", "message": "ZeroDivisionError: of what?"}
+    assert run.error == RunError(type="error", message="ZeroDivisionError: of what?")
     assert [row.epoch for row in store.metrics.list(run.id)] == [1, 2]
     assert [row.epoch for row in store.samples.list(run.id)] == [1, 2]
 
@@ -183,7 +186,7 @@ def test_a_checkpoint_that_is_none_fails_the_run(store: Store, settings: Setting
     train_all(store, settings)
     run = store.runs.get(only_run(store))
     assert run.error is not None
-    assert (run.state, run.error["type"]) == (State.FAILED, "corrupt-checkpoint")
+    assert (run.state, run.error.type) == (State.FAILED, "corrupt-checkpoint")
 
 
 def test_a_fault_of_one_run_is_none_of_the_next(store: Store, settings: Settings) -> None:

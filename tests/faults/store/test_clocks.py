@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 
 from gatelab import store as store_package
 from gatelab.settings import Settings
-from gatelab.store import MetricRow, Report, State, Store
+from gatelab.store import Report, State, Store
 from gatelab.store.clock import now
 from gatelab.store.tables import checkpoints, events, runs
+from gatelab.wire.evaluations import Evaluation
 from tests.faults.store.actors import actors, results
 from tests.faults.store.checks import queue
 from tests.leases import renew
@@ -38,7 +39,7 @@ def work(store: Store, pipe: Pipe, hours: float) -> None:
     queue(store, jobs=1, each=1)
     claim = claimed(store)
     renew(store, claim)
-    store.claims.record(claim, Report(step=1, epoch=0, metrics=[MetricRow(step=1, epoch=0)], checkpoint=b"one"))
+    store.claims.record(claim, Report(step=1, epoch=0, metrics=[Evaluation(step=1, epoch=0)], checkpoint=b"one"))
 
 
 def reap(store: Store, pipe: Pipe, hours: float) -> list[str]:

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from gatelab.errors import Unavailable
 from gatelab.settings import Settings
-from gatelab.store import FINISHED, Claim, MetricRow, Report, State, Store
+from gatelab.store import FINISHED, Claim, Report, State, Store
+from gatelab.wire.evaluations import Evaluation
 from tests.faults.store.checks import check_history
 from tests.store.conftest import claimed, expire
 from tests.waiting import retry_at_once
@@ -40,7 +41,7 @@ def files(settings: Settings) -> list[Path]:
 
 
 def report(step: int, checkpoint: bytes) -> Report:
-    return Report(step=step, epoch=0, metrics=[MetricRow(step=step, epoch=0)], checkpoint=checkpoint)
+    return Report(step=step, epoch=0, metrics=[Evaluation(step=step, epoch=0)], checkpoint=checkpoint)
 
 
 def test_a_file_that_does_not_fit_leaves_no_trace(

@@ -11,7 +11,9 @@ from pydantic import SecretStr
 from gatelab.errors import Unavailable
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec
-from gatelab.store import FINISHED, Claim, Corpus, IdempotencyKey, Job, MetricRow, Report, SampleRow, State, Store
+from gatelab.store import FINISHED, Claim, Corpus, IdempotencyKey, Job, Report, State, Store
+from gatelab.wire.evaluations import Evaluation, Sample
+from gatelab.wire.events import Progress
 from tests.faults.store.checks import check_history, queue
 from tests.faults.store.proxy import Cut, Proxy, proxy_to
 from tests.leases import renew
@@ -26,9 +28,9 @@ pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.param
 REPORT: dict[str, Any] = {
     "step": 10,
     "epoch": 1,
-    "metrics": [MetricRow(step=10, epoch=1)],
-    "samples": [SampleRow(step=10, epoch=1, prefix="", text="")],
-    "events": [("progress", {"step": 10})],
+    "metrics": [Evaluation(step=10, epoch=1)],
+    "samples": [Sample(step=10, epoch=1, prefix="", text="")],
+    "events": [Progress(step=10)],
 }
 
 

@@ -14,8 +14,10 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import select, text
 
 from gatelab.errors import LeaseLost, NotFound, WrongState
-from gatelab.store import FINISHED, Claim, MetricRow, Report, Run, State, Store
+from gatelab.store import FINISHED, Claim, Report, Run, State, Store
 from gatelab.store.tables import checkpoints, metadata, metrics, runs
+from gatelab.wire.evaluations import Evaluation
+from gatelab.wire.events import Progress
 from tests.faults.store.checks import all_events, check_history, queue
 from tests.faults.store.reference_store import (
     KEPT,
@@ -117,10 +119,10 @@ class Machine(RuleBasedStateMachine):
         report = Report(
             step=step,
             epoch=0,
-            metrics=[MetricRow(step=step, epoch=0)] if steps else [],
+            metrics=[Evaluation(step=step, epoch=0)] if steps else [],
             checkpoint=b"%d" % step if checkpoint else None,
             keep_checkpoints=KEPT,
-            events=[("progress", {"step": step})],
+            events=[Progress(step=step)],
             next_state=then,
         )
         with self.like_the_model(lambda: self.model.record(held(claim), steps, checkpoint=checkpoint, then=then)):

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from gatelab.settings import Settings
-from gatelab.store import MetricRow, Report, State, Store
+from gatelab.store import Report, State, Store
+from gatelab.wire.evaluations import Evaluation
+from gatelab.wire.events import Progress
 from tests.events import events_of
 from tests.faults.store.actors import results
 from tests.faults.store.checks import all_events, check_history, queue
@@ -41,8 +43,8 @@ def train_all(store: Store, pipe: Pipe) -> int:
             renew(store, claim)
             events_of(store, claim.job_id)
             last = State.SUCCEEDED if step == STEPS else State.QUEUED if step % 5 == 0 else None
-            row = MetricRow(step=step, epoch=0, tokens=step)
-            told = [("progress", {"step": step})]
+            row = Evaluation(step=step, epoch=0, tokens=step)
+            told = [Progress(step=step)]
             report = Report(step=step, epoch=0, metrics=[row], checkpoint=b"%d" % step, events=told, next_state=last)
             store.claims.record(claim, report)
             transactions += 3

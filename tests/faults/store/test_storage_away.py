@@ -154,7 +154,7 @@ def test_nothing_is_trained_on_a_text_that_was_changed(store: Store, settings: S
     train_slice(store, settings)
     failed = store.runs.get(run)
     assert failed.error is not None
-    assert (failed.state, failed.error["type"]) == (State.FAILED, "corrupt-corpus")
+    assert (failed.state, failed.error.type) == (State.FAILED, "corrupt-corpus")
     [corpus] = store.corpora.list().items
     with pytest.raises(CorruptCorpus, match="wells"):
         store.corpora.text(corpus.id)

@@ -18,10 +18,15 @@ export type Checkpoint = Readable<Schemas["Checkpoint"]>;
 export type Sample = Readable<Schemas["Sample"]>;
 export type CompletionRequest = Schemas["CompletionRequest"];
 export type Completion = Readable<Schemas["Completion"]>;
-export type Metrics = Readable<Schemas["Page_Metrics_"]>;
+export type Metrics = Readable<Schemas["Page_Evaluation_"]>;
 export type Gates = Readable<Schemas["Gates"]>;
 export type GatesRequest = Schemas["GatesRequest"];
 export type State = Job["state"];
+/** What happens in a job: the data of the messages in its stream of events. */
+export type JobEvent = Readable<
+  paths["/v1/jobs/{job}/events"]["get"]["responses"][200]["content"]["text/event-stream"]
+>;
+export type Evaluation = Extract<JobEvent, { type: "evaluation" }>;
 
 export interface Fault {
   path: string;

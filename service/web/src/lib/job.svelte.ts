@@ -1,16 +1,14 @@
 /** One job as it goes on: what it is, the curves of its runs, and what became of each since they were fetched. */
-import { type Job, Problem, type Run, type RunCurve, api, data } from "./api";
-import { type Evaluation, extend } from "./lines";
+import { type Job, type JobEvent, Problem, type Run, type RunCurve, api, data } from "./api";
+import { extend } from "./lines";
 import { type Message, follow } from "./live";
-import { type Told as Change, type Patch, hasEnded, patched } from "./patch";
+import { type Patch, hasEnded, patched } from "./patch";
 
-/** What an event of a job may say. */
-type Told = Evaluation & Change;
-
-const TYPES = [
-  ...["job_created", "run_started", "state", "progress", "evaluation", "sample", "checkpoint_corrupt"],
-  ...["run_succeeded", "run_failed", "run_cancelled", "job_finished"],
-];
+/** The compiler sees that none is missing. */
+const TYPES = Object.keys({
+  ...{ job_created: 0, run_started: 0, state: 0, progress: 0, evaluation: 0, sample: 0, checkpoint_corrupt: 0 },
+  ...{ run_succeeded: 0, run_failed: 0, run_cancelled: 0, job_finished: 0 },
+} satisfies Record<JobEvent["type"], 0>);
 
 /** Points of a curve that are fetched; those that come live are all kept. */
 const POINTS = 300;
@@ -29,7 +27,7 @@ export class LiveJob {
   /** Why runs failed, by their ids. */
   readonly failures = new Map<string, NonNullable<Run["error"]>>();
   readonly id: string;
-  readonly #listeners = new Set<(type: string, told: Told) => void>();
+  readonly #listeners = new Set<(event: JobEvent) => void>();
   readonly #byRun = new Map<string, RunCurve>();
   /** Settled once the job is there, or a problem. */
   loaded: Promise<unknown> = Promise.resolve();
@@ -70,7 +68,7 @@ export class LiveJob {
   }
 
   /** Calls `listener` with every event that comes. */
-  listen(listener: (type: string, told: Told) => void): () => void {
+  listen(listener: (event: JobEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -101,24 +99,24 @@ export class LiveJob {
     for (const run of page.data) if (run.error) this.failures.set(run.id, run.error);
   }
 
-  #receive({ type, data: raw }: Message): void {
-    const told = raw as Told;
-    this.#patch(type, told);
-    for (const listener of this.#listeners) listener(type, told);
+  #receive({ data }: Message): void {
+    const event = data as JobEvent;
+    this.#patch(event);
+    for (const listener of this.#listeners) listener(event);
     this.#flush ??= setTimeout(() => {
       this.#flush = undefined;
       this.version += 1;
     }, FLUSH);
-    if (type === "job_finished") void this.#fetchJob();
+    if (event.type === "job_finished") void this.#fetchJob();
     else this.#refresh ??= setTimeout(() => void this.#fetchJob(), REFRESH);
   }
 
-  #patch(type: string, told: Told): void {
-    if (!told.run) return;
-    this.patches.set(told.run, patched(this.patches.get(told.run), told));
-    if (told.error) this.failures.set(told.run, told.error);
-    const curve = this.#byRun.get(told.run);
-    if (type === "evaluation" && curve) extend(curve, told);
+  #patch(event: JobEvent): void {
+    if (!event.run) return;
+    this.patches.set(event.run, patched(this.patches.get(event.run), event));
+    if (event.type === "run_failed" && event.error) this.failures.set(event.run, event.error);
+    const curve = this.#byRun.get(event.run);
+    if (event.type === "evaluation" && curve) extend(curve, event);
   }
 
   async #fetchJob(): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Evaluation } from "./api.ts";
 import { aligned, ceiling, extend, lone, placed, valuesOf } from "./lines.ts";
 
 const curve = () => ({
@@ -7,9 +8,9 @@ const curve = () => ({
   ...{ train_loss: [2], validation_loss: [1000], bits_per_character: [3], learning_rate: [0.5] },
 });
 const told = {
-  ...{ run: "r", step: 20, epoch: 2, train_perplexity: Math.E, validation_perplexity: null },
+  ...{ type: "evaluation", run: "r", step: 20, epoch: 2, train_loss: 1, validation_loss: 1e6 },
   ...{ bits_per_character: 2, tokens_per_second: 6, learning_rate: 0.25 },
-};
+} as Evaluation;
 
 test("curves of different places share one axis", () => {
   const { x, ys } = aligned([
@@ -33,7 +34,7 @@ test("an evaluation is added once, however often it is sent", () => {
       [0.5, 0.25],
       [1, 2],
       [2, 1],
-      [1000, null],
+      [1000, 1e6],
     ],
   );
 });

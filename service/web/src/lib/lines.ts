@@ -1,5 +1,5 @@
 /** From the curves of runs to what a line chart draws. */
-import type { RunCurve } from "./api";
+import type { Evaluation, RunCurve } from "./api";
 
 export type Measure =
   | ("validation_perplexity" | "train_perplexity" | "validation_loss")
@@ -81,35 +81,18 @@ export function ceiling(nats: readonly number[], room: number): number | null {
 }
 
 /** By the name of a gate: its mean, and the shares of its activations near 0 and near 1. */
-export type GateFigures = Record<string, Record<string, number | null>>;
-
-/** What an evaluation event says. */
-export interface Evaluation {
-  run: string;
-  step: number;
-  epoch: number;
-  train_perplexity: number | null;
-  validation_perplexity: number | null;
-  bits_per_character: number | null;
-  tokens_per_second: number | null;
-  learning_rate?: number | null;
-  gates?: GateFigures[] | null;
-}
+export type GateFigures = NonNullable<Evaluation["gates"]>[number];
 
 /** Adds an evaluation at the end of a curve. One that is there already changes nothing. */
 export function extend(curve: RunCurve, told: Evaluation): boolean {
   if ((curve.step.at(-1) ?? 0) >= told.step) return false;
   curve.epoch.push(told.epoch);
   curve.step.push(told.step);
-  curve.train_loss.push(logarithm(told.train_perplexity));
-  curve.validation_loss.push(logarithm(told.validation_perplexity));
+  curve.train_loss.push(told.train_loss);
+  curve.validation_loss.push(told.validation_loss);
   curve.bits_per_character.push(told.bits_per_character);
-  curve.learning_rate.push(told.learning_rate ?? null);
-  curve.seconds.push(null);
+  curve.learning_rate.push(told.learning_rate);
+  curve.seconds.push(told.seconds);
   curve.tokens_per_second.push(told.tokens_per_second);
   return true;
-}
-
-function logarithm(value: number | null): number | null {
-  return value === null ? null : Math.log(value);
 }

@@ -1,37 +1,58 @@
 /** What the events of a job change in a run, from when it was fetched. */
-import type { Run, State } from "./api";
+import type { Evaluation, JobEvent, Run, State } from "./api";
 
 type Figures = Run["metrics"];
-export type Patch = Partial<Pick<Run, (typeof FIELDS)[number] | "sample">> & { metrics?: Partial<Figures> };
+type Facts = Pick<Run, "state" | "step" | "total_steps" | "epoch" | "error" | "sample">;
+export type Patch = Partial<Facts> & { metrics?: Partial<Figures> };
 
-/** What an event of a job may say of a run: fields that the run itself has, and the two parts of a sample. */
-export type Told = Partial<Pick<Run, (typeof FIELDS)[number]> & Figures> & {
-  run: string;
-  prefix?: string;
-  text?: string;
-};
-
-const FIELDS = ["state", "step", "total_steps", "epoch", "error"] as const;
-/** The compiler sees that none is missing. */
+/** What both an evaluation and the figures of a run have. The compiler sees that none is missing. */
 const FIGURES = Object.keys({
+  ...{ train_loss: 0, validation_loss: 0, test_loss: 0, bits_per_character: 0, test_bits_per_character: 0 },
   ...{ train_perplexity: 0, validation_perplexity: 0, test_perplexity: 0 },
-  ...{ bits_per_character: 0, test_bits_per_character: 0, seconds: 0, tokens_per_second: 0 },
-  ...{ learning_rate: 0, ended_by: 0 },
-  ...{ trained_together: 0, vocabulary: 0, validation_tokens: 0, test_tokens: 0, warnings: 0 },
-} satisfies Record<keyof Figures, 0>) as (keyof Figures)[];
+  ...{ learning_rate: 0, tokens_per_second: 0, seconds: 0 },
+} satisfies Record<keyof Figures & keyof Evaluation, 0>) as (keyof Figures & keyof Evaluation)[];
 
 /** `before`, and everything that the event says of a run. */
-export function patched(before: Patch | undefined, told: Told): Patch {
-  const patch: Record<string, unknown> = { ...before };
-  for (const name of FIELDS) if (told[name] !== undefined && told[name] !== null) patch[name] = told[name];
-  if (told.text !== undefined) patch.sample = (told.prefix ?? "") + told.text;
-  // One that is null is not finite: that is news, too.
-  const figures = FIGURES.filter((name) => told[name] !== undefined);
-  if (figures.length) {
-    const metrics = Object.fromEntries(figures.map((name) => [name, told[name]]));
-    patch.metrics = { ...before?.metrics, ...metrics };
+export function patched(before: Patch | undefined, event: JobEvent): Patch {
+  const patch: Patch = { ...before };
+  switch (event.type) {
+    case "run_started":
+    case "state":
+    case "run_succeeded":
+    case "run_failed":
+    case "run_cancelled":
+      return { ...patch, state: event.state, step: event.step, ...(event.error && { error: event.error }) };
+    case "progress":
+      return { ...placed(patch, event), metrics: { ...patch.metrics, ...known(event) } };
+    case "evaluation":
+      // One that is null is not finite: that is news, too.
+      return { ...placed(patch, event), metrics: { ...patch.metrics, ...figures(event) } };
+    case "sample":
+      return { ...placed(patch, event), sample: event.prefix + event.text };
+    case "checkpoint_corrupt":
+      return { ...patch, step: event.resumed_from };
+    case "job_created":
+    case "job_finished":
+      return patch;
+    default:
+      event satisfies never;
+      return patch;
   }
-  return patch as Patch;
+}
+
+function placed(patch: Patch, at: { step: number; epoch: number; total_steps?: number | null }): Patch {
+  const { step, epoch, total_steps } = at;
+  return { ...patch, step, epoch, ...(total_steps && { total_steps }) };
+}
+
+/** The figures that a step has, as far as it has them. */
+function known(event: Extract<JobEvent, { type: "progress" }>): Partial<Figures> {
+  const { learning_rate, tokens_per_second } = event;
+  return { ...(learning_rate !== null && { learning_rate }), ...(tokens_per_second !== null && { tokens_per_second }) };
+}
+
+function figures(event: Evaluation): Partial<Figures> {
+  return Object.fromEntries(FIGURES.map((name) => [name, event[name]]));
 }
 
 /** The run as it is now. What no event says stays as it was fetched. */

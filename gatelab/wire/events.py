@@ -1,0 +1,153 @@
+"""What happens in a job, as a union told apart by `type`.
+
+A new type of event is a new class in `JobEvent`. mypy and the compiler of the page then name every place that has to
+say what becomes of it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, TypeAdapter
+
+from gatelab.wire.base import Measured, Wire
+from gatelab.wire.evaluations import Evaluation, Sample
+from gatelab.wire.runs import RunError, RunState
+
+_ROW = {"type", "run", "created_at"}
+"""Columns of their own in the database, not part of an event's stored data."""
+
+
+class _Event(Wire):
+    run: str | None = Field(None, description="the run that it concerns; null for events of the whole job")
+    created_at: datetime | None = Field(None, description="when it was recorded")
+
+    def stored(self) -> dict[str, Any]:
+        return {name: value for name, value in super().stored().items() if name not in _ROW}
+
+
+class JobCreated(_Event):
+    """The job was accepted."""
+
+    type: Literal["job_created"] = "job_created"
+    name: str = Field("", description="the name of the job")
+    runs: int = Field(0, description="how many runs it has")
+
+
+class _Moved(_Event):
+    index: int = Field(0, description="the place of the run in the job")
+    state: RunState = Field(description="the state that the run is in now")
+    step: int = Field(0, description="optimizer steps that are recorded")
+    reason: str | None = Field(None, description="why, in words; null where the run went its usual way")
+    error: RunError | None = Field(None, description="why the run failed; null unless it has")
+
+
+class RunStarted(_Moved):
+    """A worker takes the run for the first time."""
+
+    type: Literal["run_started"] = "run_started"
+    state: Literal["running"] = "running"
+
+
+class RunMoved(_Moved):
+    """The run changes its state without ending: taken again, paused, queued again."""
+
+    type: Literal["state"] = "state"
+
+
+class RunSucceeded(_Moved):
+    """The run has trained to its end."""
+
+    type: Literal["run_succeeded"] = "run_succeeded"
+    state: Literal["succeeded"] = "succeeded"
+
+
+class RunFailed(_Moved):
+    """The run cannot go on."""
+
+    type: Literal["run_failed"] = "run_failed"
+    state: Literal["failed"] = "failed"
+
+
+class RunCancelled(_Moved):
+    """Somebody cancelled the job."""
+
+    type: Literal["run_cancelled"] = "run_cancelled"
+    state: Literal["cancelled"] = "cancelled"
+
+
+class Progress(_Event):
+    """The run has come further: every few seconds of training, with a checkpoint."""
+
+    type: Literal["progress"] = "progress"
+    step: int = Field(0, description="optimizer steps since the run began")
+    epoch: int = Field(0, description="epochs that have ended")
+    total_steps: int | None = Field(None, description="optimizer steps of the whole run")
+    tokens_per_second: Measured = Field(None, description="training tokens per second of training alone")
+    train_loss: Measured = Field(None, description="of the latest batch, before its step, in nats per token")
+    learning_rate: Measured = Field(None, description="of the latest step")
+
+
+class RunEvaluated(_Event, Evaluation):
+    """The run was evaluated, as a rule at the end of an epoch."""
+
+    type: Literal["evaluation"] = "evaluation"
+    total_steps: int | None = Field(None, description="optimizer steps of the whole run")
+
+
+class Sampled(_Event, Sample):
+    """The run generated a text, with an evaluation."""
+
+    type: Literal["sample"] = "sample"
+
+
+class CheckpointCorrupt(_Event):
+    """A checkpoint could not be read: the run resumes from the one before it."""
+
+    type: Literal["checkpoint_corrupt"] = "checkpoint_corrupt"
+    step: int = Field(0, description="the step of the checkpoint that was given up")
+    resumed_from: int = Field(0, description="the step of the one before it; 0 for the start of the run")
+
+
+class JobFinished(_Event):
+    """No run of the job is left."""
+
+    type: Literal["job_finished"] = "job_finished"
+    state: RunState = Field(description="the state of the job")
+    counts: dict[str, int] = Field({}, description="how many runs are in each state")
+
+
+JobEvent = Annotated[
+    JobCreated
+    | RunStarted
+    | RunMoved
+    | Progress
+    | RunEvaluated
+    | Sampled
+    | CheckpointCorrupt
+    | RunSucceeded
+    | RunFailed
+    | RunCancelled
+    | JobFinished,
+    Field(discriminator="type"),
+]
+EVENTS: tuple[type[_Event], ...] = get_args(get_args(JobEvent)[0])
+"""The members of the union."""
+TYPES: dict[str, type[_Event]] = {event.model_fields["type"].default: event for event in EVENTS}
+"""Their names in a stream."""
+
+
+@cache
+def _adapter() -> "TypeAdapter[JobEvent]":
+    """Built when the first event is read."""
+    return TypeAdapter(JobEvent)
+
+
+def read_event(type: str, run: str | None, created_at: datetime | str | None, data: Mapping[str, Any]) -> JobEvent:
+    """The event of a row, or of a message: its type and run beside its other fields.
+
+    Raises:
+        ValueError: there is no such type, or the fields are not those of its type.
+    """
+    return _adapter().validate_python({**data, "type": type, "run": run, "created_at": created_at})
