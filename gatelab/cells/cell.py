@@ -98,10 +98,6 @@ class Cell(nn.Module):
         self._widths = [len(group.numbers) * hidden for group in self._groups if group.inputs]
 
     @property
-    def tensors_in_state(self) -> int:
-        return len(self.states)
-
-    @property
     def input_weights(self) -> list[Tensor]:
         """The matrices that `project` multiplies the input with."""
         return [self.get_parameter(name) for group in self._groups for name in group.inputs]

@@ -8,7 +8,7 @@ _NAMES = """
     register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook representation requires_grad_ set_extra_state
-    set_initial_values set_submodule share_memory state_dict states tensors_in_state to to_empty train training
+    set_initial_values set_submodule share_memory state_dict states to to_empty train training
     type update xpu zero_grad
 """
 

@@ -67,7 +67,7 @@ def test_scan_is_the_equations(case: Case) -> None:
 
 def test_the_initial_state_is_zero(case: Case) -> None:
     state = case.cell.initial_state(3)
-    assert [t.shape for t in state] == [(3, case.cell.hidden)] * case.cell.tensors_in_state
+    assert [t.shape for t in state] == [(3, case.cell.hidden)] * len(case.cell.states)
     assert all(t.dtype == torch.float64 and not t.any() for t in state)
 
 

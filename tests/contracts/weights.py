@@ -28,7 +28,7 @@ def random_case(spec: CellSpec, random: np.random.Generator, largest: int = 6) -
     spec = spec.model_copy(update={"hidden": hidden})
     cell = build(spec, inputs)
     randomize(cell, random)
-    state = tuple(tensor(random, batch, hidden) for _ in range(cell.tensors_in_state))
+    state = tuple(tensor(random, batch, hidden) for _ in cell.states)
     return Case(spec, cell, tensor(random, steps + 1, batch, inputs), state)
 
 

@@ -87,7 +87,7 @@ def test_a_step_is_differentiated_as_by_autograd(
     start = [tensor for layer in model.initial_state(1) for tensor in layer]
 
     def output(*leaves: Tensor) -> Tensor:
-        width, state, x = model.cell(0).tensors_in_state, leaves[3:], None
+        width, state, x = len(model.cell(0).states), leaves[3:], None
         layers = [state[:width], state[width:]]
         for step in range(3):
             x = leaves[step]

@@ -83,7 +83,7 @@ def random_pack(
             if name.startswith("U"):
                 parameter.data /= hidden**0.5
     ids = torch.from_numpy(random.integers(0, INPUTS, size=(members, steps, batch))).to(DEVICE)
-    state = tensor(random, cells[0].tensors_in_state, members, batch, hidden).to(DEVICE)
+    state = tensor(random, len(cells[0].states), members, batch, hidden).to(DEVICE)
     return Pack(spec, cells, ids, state.requires_grad_())
 
 

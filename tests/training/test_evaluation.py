@@ -36,7 +36,7 @@ def plain_evaluation(model: LanguageModel, windows: Windows) -> float:
     (cell,) = (cell for cell in model.cells if isinstance(cell, Cell))
     weights = named(cell)
     head, bias = model.weight_head.detach().numpy(), model.bias_head.detach().numpy()
-    zero = tuple(np.zeros(cell.hidden) for _ in range(cell.tensors_in_state))
+    zero = tuple(np.zeros(cell.hidden) for _ in cell.states)
     rows, losses, last = np.eye(model.vocabulary), [], dict.fromkeys(range(windows.per_batch), zero)
     for number, (start, end) in enumerate(zip(windows.starts, windows.ends, strict=True)):
         stream = number % windows.per_batch
