@@ -55,6 +55,7 @@ class Trainer:
         self._ends = Ends(spec.training, data.train.batches, data.train.tokens)
         schedule = spec.training.optimizer.schedule
         self._constant = spec.training.optimizer.lr if schedule == CONSTANT else None
+        self._drops = spec.model.drops.masks
         self._order: tuple[int, Ids] | None = None
 
     def join(self, engine: Engine, index: int) -> None:
@@ -137,7 +138,7 @@ class Trainer:
         """The next batch of the epoch."""
         at, train = self.position, self.data.train
         state = self.carried if train.carried and at.batch > 0 else None
-        dropout = Dropout(self.spec.training.seed, at.step) if self.spec.model.drops.masks else None
+        dropout = Dropout(self.spec.training.seed, at.step) if self._drops else None
         return Reading(train, train.numbers(at.batch, self._batch_order()), state, dropout)
 
     def check(self, read: Read) -> None:
