@@ -1,6 +1,6 @@
 """Whole training steps of Gatelab's engines beside the book's loop and PyTorch's layers.
 
-python -m benchmarks.training [speed] [scaling] [memory] [precision] [packs] [vocabularies] [--threads 2] ...
+python -m benchmarks.training [speed] [scaling] [memory] [precision] [packs] [vocabularies] [layers] [--threads 2] ...
 """
 
 import argparse
@@ -8,11 +8,11 @@ import argparse
 import torch
 
 from benchmarks.idle_machine import warn_if_busy
-from benchmarks.training import memory, packs, precision, scaling, speed, vocabularies
+from benchmarks.training import layers, memory, packs, precision, scaling, speed, vocabularies
 from benchmarks.training.contestants import Task
 from benchmarks.training.shapes import CELLS, SHAPES, SIZES, Shape
 
-PARTS = "speed", "scaling", "memory", "precision", "packs", "vocabularies"
+PARTS = "speed", "scaling", "memory", "precision", "packs", "vocabularies", "layers"
 
 
 def main() -> None:
@@ -36,6 +36,8 @@ def main() -> None:
                 shapes = vocabularies.SHAPES if arguments.shapes is SHAPES else arguments.shapes
                 cells = [(cell, Task(CELLS[cell], shape)) for shape in shapes for cell in arguments.cells]
                 vocabularies.show(cells, threads, *how)
+            case "layers":
+                layers.show(layers.SHAPES if arguments.shapes is SHAPES else arguments.shapes, threads, *how)
             case "packs":
                 packs.show(packs.SHAPES if arguments.shapes is SHAPES else arguments.shapes, threads, *how)
 

@@ -80,7 +80,7 @@ class Limits(Spec):
         embedding = 0 if spec.model.input == "one_hot" else spec.model.input.embedding
         for path, value, limit in (
             *_units(spec.model, self.hidden),
-            ("model.layers", spec.model.layers, self.layers),
+            ("model.layers" if spec.model.sizes is None else "model.sizes", spec.model.layers, self.layers),
             ("model.input.embedding", embedding, self.embedding),
             ("training.batch_size", spec.training.batch_size, self.batch_size),
             ("training.num_steps", spec.training.num_steps, self.num_steps),

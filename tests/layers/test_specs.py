@@ -98,6 +98,8 @@ def test_limits_hold_for_every_layer() -> None:
     with pytest.raises(InvalidSpec, match=r"model.sizes.1: 65 is over this installation's limit of 64"):
         Limits(hidden=64).check(run_of(sizes=[64, 65, 1]))
     Limits(hidden=64).check(run_of(sizes=[64, 1]))
+    with pytest.raises(InvalidSpec, match=r"model.sizes: 3 is over this installation's limit of 2"):
+        Limits(layers=2).check(run_of(sizes=[4, 4, 4]))
 
 
 def test_an_engine_by_name_is_held_to_what_it_has() -> None:

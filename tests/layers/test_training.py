@@ -9,16 +9,20 @@ from gatelab.checkpoint import Checkpoint
 from gatelab.dropout import Dropout
 from gatelab.errors import InvalidInput
 from gatelab.model import LanguageModel
+from gatelab.scan.native.library import load
 from gatelab.specs import ModelSpec, RunSpec
 from gatelab.specs.engine_support import lacking
+from gatelab.specs.training import TrainingSpec
 from gatelab.text import Corpus, prepare
 from gatelab.training import Event, Pack, Trainer, train
 from gatelab.training.engines import EngineName, Reading, choose_engine
 from gatelab.training.engines.native import NativeEngine
 from gatelab.training.engines.reference import TorchEngine
+from tests.conftest import NO_BF16
 from tests.layers.field_models import CELLS, FIELDS, model_of, spec_of
 from tests.randomized import cell_name, randomize
-from tests.training.engines.comparing import check_as_near, differentiated, random_reading
+from tests.rounding import LOST
+from tests.training.engines.comparing import check_as_near, differentiated, distances, random_reading
 from tests.training.members import member_of
 from tests.training.runs import corpus, recorded, untimed
 from tests.training.runs import spec_of as run_of
@@ -111,6 +115,30 @@ def drawn(spec: ModelSpec, random: np.random.Generator) -> LanguageModel:
     model = LanguageModel(spec, 11)
     randomize(model, random, 0.4)
     return model
+
+
+@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.skipif("bf16" not in load().precisions, reason=NO_BF16)
+def test_so_it_does_in_bfloat16(name: str, random: np.random.Generator, seed: int) -> None:
+    model = drawn(ModelSpec.model_validate({"cell": {"kind": "gru", "hidden": 6}, **NATIVE[name]}), random).float()
+    reading = random_reading(random, model, 9, 6, Dropout(seed, 3) if model.spec.drops.masks else None)
+    training = TrainingSpec(precision="bf16")
+    engines = NativeEngine([member_of(model, training)]), TorchEngine([member_of(model, training)])
+    native, pytorch = (differentiated(engine, {0: reading})[0] for engine in engines)
+    assert {name: far for name, far in distances(native, pytorch).items() if far > LOST} == {}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_pytorch_rounds_the_products_of_every_field(name: str, random: np.random.Generator, seed: int) -> None:
+    model = model_of(name, random, size=0.4).float()
+    reading = random_reading(random, model, 9, 6, Dropout(seed, 3) if model.spec.drops.masks else None)
+    rounded, exact = (
+        differentiated(TorchEngine([member_of(model, TrainingSpec(precision=precision))]), {0: reading})[0]
+        for precision in ("bf16", "fp32")
+    )
+    apart = distances(rounded, exact)
+    assert 0 < apart["loss"] < LOST
+    assert all(np.isfinite(gradient).all() for gradient in rounded.gradient.values())
 
 
 def test_a_tied_gradient_is_clipped_by_its_own_norm(random: np.random.Generator) -> None:
