@@ -1,13 +1,13 @@
 """What the answers of all domains share: lists in pages, points in time. The shapes are those of `gatelab.wire`."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from gatelab.store.pagination import Page as StoredPage
-from gatelab.wire.base import Page
+from gatelab.wire.base import Page, moment
 
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
@@ -20,11 +20,6 @@ def page(stored: StoredPage[Row], view: Callable[[Row], Item]) -> Page[Item]:
 def whole(items: Iterable[Item]) -> Page[Item]:
     """A list that is answered in one piece."""
     return Page(data=list(items))
-
-
-def moment(seconds: float) -> datetime:
-    """Seconds since 1970 as a point in time."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def moment_if(seconds: float | None) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -13,6 +12,7 @@ from gatelab.store.engine import Database
 from gatelab.store.job_counts import count_runs
 from gatelab.store.states import FINISHED, job_state
 from gatelab.store.tables import events, jobs
+from gatelab.wire.base import moment
 from gatelab.wire.events import JobEvent, read_event
 
 
@@ -29,7 +29,7 @@ class Event:
     @property
     def told(self) -> JobEvent:
         """What happened."""
-        return read_event(self.type, self.run_id, datetime.fromtimestamp(self.created_at, UTC), self.data)
+        return read_event(self.type, self.run_id, moment(self.created_at), self.data)
 
 
 class Events:

@@ -1,6 +1,7 @@
 """What all shapes on the wire have in common."""
 
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -32,6 +33,11 @@ class Page(Wire, Generic[Item]):
 
     data: list[Item]
     next: str | None = None
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970 as a point in time."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def finite(value: Any) -> Any:

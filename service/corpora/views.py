@@ -1,8 +1,8 @@
 """Corpora, as the API answers them."""
 
 from gatelab.store import Corpus as StoredCorpus
+from gatelab.wire.base import moment
 from gatelab.wire.corpora import Corpus
-from service.views import moment
 
 
 def corpus_of(corpus: StoredCorpus) -> Corpus:

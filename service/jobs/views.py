@@ -6,8 +6,9 @@ from gatelab.specs import JobSpec
 from gatelab.store import Job as StoredJob
 from gatelab.store.states import FINISHED
 from gatelab.sweeps import asked_runs
+from gatelab.wire.base import moment
 from gatelab.wire.jobs import JobOf, RunCounts
-from service.views import moment, moment_if
+from service.views import moment_if
 
 
 class Job(JobOf[JobSpec]):

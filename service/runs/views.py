@@ -3,9 +3,10 @@
 from gatelab.specs import RunSpec
 from gatelab.store import CheckpointInfo
 from gatelab.store import Run as StoredRun
+from gatelab.wire.base import moment
 from gatelab.wire.evaluations import Summary
 from gatelab.wire.runs import Checkpoint, RunOf
-from service.views import moment, moment_if
+from service.views import moment_if
 
 
 class Run(RunOf[RunSpec]):
