@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
@@ -109,10 +109,16 @@ def _path(data: Any, wanted: object) -> tuple[str, ...]:
         here, path = around.pop()
         if here is wanted:
             return _names(path)
-        inner = here.items() if isinstance(here, dict) else enumerate(here) if isinstance(here, list) else ()
         # A path is a chain of pairs: to note one takes the same for any depth.
-        around += ((value, (path, key)) for key, value in inner if isinstance(value, dict | list))
+        around += ((value, (path, key)) for key, value in _inner(here) if isinstance(value, dict | list))
     return ()
+
+
+def _inner(here: Any) -> Iterable[tuple[Any, Any]]:
+    """What an object of JSON holds, by its names or places."""
+    if isinstance(here, dict):
+        return here.items()
+    return enumerate(here) if isinstance(here, list) else ()
 
 
 def _names(path: tuple[Any, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from gatelab.equations import Representation
 from gatelab.equations.padding import stays_empty
 from gatelab.equations.plan import Operand, Plan
 from gatelab.equations.schedule import Schedule
+from gatelab.equations.sums import Sum
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,16 @@ class Layout:
         self.plan = self.schedule.plan
         self.sums = tuple(sorted(range(len(self.plan.sums)), key=self._order))
 
+    @staticmethod
+    def _kind(each: Sum) -> int:
+        """0: a sum of the input alone, 1: with products, 2: without the input."""
+        if each.input is None:
+            return 2
+        return 1 if each.products else 0
+
     def _order(self, number: int) -> tuple[int, list[int], int]:
         each = self.plan.sums[number]
-        kind = 2 if each.input is None else 1 if each.products else 0
-        return kind, sorted(operand for operand, _ in each.products), number
+        return self._kind(each), sorted(operand for operand, _ in each.products), number
 
     @property
     def states(self) -> int:

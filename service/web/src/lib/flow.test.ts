@@ -106,7 +106,8 @@ test("texts say what is computed, with parentheses where they are needed", () =>
 function boxesOf(pieces: ReturnType<typeof flowOf>): Box[] {
   return pieces.map(({ id, from, kind, text }) => ({
     ...{ id, from, width: 20 + 6 * text.length, height: kind === "gate" ? 40 : 28 },
-    ...(kind === "state" ? { at: "first" as const } : kind === "after" ? { at: "last" as const } : {}),
+    ...(kind === "state" && { at: "first" as const }),
+    ...(kind === "after" && { at: "last" as const }),
   }));
 }
 
