@@ -142,6 +142,23 @@ def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open
     assert "windows" not in spec_in(page)["training"]
 
 
+def test_layers_and_dropout_are_in_the_form(open_page: Open) -> None:
+    page = open_page().go("/submit?corpus=yaml-text")
+    page.get_by_text("Advanced:").click()
+    page.get_by_label("Units of each layer").fill("16, 8")
+    page.get_by_label("Normalize what layers and head read").check()
+    page.get_by_label("Learn the initial state").check()
+    page.get_by_label("Dropout after every layer").fill("0.2")
+    page.get_by_label("Zoneout of the states").fill("0.1")
+    model = spec_in(page)["model"]
+    assert (model["sizes"], model["norm"], model["initial_state"]) == ([16, 8], "layer", "learned")
+    assert model["dropout"] == {"layers": 0.2, "zoneout": 0.1}
+    page.get_by_role("tab", name="Form").click()
+    page.get_by_role("button", name="Check").click()
+    cost = page.get_by_role("region", name="What the job would cost")
+    expect(cost).to_contain_text("PyTorch trains runs with sizes, norm: layer")
+
+
 def test_what_is_written_as_yaml_comes_back_to_the_form(open_page: Open) -> None:
     page = open_page().go("/submit?corpus=yaml-text")
     page.get_by_role("tab", name="YAML").click()
