@@ -9,7 +9,7 @@ Series = list[float | None]
 
 
 class _Part(Wire):
-    """Of a large answer, which leaves out what is null by nature: a field with a default may be missing."""
+    """A part of a large answer, in which a field that has a default may be missing."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
