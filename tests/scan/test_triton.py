@@ -21,6 +21,7 @@ from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.specs.training import Precision
 from gatelab.training.engines.rounding import RoundedProducts
 from tests import servers
+from tests.random_cells import TIES, random_equations
 from tests.randomized import CLASSIC, assert_close, cell_name, randomize, tensor
 from tests.rounding import FLIPS, assert_as_near, assert_rounded
 from tests.scan.shapes import SHAPES
@@ -191,6 +192,21 @@ def test_any_cell_is_in_single_precision_as_near_to_the_truth_as_pytorch(
 
     yardstick = apart(numbers(by_reference(single), single))
     assert_as_near(apart(numbers(by_triton(single, form, gathered=True), single)), yardstick)
+
+
+@pytest.mark.usefixtures("exact_slope")
+@pytest.mark.parametrize("form", FORMS)
+def test_random_equations_are_the_reference(form: triton.Form, random: np.random.Generator) -> None:
+    equations = random_equations(random)
+    print(equations)
+    spec = EquationsSpec(kind="equations", equations=equations)
+    check(random_pack(spec, random, 1, 2, 3, 4), form, form == "stepwise", random)
+
+
+@pytest.mark.usefixtures("exact_slope")
+@pytest.mark.parametrize("form", FORMS)
+def test_at_ties_and_bounds_gradients_are_the_references(form: triton.Form, random: np.random.Generator) -> None:
+    check(random_pack(EquationsSpec(kind="equations", equations=TIES), random, 2, 1, 5, 9), form, True, random)
 
 
 def test_no_name_of_a_text_gets_into_the_code() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from gatelab.equations.functions import ARGUMENTS
 from gatelab.equations.zoo import zoo
 from gatelab.generation import stream_of
 from gatelab.generation.decoders import NativeDecoder
@@ -22,6 +21,7 @@ from gatelab.text.tokenizers import SPECIALS
 from gatelab.training.engines import Reading
 from gatelab.training.engines.native import NativeEngine
 from gatelab.training.engines.reference import TorchEngine
+from tests.random_cells import TIES, random_equations
 from tests.randomized import random, seed
 from tests.rounding import FLIPS, assert_as_near, assert_rounded, terms_of
 from tests.training.engines.comparing import (
@@ -152,32 +152,6 @@ def test_bfloat16_is_rounded_as_by_pytorch(name: str, random: np.random.Generato
 
 # -- Any equations ------------------------------------------------------------------------------------------------
 
-TAMED = {"exp": "exp(tanh({}))", "log": "log(1.5 + tanh({}))", "sqrt": "sqrt(1.5 + tanh({}))", "sin": "sin(3 * ({}))"}
-"""Functions of arguments for which they are finite and not too steep."""
-
-
-def random_equations(random: np.random.Generator) -> str:
-    """A cell with every function once, up to four states and six stages, and letters that are used twice."""
-    states = ["h", "s", "t", "u"][: random.integers(1, 5)]
-    lines, values = ["scalar zeta, eta", "vector p, q"], list(states)
-    for place, function in enumerate(random.permutation(sorted(ARGUMENTS))):
-        operand = random.choice(values[-4:])
-        arguments = []
-        for _ in range(ARGUMENTS[function]):
-            terms = [f"p * {random.choice(values)}", f"{random.choice(values)} / (2 + tanh({random.choice(values)}))"]
-            if place % 3 == 0 and place < 15:
-                terms += [f"U_{place // 6} @ ({operand} - zeta * {random.choice(states)})", f"W_{place % 2} @ x", "b"]
-            elif random.random() < 0.5:
-                terms += [f"W_{place} @ x", "q"]
-            arguments.append(" + ".join(map(str, random.permutation(terms))))
-        call = TAMED.get(function, function + "({})").format(", ".join(arguments))
-        lines.append(f"v_{place} = tanh({call} - eta)")
-        values.append(f"v_{place}")
-    for state in states:
-        used = [f"{random.choice(['-0.5', '0.3', '0.75', 'p'])} * {value}" for value in values]
-        lines.append(f"{state}' = tanh({' + '.join(map(str, random.permutation(used)))})")
-    return "\n".join(lines)
-
 
 def test_random_equations_are_pytorchs(random: np.random.Generator, seed: int) -> None:
     equations = random_equations(random)
@@ -186,17 +160,6 @@ def test_random_equations_are_pytorchs(random: np.random.Generator, seed: int) -
     for hidden, rows, steps, fields in SHAPES[1:]:
         model = model_of(spec_of(equations), seed, hidden=hidden, **fields | {"dropout": 0.0})
         check(model, random_reading(random, model, rows, steps))
-
-
-TIES = """
-vector p, q
-a = p + h
-c = hard_tanh(1 + 0 * a) + hard_tanh(a - a - 1) + hard_sigmoid(3 + 0 * a) + hard_sigmoid(0 * a - 3)
-d = max(a, a * 1) + min(q, 1 * q) + abs(a - a) + relu(a - a) + max(a, -(-q)) * min(a, q)
-e = max(W @ x, U @ d) + sqrt(1 + 0 * s)
-s' = 0.1 * a + 1
-h' = tanh(c + d + e)
-"""
 
 
 def test_at_ties_and_bounds_gradients_are_pytorchs(random: np.random.Generator, seed: int) -> None:
