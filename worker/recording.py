@@ -7,6 +7,7 @@ from typing import Any
 
 from gatelab.errors import Diverged
 from gatelab.reports.cautions import cautions
+from gatelab.scan.native.compilations import Compilation
 from gatelab.store import Best, Claim, Flags, Report, State, Store
 from gatelab.training import Evaluated, Event, Started, Stepped
 from gatelab.wire import events as wire
@@ -53,6 +54,10 @@ class Recorder:
     def trained_with(self, runs: int) -> None:
         """Note that `runs` runs share the time of each step from now on, this one included."""
         self._together = runs
+
+    def compiled(self, compilation: Compilation) -> None:
+        """Take note that the run has waited for code of its cell."""
+        self._pending.events.append(wire.CellCompiled(**asdict(compilation)))
 
     def record(self, next_state: State | None) -> Flags:
         """Write everything since the last record, with a checkpoint, and make the run's next move.

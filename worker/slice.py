@@ -14,6 +14,7 @@ import structlog
 from gatelab.checkpoint import Checkpoint
 from gatelab.errors import Conflict, Diverged, GatelabError, LeaseLost, StorageUnavailable, Unavailable
 from gatelab.machine import cores
+from gatelab.scan.native.compilations import Compilation, compilations
 from gatelab.settings import Settings
 from gatelab.store import Claim, Flags, State, Store
 from gatelab.training import Ended, Event, Pack, Trainer, pack_size
@@ -73,7 +74,11 @@ class Slice:
         """
         log.info("training", run=self.claim.run_id, step=self.claim.step, device=self.device)
         try:
-            with structlog.contextvars.bound_contextvars(run=self.claim.run_id), self._leases:
+            with (
+                structlog.contextvars.bound_contextvars(run=self.claim.run_id),
+                self._leases,
+                compilations(self._note_compiled),
+            ):
                 self._train()
         except StorageUnavailable as error:
             for run_id in list(self._members):
@@ -99,6 +104,11 @@ class Slice:
             raise
         except Exception as error:
             self._give_up(error)
+
+    def _note_compiled(self, compilation: Compilation) -> None:
+        """The claimed run has waited for a compiler."""
+        if (member := self._members.get(self.claim.run_id)) is not None:
+            member.compiled(compilation)
 
     # -- The members --------------------------------------------------------------------------------------------------
 

@@ -94,7 +94,9 @@ def _take(run: RunProgress, told: JobEvent) -> None:
         case events.RunFailed():
             run.state = told.state
             run.error = f"{told.error.type}: {told.error.message}" if told.error else ""
-        case events.JobCreated() | events.JobFinished() | events.Sampled() | events.CheckpointCorrupt():
+        case events.JobCreated() | events.JobFinished() | events.Sampled():
+            pass
+        case events.CellCompiled() | events.CheckpointCorrupt():
             pass
         case _:
             assert_never(told)

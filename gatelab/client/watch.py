@@ -106,6 +106,8 @@ def _line(told: JobEvent, run: RunProgress) -> str | None:
             return repr(told.text)
         case events.RunSucceeded() | events.RunFailed() | events.RunCancelled():
             return run.state + (f", {run.error}" if run.error else "")
+        case events.CellCompiled():
+            return f"its cell was compiled in {duration(told.seconds)}, once for this machine"
         case events.CheckpointCorrupt():
             return f"the checkpoint of step {told.step} is damaged; it resumes from step {told.resumed_from}"
         case events.JobCreated() | events.JobFinished() | events.RunMoved() | events.Progress():

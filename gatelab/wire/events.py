@@ -102,6 +102,15 @@ class Sampled(_Event, Sample):
     type: Literal["sample"] = "sample"
 
 
+class CellCompiled(_Event):
+    """The run had to wait for code of its cell, since nobody had trained such a cell on the machine before."""
+
+    type: Literal["compiling"] = "compiling"
+    digest: str = Field(description="of what the cell computes, whatever its names")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="what the code is for; samples need fp32")
+    seconds: float = Field(description="that the compiler took")
+
+
 class CheckpointCorrupt(_Event):
     """A checkpoint could not be read: the run resumes from the one before it."""
 
@@ -125,6 +134,7 @@ JobEvent = Annotated[
     | Progress
     | RunEvaluated
     | Sampled
+    | CellCompiled
     | CheckpointCorrupt
     | RunSucceeded
     | RunFailed

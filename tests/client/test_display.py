@@ -42,6 +42,14 @@ def test_bars_follow_the_runs(trained: Trained) -> None:
     assert "failed: diverged: nan" in screen.file.getvalue()
 
 
+def test_lines_say_that_a_cell_was_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    progress, lines = Progress({"run-1": RunProgress("run-1", name="mine")}), watch.Lines()
+    data = {"digest": "0f", "precision": "fp32", "seconds": 5.25}
+    event = Event(id=1, type="compiling", run="run-1", data=data)
+    lines.show(event, progress.apply(event))
+    assert capsys.readouterr().out == "run-1 (mine): its cell was compiled in 5 s, once for this machine\n"
+
+
 def test_bars_follow_a_job_from_its_first_event_to_its_last(trained: Trained, gatelab: Gatelab) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=200, highlight=False)
     progress = Progress()

@@ -10,6 +10,7 @@ from gatelab.equations.bounds import STAGES, STATES
 from gatelab.equations.cpp.generate import generate
 from gatelab.scan import native
 from gatelab.scan.native import Unavailable, build, compile
+from gatelab.scan.native.compilations import Compilation, compilations
 from gatelab.scan.native.compile import CellCode, code_of
 from gatelab.scan.native.interface import ABI
 from gatelab.specs import CellSpec, EquationsSpec
@@ -60,6 +61,18 @@ def test_a_cell_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     compiled(PLAIN.replace("U ", "V ").replace("b_secret", "b"))
     assert the_library(folder).read_bytes() == before
     assert code_of(read(PLAIN), native.load()) is code_of(read(PLAIN), native.load())
+
+
+def test_whoever_waits_for_a_compiler_hears_of_it(folder: Path) -> None:
+    heard = list[Compilation]()
+    with compilations(heard.append):
+        compiled()
+        assert [(each.digest, each.precision) for each in heard] == [(read(PLAIN).digest, "fp32")]
+        compiled()  # it lies in the folder
+        code_of(CLASSIC[0].representation, native.load())  # it came with the library
+    compiled(PLAIN.replace("0.125", "0.25"))  # nobody listens any more
+    assert len(heard) == 1
+    assert len(list(folder.glob("*.so"))) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"no library", None])

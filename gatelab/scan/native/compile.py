@@ -24,6 +24,7 @@ import structlog
 from gatelab.equations import Representation
 from gatelab.equations.cpp.generate import generate
 from gatelab.scan.native import build
+from gatelab.scan.native.compilations import Compilation, note
 from gatelab.scan.native.interface import ABI, PRECISIONS, Code
 from gatelab.scan.native.library import Library, Unavailable
 from gatelab.settings import cell_cache, may_compile_cells
@@ -105,7 +106,7 @@ def _code_of(representation: Representation, instructions: str, precision: Preci
             if (code := _opened(path)) is None:
                 if not may_compile_cells():
                     raise Unavailable("the cell is not compiled yet, and GATELAB_COMPILE_CELLS turns compiling off")
-                _compile(command, source, path)
+                note(Compilation(representation.digest, precision, _compile(command, source, path)))
                 code = _opened(path)
                 _bound(folder, keep=path)
     except OSError as error:
@@ -122,7 +123,8 @@ def flags(instructions: str, precision: Precision) -> list[str]:
     return [*build.cell_flags(), *build.INSTRUCTIONS[machine][instructions], *brain, "-shared"]
 
 
-def _compile(command: Sequence[str], source: str, target: Path) -> None:
+def _compile(command: Sequence[str], source: str, target: Path) -> float:
+    """Returns the seconds that it took."""
     partial = target.with_suffix(f".{os.getpid()}.part")
     blocks = LARGEST // 512
     limits = f"ulimit -t {SECONDS}; ulimit -v {MEMORY // 1024}; ulimit -f {blocks}; " if os.name == "posix" else ""
@@ -137,7 +139,9 @@ def _compile(command: Sequence[str], source: str, target: Path) -> None:
             raise Unavailable(f"the cell's code has more than {LARGEST} bytes")
         target.with_suffix(".sum").write_text(_stamp(partial))
         partial.replace(target)
-        log.info("compiled a cell of equations", seconds=round(time.monotonic() - begun, 1))
+        seconds = time.monotonic() - begun
+        log.info("compiled a cell of equations", seconds=round(seconds, 1))
+        return seconds
     finally:
         partial.unlink(missing_ok=True)
 

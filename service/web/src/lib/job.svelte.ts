@@ -6,7 +6,8 @@ import { type Patch, hasEnded, patched } from "./patch";
 
 /** The compiler sees that none is missing. */
 const TYPES = Object.keys({
-  ...{ job_created: 0, run_started: 0, state: 0, progress: 0, evaluation: 0, sample: 0, checkpoint_corrupt: 0 },
+  ...{ job_created: 0, run_started: 0, state: 0, progress: 0, evaluation: 0, sample: 0 },
+  ...{ compiling: 0, checkpoint_corrupt: 0 },
   ...{ run_succeeded: 0, run_failed: 0, run_cancelled: 0, job_finished: 0 },
 } satisfies Record<JobEvent["type"], 0>);
 

@@ -31,6 +31,7 @@ export function patched(before: Patch | undefined, event: JobEvent): Patch {
       return { ...placed(patch, event), sample: event.prefix + event.text };
     case "checkpoint_corrupt":
       return { ...patch, step: event.resumed_from };
+    case "compiling":
     case "job_created":
     case "job_finished":
       return patch;
