@@ -7,10 +7,10 @@ import pytest
 
 from gatelab.checkpoint import Checkpoint
 from gatelab.dropout import Dropout
-from gatelab.errors import InvalidInput
+from gatelab.errors import InvalidInput, InvalidSpec
 from gatelab.model import LanguageModel
 from gatelab.scan.native.library import load
-from gatelab.specs import ModelSpec, RunSpec
+from gatelab.specs import ModelSpec, RunSpec, parse
 from gatelab.specs.engine_support import lacking
 from gatelab.specs.training import TrainingSpec
 from gatelab.text import Corpus, prepare
@@ -18,6 +18,7 @@ from gatelab.training import Event, Pack, Trainer, train
 from gatelab.training.engines import EngineName, Reading, choose_engine
 from gatelab.training.engines.native import NativeEngine
 from gatelab.training.engines.reference import TorchEngine
+from gatelab.warm_start import Origin
 from tests.conftest import NO_BF16
 from tests.layers.field_models import CELLS, FIELDS, model_of, spec_of
 from tests.randomized import cell_name, randomize
@@ -177,3 +178,44 @@ def test_auto_takes_pytorch_where_the_native_engine_lacks_a_field(name: str) -> 
 def test_a_run_says_which_engine_trains_it(name: str, engine: EngineName, time_machine: str) -> None:
     started = next(iter(train(run_spec(name), Corpus("text", time_machine[2000:2300]))))
     assert getattr(started, "engine", None) == engine
+
+
+# -- From other runs ----------------------------------------------------------------------------------------------
+
+
+def starting(spec: RunSpec, what: str) -> RunSpec:
+    start = {"run": "run-a", "checkpoint": 1, "what": what}
+    return parse(RunSpec, spec.model_dump(mode="json") | {"start": start})
+
+
+@pytest.mark.parametrize("name", ["tied", "sizes and norm", "highway, all"])
+def test_a_fork_without_an_edit_is_the_run_itself(name: str, time_machine: str) -> None:
+    text, spec = corpus(time_machine, 300), run_spec(name)
+    whole = recorded(train(spec, text))
+    fork = recorded(train(starting(spec, "everything"), text, start=Origin(whole[2][1])))[1:]
+    assert [event for event, _ in fork] == [event for event, _ in whole[3:]]
+
+
+@pytest.mark.parametrize("name", ["tied", "sizes and norm", "highway, all"])
+def test_characters_that_are_new_get_rows_of_their_own(name: str, time_machine: str) -> None:
+    """What is around the cells stays as it was; a tied embedding grows once."""
+    text, spec = corpus(time_machine, 300), run_spec(name)
+    first = recorded(train(spec, text))[-1][1]
+    other = Corpus("text", text.text + "é日")
+    begun, *_ = recorded(train(starting(spec, "weights"), other, start=Origin(first, same_text=False)))
+    grown = begun[1].weights
+    assert begun[1].tokenizer.vocabulary == first.tokenizer.vocabulary + 2
+    for parameter, values in first.weights.items():
+        whole = grown[parameter][tuple(slice(0, length) for length in values.shape)]
+        assert np.array_equal(whole, values), parameter
+    assert grown["bias_head"].shape == (begun[1].tokenizer.vocabulary,)
+
+
+def test_a_model_that_is_spelled_otherwise_is_the_same(time_machine: str) -> None:
+    text = corpus(time_machine, 300)
+    first = recorded(train(run_of({"cell": {"kind": "gru", "hidden": 6}, "layers": 2, "dropout": 0.1}, epochs=1), text))
+    sized = run_of({"sizes": [6, 6], "dropout": {"zoneout": 0.2}}, epochs=1)
+    recorded(train(starting(sized, "weights"), text, start=Origin(first[-1][1])))
+    other = run_of({"sizes": [6, 5]}, epochs=1)
+    with pytest.raises(InvalidSpec, match=r"model.sizes: must be as in the run it starts from: None, not \[6, 5\]"):
+        recorded(train(starting(other, "weights"), text, start=Origin(first[-1][1])))
