@@ -16,7 +16,7 @@ from gatelab.costs import (
 from gatelab.errors import InvalidSpec, Problem, TooLarge
 from gatelab.machine import memory_bytes
 from gatelab.specs import JobSpec, Limits, RunSpec
-from gatelab.specs.engine_support import check_engine
+from gatelab.specs.engine_support import check_engine, lacking
 from gatelab.specs.resolved import with_ids
 from gatelab.store import Corpus, IdempotencyKey, Job, Store
 from gatelab.store.origins import Pin
@@ -90,11 +90,31 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str, engine: str 
     _check_memory(works, limits.run_memory_bytes or memory_bytes())
     stored = sum(each.stored_bytes for each in works) + sum(len(pin.data) for pin in starts.pins)
     check_room(store, limits, account, stored, "the job may leave")
-    history = store.results.history()
-    cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
-    seconds = predict(list(zip(cells, works, strict=True)), history.runs)
+    seconds, device, past = _predicted(store, runs, works)
     expected = [Expected(each, seconds[index] if seconds else None) for index, each in enumerate(works)]
-    return Plan(corpora, indexed, starts.pins, expected, history.device, len(history.runs))
+    return Plan(corpora, indexed, starts.pins, expected, device, past)
+
+
+def _predicted(
+    store: Store, runs: Sequence[RunSpec], works: Sequence[Work]
+) -> tuple[list[float] | None, str | None, int]:
+    """Seconds of each run, the device, and how many past runs they go by.
+
+    Runs with fields that the native engine has no code for go by past runs of that kind, as far as there are any.
+    """
+    cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
+    wanted = list(zip(cells, works, strict=True))
+    history = store.results.history()
+    special = [index for index, run in enumerate(runs) if lacking("native", run.model)]
+    like = store.results.history(around=True) if special or not history.runs else None
+    if like is None or not like.runs:
+        return predict(wanted, history.runs), history.device, len(history.runs)
+    seconds = predict(wanted, history.runs or like.runs)
+    others = predict([wanted[index] for index in special], like.runs)
+    if seconds is not None and others is not None:
+        for index, found in zip(special, others, strict=True):
+            seconds[index] = found
+    return seconds, history.device or like.device, len(history.runs) + len(like.runs)
 
 
 def submit(

@@ -73,3 +73,24 @@ def test_an_engine_that_is_named_refuses_what_it_cannot_train(tmp_path: Path) ->
             assert fault["path"] == "grid.model.norm"
             assert "the native engine, which GATELAB_ENGINE names, has no code for it" in fault["message"]
         assert service.client.post("/v1/jobs", json=SPEC).status_code == 202
+
+
+def test_each_kind_of_model_is_predicted_from_runs_of_its_kind(service: Installation) -> None:
+    """However slow PyTorch was with the one, the other goes by the native engine."""
+    service.add_corpus()
+    other = SPEC | {"model": SPEC["model"] | {"norm": "layer"}}
+    known = {}
+    for name, spec in (("plain", SPEC), ("norm", other)):
+        job = service.submit(spec)
+        service.work()
+        [run] = service.runs(job["id"])
+        known[name] = run["metrics"]["seconds"]
+
+    def predicted(spec: dict[str, Any]) -> Any:
+        return service.client.post("/v1/jobs?dry_run=true", json=spec).json()["seconds"]
+
+    assert predicted(SPEC)["total"] == pytest.approx(known["plain"])
+    assert predicted(other)["total"] == pytest.approx(known["norm"])
+    both = predicted(SPEC | {"grid": {"model.norm": ["none", "layer"]}})
+    assert both["total"] == pytest.approx(known["plain"] + known["norm"])
+    assert both["calibrated_from"] == 2

@@ -101,6 +101,7 @@ def test_the_history_is_of_runs_that_succeeded_on_the_latest_device_and_engine(s
     train(store, device="cuda (fast)", engine="triton", summary=Summary())
     train(store, device="cpu", state=State.FAILED)
     found = store.results.history()
+    assert store.results.history(around=True).runs == [], "of models with fields around their cells there is none"
     assert found == results_module.History("cuda (fast)", [Past("gru", WORK, 9.0)])
 
 
