@@ -58,7 +58,7 @@ HARMS: dict[str, tuple[Harm, Damage]] = {
     "the run failed": (execute(update(runs).values(state="failed")), Damage(lost=1)),
     "a metric is gone": (execute(delete(metrics).where(metrics.c.epoch == 2)), Damage(missing=1, different=1)),
     "all samples are gone": (execute(delete(samples)), Damage(missing=EPOCHS, different=1)),
-    "an epoch is reported again": (report("evaluation", epoch=2), Damage(duplicated=1)),
+    "an epoch is reported again": (report("evaluation", epoch=2, step=8), Damage(duplicated=1)),
     "a step is taken back": (report("progress", step=1), Damage(backwards=1)),
     "other weights": (execute(update(runs).values(weights_sha256="0" * 64)), Damage(different=1)),
     "another loss": (
