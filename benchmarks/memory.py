@@ -1,19 +1,19 @@
 """What each gate buys: the accuracy of delayed recall of every cell against the lag.
 
-python -m benchmarks.memory [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [--repeats 5] [--threads 1]
-    [--file docs/results/memory.csv] [--svg FILE]
+python -m benchmarks.memory [--example memory] [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [--repeats 5]
+    [--threads 1] [--file docs/results/memory.csv] [--svg FILE]
 
-For each lag it makes up a corpus and trains examples/memory.yaml on it, in this process, on the native engine; each run
-is then asked for the symbols of 1,000 fresh lines. Runs that the file already has are not trained again.
+For each lag it makes up a corpus and trains an example on it, in this process, on the native engine; each run is then
+asked for the symbols of 1,000 fresh lines. Runs that the file already has are not trained again.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.curves import svg
 from benchmarks.published.experiments import ROOT
-from benchmarks.published.memory import RecallResult, curves, name, read, recall, write
+from benchmarks.published.memory import FILES, RecallResult, curves, name, read, recall, write
 from benchmarks.published.training import Trained, train
 from gatelab import gates
 from gatelab.client import specfile
@@ -23,7 +23,6 @@ from gatelab.specs import CopySpec, RecallSpec, RunSpec, SyntheticSpec
 from gatelab.sweeps import expand
 from gatelab.text.memory_tasks import corpus_text, line_length
 
-EXAMPLE = ROOT / "examples" / "memory.yaml"
 LINES = 1000
 """On which a run is tested."""
 
@@ -58,20 +57,16 @@ def measure(found: Sequence[RecallResult], lag: int, arguments: argparse.Namespa
         "repeats": arguments.repeats,
     }
     there = {(row.width, row.lag, row.cell, row.seed, row.epochs) for row in found}
+    file = ROOT / "examples" / f"{arguments.example}.yaml"
+    job = specfile.load(file, [f"{path}={value}" for path, value in changes.items()])
     missing = [
-        run for run in _runs(changes) if (width, lag, name(run), run.training.seed, run.training.epochs) not in there
+        run
+        for run in expand(job, 10_000)
+        if (width, lag, name(run), run.training.seed, run.training.epochs) not in there
     ]
     specs = dict(enumerate(sorted(missing, key=lambda run: run.training.seed)))
     for pack in train(specs, corpus_text(task), arguments.threads):
         yield [_remembered(specs[number], task, trained) for number, trained in pack.items()]
-
-
-def _runs(changes: Mapping[str, object]) -> Iterator[RunSpec]:
-    """The example's cells, and the LSTM with the bias of its forget gate at 1, as Gers et al. (2000) propose."""
-    lstm = {"model.cell": "{kind: lstm, hidden: 32}", "model.init.forget": 1.0, "grid": "{}"}
-    for more in ({}, lstm):
-        settings = [f"{path}={value}" for path, value in {**changes, **more}.items()]
-        yield from expand(specfile.load(EXAMPLE, settings), 10_000)
 
 
 def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> RecallResult:
@@ -97,6 +92,7 @@ def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> RecallR
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.add_argument("--example", choices=FILES, default="memory", help="what is trained, a job of examples/")
     parser.add_argument("--lags", type=int, nargs="+", default=[2, 5, 10, 20, 40, 80], help="noise characters")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--width", type=int, default=1, help="symbols to copy; 1 is delayed recall")

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 
 RUNS = {
     "bfloat16": 2 * 2 * 5,
+    "forget-bias": 2 * 5,
     "gate-ablation": 6 * 20,
     "gate-ablation-rates": 6 * 5 * 20,
     "gru-grid": 5 * 5 * 4,

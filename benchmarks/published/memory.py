@@ -12,7 +12,8 @@ from gatelab.reports.tables import Table
 from gatelab.specs import RunSpec
 from gatelab.specs.initial import PartsInitSpec
 
-FILES = ("memory",)
+FILES = ("memory", "forget-bias")
+"""Experiments: a job of examples/, and a file of results."""
 
 NAMES = {
     "rnn": "tanh RNN",
