@@ -24,6 +24,10 @@ RUNS = {
     "memory": 5 * 5,
     "rnn-vs-gru": 3 * 2 * 20,
     "rnn-vs-gru-equal-parameters": 3 * 2 * 20,
+    "tiny-shakespeare": 1,
+    "tiny-shakespeare-1-minute": 1,
+    "tiny-shakespeare-20-minutes": 1,
+    "tiny-shakespeare-5-minutes": 1,
 }
 BOOK_TOKENS, VOCABULARY = 173_428, 29
 """Of The Time Machine as `letters`: 26 letters, the space, <unk> and <bos>."""

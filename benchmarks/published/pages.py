@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.published import files, memory, power, rows
+from benchmarks.published import files, memory, power, rows, shakespeare
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import tables
 from gatelab.reports.build import job_report
@@ -61,12 +61,15 @@ def table(asked: str) -> str:
     tuned = tuple(setting.removeprefix("tuned=") for setting in settings)
     if name in memory.FILES and kind in memory.TABLES and not settings:
         found = memory.TABLES[kind](memory.read(file))
+    elif name in shakespeare.FILES and kind in shakespeare.TABLES and not settings:
+        found = shakespeare.TABLES[kind](shakespeare.read(file))
     elif name in EXPERIMENTS and kind in TABLES and all(setting.startswith("tuned=") for setting in settings):
         found = _without(TABLES[kind](report(name, tuned)), TIMES)
     else:
         trained = f"{', '.join(EXPERIMENTS)} with {', '.join(TABLES)}"
         remembered = f"{', '.join(memory.FILES)} with {', '.join(memory.TABLES)}"
-        raise ValueError(f"no table is called {asked!r}; use one of {trained}, or of {remembered}")
+        timed = f"{', '.join(shakespeare.FILES)} with {', '.join(shakespeare.TABLES)}"
+        raise ValueError(f"no table is called {asked!r}; use one of {trained}, of {remembered}, or of {timed}")
     return "\n".join(["", *table_lines(found), "", ""])
 
 

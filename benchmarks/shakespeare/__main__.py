@@ -2,73 +2,60 @@
 
 python -m benchmarks.shakespeare tinyshakespeare.txt [--only NAME ...] [--seeds 0 1 2] [--threads 2] ...
 
-Prints a row per contestant and seed: its best loss and when it had it, and the seconds until its loss first was at most
-each of the targets. --csv FILE also writes every score.
+Prints a row per contestant: its best loss and when it had it, and the seconds until its loss first was at most each of
+the targets, medians over the seeds. --file CSV also keeps every score, and adds to what the file already has.
 """
 
 import argparse
-import csv
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import tables
 from benchmarks.idle_machine import warn_if_busy
-from benchmarks.shakespeare.contestants import Contestant, How, Score, contestants
-
-TARGETS = (1.88, 1.60, 1.50, 1.47)
-"""Nats per character. 1.88 and 1.4697 are what nanoGPT's README reports of its settings for a CPU and for a GPU."""
+from benchmarks.published.shakespeare import Score, read, times, write
+from benchmarks.shakespeare.contestants import Contestant, How, contestants
+from gatelab.reports.markdown import table_lines
 
 
 def main() -> None:
     known = contestants()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, help="tiny Shakespeare (Karpathy 2015), 1,115,394 characters")
-    parser.add_argument("--only", nargs="+", choices=known, default=list(known), metavar="NAME")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--every", type=int, default=100, help="steps of a peer between two looks at the held-out text")
-    parser.add_argument("--seconds", type=float, default=600.0, help="a peer that has no end ends after these")
-    parser.add_argument("--csv", type=Path)
-    options = parser.parse_args()
+    options = _arguments(list(known))
     warn_if_busy()
     text = options.text.read_text(encoding="utf-8")
-    rows: list[tuple[str, int, Score]] = []
-
-    def lines() -> Iterator[list[object]]:
-        for name in options.only:
-            for seed in options.seeds:
-                scores = run(known[name], text, seed, How(options.threads, options.every), options.seconds)
-                rows.extend((name, seed, score) for score in scores)
-                yield [name, seed, *summary(scores)]
-
-    tables.show(["contestant", "seed", "best", "after", *(f"to {target}" for target in TARGETS)], lines())
-    if options.csv:
-        write(options.csv, rows)
+    found = read(options.file) if options.file and options.file.exists() else []
+    for name in options.only:
+        for seed in options.seeds:
+            how = How(options.threads, options.every)
+            scores = run(known[name], name, text, seed, how, options.seconds)
+            found = [score for score in found if (score.contestant, score.seed) != (name, seed)] + scores
+            if options.file:
+                write(options.file, found)
+    print("\n".join(table_lines(times(found))))
 
 
-def run(contestant: Contestant, text: str, seed: int, how: How, seconds: float) -> list[Score]:
+def run(contestant: Contestant, name: str, text: str, seed: int, how: How, seconds: float) -> list[Score]:
     """All scores of one training, which ends by itself or after `seconds`."""
     scores = []
-    for score in contestant(text, seed, how):
-        scores.append(score)
-        if score.seconds >= seconds:
+    for at, loss in contestant(text, seed, how):
+        scores.append(Score(contestant=name, seed=seed, seconds=at, validation_loss=loss))
+        print(f"{name}, seed {seed}: {loss:.4f} after {at:.0f} s", flush=True)
+        if at >= seconds:
             break
     return scores
 
 
-def summary(scores: Sequence[Score]) -> list[str | None]:
-    """The best loss, when it was reached, and the seconds to each target; None where it was not reached."""
-    best = min(scores, key=lambda score: score.loss)
-    reached = [next((score.seconds for score in scores if score.loss <= target), None) for target in TARGETS]
-    return [f"{best.loss:.4f}", *(None if at is None else f"{at:.0f} s" for at in (best.seconds, *reached))]
-
-
-def write(file: Path, rows: Sequence[tuple[str, int, Score]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["contestant", "seed", "seconds", "validation_loss"])
-        for name, seed, score in rows:
-            writer.writerow([name, seed, f"{score.seconds:.1f}", f"{score.loss:.5f}"])
+def _arguments(names: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.shakespeare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("text", type=Path, help="tiny Shakespeare (Karpathy 2015), 1,115,394 characters")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--every", type=int, default=100, help="steps of a peer between two looks at the held-out text")
+    parser.add_argument("--seconds", type=float, default=600.0, help="a peer that has no end ends after these")
+    parser.add_argument("--file", type=Path, metavar="CSV")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -20,14 +20,6 @@ HELD_OUT = 0.1
 
 
 @dataclass(frozen=True)
-class Score:
-    """A loss on the held-out text, in nats per character, after so long a time of training."""
-
-    seconds: float
-    loss: float
-
-
-@dataclass(frozen=True)
 class How:
     """How a contestant is measured.
 
@@ -40,21 +32,24 @@ class How:
     every: int
 
 
-Contestant = Callable[[str, int, How], Iterator[Score]]
+Look = tuple[float, float]
+"""Seconds of training, and then the loss on the held-out text in nats per character."""
+
+Contestant = Callable[[str, int, How], Iterator[Look]]
 """Given the text and a seed, trains until it is done."""
 
 
-def recipe(name: str, text: str, seed: int, how: How) -> Iterator[Score]:
+def recipe(name: str, text: str, seed: int, how: How) -> Iterator[Look]:
     """A recipe of Gatelab's. The time of its evaluations counts as training."""
     job = specfile.load(recipes.find(name), [f"training.seed={seed}", "training.sample=null"])
     [spec] = expand(job, 1)
     start = time.perf_counter()
     for event in train(spec, Corpus("tiny-shakespeare", text), threads=how.threads):
         if isinstance(event, Evaluated):
-            yield Score(time.perf_counter() - start, event.validation_loss)
+            yield time.perf_counter() - start, event.validation_loss
 
 
-def gpt(text: str, seed: int, how: How) -> Iterator[Score]:
+def gpt(text: str, seed: int, how: How) -> Iterator[Look]:
     """nanoGPT's setting for a CPU. The time of its evaluations does not count."""
     torch.manual_seed(seed)
     training, held_out, vocabulary = text_ids(text)
@@ -69,7 +64,7 @@ def gpt(text: str, seed: int, how: How) -> Iterator[Score]:
     return _timed(small_gpt.steps(model, training, seed), loss, how)
 
 
-def lstm(text: str, seed: int, how: How) -> Iterator[Score]:
+def lstm(text: str, seed: int, how: How) -> Iterator[Look]:
     """An LSTM of PyTorch's. The time of its evaluations does not count; they read the held-out text as one stream."""
     torch.manual_seed(seed)
     training, held_out, vocabulary = text_ids(text)
@@ -92,14 +87,14 @@ def text_ids(text: str) -> tuple[Tensor, Tensor, int]:
     return tokens[:end], tokens[end:], len(letters)
 
 
-def _timed(steps: Iterator[int], loss: Callable[[], float], how: How) -> Iterator[Score]:
+def _timed(steps: Iterator[int], loss: Callable[[], float], how: How) -> Iterator[Look]:
     torch.set_num_threads(how.threads)
     seconds, start = 0.0, time.perf_counter()
     for step in steps:
         if step % how.every == 0:
             seconds += time.perf_counter() - start
             with torch.no_grad():
-                yield Score(seconds, loss())
+                yield seconds, loss()
             start = time.perf_counter()
 
 

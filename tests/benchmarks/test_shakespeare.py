@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from benchmarks.peers import small_gpt
-from benchmarks.shakespeare.__main__ import summary
-from benchmarks.shakespeare.contestants import Score, text_ids
+from benchmarks.published.shakespeare import Score, times
+from benchmarks.shakespeare.contestants import text_ids
 
 SIZES = small_gpt.Sizes(vocabulary=11, layers=2, heads=2, width=16, window=8, batch=3, steps=20, warmup=5, lr=0.03)
 
@@ -47,5 +47,11 @@ def test_the_last_tenth_is_not_trained_on() -> None:
 
 
 def test_a_row_says_when_each_target_was_reached() -> None:
-    scores = [Score(10, 2.0), Score(20, 1.7), Score(30, 1.55), Score(40, 1.58)]
-    assert summary(scores) == ["1.5500", "30 s", "20 s", "30 s", None, None]
+    looks = {0: [(10, 2.0), (20, 1.7), (30, 1.55), (40, 1.58)], 1: [(12, 1.8), (24, 1.49)]}
+    scores = [
+        Score(contestant="gru", seed=seed, seconds=at, validation_loss=loss)
+        for seed, of_seed in looks.items()
+        for at, loss in of_seed
+    ]
+    [row] = times(scores).rows
+    assert row == ["gru", "2", "1.520 (1.490 to 1.550)", "27 s", "16 s", "27 s", "24 s (1 of 2)", "never"]
