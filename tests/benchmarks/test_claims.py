@@ -183,9 +183,9 @@ def test_what_five_seeds_of_bfloat16_could_have_found() -> None:
 # -- Memory -----------------------------------------------------------------------------------------------------------
 
 
-def remembering(cell: str, *lags: int, twice: bool = False) -> tuple[int, int]:
+def remembering(cell: str, *lags: int, twice: bool = False, file: str = "memory") -> tuple[int, int]:
     """How many runs name at least 99 % of the symbols, and of how many."""
-    of_lag = memory.curves(memory.read(RESULTS / "memory.csv"), twice)[cell]
+    of_lag = memory.curves(memory.read(RESULTS / f"{file}.csv"), twice)[cell]
     found = [accuracy >= 0.99 for lag in lags for accuracy in of_lag[lag]]
     return sum(found), len(found)
 
@@ -206,6 +206,17 @@ def test_what_remembers() -> None:
         f"at 20 with {remembering(lstm, 20)[0]} of 20 and at 40 with {remembering(lstm, 40)[0]} of 20",
         f"in {remembering(update, 40, twice=True)[0]} of 20 runs at 40"
         f" and in {remembering(update, 80, twice=True)[0]} of 20 at 80",
+    )
+
+
+def test_what_a_forget_gate_that_begins_open_does() -> None:
+    *_, usual, open_gate = memory.NAMES.values()
+    found = {lag: [remembering(cell, lag, file="forget-bias") for cell in (open_gate, usual)] for lag in (40, 80)}
+    assert found[80] == [(0, 20), (0, 20)]
+    assert_said(
+        "exercises/memory",
+        f"with {found[40][0][0]} of 20 seeds, the usual first values with {found[40][1][0]} of 20",
+        f"p = {fisher(*found[40]):.2f}), and at 80",
     )
 
 
