@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from gatelab.wire.base import Item, Page
 from gatelab.wire.base import Wire as Answer
 from gatelab.wire.cells import CellAdvice, CellParameter, CheckedCell, PublishedCell
+from gatelab.wire.completions import Completion, Logprobs
 from gatelab.wire.corpora import Corpus, Passage
 from gatelab.wire.evaluations import Evaluation as MetricPoint
 from gatelab.wire.evaluations import GateStatistics, RunCurve, RunCurves, Sample
@@ -38,6 +39,7 @@ __all__ = [
     "Change",
     "CheckedCell",
     "Checkpoint",
+    "Completion",
     "Corpus",
     "Event",
     "GateStatistics",
@@ -48,6 +50,7 @@ __all__ = [
     "Item",
     "Job",
     "LayerGates",
+    "Logprobs",
     "Memory",
     "MetricPoint",
     "Metrics",

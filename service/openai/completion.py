@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from fastapi import Request
 
+from gatelab.wire.completions import Choice, Completion, Logprobs
 from service.generation.admission import until_gone
 from service.openai.logprobs import Told, joined, of_prompt, of_written
 from service.openai.prompts import Prompt
 from service.openai.requests import Completing
-from service.openai.views import Choice, Completion, Logprobs
 
 if TYPE_CHECKING:
     from gatelab.generation import Pieces

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES, Ids
+from gatelab.wire.completions import Logprobs
 from service.computations import still_wanted
 from service.openai.prompts import Prompt, placed
 from service.openai.requests import Completing
-from service.openai.views import Logprobs
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece

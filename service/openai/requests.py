@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gatelab.wire.completions import Choice, Completion, Usage
 from service.generation.model_cache import Loaded
 from service.openai.prompts import Prompt
-from service.openai.views import (
-    Choice,
-    Completion,
-    CompletionRequest,
-    Usage,
-)
+from service.openai.views import CompletionRequest
 
 
 @dataclass(frozen=True)

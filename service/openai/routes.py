@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from gatelab.errors import InvalidRequest
 from gatelab.specs import Sampling
+from gatelab.wire.completions import Completion
 from service.authorization import Asking, Caller, while_good
 from service.context import Context, Service
 from service.generation.admission import (
@@ -25,7 +26,6 @@ from service.openai.prompts import named, prompts_of
 from service.openai.requests import Completing
 from service.openai.streaming import events
 from service.openai.views import (
-    Completion,
     CompletionRequest,
     Model,
     ModelList,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs.base import Spec, Text
 from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES
+from gatelab.wire.completions import Completion
 from service.authorization import Asking
 from service.computing import computing
 from service.context import Context, Service
@@ -20,12 +21,7 @@ from service.generation.admission import check_prompt
 from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import named
 from service.openai.routes import completions, model
-from service.openai.views import (
-    Completion,
-    CompletionRequest,
-    ModelList,
-    TokenId,
-)
+from service.openai.views import CompletionRequest, ModelList, TokenId
 from service.openai.views import Model as ListedModel
 from service.routing import Router
 

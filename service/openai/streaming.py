@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from fastapi.sse import format_sse_event
 
+from gatelab.wire.completions import Choice, Completion
 from service.openai import errors
 from service.openai.logprobs import Told
 from service.openai.requests import Completing
-from service.openai.views import Choice, Completion
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece, Pieces

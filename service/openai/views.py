@@ -81,44 +81,6 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
 
 
-class Logprobs(Answer):
-    """Log-probabilities of a choice's tokens. `top_logprobs` is null where logprobs is 0.
-
-    `text_offset` is the character of the choice's `text` at which a token begins: the tokens of a character of many
-    bytes have the same. A text that ends before a stop string has no token behind its end.
-    """
-
-    tokens: list[str]
-    token_logprobs: list[float | None]
-    top_logprobs: list[dict[str, float] | None] | None
-    text_offset: list[int]
-
-
-class Choice(Answer):
-    index: int
-    text: str
-    logprobs: Logprobs | None = None
-    finish_reason: Literal["stop", "length"] | None = None
-
-
-class Usage(Answer):
-    """`unknown_characters` of the prompts are read as `<unk>`; OpenAI has no such member."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    unknown_characters: int = 0
-
-
-class Completion(Answer):
-    id: str
-    object: Literal["text_completion"] = "text_completion"
-    created: int
-    model: str
-    choices: list[Choice]
-    usage: Usage | None = None
-
-
 class Model(Answer):
     id: str
     object: Literal["model"] = "model"

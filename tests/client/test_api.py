@@ -240,3 +240,17 @@ def test_a_text_is_scored(gatelab: Gatelab, trained: Trained) -> None:
     scores = gatelab.score(run, TEXT[:20], "é")
     assert [(score.loss, score.characters) for score in scores] == [(s["loss"], s["characters"]) for s in raw]
     assert [score.unknown_characters for score in scores] == [0, 1]
+
+
+def test_each_token_of_a_text_has_its_probability(gatelab: Gatelab, trained: Trained) -> None:
+    run, text = trained.run("done"), TEXT[:20]
+    found = gatelab.logprobs(run["id"], text, top=2)
+    [score] = gatelab.score(run["id"], text, checkpoint="auto")
+    assert score.log_probabilities is not None
+    assert found.token_logprobs == pytest.approx(score.log_probabilities)
+    assert "".join(found.tokens) == text
+    assert found.top_logprobs is not None
+    assert all(top is not None and len(top) in (2, 3) for top in found.top_logprobs)
+    step = run["step"]
+    assert gatelab.logprobs(run["id"], text, checkpoint=step).top_logprobs is None
+    assert f"{run['id']}@{step}" == trained.wire.asked[-1].body["model"]

@@ -24,6 +24,7 @@ ANSWERS: dict[str, tuple[type[Answer], Callable[[Trained], Any]]] = {
     "checkpoints": (models.Page[models.Checkpoint], lambda trained: of_run(trained, "/checkpoints")),
     "text": (models.Generation, lambda trained: of_run(trained, "/generate", {"prompt": "the ", "max_tokens": 3})),
     "scores": (models.Scores, lambda trained: of_run(trained, "/score", {"texts": ["the "]})),
+    "completion": (models.Completion, lambda trained: trained.raw_post("/v1/completions", completion(trained))),
     "gates": (models.Gates, lambda trained: of_run(trained, "/gates", ASKED)),
     "recall": (models.Recall, lambda trained: of_run(trained, "/recall", {"task": TASK, "examples": 9}, "memory")),
 }
@@ -41,6 +42,10 @@ def test_nothing_is_lost_and_nothing_made_up(noun: str, trained: Trained) -> Non
 def of_run(trained: Trained, path: str, body: Any = None, job: str = "done") -> Any:
     address = f"/v1/runs/{trained.run(job)['id']}{path}"
     return trained.raw(address) if body is None else trained.raw_post(address, body)
+
+
+def completion(trained: Trained) -> Any:
+    return {"model": trained.run("done")["id"], "prompt": "the ", "max_tokens": 2, "echo": True, "logprobs": 2}
 
 
 @dataclass

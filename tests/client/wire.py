@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PAGE = 2
 """Items of a page: few, so that every list has several."""
 LISTS = ("/v1/corpora", "/v1/jobs", "/v1/runs")
-MAPS = ("gates", "grid", "quantiles", "statistics")
+MAPS = ("gates", "grid", "quantiles", "statistics", "top_logprobs")
 """Fields whose objects have names of things as their keys. Any other object may get a new field."""
 
 Change = Callable[[bytes], bytes]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from gatelab.client.calls.base import Calls, path_of
 from gatelab.client.errors import ApiError, ConnectionFailed
-from gatelab.client.models import Generation, MixedState, Score, Scores
+from gatelab.client.models import Completion, Generation, Logprobs, MixedState, Score, Scores
 from gatelab.client.transport import read_data
 
 if TYPE_CHECKING:
@@ -66,3 +66,15 @@ class GenerationCalls(Calls):
         """How likely the model finds each text."""
         body = {"texts": list(texts), "checkpoint": checkpoint}
         return self._transport.post(path_of("runs", run, "score"), Scores, body).data
+
+    def logprobs(self, run: str, text: str, *, top: int = 0, checkpoint: int | None = None) -> Logprobs:
+        """The log-probability of each token of a text, in nats, and of the `top` likeliest tokens in its place.
+
+        Args:
+            checkpoint: its step; by default the best one, where the run has one, else the latest.
+        """
+        model = run if checkpoint is None else f"{run}@{checkpoint}"
+        body = {"model": model, "prompt": text, "max_tokens": 0, "echo": True, "logprobs": top}
+        [choice] = self._transport.post(path_of("completions"), Completion, body).choices
+        assert choice.logprobs is not None, "they were asked for"
+        return choice.logprobs
