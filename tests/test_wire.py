@@ -60,7 +60,10 @@ def test_the_page_listens_to_every_event_and_the_description_has_them_all() -> N
     assert set(re.findall(r"(\w+): 0", listed)) == set(TYPES)
     described = json.loads((ROOT / "service" / "web" / "openapi.json").read_text(encoding="utf-8"))
     answer = described["paths"]["/v1/jobs/{job}/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-    assert set(answer["schema"]["discriminator"]["mapping"]) == set(TYPES)
+    schemas = described["components"]["schemas"]
+    assert answer["schema"]["$ref"] == "#/components/schemas/JobMessage"
+    assert schemas["JobMessage"]["properties"]["data"]["contentSchema"]["$ref"] == "#/components/schemas/JobEvent"
+    assert set(schemas["JobEvent"]["discriminator"]["mapping"]) == set(TYPES)
 
 
 def test_the_states_of_the_wire_are_those_of_the_store() -> None:

@@ -9,7 +9,9 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType
 
 from gatelab.wire.base import Measured, Wire
 from gatelab.wire.evaluations import Evaluation, Sample
@@ -127,25 +129,43 @@ class JobFinished(_Event):
     counts: dict[str, int] = Field({}, description="how many runs are in each state")
 
 
-JobEvent = Annotated[
-    JobCreated
-    | RunStarted
-    | RunMoved
-    | Progress
-    | RunEvaluated
-    | Sampled
-    | CellCompiled
-    | CheckpointCorrupt
-    | RunSucceeded
-    | RunFailed
-    | RunCancelled
-    | JobFinished,
-    Field(discriminator="type"),
-]
-EVENTS: tuple[type[_Event], ...] = get_args(get_args(JobEvent)[0])
+JobEvent = TypeAliasType(
+    "JobEvent",
+    Annotated[
+        JobCreated
+        | RunStarted
+        | RunMoved
+        | Progress
+        | RunEvaluated
+        | Sampled
+        | CellCompiled
+        | CheckpointCorrupt
+        | RunSucceeded
+        | RunFailed
+        | RunCancelled
+        | JobFinished,
+        Field(discriminator="type"),
+    ],
+)
+EVENTS: tuple[type[_Event], ...] = get_args(get_args(JobEvent.__value__)[0])
 """The members of the union."""
 TYPES: dict[str, type[_Event]] = {event.model_fields["type"].default: event for event in EVENTS}
 """Their names in a stream."""
+
+
+class _AsText:
+    """Describes a value as the text that it is sent as."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "contentMediaType": "application/json", "contentSchema": handler(schema)}
+
+
+class JobMessage(Wire):
+    """A message in the stream of a job's events."""
+
+    id: str = Field(description="the number of the event in its job")
+    event: str = Field(description="the type of the event")
+    data: Annotated[JobEvent, _AsText()] = Field(description="the event, as JSON")
 
 
 @cache

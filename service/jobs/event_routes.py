@@ -10,7 +10,7 @@ from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
-from gatelab.wire.events import JobEvent
+from gatelab.wire.events import JobMessage
 from gatelab.wire.jobs import Gone, Ready
 from service.authorization import Asking, Caller, while_good
 from service.context import Context, Service
@@ -48,8 +48,8 @@ async def job_changes(
     response_class=EventStream,
     responses={
         200: {
-            "model": JobEvent,
-            "description": "The data of each event. Its number is the `id` of the message, its `type` the name.",
+            "model": JobMessage,
+            "description": "The messages of the stream, one for each event",
             # FastAPI takes whatever is not JSON for a string.
             "content": {"text/event-stream": {"schema": {"type": "object"}}},
         }

@@ -23,9 +23,7 @@ export type Gates = Readable<Schemas["Gates"]>;
 export type GatesRequest = Schemas["GatesRequest"];
 export type State = Job["state"];
 /** What happens in a job: the data of the messages in its stream of events. */
-export type JobEvent = Readable<
-  paths["/v1/jobs/{job}/events"]["get"]["responses"][200]["content"]["text/event-stream"]
->;
+export type JobEvent = Readable<Schemas["JobEvent"]>;
 export type Evaluation = Extract<JobEvent, { type: "evaluation" }>;
 
 export interface Fault {
