@@ -1,6 +1,10 @@
 """Tables and cells of Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
+
+CODE = re.compile(r"(`[^`]*`)")
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -11,7 +15,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def cell(text: str) -> str:
     """Text that is safe inside a table: one line, with bars escaped."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return plain(" ".join(text.split())).replace("|", "\\|")
+
+
+def plain(text: str) -> str:
+    """Text that reads as it stands: outside of code, no tag begins in it, and no attributes of MkDocs."""
+    parts = CODE.split(text)
+    return "".join(part if part.startswith("`") else TAG.sub("&lt;", part).replace("{", "\\{") for part in parts)
 
 
 def code(text: object) -> str:
@@ -23,4 +33,5 @@ def paragraphs(docstring: str | None) -> str:
     lines = (docstring or "").strip().splitlines()
     indents = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
     margin = min(indents, default=0)
-    return "\n".join([line.rstrip() for line in lines[:1]] + [line[margin:].rstrip() for line in lines[1:]])
+    shown = [line.rstrip() for line in lines[:1]] + [line[margin:].rstrip() for line in lines[1:]]
+    return "\n".join(line if line.startswith("    ") else plain(line) for line in shown)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
+from markdown import markdown
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -12,6 +14,7 @@ from gatelab.settings import Settings
 from gatelab.specs import Limits
 from gatelab.wire.events import TYPES
 from scripts.handbook import reference
+from scripts.handbook.markdown import table
 from tests.conftest import ROOT
 
 
@@ -19,6 +22,16 @@ from tests.conftest import ROOT
 def test_a_generated_page_is_current(name: str) -> None:
     written = reference.path(name).read_text(encoding="utf-8")
     assert written == reference.page(name), "run `make reference`"
+
+
+def test_text_of_the_program_is_neither_a_tag_nor_attributes_of_a_cell() -> None:
+    """MkDocs made attributes of what stood in braces at the end of a cell, and browsers a tag of <bos>."""
+    text = "after <bos>, x < 1, `<unk> {a: b}`, or {train: a, test: b}"
+    shown = table(["field"], [[text]])
+    assert shown.splitlines()[-1] == "| after &lt;bos>, x < 1, `<unk> {a: b}`, or \\{train: a, test: b} |"
+    html = markdown(shown, extensions=["tables", "attr_list", "md_in_html"])
+    cell = html.partition("<td>")[2].partition("</td>")[0]
+    assert unescape(re.sub(r"</?code>", "`", cell)) == text
 
 
 def test_the_table_of_settings_is_complete_and_in_order() -> None:
