@@ -176,7 +176,7 @@ def test_a_cell_is_trained_beside_gru_and_lstm_by_the_keyboard(open_page: Open, 
     assert read["repeats"] == 5
     page.goto(window.url)
     expect(page.get_by_text("cell: gru hidden=6, lstm hidden=6, leaky two hidden=6")).to_be_visible()
-    installation.cancel(job.id)
+    assert installation.wait(job.id).state == "succeeded"
 
 
 def test_equations_are_a_choice_of_the_form(open_page: Open) -> None:
