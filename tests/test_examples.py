@@ -26,7 +26,6 @@ RUNS = {
     "rnn-vs-gru-equal-parameters": 3 * 2 * 20,
     "tiny-shakespeare": 1,
     "tiny-shakespeare-1-minute": 1,
-    "tiny-shakespeare-20-minutes": 1,
     "tiny-shakespeare-5-minutes": 1,
 }
 BOOK_TOKENS, VOCABULARY = 173_428, 29
