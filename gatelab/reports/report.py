@@ -169,8 +169,7 @@ class Branch(Part):
 
     `continues` says that it took over the optimizer's state and the count of steps as well, not the weights alone.
     `epoch` and `loss_there` are of the parent's last evaluation before the two parted, `parent_loss` and `loss` of the
-    latest evaluation of either, in nats per token. `changes` and what concerns the parent are None where the parent is
-    not among the runs of the report.
+    latest evaluation of either, in nats per token. A report that lacks the parent leaves `changes` and its losses None.
     """
 
     run: str

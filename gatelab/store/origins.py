@@ -29,7 +29,7 @@ class Origins:
         """What was kept for a job of another run's checkpoint.
 
         Raises:
-            CheckpointMissing: the job has none such.
+            CheckpointMissing: the job keeps no such checkpoint.
             CorruptCheckpoint: the bytes are not those that were kept.
         """
         which = (origins.c.job_id == job_id, origins.c.run_id == run_id, origins.c.step == step)

@@ -18,26 +18,13 @@ from gatelab.specs import CellSpec, EquationsSpec, ModelSpec
 from tests.gates.models import cells_of
 from tests.randomized import CLASSIC, assert_close, cell_name, random, randomize, seed
 from tests.rounding import assert_rounded, terms_of
+from tests.scan.shapes import SHAPES
 
 __all__ = ["random", "seed"]
 
 VOCABULARY = 7
 ZOO = tuple(EquationsSpec(kind="equations", name=name, equations=each.equations) for name, each in zoo().items())
-ODD = EquationsSpec(
-    kind="equations",
-    name="odd",
-    equations="""
-    vector p
-    scalar s = 0.3
-    half = sigmoid(1 / 2)
-    keep = sigmoid(p)
-    mix = hard_sigmoid(W @ x + U @ h + s)
-    a = max(softplus(V @ x), silu(h)) + gelu(log_sigmoid(p * h) + half)
-    d = min(hard_tanh(2 * h), abs(sin(a))) / (1 + exp(cos(a)))
-    c' = keep * c + mix * relu(a - sqrt(1 + d * d)) + log(2 + d)
-    h' = tanh(P @ (mix * c') + R @ (-h) - Q @ (mix * c') - s)
-    """,
-)
+ODD = EquationsSpec(kind="equations", name="odd", equations=SHAPES["functions"])
 """Every function of the language, numbers alone, a gate of parameters alone, and one vector in two products."""
 EVERY = (*CLASSIC, *ZOO, ODD)
 

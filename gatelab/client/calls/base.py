@@ -36,5 +36,5 @@ def data_of(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def path_of(*segments: str) -> str:
-    # A command line may hold what is not Unicode. No id does: the service says that there is none such.
+    # A command line may hold bytes that are not Unicode. No id has them, so the service answers that it is not there.
     return "/v1/" + "/".join(quote(segment, safe="", errors="backslashreplace") for segment in segments)
