@@ -1,6 +1,7 @@
 """Fresh random input for tests, reproducible from what a failure prints."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -77,9 +78,25 @@ unicode_text = st.text(st.characters(exclude_categories=["Cs"]))
 """Any text that UTF-8 can encode, astral characters and NUL included."""
 
 
+DIVISORS = frozenset({"n"})
+"""States by which a cell divides, as sLSTM does by its normaliser. They are above 0 after every step. Near 0 the
+quotient has any size, and what is left of a sum that cancels out has any error."""
+
+
 def tensor(random: np.random.Generator, *shape: int) -> Tensor:
     """Normally distributed numbers in double precision."""
     return torch.from_numpy(random.normal(size=shape))
+
+
+def random_states(random: np.random.Generator, names: Sequence[str], *shape: int) -> tuple[Tensor, ...]:
+    """A state to begin from, in double precision: normally distributed, but where the cell divides by it above 1/2.
+
+    Args:
+        names: the cell's states.
+        shape: of each of them.
+    """
+    numbers = {name: tensor(random, *shape) for name in names}
+    return tuple(value.abs() + 0.5 if name in DIVISORS else value for name, value in numbers.items())
 
 
 def randomize(module: torch.nn.Module, random: np.random.Generator, size: float = 1.0) -> None:

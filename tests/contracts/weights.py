@@ -10,7 +10,7 @@ from gatelab.cells import Cell, State, build
 from gatelab.specs import CellSpec
 from gatelab.specs.packed_parameters import packed_letters, recurrent_letters
 from tests.contracts.equations import Array
-from tests.randomized import randomize, tensor
+from tests.randomized import random_states, randomize, tensor
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def random_case(spec: CellSpec, random: np.random.Generator, largest: int = 6) -
     spec = spec.model_copy(update={"hidden": hidden})
     cell = build(spec, inputs)
     randomize(cell, random)
-    state = tuple(tensor(random, batch, hidden) for _ in cell.states)
+    state = random_states(random, cell.states, batch, hidden)
     return Case(spec, cell, tensor(random, steps + 1, batch, inputs), state)
 
 

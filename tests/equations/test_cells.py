@@ -18,7 +18,7 @@ from gatelab.scan.reference import scan
 from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, ModelSpec, RnnSpec
 from tests.contracts import equations
 from tests.contracts.weights import arrays, named
-from tests.randomized import CELLS, assert_close, cell_name, examples, randomize, tensor
+from tests.randomized import CELLS, assert_close, cell_name, examples, random_states, randomize, tensor
 
 ZOO = sorted(zoo())
 
@@ -35,14 +35,11 @@ CLASSIC: dict[str, CellSpec] = {
 
 
 def random_cell(name: str, random: np.random.Generator, largest: int = 6) -> tuple[Cell, Tensor, State]:
-    """A cell of the zoo with random weights, an input and a state to begin from; all sizes random too.
-
-    The states of cells that divide by one, or take a root of it, begin above 0, as they do after every step.
-    """
+    """A cell of the zoo with random weights, an input and a state to begin from; all sizes random too."""
     steps, batch, inputs, hidden = (int(n) for n in random.integers(1, largest + 1, size=4))
     cell = Cell(zoo()[name].representation, inputs, hidden)
     randomize(cell, random, size=0.5)
-    state = tuple(tensor(random, batch, hidden).abs() + 0.5 for _ in cell.states)
+    state = random_states(random, cell.states, batch, hidden)
     return cell, tensor(random, steps + 1, batch, inputs), state
 
 

@@ -13,7 +13,7 @@ from gatelab.equations.zoo import zoo
 from gatelab.export.cell_program import cell_program
 from gatelab.export.script import script
 from gatelab.specs import ModelSpec, parse
-from tests.randomized import random, randomize, seed, tensor
+from tests.randomized import random, random_states, randomize, seed, tensor
 from tests.rounding import assert_rounded
 
 __all__ = ["random", "seed"]
@@ -44,7 +44,7 @@ def test_a_step_is_that_of_the_model(name: str, random: np.random.Generator) -> 
     cell = Cell(read(CELLS[name]), inputs, hidden)
     randomize(cell, random, size=0.5)
     x = tensor(random, batch, inputs)
-    state = tuple(tensor(random, batch, hidden).abs() + 0.5 for _ in cell.states)
+    state = random_states(random, cell.states, batch, hidden)
     with torch.no_grad():
         expected = cell.update(cell.project(x[None])[0], state)
     weights = {letter: parameter.detach().numpy() for letter, parameter in cell.named_parameters()}

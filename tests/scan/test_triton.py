@@ -22,7 +22,7 @@ from gatelab.specs.training import Precision
 from gatelab.training.engines.rounding import RoundedProducts
 from tests import servers
 from tests.random_cells import TIES, random_equations
-from tests.randomized import CLASSIC, assert_close, cell_name, randomize, tensor
+from tests.randomized import CLASSIC, assert_close, cell_name, random_states, randomize, tensor
 from tests.rounding import FLIPS, assert_as_near, assert_rounded
 from tests.scan.shapes import SHAPES
 
@@ -84,7 +84,7 @@ def random_pack(
             if name.startswith("U"):
                 parameter.data /= hidden**0.5
     ids = torch.from_numpy(random.integers(0, INPUTS, size=(members, steps, batch))).to(DEVICE)
-    state = tensor(random, len(cells[0].states), members, batch, hidden).to(DEVICE)
+    state = torch.stack(random_states(random, cells[0].states, members, batch, hidden)).to(DEVICE)
     return Pack(spec, cells, ids, state.requires_grad_())
 
 
@@ -147,12 +147,12 @@ def test_every_cell_has_the_values_and_gradients_of_the_reference(
 
 
 def written_pack(name: str, random: np.random.Generator, *sizes: int) -> Pack:
-    """Of a cell of equations. Its states begin above 0, since some cells divide by one."""
+    """Of a cell of equations."""
     pack = random_pack(EquationsSpec(kind="equations", equations=ALL[name]), random, *sizes)
     for cell in pack.cells:
         for parameter in cell.parameters():
             parameter.data /= 2
-    return Pack(pack.spec, pack.cells, pack.ids, (pack.state.detach().abs() + 0.5).requires_grad_())
+    return pack
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gatelab.cells import Cell
 from gatelab.dropout import Dropout
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, ModelSpec
@@ -14,6 +15,7 @@ from gatelab.text.windows import Windows
 from gatelab.training.engines import Engine, Read, Reading
 from gatelab.training.engines.base import Array, State
 from gatelab.training.engines.reference import TorchEngine
+from tests.randomized import random_states
 from tests.rounding import FLOOR, Kinks, assert_as_near
 from tests.training.members import member_of
 
@@ -56,8 +58,9 @@ def random_reading(
 
 def random_state(random: np.random.Generator, model: LanguageModel, rows: int) -> State:
     """Any state, in single precision."""
-    zeros = model.initial_state(rows)
-    return tuple(tuple(random.normal(size=t.shape).astype(np.float32) for t in layer) for layer in zeros)
+    cells = [cell for cell in model.cells if isinstance(cell, Cell)]
+    states = [random_states(random, cell.states, rows, cell.hidden) for cell in cells]
+    return tuple(tuple(state.numpy().astype(np.float32) for state in layer) for layer in states)
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,6 @@ __all__ = ["random", "seed"]
 USUAL = {"fastgrnn", "lem", "mgu", "mi_gru", "mingru", "mut3", "slstm"}
 """Published cells that together have all that the generator treats apart: the others are compiled in the long tests."""
 ZOO = [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in sorted(zoo())]
-POSITIVE = {"slstm": "n", "minlstm": "h"}
-"""Cells that divide by a state, and which: it begins above 0, as it is after every step."""
 # hidden, rows, steps, and what else a model may have.
 SHAPES: list[tuple[int, int, int, dict[str, Any]]] = [
     (1, 1, 1, {}),
@@ -72,17 +70,6 @@ def alone(model: LanguageModel, threads: int = 1) -> NativeEngine:
     return NativeEngine([member_of(model)], threads=threads)
 
 
-def reading_of(random: np.random.Generator, model: LanguageModel, rows: int, steps: int, positive: str = "") -> Reading:
-    reading = random_reading(random, model, rows, steps, dropout(model, 5))
-    assert isinstance(model.spec.cell, EquationsSpec)
-    names = model.spec.cell.representation.states
-    state = tuple(
-        tuple(np.abs(t) + np.float32(0.5) if name == positive else t for name, t in zip(names, layer, strict=True))
-        for layer in reading.state or ()
-    )
-    return Reading(reading.windows, reading.which, state, reading.dropout)
-
-
 def check(model: LanguageModel, reading: Reading) -> None:
     """Check that loss, states and all gradients are as near to the truth as PyTorch's."""
     found = differentiated(alone(model), {0: reading})[0]
@@ -97,7 +84,7 @@ def test_every_published_cell_is_pytorchs(name: str, random: np.random.Generator
         for parameter in model.parameters():  # those that a cell sets itself would be the same in all units
             parameter.data += 0.1 * torch.from_numpy(random.normal(size=parameter.shape).astype(np.float32))
         print(hidden, fields)
-        check(model, reading_of(random, model, rows, steps, POSITIVE.get(name, "")))
+        check(model, random_reading(random, model, rows, steps, dropout(model, 5)))
 
 
 @pytest.mark.parametrize("name", ["lem", "mi_gru", "slstm", "mingru"])
