@@ -51,5 +51,9 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before", mi
 Limit = Annotated[int, Query(ge=1, le=1000, description="items a page")]
 Points = Annotated[
     int | None,
-    Query(ge=2, le=100_000, description="about this many evaluations of every run, evenly spaced; default all"),
+    Query(
+        ge=2,
+        le=100_000,
+        description="about this many evaluations of every run, evenly spaced; default all, up to 100,000 together",
+    ),
 ]

@@ -26,14 +26,12 @@ from gatelab.wire.generation import Scored as Score
 from gatelab.wire.jobs import JobOf, Memory, Plan, PredictedSeconds, RunCounts
 from gatelab.wire.jobs import Range as ParameterRange
 from gatelab.wire.keys import Key as ApiKey
-from gatelab.wire.keys import KeyList as ApiKeys
 from gatelab.wire.keys import NewKey
 from gatelab.wire.runs import Change, Checkpoint, RunError, RunOf, TreeNode
 
 __all__ = [
     "Answer",
     "ApiKey",
-    "ApiKeys",
     "CellAdvice",
     "CellParameter",
     "Change",

@@ -36,7 +36,7 @@ class GruSpec(Spec):
 
     kind: Literal["gru"]
     hidden: Hidden = 32
-    gates: tuple[Gate, ...] = Field(("reset", "update"), description="any subset of reset and update")
+    gates: tuple[Gate, ...] = Field(("reset", "update"), max_length=2, description="any subset of reset and update")
     reset: Literal["before", "after"] = Field(
         "before", description="the reset gate acts before or after the recurrent matrix product"
     )

@@ -21,6 +21,8 @@ Found = TypeVar("Found")
 
 # A checkpoint's file may be deleted between the reading of its row and of the file; the next look finds another one.
 _LOOKS = 3
+MOST_RUNS = 10_000
+"""Runs that are listed as models. Clients of OpenAI know no pages, so older runs are called by their ids alone."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,13 @@ class Checkpoints:
             return [CheckpointInfo(**row) for row in connection.execute(query).mappings()]
 
     def runs(self, account: str = LOCAL) -> Sequence[tuple[str, float]]:
-        """The account's runs that have a checkpoint, the last first: id, and when the latest was made, in seconds since
-        1970."""
+        """The account's runs that have a checkpoint, `MOST_RUNS` at most, the last first: id, and when the latest was
+        made, in seconds since 1970."""
         made = func.max(checkpoints.c.created_at)
         query = select(checkpoints.c.run_id, made).join(runs, runs.c.id == checkpoints.c.run_id)
-        query = query.where(runs.c.account == account).group_by(checkpoints.c.run_id).order_by(made.desc())
+        query = (
+            query.where(runs.c.account == account).group_by(checkpoints.c.run_id).order_by(made.desc()).limit(MOST_RUNS)
+        )
         with self._database.read() as connection:
             return [(run_id, created_at) for run_id, created_at in connection.execute(query)]
 

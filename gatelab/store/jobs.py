@@ -155,6 +155,7 @@ class Jobs:
                 cursor=cursor,
                 limit=limit,
                 newest_first=True,
+                size=lambda row: len(row["spec"]),
             )
             return Page(job_rows.read_jobs(connection, page.items), page.next)
 

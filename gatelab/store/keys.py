@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from gatelab.store.changes import announce
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.ids import check_name, new_id
+from gatelab.store.pagination import Page, fetch
 from gatelab.store.tables import LOCAL, api_keys
 
 PREFIX = "gatelab_"
@@ -82,11 +82,16 @@ class Keys:
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
-    def list(self) -> Sequence[Key]:
-        """All keys, the revoked ones too, the newest last."""
+    def list(self, *, cursor: str | None = None, limit: int = 100) -> Page[Key]:
+        """Keys, the revoked ones too, the newest last.
+
+        Raises:
+            InvalidRequest: a bad cursor or limit.
+        """
         with self._database.read() as connection:
-            query = select(*_COLUMNS).order_by(api_keys.c.created_at, api_keys.c.id)
-            return [_key(*row) for row in connection.execute(query)]
+            order = [api_keys.c.created_at, api_keys.c.id]
+            page = fetch(connection, select(*_COLUMNS), order, cursor=cursor, limit=limit)
+        return Page([_key(*(row[name] for name in Key.__dataclass_fields__)) for row in page.items], page.next)
 
     def revoke(self, id: str) -> Key:
         """Let a key be good for nothing from now on. Revoking it again changes nothing.

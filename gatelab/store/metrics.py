@@ -1,9 +1,9 @@
 """What runs measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, or_, select
 
 from gatelab.errors import NotFound
 from gatelab.store.engine import Database
@@ -11,6 +11,8 @@ from gatelab.store.runs import require_run
 from gatelab.store.tables import metrics, runs
 from gatelab.wire.evaluations import DERIVED, Evaluation, RunCurve
 
+MOST_EVALUATIONS = 100_000
+"""Evaluations that are answered at once, of one run or of all runs of a job; of more, some that are evenly spaced."""
 _FIELDS = tuple(name for name in Evaluation.model_fields if name not in DERIVED.values())
 _LISTS = tuple(name for name in RunCurve.model_fields if name not in ("run", "index"))
 
@@ -20,14 +22,15 @@ class Metrics:
         self._database = database
 
     def list(self, run_id: str, *, points: int | None = None) -> list[Evaluation]:
-        """The evaluations of a run in the order of their steps: all, or about `points` evenly spaced ones.
+        """The evaluations of a run in the order of their steps: all, or about `points` evenly spaced ones, of more than
+        `MOST_EVALUATIONS` in any case.
 
         Raises:
             NotFound: there is no such run.
         """
         with self._database.read() as connection:
             require_run(connection, run_id)
-            rows = connection.execute(_thinned(metrics.c.run_id == run_id, points, _FIELDS)).mappings()
+            rows = _rows(connection, metrics.c.run_id == run_id, points, 1, _FIELDS)
             return [Evaluation(**{name: row[name] for name in _FIELDS}) for row in rows]
 
     def of_job(self, job_id: str, *, points: int | None = None) -> Sequence[RunCurve]:
@@ -43,7 +46,7 @@ class Metrics:
             if not indexes:
                 raise NotFound("job", job_id)
             lists: dict[str, dict[str, list[Any]]] = {id: {name: [] for name in _LISTS} for id in indexes}
-            for row in connection.execute(_thinned(which, points, _LISTS)).mappings():
+            for row in _rows(connection, which, points, len(indexes), _LISTS):
                 for name, values in lists[row["run_id"]].items():
                     values.append(row[name])
         return [RunCurve(run=id, index=index, **lists[id]) for id, index in indexes.items()]
@@ -56,11 +59,24 @@ class Metrics:
         return lowest
 
 
-def _thinned(which: ColumnElement[bool], points: int | None, names: Sequence[str]) -> Select[Any]:
-    """The rows of `which` in order: of each run every k-th and its last, so that little more than `points` are left."""
+def _rows(
+    connection: Connection, which: ColumnElement[bool], points: int | None, runs: int, names: Sequence[str]
+) -> Iterable[RowMapping]:
+    """The rows of `which`, which are of this many runs: all, or those that `_thinned` leaves."""
     columns = [metrics.c.run_id, *(metrics.c[name].label(name) for name in names)]
-    if points is None:
-        return select(*columns).where(which).order_by(metrics.c.run_id, metrics.c.step)
+    query = select(*columns).where(which).order_by(metrics.c.run_id, metrics.c.step)
+    if points is not None or _count(connection, which) > MOST_EVALUATIONS:
+        most = max(2, MOST_EVALUATIONS // runs)
+        query = _thinned(columns, which, most if points is None else min(points, most))
+    return connection.execute(query).mappings()
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(metrics).where(which)) or 0
+
+
+def _thinned(columns: Sequence[ColumnElement[Any]], which: ColumnElement[bool], points: int) -> Select[Any]:
+    """The rows of `which` in order: of each run every k-th and its last, so that little more than `points` are left."""
     place = func.row_number().over(partition_by=metrics.c.run_id, order_by=metrics.c.step).label("place")
     total = func.count().over(partition_by=metrics.c.run_id).label("total")
     numbered = select(*columns, place, total).where(which).subquery()

@@ -4,18 +4,21 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, Select, tuple_
 
 from gatelab.errors import InvalidRequest
 
 Item = TypeVar("Item")
 
 LARGEST_PAGE = 1000
-_LARGEST_INTEGER = 2**31 - 1
+PAGE_CHARACTERS = 4 * 2**20
+"""A page ends with the item whose texts take it over this: a thousand specs of a megabyte each are not read at once."""
+_ROWS_AT_ONCE = 32
+"""Rows that are fetched ahead where their texts may be long."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,13 @@ def fetch(
     cursor: str | None,
     limit: int,
     newest_first: bool = False,
+    size: Callable[[RowMapping], int] | None = None,
 ) -> Page[RowMapping]:
     """The next `limit` rows of `query` in the order of `key`, which must be unique, after `cursor`.
+
+    Args:
+        size: characters of the texts of a row, where they may be long. The page is then the shorter, the longer they
+            are: it ends as soon as they have `PAGE_CHARACTERS` together.
 
     Raises:
         InvalidRequest: the cursor is not one of this list, or the limit is out of range.
@@ -43,14 +51,31 @@ def fetch(
     check_limit(limit)
     query = query.add_columns(*(column.label(f"key_{place}") for place, column in enumerate(key)))
     if cursor is not None:
-        after = tuple_(*_decode(cursor, [column.type.python_type for column in key]))
+        after = tuple_(*_decode(cursor, key))
         query = query.where(tuple_(*key) < after if newest_first else tuple_(*key) > after)
     order = [column.desc() if newest_first else column.asc() for column in key]
-    rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
-    more = len(rows) > limit
-    rows = rows[:limit]
+    rows, more = _rows(connection, query.order_by(*order).limit(limit + 1), limit, size)
     last = _encode([rows[-1][f"key_{place}"] for place in range(len(key))]) if more else None
-    return Page(list(rows), last)
+    return Page(rows, last)
+
+
+def _rows(
+    connection: Connection, query: Select[Any], limit: int, size: Callable[[RowMapping], int] | None
+) -> tuple[list[RowMapping], bool]:
+    """The rows of a page, and whether others follow them."""
+    if size is None:
+        found = connection.execute(query).mappings().all()
+        return list(found[:limit]), len(found) > limit
+    rows: list[RowMapping] = []
+    taken = 0
+    query = query.execution_options(stream_results=True, max_row_buffer=_ROWS_AT_ONCE)
+    with connection.execute(query) as result:
+        for row in result.mappings():
+            if len(rows) == limit or taken >= PAGE_CHARACTERS:
+                return rows, True
+            rows.append(row)
+            taken += size(row)
+    return rows, False
 
 
 def check_limit(limit: int) -> None:
@@ -66,22 +91,23 @@ def _encode(key: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, types: list[type[Any]]) -> list[Any]:
+def _decode(cursor: str, columns: Sequence[ColumnElement[Any]]) -> list[Any]:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         key = None
-    if not (isinstance(key, list) and len(key) == len(types) and all(map(_storable, key, types))):
+    if not (isinstance(key, list) and len(key) == len(columns) and all(map(_storable, key, columns))):
         raise InvalidRequest.at("cursor", "is not a cursor of this list; take it from the page before")
     return key
 
 
-def _storable(value: object, kind: type[Any]) -> bool:
-    if type(value) is not kind:
+def _storable(value: object, column: ColumnElement[Any]) -> bool:
+    if type(value) is not column.type.python_type:
         return False
     if isinstance(value, str):
         return value.isascii() and value.isprintable()
     if isinstance(value, int):
-        return 0 <= value <= _LARGEST_INTEGER
+        bits = 63 if isinstance(column.type, BigInteger) else 31
+        return 0 <= value < 1 << bits
     return isinstance(value, float) and math.isfinite(value)

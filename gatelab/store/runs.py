@@ -103,10 +103,16 @@ class Runs:
             query = query.where(runs.c.state == state)
         key = [jobs.c.created_at, runs.c.job_id, runs.c.index]
         with self._database.read() as connection:
-            page = pagination.fetch(connection, query, key, cursor=cursor, limit=limit)
+            page = pagination.fetch(connection, query, key, cursor=cursor, limit=limit, size=_size)
             if not page.items and job_id is not None:
                 _require_job(connection, job_id)
         return Page([_run(row) for row in page.items], page.next)
+
+
+def _size(row: RowMapping) -> int:
+    """Characters of what may be long in a run."""
+    sample = row["sample"] or {}
+    return len(row["spec"]) + len(sample.get("prefix", "")) + len(sample.get("text", ""))
 
 
 def require_run(connection: Connection, id: str) -> None:

@@ -27,10 +27,6 @@ class NewKey(Wire):
     secret: str
 
 
-class KeyList(Wire):
-    data: list[Key]
-
-
 class Self(Wire):
     """The holder of the key that this request was sent with."""
 

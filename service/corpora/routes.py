@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 
 from gatelab.errors import InvalidRequest, InvalidSpec, TooLarge
 from gatelab.specs.base import AnySpec, Spec, parse
+from gatelab.specs.integers import Count
 from gatelab.specs.job import Name
 from gatelab.specs.synthetic import SyntheticSpec
 from gatelab.specs.texts import accepted, decode
@@ -130,7 +131,7 @@ def corpus_text(
     service: Service,
     asking: Asking,
     corpus: str,
-    start: Annotated[int, Query(ge=0, description="the first character, counted from 0")] = 0,
+    start: Annotated[Count, Query(description="the first character, counted from 0")] = 0,
     characters: Annotated[int, Query(ge=1, le=MOST_CHARACTERS, description="at most this many characters")] = 10_000,
 ) -> Passage:
     """A piece of the text. Beyond its end there is none left: an empty piece."""

@@ -11,6 +11,7 @@ from gatelab.reports.build import job_report
 from gatelab.specs import JobSpec
 from gatelab.store.ids import check_name
 from gatelab.store.states import State
+from gatelab.sweeps import MOST_PATHS
 from gatelab.wire.base import Page
 from gatelab.wire.evaluations import RunCurve
 from gatelab.wire.jobs import Plan
@@ -100,7 +101,8 @@ def get_report(
     job: str,
     format: AskedFormat = "json",
     tuned: Annotated[
-        list[str] | None, Query(description="a path of the grid: only its best value on validation is reported")
+        list[str] | None,
+        Query(max_length=MOST_PATHS, description="a path of the grid: only its best value on validation is reported"),
     ] = None,
 ) -> Response:
     """What its runs say together: a row for each grid point, what differs, and which hyper-parameter matters.

@@ -8,7 +8,8 @@ from gatelab.specs.base import Spec
 from gatelab.specs.job import Name
 from gatelab.store.keys import Key as Stored
 from gatelab.store.keys import Scope
-from gatelab.wire.keys import Key, KeyList, NewKey, Self, SignedIn
+from gatelab.wire.base import Page
+from gatelab.wire.keys import Key, NewKey, Self, SignedIn
 from service.authorization import (
     COOKIE,
     Asking,
@@ -16,9 +17,10 @@ from service.authorization import (
     caller_of,
     seen,
 )
-from service.context import Service
+from service.context import Cursor, Limit, Service
 from service.keys.views import key_of
 from service.routing import OpenRouter, Router
+from service.views import page
 
 router = Router(prefix="/v1/keys", tags=["keys"])
 account_router = Router(prefix="/v1", tags=["account"])
@@ -58,9 +60,9 @@ def create_key(service: Service, body: KeyRequest) -> NewKey:
 
 
 @router.get("")
-def list_keys(service: Service) -> KeyList:
-    """All keys of all accounts, the revoked ones too."""
-    return KeyList(data=[key_of(key) for key in service.store.keys.list()])
+def list_keys(service: Service, cursor: Cursor = None, limit: Limit = 100) -> Page[Key]:
+    """The keys of all accounts, the revoked ones too, the newest last."""
+    return page(service.store.keys.list(cursor=cursor, limit=limit), key_of)
 
 
 @router.post("/{key}/rotate", status_code=201)

@@ -13,14 +13,10 @@ from gatelab.specs.integers import read_count
 from gatelab.text.tokenizers import BEGIN, UNKNOWN, Ids
 from service.generation.admission import check_prompt
 from service.generation.model_cache import Loaded
-from service.openai.views import CompletionRequest
+from service.openai.views import MOST_CHOICES, CompletionRequest
 
 if TYPE_CHECKING:
     from gatelab.text.tokenizers import TextDecoder
-
-MOST = 1024
-"""Choices of one request."""
-
 
 _NOWHERE: Ids = np.zeros(0, np.int64)
 
@@ -80,7 +76,7 @@ def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> li
     given = request.prompt
     many = [given] if isinstance(given, str) or not given or isinstance(given[0], int) else list(given)
     # More texts than an account may have open at once could never be begun.
-    most = min(MOST, limits.generations) if request.length else MOST
+    most = min(MOST_CHOICES, limits.generations) if request.length else MOST_CHOICES
     if len(many) * (request.n or 1) > most:
         raise InvalidRequest.at("prompt", f"at most {most} choices (prompts times n) are allowed in one request")
     for prompt in many:

@@ -4,7 +4,7 @@ Evaluation programs (lm-evaluation-harness: `local-completions`) take the addres
 for the tokenizer: `tokenizer_info`, `tokenize` and `detokenize`, by the names and shapes of vLLM's server.
 """
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
@@ -21,7 +21,7 @@ from service.generation.admission import check_prompt
 from service.openai.errors import RESPONSES, OpenAIRoute
 from service.openai.prompts import named
 from service.openai.routes import completions, model
-from service.openai.views import CompletionRequest, ModelList, TokenId
+from service.openai.views import CompletionRequest, ModelList, ModelName, Tokens
 from service.openai.views import Model as ListedModel
 from service.routing import Router
 
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
 
 router = Router(prefix="/v1/runs/{run}/openai", tags=["OpenAI"], route_class=OpenAIRoute, responses=RESPONSES)
 
-Tokens = Annotated[tuple[TokenId, ...], Field(max_length=1_000_000)]
-
 
 class TokenizeRequest(Spec):
-    model: str | None = None
+    model: ModelName | None = None
     prompt: Text
     add_special_tokens: bool = Field(True, description="whether `<bos>` is put before the text")
 
@@ -46,7 +44,7 @@ class Tokenized(BaseModel):
 
 
 class DetokenizeRequest(Spec):
-    model: str | None = None
+    model: ModelName | None = None
     tokens: Tokens
 
 

@@ -7,8 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gatelab.specs.base import Spec, Text, parse
 from gatelab.specs.generation import TOKEN_IDS, Sampling, StopString
 
+MOST_CHOICES = 1024
+"""Choices of one request."""
+
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
-Prompt = Text | tuple[TokenId, ...] | tuple[Text, ...] | tuple[tuple[TokenId, ...], ...]
+Tokens = Annotated[tuple[TokenId, ...], Field(max_length=1_000_000)]
+Prompts = Annotated[tuple[Text, ...], Field(max_length=MOST_CHOICES)]
+Prompt = Text | Tokens | Prompts | Annotated[tuple[Tokens, ...], Field(max_length=MOST_CHOICES)]
+ModelName = Annotated[str, Field(max_length=200)]
+"""A run, or a checkpoint of it: `run@step`."""
 
 FixedAtZero = Annotated[float, Field(ge=0, le=0)]
 
@@ -21,9 +28,9 @@ class StreamOptions(Spec):
 class CompletionRequest(Spec):
     """The body of POST /v1/completions. top_k, min_p and repetition_penalty are additions, named as elsewhere."""
 
-    model: str
+    model: ModelName
     prompt: Prompt = ""
-    max_tokens: int | None = Field(16, ge=0)
+    max_tokens: int | None = Field(16, ge=0, le=10_000_000)
     temperature: float | None = Field(1.0, ge=0, le=100)
     top_p: float | None = Field(1.0, gt=0, le=1)
     n: int | None = Field(1, ge=1, le=128)
@@ -37,11 +44,11 @@ class CompletionRequest(Spec):
     logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
         None, max_length=1024, json_schema_extra=TOKEN_IDS
     )
-    user: str | None = None
+    user: Annotated[str, Field(max_length=1000)] | None = None
     suffix: Literal[""] | None = None
     presence_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")
     frequency_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")
-    top_k: int | None = Field(None, ge=1)
+    top_k: int | None = Field(None, ge=1, le=10_000_000)
     min_p: float | None = Field(None, ge=0, le=1)
     repetition_penalty: float = Field(1.0, gt=0, le=100)
 

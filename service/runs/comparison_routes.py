@@ -15,6 +15,8 @@ from service.routing import Router
 router = Router(prefix="/v1/compare", tags=["runs"])
 
 MOST_RUNS = 1000
+MOST_CHARACTERS = 2**16
+"""A request's head has no more."""
 
 
 @router.get("", response_class=Response, responses=REPORT_RESPONSES)
@@ -22,7 +24,7 @@ MOST_RUNS = 1000
 def compare_runs(
     service: Service,
     asking: Asking,
-    runs: Annotated[str, Query(description="ids of runs with commas between them")],
+    runs: Annotated[str, Query(max_length=MOST_CHARACTERS, description="ids of runs with commas between them")],
     format: AskedFormat = "json",
 ) -> Response:
     """The report of these runs, with a warning for everything that keeps them from being compared.

@@ -9,6 +9,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
+from gatelab.store.pagination import LARGEST_PAGE
 from gatelab.store.states import State
 from gatelab.wire.base import Page
 from gatelab.wire.evaluations import Evaluation, Sample
@@ -66,9 +67,9 @@ def run_metrics(
 
 @router.get("/{run}/samples")
 @computing
-def run_samples(service: Service, run: str) -> Page[Sample]:
-    """The text that was generated at every evaluation."""
-    return whole(service.store.samples.list(run))
+def run_samples(service: Service, run: str, cursor: Cursor = None, limit: Limit = LARGEST_PAGE) -> Page[Sample]:
+    """The text that was generated at every evaluation, the first one first."""
+    return page(service.store.samples.page(run, cursor=cursor, limit=limit), lambda sample: sample)
 
 
 @router.get("/{run}/tree")

@@ -33,6 +33,7 @@ from gatelab.specs import (
 from gatelab.store.backup import archive
 from gatelab.store.backup.manifest import FORMAT, File, Manifest
 from gatelab.store.pagination import _decode as read_cursor
+from gatelab.store.tables import jobs
 from gatelab.sweeps import expand
 from gatelab.text import Corpus, Texts
 from gatelab.text.token_counts import measure
@@ -222,7 +223,7 @@ def check_tokenizer(data: Any) -> None:
 
 def check_cursor(text: str) -> None:
     with suppress(InvalidRequest):
-        number, word = read_cursor(text, [float, str])
+        number, word = read_cursor(text, [jobs.c.created_at, jobs.c.id])
         assert math.isfinite(number)
         assert word.isascii()
 

@@ -19,7 +19,7 @@ def test_a_key_is_found_by_its_secret_alone(store: Store) -> None:
     other, _ = store.keys.create("ada", Scope.READ, "phone")
     assert secret.startswith(PREFIX)
     assert store.keys.find(secret) == key
-    assert store.keys.list() == [key, other]
+    assert store.keys.list().items == [key, other]
     for wrong in ("", PREFIX, secret[:-1], secret + "x", secret.upper(), "\ud800", key.id):
         assert store.keys.find(wrong) is None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatelab.client.calls.base import Calls, path_of
-from gatelab.client.models import ApiKey, ApiKeys, NewKey
+from gatelab.client.models import ApiKey, NewKey, Page
 
 
 class KeyCalls(Calls):
@@ -15,7 +15,7 @@ class KeyCalls(Calls):
 
     def keys(self) -> list[ApiKey]:
         """All keys, the revoked ones too, without their secrets."""
-        return self._transport.get("/v1/keys", ApiKeys).data
+        return list(self._pages("/v1/keys", Page[ApiKey]))
 
     def rotate_key(self, key: str) -> NewKey:
         """A new key in place of this one, which is revoked."""

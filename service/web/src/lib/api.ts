@@ -16,6 +16,7 @@ export type Report = Readable<Schemas["Report"]>;
 export type Corpus = Readable<Schemas["Corpus"]>;
 export type Checkpoint = Readable<Schemas["Checkpoint"]>;
 export type Sample = Readable<Schemas["Sample"]>;
+export type SamplesPage = Readable<Schemas["Page_Sample_"]>;
 export type CompletionRequest = Schemas["CompletionRequest"];
 export type Completion = Readable<Schemas["Completion"]>;
 export type Metrics = Readable<Schemas["Page_Evaluation_"]>;
