@@ -59,11 +59,15 @@ def postgres_database(server: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
+FORGETFUL = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "jit=off")
+"""Settings of a server that need not survive anything."""
+
+
 @contextmanager
 def start_postgres() -> Iterator[str]:
     """A PostgreSQL server with its data in a temporary folder, which forgets them in a power cut for speed."""
     with temporary_folder() as folder:
-        cluster = PostgresCluster(folder, "fsync=off")
+        cluster = PostgresCluster(folder, *FORGETFUL)
         with cluster.running():
             yield cluster.url
 

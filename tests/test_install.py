@@ -64,7 +64,11 @@ def installed_for(requirement: Requirement) -> set[str]:
     [
         ("gatelab", "gatelab.client gatelab.specs"),
         ("gatelab[serve]", f"gatelab.client service {SERVED}"),
-        ("gatelab[server]", "gatelab service worker kombu.transport.redis kombu.transport.pyamqp"),
+        pytest.param(
+            "gatelab[server]",
+            "gatelab service worker kombu.transport.redis kombu.transport.pyamqp",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_it_needs_no_package_that_it_does_not_ask_for(requirement: str, modules: str) -> None:

@@ -101,6 +101,7 @@ def test_a_backup_of_a_running_training_is_finished_elsewhere(up: Up, interrupte
         assert found == other
 
 
+@pytest.mark.long
 def test_the_walk_through_of_the_guide_runs(up: Up, tmp_path: Path) -> None:
     [script] = re.findall(r"```bash\n(.*?)```", WALK_THROUGH, re.DOTALL)
     done = subprocess.run(

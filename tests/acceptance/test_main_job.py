@@ -30,6 +30,7 @@ def test_the_main_job(stack: Stack, time_machine: str) -> None:
         _check_events(client, job.id, runs)
 
 
+@pytest.mark.long  # what it guards beside the test below is the order in which a stop ends things
 @pytest.mark.parametrize("stack", ["sqlite-redis"], indirect=True)
 def test_a_job_survives_a_restart_of_service_and_worker(stack: Stack, time_machine: str) -> None:
     with stack.client() as client:

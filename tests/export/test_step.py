@@ -45,13 +45,21 @@ def runtime_of(format: GraphFormat, file: bytes) -> Run:
     return run
 
 
-TRACED = [
+TRACED: list[CellSpec] = [
     RnnSpec(kind="rnn", activation="relu"),
     *(GruSpec(kind="gru", reset=reset) for reset in ("before", "after")),
     LstmSpec(kind="lstm"),
 ]
-"""A torch archive holds the traced program as it is, so every cell is tried in one. ONNX takes a second or two and is
-translated from that program, operation by operation; these cells have every operation that there is."""
+"""A torch archive holds the traced program as it is, so every cell is tried in one. ONNX is translated from that
+program, operation by operation; these cells have every operation that there is."""
+
+USUAL = {("torch", "gru-reset-update-after"), ("torch", "slstm"), ("onnx", "rnn-relu"), ("onnx", "lstm")}
+"""Tracing takes seconds, so the others are left to the long tests."""
+
+EXPORTED: list[tuple[GraphFormat, CellSpec]] = [
+    *(("torch", cell) for cell in CELLS),
+    *(("onnx", cell) for cell in TRACED),
+]
 
 EMBEDDED = [GruSpec(kind="gru", reset="after"), RnnSpec(kind="rnn")]
 """Cells that are tried with an embedding; the others read one-hot rows."""
@@ -59,7 +67,10 @@ EMBEDDED = [GruSpec(kind="gru", reset="after"), RnnSpec(kind="rnn")]
 
 @pytest.mark.parametrize(
     ("format", "cell"),
-    [("torch", cell) for cell in CELLS] + [("onnx", cell) for cell in TRACED],
+    [
+        pytest.param(format, cell, marks=() if (format, cell_name(cell)) in USUAL else pytest.mark.long)
+        for format, cell in EXPORTED
+    ],
     ids=lambda each: each if isinstance(each, str) else cell_name(each),
 )
 def test_steps_are_the_models(format: GraphFormat, cell: CellSpec, seed: int, random: np.random.Generator) -> None:

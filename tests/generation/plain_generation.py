@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatelab.generation.decoders.reference import PROMPT_CHUNK
 from gatelab.generation.sampling import Floats, choose
 from gatelab.generation.stops import StopBuffer
 from gatelab.generation.streams import random_of
@@ -83,9 +82,7 @@ def read(network: Network, ids: Ids, state: NetworkState | None) -> tuple[Floats
         ids, state = np.concatenate([[BEGIN], ids]), network.initial_state(1)
     if not len(ids):
         raise ValueError("a state needs a prompt of at least one token to go on from")
-    for at in range(0, len(ids), PROMPT_CHUNK):
-        logits, state = _advance(network, ids[at : at + PROMPT_CHUNK, None], state)
-    return logits, state
+    return _advance(network, ids[:, None], state)
 
 
 def _advance(network: Network, ids: Ids, state: NetworkState) -> tuple[Floats, NetworkState]:

@@ -9,14 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatelab.generation.decoders.reference import PROMPT_CHUNK
+from gatelab.generation.decoders import reference
 from gatelab.model import LanguageModel, network_of
 from gatelab.network import Array, Network, NetworkState
 from gatelab.specs import CellSpec, GruSpec, Sampling
 from gatelab.text import Tokenizer
 from gatelab.text.tokenizers import BEGIN, SPECIALS, UNKNOWN, ByteTokenizer, CharTokenizer, Ids
 from tests.generation.models import random_model, text_of, tokens
-from tests.generation.plain_generation import generate, read
+from tests.generation.plain_generation import generate
 from tests.randomized import CELLS, cell_name, examples
 from tests.rounding import assert_rounded, terms_of
 
@@ -150,19 +150,22 @@ def test_bytes_are_shown_as_whole_characters(script: bytes) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)
-def test_a_long_prompt_is_read_as_step_by_step(cell: CellSpec, random: np.random.Generator) -> None:
+def test_a_long_prompt_is_read_as_step_by_step(
+    cell: CellSpec, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunk = int(random.integers(2, 30))
+    monkeypatch.setattr(reference, "PROMPT_CHUNK", chunk)
     model = random_model(cell, LETTERS, random)
-    for parameter in model.parameters():
-        parameter.data *= 0.3  # where states forget slowly but surely, rounding does not grow over thousands of steps
-    ids = random.integers(SPECIALS, LETTERS.vocabulary, size=2 * PROMPT_CHUNK + int(random.integers(1, 99)))
-    logits, state = read(network_of(model), ids, None)
-    one = model.initial_state(1)
+    ids = random.integers(SPECIALS, LETTERS.vocabulary, size=2 * chunk + int(random.integers(1, chunk)))
+    decoder = reference.ReferenceDecoder(network_of(model))
+    found, state = decoder.predict(ids, decoder.initial_state())
+    one, expected = model.initial_state(1), []
     with torch.no_grad():
-        for i in [BEGIN, *ids.tolist()]:
-            expected, one = model(torch.tensor([[i]]), one)
-    # More steps than this it does not remember.
-    terms = terms_of(model, 100)
-    assert_rounded((logits, state), (expected[0, 0], one), terms=terms)
+        for i in ids.tolist():
+            logits, one = model(torch.tensor([[i]]), one)
+            expected.append(logits[0, 0])
+    last = torch.stack([torch.stack([each[0] for each in layer]) for layer in one])
+    assert_rounded((found, state), (torch.stack(expected), last), terms=terms_of(model, len(ids)))
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)

@@ -95,7 +95,7 @@ def test_a_gate_that_it_has_not_is_named_beside_its_own(compared: Compared) -> N
     assert "its gates are write, keep" in problem(answer, 422, "invalid-request")["problems"][0]["message"]
 
 
-@pytest.mark.parametrize("format", ["safetensors", "numpy", "onnx"])
+@pytest.mark.parametrize("format", ["safetensors", "numpy", pytest.param("onnx", marks=pytest.mark.long)])
 def test_it_can_be_exported(format: str, compared: Compared) -> None:
     answer = compared.service.client.get(f"/v1/runs/{compared.own['id']}/export?format={format}")
     assert answer.status_code == 200, answer.text

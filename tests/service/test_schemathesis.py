@@ -13,7 +13,7 @@ from tests.service.installation import installation, spec
 from tests.service.live import serving
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = 6
+EXAMPLES = 4
 """Of each operation in the fuzzing phase. The coverage phase alone makes some 3,000 requests."""
 
 

@@ -60,6 +60,7 @@ def test_a_scrape_of_any_sees_what_all_have_counted(tmp_path: Path, job: str) ->
         assert found.value("gatelab_runs", state="queued") == 1
 
 
+@pytest.mark.long
 def test_the_streams_of_a_process_that_was_killed_are_no_longer_open(tmp_path: Path, job: str) -> None:
     with two_processes(tmp_path) as (url, parent), httpx2.Client(base_url=url, timeout=PATIENCE) as http:
         with http.stream("GET", f"/v1/jobs/{job}/events") as stream:

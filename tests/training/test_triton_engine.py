@@ -79,6 +79,10 @@ PACKS: dict[str, tuple[Fields, list[Fields]]] = {
 }
 
 
+SOME = [pytest.param(name, marks=pytest.mark.long) if name.endswith("sgd") else name for name in PACKS]
+"""Triton's interpreter takes seconds for a pack, so those with the plainest optimizer are left to the long tests."""
+
+
 class Pack:
     """Runs on their way in one engine, every one at its own batch."""
 
@@ -128,7 +132,7 @@ def specs_of(name: str) -> list[RunSpec]:
     ]
 
 
-@pytest.mark.parametrize("name", PACKS)
+@pytest.mark.parametrize("name", SOME)
 def test_a_pack_trains_as_the_reference_does(name: str, time_machine: str) -> None:
     ours, theirs = (Pack(kind, specs_of(name), time_machine, torch.float64) for kind in (TritonEngine, TorchEngine))
     everybody = list(range(len(ours.members)))
