@@ -25,16 +25,25 @@ JOBS = frozenset({"/v1/jobs", "/v1/jobs/"})
 """The addresses that take specs, which are kept, and shown in every list."""
 
 
+OTHERS = ("request_bytes", "body_bytes")
+BY_PATH: dict[str, tuple[str | int, ...]] = {
+    **dict.fromkeys(CORPORA, ("body_bytes",)),
+    **dict.fromkeys(JOBS, ("spec_bytes", *OTHERS)),
+    LOGIN: (LOGIN_BYTES, *OTHERS),
+}
+"""The limits of a body by its address, for all others `OTHERS`. The least of them counts."""
+
+
 class BodyLimit:
-    """Answers 413 to a body of more bytes than its address takes: `body_bytes` for a corpus, `spec_bytes` for a job,
-    `request_bytes` for all else."""
+    """Answers 413 to a body of more bytes than its address takes."""
 
     def __init__(self, app: ASGIApp, limits: Limits, bodies: Concurrency) -> None:
-        self._app, other = app, min(limits.request_bytes, limits.body_bytes)
-        self._other = _Limited(app, other, bodies)
-        self._by_path = dict.fromkeys(CORPORA, _Limited(app, limits.body_bytes, bodies))
-        self._by_path |= dict.fromkeys(JOBS, _Limited(app, min(limits.spec_bytes, other), bodies))
-        self._by_path[LOGIN] = _Limited(app, min(LOGIN_BYTES, other), bodies)
+        def limited(names: tuple[str | int, ...]) -> _Limited:
+            most = min(name if isinstance(name, int) else int(getattr(limits, name)) for name in names)
+            return _Limited(app, most, bodies)
+
+        self._app, self._other = app, limited(OTHERS)
+        self._by_path = {path: limited(names) for path, names in BY_PATH.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         bodiless = scope["type"] != "http" or (

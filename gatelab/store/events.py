@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from gatelab.store import pagination
 from gatelab.store.clock import now
@@ -14,6 +14,9 @@ from gatelab.store.states import FINISHED, job_state
 from gatelab.store.tables import events, jobs
 from gatelab.wire.base import moment
 from gatelab.wire.events import JobEvent, read_event
+
+LOOK_CHARACTERS = 2**18
+"""A look at the events of a job ends with the one whose texts take it over this. Streams hold that much each."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Events:
         self._database = database
 
     def since(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
-        """Whether a job has ended or is gone, and its events after `seq`. If it has ended, all events
-        before its end come with that."""
+        """Whether a job has ended or is gone, and events after `seq`: all of them, or the first ones, up to
+        `LOOK_CHARACTERS`. Where a job has ended and no event comes, there is none after `seq`."""
         with self._database.read() as connection:
             counted = count_runs(connection, [job_id])
             ended = job_id not in counted or job_state(counted[job_id].counts) in FINISHED
@@ -56,9 +59,15 @@ def _after(connection: Connection, job_id: str, seq: int) -> list[Event]:
         select(*(events.c[name] for name in Event.__dataclass_fields__))
         .where(events.c.job_id == job_id, events.c.seq > seq)
         .order_by(events.c.seq)
-        .limit(pagination.LARGEST_PAGE)
+        .limit(pagination.LARGEST_PAGE + 1)
     )
-    return [Event(**row) for row in connection.execute(query).mappings()]
+    rows, _ = pagination.first_rows(connection, query, pagination.LARGEST_PAGE, _size, LOOK_CHARACTERS)
+    return [Event(**row) for row in rows]
+
+
+def _size(row: RowMapping) -> int:
+    """Characters of the texts of an event: those of a sample may be long."""
+    return sum(len(value) for value in row["data"].values() if isinstance(value, str))
 
 
 def append(connection: Connection, job_id: str, new: Sequence[JobEvent]) -> None:

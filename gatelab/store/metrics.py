@@ -30,7 +30,7 @@ class Metrics:
         """
         with self._database.read() as connection:
             require_run(connection, run_id)
-            rows = _rows(connection, metrics.c.run_id == run_id, points, 1, _FIELDS)
+            rows = _rows(connection, metrics.c.run_id == run_id, points, _weight(connection, run_id), _FIELDS)
             return [Evaluation(**{name: row[name] for name in _FIELDS}) for row in rows]
 
     def of_job(self, job_id: str, *, points: int | None = None) -> Sequence[RunCurve]:
@@ -60,15 +60,25 @@ class Metrics:
 
 
 def _rows(
-    connection: Connection, which: ColumnElement[bool], points: int | None, runs: int, names: Sequence[str]
+    connection: Connection, which: ColumnElement[bool], points: int | None, share: int, names: Sequence[str]
 ) -> Iterable[RowMapping]:
-    """The rows of `which`, which are of this many runs: all, or those that `_thinned` leaves."""
+    """The rows of `which`: all, or those that `_thinned` leaves.
+
+    Args:
+        share: what a run, or a row, may have is `MOST_EVALUATIONS` divided by this.
+    """
     columns = [metrics.c.run_id, *(metrics.c[name].label(name) for name in names)]
     query = select(*columns).where(which).order_by(metrics.c.run_id, metrics.c.step)
-    if points is not None or _count(connection, which) > MOST_EVALUATIONS:
-        most = max(2, MOST_EVALUATIONS // runs)
+    if points is not None or _count(connection, which) > MOST_EVALUATIONS // share:
+        most = max(2, MOST_EVALUATIONS // share)
         query = _thinned(columns, which, most if points is None else min(points, most))
     return connection.execute(query).mappings()
+
+
+def _weight(connection: Connection, run_id: str) -> int:
+    """How many evaluations without statistics of gates are as long as one of this run."""
+    gates = connection.scalar(select(metrics.c.gates).where(metrics.c.run_id == run_id).limit(1))
+    return 1 + sum(map(len, gates or ()))
 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> int:

@@ -54,15 +54,19 @@ def fetch(
         after = tuple_(*_decode(cursor, key))
         query = query.where(tuple_(*key) < after if newest_first else tuple_(*key) > after)
     order = [column.desc() if newest_first else column.asc() for column in key]
-    rows, more = _rows(connection, query.order_by(*order).limit(limit + 1), limit, size)
+    rows, more = first_rows(connection, query.order_by(*order).limit(limit + 1), limit, size, PAGE_CHARACTERS)
     last = _encode([rows[-1][f"key_{place}"] for place in range(len(key))]) if more else None
     return Page(rows, last)
 
 
-def _rows(
-    connection: Connection, query: Select[Any], limit: int, size: Callable[[RowMapping], int] | None
+def first_rows(
+    connection: Connection,
+    query: Select[Any],
+    limit: int,
+    size: Callable[[RowMapping], int] | None,
+    most: int,
 ) -> tuple[list[RowMapping], bool]:
-    """The rows of a page, and whether others follow them."""
+    """`limit` rows at most, as few as have `most` characters by their `size`; and whether others follow them."""
     if size is None:
         found = connection.execute(query).mappings().all()
         return list(found[:limit]), len(found) > limit
@@ -71,7 +75,7 @@ def _rows(
     query = query.execution_options(stream_results=True, max_row_buffer=_ROWS_AT_ONCE)
     with connection.execute(query) as result:
         for row in result.mappings():
-            if len(rows) == limit or taken >= PAGE_CHARACTERS:
+            if len(rows) == limit or taken >= most:
                 return rows, True
             rows.append(row)
             taken += size(row)

@@ -18,6 +18,7 @@ from gatelab import errors
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec, Limits
 from scripts.handbook import DOCS, ROOT
+from scripts.handbook.budgets import budgets
 from scripts.handbook.http import http
 from scripts.handbook.markdown import code, paragraphs, table
 from scripts.handbook.schemas import fields
@@ -220,8 +221,13 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "command-line": command_line,
     "python": python_client,
     "errors": error_types,
-    "http": lambda: http(json.loads((ROOT / "service" / "web" / "openapi.json").read_text(encoding="utf-8"))),
+    "http": lambda: http(_described()),
+    "budgets": lambda: budgets(_described()),
 }
+
+
+def _described() -> Any:
+    return json.loads((ROOT / "service" / "web" / "openapi.json").read_text(encoding="utf-8"))
 
 
 def path(name: str) -> Path:

@@ -80,6 +80,7 @@ def _read(service: Context, account: str, body: CompletionRequest, how: Sampling
     check_bias(how, loaded)
     prompts = prompts_of(body, loaded, limits)
     completing = Completing(body, loaded, prompts, f"cmpl-{uuid4().hex}", int(time.time()))
+    check_length(limits, len(completing.choices) * body.length)
     check_flops(limits, "prompt", completing.most_tokens, loaded.flops)
     if (values := completing.most_logprobs) > limits.logprob_values:
         raise InvalidRequest.at(

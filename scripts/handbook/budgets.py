@@ -1,0 +1,88 @@
+"""The page of what a request to each route can cost at most, from `service.budgets`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gatelab.specs import Limits
+from gatelab.store.engine import BUSY_SECONDS
+from scripts.handbook.markdown import code, table
+from service.body_limit import BY_PATH, OTHERS
+from service.budgets import BUDGETS, Amount, Budget
+from service.http_parsing import MOST_HEAD_BYTES
+
+LIMITS = Limits()
+UNITS = ("bytes", "KiB", "MiB", "GiB")
+
+
+def budgets(document: Mapping[str, Any]) -> str:
+    """A row for each route."""
+    return (
+        "# What a request can cost\n\n"
+        "Each route has a budget. The numbers are those of an installation with its default\n"
+        "[limits](configuration.md), and each limit that a number comes from is named.\n\n"
+        f"- **Request**: bytes of the body. Address and headers have {_bytes(MOST_HEAD_BYTES)} in any case.\n"
+        "- **Answer**: bytes of the whole answer, so that it also bounds its lists. `generate` and completions have\n"
+        "  the bound of a whole answer. Every other streamed answer has that of one piece.\n"
+        "- **Operations**: what the service computes, in threads of their own. An account has `computations` of these\n"
+        "  requests at once.\n"
+        "- **Rows**: rows of the database that the service reads into memory or writes.\n"
+        f"- **Ends**: after {BUSY_SECONDS} s of waiting for the database, a request is answered 503. Where the\n"
+        "  service computes, no clock ends a request: it ends when its operations are done, or its client has gone.\n\n"
+        + table(("route", "request", "answer", "operations", "rows", "ends"), list(_rows(document)))
+    )
+
+
+def _rows(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            name = f"{method.upper()} {path}"
+            found = BUDGETS[name]
+            request = _request(path) if "requestBody" in operation else "none"
+            yield code(name), request, _answer(found), _operations(found), _number(found.rows), _ends(found)
+
+
+def _request(path: str) -> str:
+    names = BY_PATH.get(path, OTHERS)
+    most = min(name if isinstance(name, int) else int(getattr(LIMITS, name)) for name in names)
+    told = [name for name in names if isinstance(name, str) and getattr(LIMITS, name) == most]
+    return _bytes(most) + _named(told)
+
+
+def _answer(budget: Budget) -> str:
+    value = budget.answer.value(LIMITS)
+    if value == 0:
+        return "none"
+    size = "the model" if value is None else _bytes(value) + _named(budget.answer.limits)
+    return f"streamed, {size}" if budget.streamed else size
+
+
+def _operations(budget: Budget) -> str:
+    if budget.operations is None:
+        return "none"
+    value = budget.operations.value(LIMITS)
+    counted = "the" if value is None else f"{value:.2g}" if value >= 10**9 else f"{value:,}"
+    return f"{counted} {budget.operations.unit}{_named(budget.operations.limits)}"
+
+
+def _number(amount: Amount) -> str:
+    value = amount.value(LIMITS)
+    return "none" if not value else f"{value:,}{_named(amount.limits)}"
+
+
+def _ends(budget: Budget) -> str:
+    if budget.rows.value(LIMITS) == 0 and budget.operations is None:
+        return "at once"
+    if budget.seconds is not None:
+        return f"{budget.seconds} s"
+    return "when it is done" if budget.operations else "when the job has ended, or the client has gone"
+
+
+def _named(limits: list[str]) -> str:
+    return f" ({', '.join(map(code, limits))})" if limits else ""
+
+
+def _bytes(number: int) -> str:
+    size, unit = float(number), 0
+    while size >= 1024 and unit + 1 < len(UNITS):
+        size, unit = size / 1024, unit + 1
+    return f"{size:,.4g} {UNITS[unit]}"
