@@ -14,7 +14,7 @@ TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Tokens = Annotated[tuple[TokenId, ...], Field(max_length=1_000_000)]
 Prompts = Annotated[tuple[Text, ...], Field(max_length=MOST_CHOICES)]
 Prompt = Text | Tokens | Prompts | Annotated[tuple[Tokens, ...], Field(max_length=MOST_CHOICES)]
-ModelName = Annotated[str, Field(max_length=200)]
+ModelName = Annotated[str, Field(max_length=10_000)]
 """A run, or a checkpoint of it: `run@step`."""
 
 FixedAtZero = Annotated[float, Field(ge=0, le=0)]

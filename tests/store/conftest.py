@@ -19,7 +19,7 @@ from gatelab.specs import JobSpec
 from gatelab.store import Claim, Corpus, Job, Store
 from gatelab.store.ids import new_id
 from gatelab.store.migrate import upgrade
-from gatelab.store.tables import corpora, runs
+from gatelab.store.tables import corpora, metadata, runs
 from tests.events import events_of
 
 Result = TypeVar("Result")
@@ -54,9 +54,8 @@ def settings(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
     url: str = request.getfixturevalue("migrated_postgres")
     yield settings_for(url, tmp_path)
     with psycopg.connect(url) as connection:
-        connection.execute("DELETE FROM jobs")
-        connection.execute("DELETE FROM corpora")
-        connection.execute("DELETE FROM deleted_runs")
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(f"DELETE FROM {table.name}".encode())
 
 
 @pytest.fixture(scope="session")
