@@ -24,16 +24,16 @@ def write_secret(file: Path, content: bytes, *, keep: bool = False) -> None:
         keep: leave a file as it is that is there already. If several processes write at once, the first one's stays.
     """
     partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-        new.write(content)
-        new.flush()
-        os.fsync(new.fileno())
     try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            new.write(content)
+            new.flush()
+            os.fsync(new.fileno())
         if keep:
             os.link(partial, file)
         else:
             partial.replace(file)
     except FileExistsError:
-        pass
+        pass  # the name of the partial file is nobody else's
     finally:
         partial.unlink(missing_ok=True)

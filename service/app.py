@@ -120,6 +120,7 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
         context.stopping.watch_signals()
         if patient:
             await _until_migrated(store, context.stopping)
+        await to_thread.run_sync(store.hold_room_back)
         sys.setswitchinterval(SWITCH_SECONDS)
         yield
         context.wakeups.close()

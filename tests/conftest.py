@@ -22,7 +22,7 @@ import pytest
 import structlog
 from xdist.scheduler import LoadFileScheduling
 
-from tests import servers
+from tests import disks, servers
 from tests.faults.printing import FaultsTable
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +46,7 @@ def has_bf16() -> bool:
 EXPECTED_SKIPS: dict[str, Callable[[], bool]] = {
     servers.NO_RABBITMQ: lambda: servers.rabbitmq_binary() is None,
     servers.ONLY_LINUX: lambda: sys.platform != "linux",
+    disks.NO_SMALL_DISK: lambda: not disks.can_mount(),
     NO_COMPOSE: lambda: not has_docker_compose(),
     NO_BF16: lambda: not has_bf16(),
     NO_GPU: lambda: not Path("/dev/nvidiactl").exists(),

@@ -1,17 +1,19 @@
 """The texts that runs are trained on."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from gatelab.errors import CorpusInUse, CorpusNameTaken, CorruptCorpus, NotFound
+from gatelab.errors import CorpusInUse, CorpusNameTaken, CorruptCorpus, NotFound, Unavailable
 from gatelab.specs.texts import accepted
 from gatelab.spelling import MOST, did_you_mean, nearest
 from gatelab.store import pagination
 from gatelab.store.clock import now
+from gatelab.store.deletion import Deletion
 from gatelab.store.engine import Database
 from gatelab.store.ids import check_name, new_id
 from gatelab.store.pagination import Page
@@ -43,8 +45,9 @@ _COLUMNS = [corpora.c[name] for name in _NAMES]
 
 
 class Corpora:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, deletion: Deletion) -> None:
         self._database = database
+        self._deletion = deletion
 
     def add(self, name: str, text: str, account: str = LOCAL) -> tuple[Corpus, bool]:
         """The account's corpus of that name and text, and whether it was created just now.
@@ -151,13 +154,17 @@ class Corpora:
             NotFound: there is none.
             CorpusInUse: jobs refer to it.
         """
+
+        def delete_row(connection: Connection) -> None:
+            corpus = _get(connection, key, account)
+            connection.execute(delete(corpora).where(corpora.c.id == corpus["id"]))
+
         try:
-            with self._database.write() as connection:
-                corpus = _get(connection, key, account)
-                connection.execute(delete(corpora).where(corpora.c.id == corpus["id"]))
+            self._deletion.write(delete_row)
         except IntegrityError:
             raise CorpusInUse(f"jobs refer to the corpus {key!r}; delete them first") from None
-        self._database.forget()
+        with suppress(Unavailable):  # it is deleted; a sweeper finishes what is left of it
+            self._deletion.finish()
 
 
 def _corpus(row: RowMapping) -> Corpus:

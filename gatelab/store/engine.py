@@ -148,20 +148,38 @@ class Database:
         _, options = self.engine.dialect.create_connect_args(self.url)
         return psycopg.connect(**{**options, **_postgresql_connect(self.url)}, autocommit=True)
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """Clear SQLite's log, in which deleted rows stay readable until it is written over. Does nothing on PostgreSQL.
 
         Only tried: who reads at this moment may need the log. It is cleared with a later call.
+
+        Returns:
+            Whether it is cleared.
         """
         if self.path is None:
-            return
+            return True
         with suppress(SQLAlchemyError, sqlite3.Error), closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout={_FORGET_MILLISECONDS}")
             try:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                return not busy
             finally:
                 cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        return False
+
+    def shrink(self, pages: int) -> None:
+        """Give up to `pages` free pages of SQLite's file back to the disk, where the file was made for that.
+
+        Raises:
+            Unavailable: something else holds the lock for too long, or the disk is full.
+        """
+        try:
+            with closing(self.engine.raw_connection()) as connection:
+                # `execute` would take one step, which is one page.
+                connection.cursor().executescript(f"PRAGMA incremental_vacuum({pages})")
+        except (OperationalError, sqlite3.Error) as error:
+            raise Unavailable(f"the database cannot be reached now: {_reason(error)}") from error
 
     def close(self) -> None:
         """Close all connections. A later transaction opens new ones."""
@@ -286,6 +304,9 @@ def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
     """Two connections that are the first of a new file get in each other's way: whatever its busy timeout, SQLite then
     refuses one of them at once."""
     try:
+        # Only a file without a page becomes one that can be cut by this; of any other, SQLite writes the first page.
+        if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
         cursor.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:
         raise Unavailable(f"the database cannot be opened now: {error}") from error

@@ -1,19 +1,21 @@
 """Jobs: making, reading and steering them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.costs import Expected
-from gatelab.errors import InvalidRequest, NotFound, WrongState
+from gatelab.errors import InvalidRequest, NotFound, Unavailable, WrongState
 from gatelab.specs import JobSpec, RunSpec
 from gatelab.specs.resolved import runs_digest
 from gatelab.store import events, job_creation, job_rows, pagination, steering
 from gatelab.store.blobs import Blobs
 from gatelab.store.changes import announce
 from gatelab.store.clock import now
+from gatelab.store.deletion import Deletion
 from gatelab.store.engine import Database
 from gatelab.store.idempotency import IdempotencyKey, find_job, take
 from gatelab.store.ids import new_id
@@ -30,9 +32,10 @@ class _KeyTakenError(Exception):
 
 
 class Jobs:
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, blobs: Blobs, deletion: Deletion) -> None:
         self._database = database
         self._blobs = blobs
+        self._deletion = deletion
 
     def made_by(self, key: IdempotencyKey) -> Job | None:
         """The job that an earlier request with this key made.
@@ -223,16 +226,20 @@ class Jobs:
             NotFound: there is no such job.
             WrongState: some of its runs are running; cancel it first.
         """
-        with self._database.write() as connection:
-            rows = steering.lock(connection, id)
-            if any(row["state"] == State.RUNNING for row in rows):
-                raise WrongState(f"job {id} has running runs; cancel it and wait for them to end")
-            connection.execute(update(jobs).where(jobs.c.trained == id).values(trained=None))
-            connection.execute(delete(jobs).where(jobs.c.id == id))
-            # Should this process die now, or a file resist: the sweeper finds them by this.
-            values = [{"run_id": row["id"]} for row in rows]
-            connection.execute(insert(deleted_runs).values(deleted_at=now()), values)
-            announce(connection)
-        for row in rows:
-            self._blobs.drop(row["id"])
-        self._database.forget()
+        for run_id in self._deletion.write(lambda connection: self._delete(connection, id)):
+            self._blobs.drop(run_id)
+        with suppress(Unavailable):  # it is deleted; a sweeper finishes what is left of it
+            self._deletion.finish()
+
+    def _delete(self, connection: Connection, id: str) -> Sequence[str]:
+        """The runs whose files are to be deleted."""
+        rows = steering.lock(connection, id)
+        if any(row["state"] == State.RUNNING for row in rows):
+            raise WrongState(f"job {id} has running runs; cancel it and wait for them to end")
+        connection.execute(update(jobs).where(jobs.c.trained == id).values(trained=None))
+        self._deletion.delete_job(connection, id)
+        # Should this process die now, or a file resist: the sweeper finds them by this.
+        ids = [row["id"] for row in rows]
+        connection.execute(insert(deleted_runs).values(deleted_at=now()), [{"run_id": run_id} for run_id in ids])
+        announce(connection)
+        return ids

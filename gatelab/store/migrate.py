@@ -4,8 +4,10 @@ With --key, the file `api-key` in the data directory then holds an API key that 
 one that works.
 """
 
+import shutil
+import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from sqlalchemy import Connection, inspect, text
 
 from gatelab import settings as environment
 from gatelab.errors import GatelabError, Unavailable
+from gatelab.machine import LEAST_FREE
 from gatelab.settings import Settings
 from gatelab.store.engine import Database
 from gatelab.store.keys import Keys, ensure_file
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parents[2] / "migrations"
 """Alembic's scripts, beside the package `gatelab`. They import the store, which therefore finds them by their place."""
 _VERSIONS = "alembic_version"
+_REWRITTEN_BYTES = 256 * 2**20
 _ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
 
 
@@ -42,6 +46,7 @@ def upgrade(settings: Settings) -> None:
             database.path.parent.mkdir(parents=True, exist_ok=True)
         if pending(database):
             _upgrade(database)
+        _rewrite(database)
     finally:
         database.close()
 
@@ -57,6 +62,24 @@ def _upgrade(database: Database) -> None:
             _check_references(connection)
     except CommandError as error:
         raise Unavailable(f"the database cannot be brought to this program's version: {error}") from error
+
+
+def _rewrite(database: Database) -> None:
+    """Let an SQLite file of an earlier version give the room of what is deleted back to the disk.
+
+    Only tried: it takes the room of the file twice, and nobody else may write. A large file would delay the start;
+    it is rewritten by a backup and its restore.
+    """
+    if (file := database.path) is None:
+        return
+    with suppress(OSError, sqlite3.Error), closing(database.engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        size = file.stat().st_size
+        fits = size <= _REWRITTEN_BYTES and shutil.disk_usage(file.parent).free > 2 * size + LEAST_FREE
+        if fits and cursor.execute("PRAGMA auto_vacuum").fetchone()[0] == 0:
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _check_references(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from gatelab.store.changes import Changes
 from gatelab.store.checkpoints import Checkpoints
 from gatelab.store.claims import Claims
 from gatelab.store.corpora import Corpora
+from gatelab.store.deletion import Deletion
 from gatelab.store.engine import BUSY_SECONDS, Database
 from gatelab.store.events import Events
 from gatelab.store.jobs import Jobs
@@ -38,11 +39,11 @@ class Store:
         """
         self.database = Database(settings.database_url.get_secret_value(), busy_seconds=busy_seconds)
         self.changes = Changes(self.database)
-        blobs = Blobs(settings.blob_dir)
+        blobs, self._deletion = Blobs(settings.blob_dir), Deletion(self.database)
         self.keys = Keys(self.database)
         self.accounts = Accounts(self.database)
-        self.corpora = Corpora(self.database)
-        self.jobs = Jobs(self.database, blobs)
+        self.corpora = Corpora(self.database, self._deletion)
+        self.jobs = Jobs(self.database, blobs, self._deletion)
         self.runs = Runs(self.database)
         self.metrics = Metrics(self.database)
         self.samples = Samples(self.database)
@@ -53,7 +54,7 @@ class Store:
         self.events = Events(self.database)
         self.claims = Claims(self.database, blobs, settings)
         self.reaper = Reaper(self.database, settings)
-        self.sweeper = Sweeper(self.database, blobs, settings)
+        self.sweeper = Sweeper(self.database, blobs, self._deletion, settings)
 
     def count_runs(self) -> installation_counts.InstallationCounts:
         """How all runs stand, by one cheap statement.
@@ -63,6 +64,10 @@ class Store:
         """
         with self.database.read() as connection:
             return installation_counts.take(connection)
+
+    def hold_room_back(self) -> None:
+        """Keep a few megabytes of the disk for deletions, where the database is a file and the disk has them."""
+        self._deletion.reserve.make()
 
     def close(self) -> None:
         """Close all connections."""

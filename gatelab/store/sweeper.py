@@ -14,6 +14,7 @@ from gatelab.store import checkpoints
 from gatelab.store.backup import snapshot
 from gatelab.store.blobs import Blobs
 from gatelab.store.clock import now
+from gatelab.store.deletion import Deletion
 from gatelab.store.engine import Database
 from gatelab.store.states import State
 from gatelab.store.tables import deleted_runs, runs
@@ -23,13 +24,16 @@ REMEMBERED_SECONDS = 24 * 3600.0
 
 
 class Sweeper:
-    def __init__(self, database: Database, blobs: Blobs, settings: Settings) -> None:
+    def __init__(self, database: Database, blobs: Blobs, deletion: Deletion, settings: Settings) -> None:
         self._database = database
+        self._deletion = deletion
         self._blobs = blobs
         self._data_dir = settings.data_dir
 
     def sweep(self) -> int:
         """Delete the files of deleted runs, the dead ones of all others, and what a killed backup left.
+
+        Finish deletions that a process began and did not live to end, and hold room back for the next one.
 
         Returns:
             How many files of runs there were.
@@ -50,7 +54,7 @@ class Sweeper:
                 self._blobs.remove(run_id, file)
                 swept += 1
         snapshot.clear(self._data_dir)
-        self._database.forget()
+        self._deletion.finish()
         return swept
 
     def _deleted(self) -> set[str]:

@@ -52,6 +52,8 @@ class Measure(TypeDecorator[float]):
 
 LOCAL = "local"
 """The account of everything that nobody else owns."""
+DELETED = ""
+"""The account of jobs whose deletion has begun. No key speaks for it."""
 
 
 def _account() -> "Column[str]":

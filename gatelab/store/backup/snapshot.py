@@ -89,6 +89,8 @@ def take(database: Path, blob_dir: Path, folder: Path) -> tuple[list[Blob], list
             check(copy)
             # Rewritten, it holds no page of what was deleted; and it is one file, with no log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
+            # A file of an earlier version becomes one that gives the room of what is deleted back to the disk.
+            copy.execute("PRAGMA auto_vacuum=INCREMENTAL")
             copy.execute("VACUUM")
     return there, missing
 

@@ -1,0 +1,55 @@
+"""A file that holds a few megabytes of the disk back, so that a deletion can be written where the disk is full.
+
+SQLite writes a deletion into its log before it frees anything. On a disk without a free byte it could delete nothing,
+and a full disk would stay full.
+"""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from gatelab.machine import LEAST_FREE
+from gatelab.secrets import write_secret
+
+RESERVE_BYTES = 8 * 2**20
+"""What the pieces of a deletion need of the log, twice over (`gatelab.store.deletion`)."""
+
+
+class Reserve:
+    """The file beside a database. Any process may make it, and any may give it up."""
+
+    def __init__(self, database: Path | None) -> None:
+        """
+        Args:
+            database: SQLite's file; None where there is none, and nothing is held back.
+        """
+        self._file = database and database.with_name(f"{database.name}-reserve")
+
+    def make(self) -> None:
+        """Make the file where it is missing and the disk has room for it and for what a request needs besides.
+
+        Only tried: without it, everything works but deletions on a full disk.
+        """
+        if self._file is None or self._file.exists():
+            return
+        with suppress(OSError):
+            if shutil.disk_usage(self._file.parent).free >= RESERVE_BYTES + LEAST_FREE:
+                # Random, since some file systems give zeros no room.
+                write_secret(self._file, os.urandom(RESERVE_BYTES), keep=True)
+
+    def give_up(self) -> bool:
+        """Delete the file where the disk is full. Whether it was there."""
+        if self._file is None or not self.needed():
+            return False
+        try:
+            self._file.unlink()
+        except OSError:
+            return False
+        return True
+
+    def needed(self) -> bool:
+        """Whether the disk has less room than the reserve would give."""
+        with suppress(OSError):
+            return self._file is not None and shutil.disk_usage(self._file.parent).free < RESERVE_BYTES
+        return False
