@@ -150,9 +150,8 @@ WARNINGS = ("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::User
 @pytest.mark.parametrize(
     ("format", "name"),
     [
-        ("torch", "sizes and norm"),
         ("onnx", "highway, all"),
-        *(pytest.param("torch", name, marks=pytest.mark.long) for name in sorted(FIELDS.keys() - {"sizes and norm"})),
+        *(pytest.param("torch", name, marks=pytest.mark.long) for name in FIELDS),
     ],
 )
 def test_the_exported_step_is_the_model_s(format: Any, name: str, seed: int, random: np.random.Generator) -> None:

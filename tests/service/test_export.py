@@ -26,6 +26,7 @@ def test_what_is_downloaded_writes_what_the_service_writes(trained: Trained, tmp
     assert done.stdout == trained.generate(prompt="the ", max_tokens=25, temperature=0)["text"] + "\n"
 
 
+@pytest.mark.long  # test_without_torch.py has one made in every run of the tests
 def test_a_step_for_other_runtimes(trained: Trained) -> None:
     """The file is that of the run's checkpoint. The library's own tests try its program."""
     answer = trained.service.client.get(trained.path("/export?format=torch"))
