@@ -49,7 +49,7 @@ LAYER
 
 def main(path, text, characters=100):
     facts, w = read(path)
-    kind = facts["tokenizer"]
+    kind, text = facts["tokenizer"], text.lstrip("\\ufeff")
 READSTATES
     for token in [1, *ids]:
         logits = step(w, token, states)

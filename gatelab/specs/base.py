@@ -10,7 +10,7 @@ from pydantic_core.core_schema import no_info_after_validator_function, no_info_
 
 from gatelab.errors import InvalidSpec
 from gatelab.specs.fault_messages import problems
-from gatelab.specs.texts import unfit
+from gatelab.specs.texts import unfit, without_marks
 
 MOST_ENTRIES = 10_000
 """Most entries of an object. No request needs nearly as many."""
@@ -90,6 +90,9 @@ def _fit(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_fit)]
 """Text that every database, JSON reader and UTF-8 encoder accepts."""
+
+PromptText = Annotated[Text, AfterValidator(without_marks)]
+"""Text that a model reads: it loses the byte-order marks at its beginning, as a corpus does."""
 
 AnySpec = TypeVar("AnySpec", bound=BaseModel)
 

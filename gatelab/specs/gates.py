@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
-from gatelab.specs.base import Spec, Text
+from gatelab.specs.base import PromptText, Spec, Text
 from gatelab.specs.generation import CheckpointName
 
 Index = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -36,7 +36,7 @@ class InfluenceSpec(Spec):
 class GatesRequest(Spec):
     """The body of POST /v1/runs/{id}/gates."""
 
-    text: Text = Field(description="what is read, after <bos>")
+    text: PromptText = Field(description="what is read, after <bos>")
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     layers: Indices | None = Field(None, description="which layers are answered, the first being 0; default all")
     units: Indices | None = Field(None, description="which hidden units are answered; default all")

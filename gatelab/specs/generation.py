@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictBool, Tag, field_validator
 
-from gatelab.specs.base import Spec, Text
+from gatelab.specs.base import PromptText, Spec, Text
 from gatelab.specs.integers import Count
 
 STOP_CHARACTERS = 1000
@@ -73,7 +73,7 @@ class Sampling(Spec):
 class GenerateRequest(Sampling):
     """The body of POST /v1/runs/{id}/generate."""
 
-    prompt: Text = ""
+    prompt: PromptText = ""
     checkpoint: CheckpointName = Field(
         "auto", description="a step that has a checkpoint, latest, best, or auto: the best where there is one"
     )

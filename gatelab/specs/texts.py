@@ -1,7 +1,8 @@
 """Which characters a text from outside may have. One rule for prompts, specs and corpora, by whichever door.
 
-NUL and lone surrogates are refused: not every database, JSON reader and UTF-8 encoder takes them. A corpus also loses
-the byte-order marks at its beginning, which belong to the file and not to the text, and must have something to learn.
+NUL and lone surrogates are refused: not every database, JSON reader and UTF-8 encoder takes them. Prompts and corpora
+lose the byte-order marks at their beginning, which belong to the file and not to the text. A corpus must also have
+something to learn.
 """
 
 from gatelab.errors import InvalidCorpus, InvalidInput
@@ -33,6 +34,11 @@ def unfit(text: str) -> str | None:
     return None
 
 
+def without_marks(text: str) -> str:
+    """The text without the byte-order marks at its beginning, however many. Those further on belong to the text."""
+    return text.lstrip(BYTE_ORDER_MARK)
+
+
 def decode(data: bytes, path: str = "file", refusal: type[InvalidInput] = InvalidCorpus) -> str:
     """The text of a file of UTF-8, with any character that this can say.
 
@@ -54,7 +60,7 @@ def accepted(given: str, path: str = "text") -> str:
     Raises:
         InvalidCorpus: it has a character that no text may have, or nothing but white space.
     """
-    text = given.lstrip(BYTE_ORDER_MARK)
+    text = without_marks(given)
     if fault := unfit(text):
         raise InvalidCorpus.at(path, f"{fault}; {_remedy(_head(text))}" if "\0" in text else fault)
     if not text:

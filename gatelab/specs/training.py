@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from gatelab.specs.base import Spec, Text
+from gatelab.specs.base import PromptText, Spec
 from gatelab.specs.schedules import CONSTANT, ScheduleSpec
 from gatelab.specs.stopping import EvaluateEverySpec, StopSpec
 
@@ -122,7 +122,7 @@ class WindowsSpec(Spec):
 class SampleSpec(Spec):
     """Text generated at every evaluation, to watch the model learn."""
 
-    prefix: Text = Field("", max_length=10_000)
+    prefix: PromptText = Field("", max_length=10_000)
     characters: int = Field(50, ge=1, le=10_000, description="tokens to generate after the prefix")
     temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token")
 

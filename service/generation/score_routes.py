@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from gatelab.errors import InvalidRequest
-from gatelab.specs.base import Spec, Text
+from gatelab.specs.base import PromptText, Spec
 from gatelab.specs.generation import CheckpointName
 from gatelab.text.tokenizers import Encoded
 from gatelab.wire.generation import Scored, Scores
@@ -24,7 +24,9 @@ router = Router(prefix="/v1/runs", tags=["generation"])
 class ScoreRequest(Spec):
     """The body of POST /v1/runs/{id}/score."""
 
-    texts: tuple[Text, ...] = Field(min_length=1, max_length=1024, description="each is judged from its beginning")
+    texts: tuple[PromptText, ...] = Field(
+        min_length=1, max_length=1024, description="each is judged from its beginning"
+    )
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
     tokens: bool = Field(True, description="whether the log-probability of every token is answered")
 

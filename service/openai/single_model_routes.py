@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from gatelab.errors import InvalidRequest, NotFound
-from gatelab.specs.base import Spec, Text
+from gatelab.specs.base import PromptText, Spec
 from gatelab.text.tokenizers import BEGIN, SPECIAL_NAMES
 from gatelab.wire.completions import Completion
 from service.authorization import Asking
@@ -33,7 +33,7 @@ router = Router(prefix="/v1/runs/{run}/openai", tags=["OpenAI"], route_class=Ope
 
 class TokenizeRequest(Spec):
     model: ModelName | None = None
-    prompt: Text
+    prompt: PromptText
     add_special_tokens: bool = Field(True, description="whether `<bos>` is put before the text")
 
 

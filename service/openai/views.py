@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gatelab.specs.base import Spec, Text, parse
+from gatelab.specs.base import PromptText, Spec, parse
 from gatelab.specs.generation import TOKEN_IDS, Sampling, StopString
 
 MOST_CHOICES = 1024
@@ -12,8 +12,8 @@ MOST_CHOICES = 1024
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Tokens = Annotated[tuple[TokenId, ...], Field(max_length=1_000_000)]
-Prompts = Annotated[tuple[Text, ...], Field(max_length=MOST_CHOICES)]
-Prompt = Text | Tokens | Prompts | Annotated[tuple[Tokens, ...], Field(max_length=MOST_CHOICES)]
+Prompts = Annotated[tuple[PromptText, ...], Field(max_length=MOST_CHOICES)]
+Prompt = PromptText | Tokens | Prompts | Annotated[tuple[Tokens, ...], Field(max_length=MOST_CHOICES)]
 ModelName = Annotated[str, Field(max_length=10_000)]
 """A run, or a checkpoint of it: `run@step`."""
 

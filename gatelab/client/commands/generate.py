@@ -13,6 +13,7 @@ from gatelab.client.output import print_json, print_note
 from gatelab.errors import InvalidRequest
 from gatelab.specs.generation import CheckpointWord
 from gatelab.specs.integers import read_count
+from gatelab.specs.texts import without_marks
 
 
 def generate(
@@ -51,7 +52,7 @@ def generate(
             if as_json:
                 print_json(generation)
             else:
-                print(for_output(prefix + generation.text))
+                print(for_output(without_marks(prefix) + generation.text))
     if generation.unknown_characters:
         print_note(f"characters of the prefix that the model does not know: {generation.unknown_characters}")
 
@@ -71,7 +72,7 @@ def step(text: str) -> int | CheckpointWord:
 def print_stream(gatelab: Gatelab, run: str, prefix: str, sampling: SamplingOptions) -> Generation:
     """Print the pieces as they come."""
     pieces = gatelab.stream(run, prefix, **sampling)
-    shown = prefix
+    shown = without_marks(prefix)
     try:
         while True:
             print(for_output(shown), end="", flush=True)
