@@ -6,18 +6,20 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from gatelab.log_limits import LineLimit
 
 
 def configure(*, as_json: bool) -> None:
     """One line an event: text for people, or JSON for machines."""
-    global _often
-    _often = _Lines(sys.stderr, as_json=as_json)
+    global _often, _limit
+    _often, _limit = _Lines(sys.stderr, as_json=as_json), LineLimit()
     structlog.configure(
-        processors=[*_shared(), structlog.processors.format_exc_info, _renderer(as_json=as_json)],
+        processors=[_drop_repeated, *_shared(), structlog.processors.format_exc_info, _renderer(as_json=as_json)],
         logger_factory=structlog.PrintLoggerFactory(Unfailing(sys.stderr)),  # type: ignore[arg-type]
     )
 
@@ -35,6 +37,25 @@ class Unfailing:
     def flush(self) -> None:
         with suppress(OSError):
             self._file.flush()
+
+
+def may_repeat(kind: str) -> bool:
+    """Count a line that a client can cause as often as it likes. Whether it may be written: `gatelab.log_limits`.
+
+    Writes how many lines were left out in the periods that have ended.
+
+    Args:
+        kind: one of few, and nothing that a client chose.
+    """
+    for ended, count in _limit.left_out().items():
+        _often("lines left out", {"lines": ended, "count": count})
+    return _limit.admits(kind)
+
+
+def _drop_repeated(_logger: Any, method: str, line: EventDict) -> EventDict:
+    if method in ("warning", "error", "critical", "exception") and not may_repeat(str(line["event"])):
+        raise structlog.DropEvent
+    return line
 
 
 def often(event: str, request_id: str, *, milliseconds: float, **facts: str | int) -> None:
@@ -61,12 +82,17 @@ class _Lines:
         if self._as_json:
             line = json.dumps({**facts, "event": event, "level": "info", "timestamp": moment})
         else:
-            shown = " ".join(f"{name}={facts[name]}" for name in sorted(facts))
+            shown = " ".join(f"{name}={_quoted(facts[name])}" for name in sorted(facts))
             line = f"{moment} [info     ] {event:<30} {shown}"
         self._file.write(line + "\n")
         self._file.flush()
 
 
+def _quoted(value: str | int | float) -> str:
+    return repr(value) if " " in str(value) else str(value)
+
+
+_limit = LineLimit()
 _often: Callable[[str, dict[str, str | int | float]], None] = _Lines(sys.stderr, as_json=False)
 
 
@@ -84,7 +110,12 @@ def adopt_server(*, as_json: bool) -> None:
     """
     for handler in logging.getLogger("uvicorn").handlers:
         handler.setFormatter(_formatter(as_json=as_json))
+        handler.addFilter(_is_no_repeated_warning)
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def _is_no_repeated_warning(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.WARNING or may_repeat(str(record.msg))
 
 
 def _shared() -> list[Processor]:

@@ -53,7 +53,7 @@ class Watched:
             self._instruments.event_streams.labels(route).dec()
         seconds = seconds_since_arrival()
         self._instruments.answered(method, route, status, seconds if self._seconds is None else self._seconds)
-        if route not in PROBES or status >= 400:
+        if logs.may_repeat(f"request {route} {status}") if status >= 400 else route not in PROBES:
             logs.often("request", self._id, method=method, route=route, status=status, milliseconds=seconds * 1000)
 
     def _method(self) -> str:
