@@ -133,14 +133,21 @@ class Checkpoint:
         """The first array that has a number that is not finite, such as `weights.bias_head`, if there is one."""
         return first_not_finite(named_arrays(self.weights, self.optimizer, self.carried))
 
-    def check_weights(self) -> None:
+    def check_shapes(self) -> None:
         """
         Raises:
             CorruptCheckpoint: the weights are not those of the spec.
-            NotFinite: one is not finite. Since training checks it, only older checkpoints are so.
         """
         if (fault := _fault_of(self.weights, parameter_shapes(self.spec.model, self.tokenizer.vocabulary))) is not None:
             raise CorruptCheckpoint(fault)
+
+    def check_weights(self) -> None:
+        """
+        Raises:
+            CorruptCheckpoint: as `check_shapes`.
+            NotFinite: a weight is not finite. Since training checks it, only older checkpoints are so.
+        """
+        self.check_shapes()
         if (name := first_not_finite(named_arrays(self.weights))) is not None:
             raise NotFinite(
                 f"{name} of the checkpoint of step {self.position.step} is not finite: the run had diverged, and"

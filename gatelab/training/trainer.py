@@ -46,7 +46,7 @@ class Trainer:
         else:
             if (name := resume.not_finite()) is not None:
                 raise _not_finite(name, resume.position)
-            resume.check_weights()
+            resume.check_shapes()
             weights = resume.weights
         self.member = Member.starting_with(weights, spec.model, data.tokenizer.vocabulary, spec.training)
         self.position = resume.position if resume else Position()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gatelab.checkpoint import Checkpoint
-from gatelab.errors import CorruptCheckpoint, InvalidSpec, NoCheckpoint, NotFound
+from gatelab.errors import CorruptCheckpoint, InvalidSpec, NoCheckpoint, NotFinite, NotFound
 from gatelab.specs import RunSpec
 from gatelab.store import Store
 from gatelab.store.origins import Pin
@@ -42,7 +42,7 @@ class WarmStarts:
         try:
             step = self._store.checkpoints.find(run.start.run, run.start.checkpoint).step
             _, checkpoint = self._found(run.start.run, step)
-        except (NotFound, NoCheckpoint, CorruptCheckpoint) as error:
+        except (NotFound, NoCheckpoint, CorruptCheckpoint, NotFinite) as error:
             raise InvalidSpec.at("start.checkpoint", str(error)) from None
         check_start(run, checkpoint)
         return run.model_copy(update={"start": run.start.model_copy(update={"checkpoint": step})})
@@ -58,5 +58,7 @@ class WarmStarts:
         if (run_id, step) not in self._read:
             data = self._store.checkpoints.get(run_id, step).data
             pin = Pin(run_id, step, self._store.runs.get(run_id).corpus_id, data)
-            self._read[run_id, step] = pin, Checkpoint.from_bytes(data)
+            checkpoint = Checkpoint.from_bytes(data)
+            checkpoint.check_weights()
+            self._read[run_id, step] = pin, checkpoint
         return self._read[run_id, step]

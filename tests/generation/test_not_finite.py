@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from gatelab.checkpoint import Checkpoint
 from gatelab.errors import NotFinite
+from gatelab.export import weights
 from gatelab.generation import Batcher, Text, score, stream_of, write
-from gatelab.generation.decoders import Decoded, Decoder
+from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, ReferenceDecoder
 from gatelab.generation.sampling import choose
-from gatelab.model import LanguageModel, network_of
-from gatelab.specs import LstmSpec, ModelSpec, RnnSpec, Sampling
+from gatelab.model import LanguageModel, model_of, network_of
+from gatelab.network import Network
+from gatelab.specs import CellSpec, LstmSpec, ModelSpec, RnnSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS, CharTokenizer
+from tests.export.checkpoints import checkpoint_of
 from tests.generation.models import native, reference
 from tests.generation.plain_generation import generate
 from tests.randomized import CELLS, cell_name, random, seed
@@ -45,19 +50,34 @@ def growing() -> LanguageModel:
     return model
 
 
-@KINDS
+@pytest.mark.parametrize("door", [Network.of, model_of, weights])
 @NUMBERS
 @pytest.mark.parametrize("cell", CELLS, ids=cell_name)
-def test_a_weight_that_is_not_finite_makes_no_decoder(
-    kind: Callable[[LanguageModel], Decoder], number: float, cell: object, random: np.random.Generator
+def test_a_checkpoint_with_a_weight_that_is_not_finite_makes_no_model(
+    door: Callable[[Checkpoint], object], number: float, cell: CellSpec, random: np.random.Generator
 ) -> None:
-    model = LanguageModel(ModelSpec.model_validate({"cell": cell}), TOKENIZER.vocabulary)
-    model.initialize(3)
-    parameters = list(model.parameters())
-    spoiled = parameters[int(random.integers(len(parameters)))].data.view(-1)
+    checkpoint = checkpoint_of(cell, TOKENIZER, 3)
+    names = sorted(checkpoint.weights)
+    name = names[int(random.integers(len(names)))]
+    spoiled = checkpoint.weights[name].reshape(-1)
     spoiled[int(random.integers(len(spoiled)))] = number
-    with pytest.raises(NotFinite, match="weights that are not finite"):
-        kind(model)
+    with pytest.raises(NotFinite, match=f"weights.{name} of the checkpoint of step 7 is not finite"):
+        door(checkpoint)
+
+
+@pytest.mark.parametrize("kind", [NativeDecoder, ReferenceDecoder])
+def test_each_weight_is_looked_at_once(kind: Callable[[Network], Decoder], monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = checkpoint_of(CELLS[0], TOKENIZER, 3)
+    looked: list[int] = []
+    finite = np.isfinite
+
+    def counted(array: Any) -> Any:
+        looked.append(np.size(array))
+        return finite(array)
+
+    monkeypatch.setattr(np, "isfinite", counted)
+    kind(Network.of(checkpoint))
+    assert sum(looked) == sum(array.size for array in checkpoint.weights.values())
 
 
 @KINDS
@@ -124,8 +144,8 @@ def test_logits_that_are_too_large_are_refused(
     kind: Callable[[LanguageModel], Decoder], growing: LanguageModel
 ) -> None:
     growing.bias_head.data[B] = 3e38
-    weights = next(p for p in growing.parameters() if p.shape == (3, TOKENIZER.vocabulary))
-    weights.data[:, B] = 3e38
+    large = next(p for p in growing.parameters() if p.shape == (3, TOKENIZER.vocabulary))
+    large.data[:, B] = 3e38
     for name, parameter in growing.named_parameters():
         if name.startswith("cells.1") and parameter.shape == (3,):
             parameter.data[:] = 1

@@ -147,6 +147,10 @@ def test_a_checkpoint_that_is_not_finite_is_refused_but_can_be_downloaded(
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not-finite")
     for format in ("safetensors", "onnx", "torch", "numpy"):
         problem(service.client.get(f"{path}/export?format={format}"), 409, "not-finite")
+    start = {"run": claim.run_id, "checkpoint": 1, "what": "weights"}
+    [fault] = problem(service.client.post("/v1/jobs", json=SPEC | {"start": start}), 422, "invalid-spec")["problems"]
+    assert fault["path"] == "start.checkpoint"
+    assert "weights.bias_head of the checkpoint of step 1 is not finite" in fault["message"]
     assert service.client.get(f"{path}/checkpoints/1").content == made
 
 

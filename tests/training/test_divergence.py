@@ -59,6 +59,7 @@ def test_a_run_does_not_go_on_from_a_checkpoint_that_is_not_finite(time_machine:
     spec, text = spec_of(num_steps=8, batch_size=4), corpus(time_machine, 2000)
     sound = replace(next(train(spec, text)).checkpoint(), position=Position(step=10, batch=10))
     bad = {"bad": np.array([0, -math.inf], np.float32)}
+    assert next(train(spec, text, resume=sound)).position.step == 10
     for spoiled in (replace(sound, weights=bad), replace(sound, optimizer=bad)):
         with pytest.raises(Diverged, match=r"^(weights|optimizer)\.bad is not finite at step 10 \(epoch 1\)$"):
             next(train(spec, text, resume=spoiled))

@@ -10,11 +10,7 @@ __all__ = ["Decoded", "Decoder", "NativeDecoder", "ReferenceDecoder", "Stream", 
 
 
 def build_decoder(network: Network, threads: int = 1) -> Decoder:
-    """The fastest decoder that there is for a model.
-
-    Raises:
-        NotFinite: a weight is not.
-    """
+    """The fastest decoder that there is for a model. `Checkpoint.check_weights` has found its weights finite."""
     if network.precision != "float32":
         return ReferenceDecoder(network)
     try:

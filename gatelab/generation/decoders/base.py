@@ -66,11 +66,10 @@ def cut_short(decoded: Decoded, finite: int) -> Decoded:
 class Decoder(ABC):
     """A model that writes. Tokens of a stream depend neither on who is beside it nor on how many steps a call takes.
 
+    The weights are finite: `Network.of` checks those of a checkpoint, and the trainer those that it trains.
+
     Attributes:
         vocabulary: number of token ids.
-
-    Raises:
-        NotFinite: a weight is not.
     """
 
     vocabulary: int

@@ -31,7 +31,6 @@ class NativeDecoder(Decoder):
 
     Raises:
         Unavailable: the native engine is, or it has no code for a field of the model.
-        NotFinite: a weight is not.
     """
 
     def __init__(self, network: Network, threads: int = 1) -> None:
@@ -44,8 +43,6 @@ class NativeDecoder(Decoder):
         arrays = layout.arrays(self._parameters)
         for name, array in arrays.items():
             array[...] = network.head if name == "weight_head" else network.weights[name]
-        if not np.isfinite(self._parameters).all():
-            raise not_finite("weights")
         embedding = 0 if spec.input == "one_hot" else spec.input.embedding
         self._library = load()
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)

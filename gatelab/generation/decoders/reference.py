@@ -16,16 +16,10 @@ PROMPT_CHUNK = 1024
 
 
 class ReferenceDecoder(Decoder):
-    """It defines what other decoders must choose, but for the rounding of logits. It serves where they cannot.
-
-    Raises:
-        NotFinite: a weight is not.
-    """
+    """It defines what other decoders must choose, but for the rounding of logits. It serves where they cannot."""
 
     def __init__(self, network: Network) -> None:
         self._network, self.vocabulary = network, network.vocabulary
-        if not all(np.isfinite(array).all() for array in network.weights.values()):
-            raise not_finite("weights")
 
     def initial_state(self) -> Floats:
         return _row(self._network.initial_state(1))
