@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,18 +14,31 @@ from gatelab.generation import Batcher, Decoder, Sealer, Session, Text, stream_o
 from gatelab.generation.decoders import ReferenceDecoder
 from gatelab.model import LanguageModel
 from gatelab.specs import CellSpec, GruSpec, LstmSpec, ModelSpec, RnnSpec, Sampling
+from gatelab.specs.model import CharTokenizerSpec, TokenizerSpec
 from gatelab.text import Tokenizer
-from gatelab.text.tokenizers import SPECIALS, ByteTokenizer, CharTokenizer, Ids
+from gatelab.text.tokenizers import SPECIALS, ByteTokenizer, Ids, train_tokenizer
 from tests.generation.models import native, reference
 from tests.generation.test_generate import Scripted
 from tests.randomized import examples
 
 SEALER = Sealer(b"key")
-TOKENIZERS: dict[str, Tokenizer] = {
-    "byte": ByteTokenizer(),
-    "char": CharTokenizer(" ab€日\N{REPLACEMENT CHARACTER}🙂", "none"),
-    "letters": CharTokenizer(" abcdefgh", "letters"),
+LEARNED_FROM = " ab€日\N{REPLACEMENT CHARACTER}🙂 abab ba€ ab " * 4
+KINDS = {
+    kind: spec
+    for spec in get_args(get_args(TokenizerSpec)[0])
+    for kind in get_args(spec.model_fields["kind"].annotation)
 }
+"""Every kind of tokenizer that a spec can ask for."""
+SPECS: list[TokenizerSpec] = [
+    *(spec(kind=kind) for kind, spec in KINDS.items()),
+    CharTokenizerSpec(kind="char", normalize="letters"),
+]
+TOKENIZERS: dict[str, Tokenizer] = {
+    "letters" if getattr(spec, "normalize", "none") == "letters" else spec.kind: train_tokenizer(spec, LEARNED_FROM)
+    for spec in SPECS
+}
+PIECES_OF_BYTES = ("byte", "bpe", "unigram")
+"""Tokenizers whose first tokens are the 256 bytes."""
 CELLS: list[CellSpec] = [
     GruSpec(kind="gru", hidden=7),
     LstmSpec(kind="lstm", hidden=7),
@@ -104,15 +117,18 @@ def in_parts(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling,
     return asyncio.run(all_of_them())
 
 
-hows = st.fixed_dictionaries(
-    {"seed": st.integers(0, 2**53 - 1), "temperature": st.sampled_from([0.0, 0.3, 1.0, 5.0])},
-    optional={
-        "repetition_penalty": st.sampled_from([0.6, 1.3, 4.0]),
-        "top_k": st.integers(1, 9),
-        "top_p": st.sampled_from([0.5, 0.9]),
-        "min_p": st.sampled_from([0.01, 0.2]),
-    },
-)
+ALWAYS: dict[str, st.SearchStrategy[Any]] = {
+    "seed": st.integers(0, 2**53 - 1),
+    "temperature": st.sampled_from([0.0, 0.3, 1.0, 5.0]),
+}
+SOMETIMES: dict[str, st.SearchStrategy[Any]] = {
+    "repetition_penalty": st.sampled_from([0.6, 1.3, 4.0]),
+    "top_k": st.integers(1, 9),
+    "top_p": st.sampled_from([0.5, 0.9]),
+    "min_p": st.sampled_from([0.01, 0.2]),
+    "logit_bias": st.dictionaries(st.integers(0, 5), st.floats(-9, 9, width=16), max_size=3),
+}
+hows = st.fixed_dictionaries(ALWAYS, optional=SOMETIMES)
 lengths_of_parts = st.lists(st.integers(1, 9), min_size=2, max_size=6) | st.lists(st.just(1), min_size=2, max_size=24)
 
 
@@ -136,8 +152,10 @@ def test_any_split_of_a_text_is_the_text(
     stop: tuple[float, int, str] | None,
 ) -> None:
     tokenizer, decoder = MODELS[name, kind, cell.kind]
-    bias = {"logit_bias": {byte + SPECIALS: 9.0 for byte in BYTES}} if name == "byte" else {}
-    sampling = Sampling.model_validate({**how, **bias, "max_tokens": sum(lengths)})
+    bias = {token: value for token, value in how.get("logit_bias", {}).items() if token < tokenizer.vocabulary}
+    if name in PIECES_OF_BYTES:
+        bias |= {byte + SPECIALS: 9.0 for byte in BYTES}
+    sampling = Sampling.model_validate({**how, "logit_bias": bias, "max_tokens": sum(lengths)})
     expected = whole(decoder, tokenizer, prompt, sampling)
     if stop is not None and expected.text:
         place, length, more = stop
@@ -148,6 +166,11 @@ def test_any_split_of_a_text_is_the_text(
         expected = whole(decoder, tokenizer, prompt, sampling)
     found = in_parts(decoder, tokenizer, prompt, sampling, lengths)
     assert (found.ids, found.all, found.reason) == (expected.ids, expected.text, expected.reason)
+
+
+def test_every_tokenizer_and_every_field_of_sampling_is_split() -> None:
+    assert {tokenizer.to_json()["kind"] for tokenizer in TOKENIZERS.values()} == set(KINDS)
+    assert {*ALWAYS, *SOMETIMES, "max_tokens", "stop"} == set(Sampling.model_fields)
 
 
 @pytest.mark.parametrize("kind", DECODERS)
