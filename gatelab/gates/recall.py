@@ -1,5 +1,6 @@
 """How well a network remembers: of symbols that it was shown, the share that it names after the lag."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ from gatelab.text.memory_tasks import (
 from gatelab.text.tokenizers import UNKNOWN, Ids, Tokenizer, WordsTokenizer
 from gatelab.text.tokenizers.pieces import PieceTokenizer
 from gatelab.text.windows import EVALUATION_TOKENS
+
+MOST_VALUES = 2**21
+"""Units times tokens that are read at once, at most: what bounds the memory of a wide network's gates and states."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,20 @@ class Recall:
     symbols: int
 
 
-def recall(network: Network, tokenizer: Tokenizer, task: SyntheticSpec, examples: int) -> Recall:
+def recall(
+    network: Network,
+    tokenizer: Tokenizer,
+    task: SyntheticSpec,
+    examples: int,
+    between: Callable[[], object] = lambda: None,
+) -> Recall:
     """Test a network on freshly drawn lines.
 
     Each is read as in training: from a zero state, with the end of a line before it. If several symbols are asked for,
     the earlier ones are read as they should have been.
+
+    Args:
+        between: is called before each piece of lines. What it raises ends the work.
 
     Raises:
         InvalidRequest: the vocabulary lacks a character of the task, or its tokens are longer than characters.
@@ -54,15 +67,16 @@ def recall(network: Network, tokenizer: Tokenizer, task: SyntheticSpec, examples
     lines = drawn_anew(task, examples)
     ids = np.stack([tokenizer.encode(END + line).ids for line in lines])
     right, loss = 0, 0.0
-    for piece in _pieces(ids, line_length(task)):
+    for piece in _pieces(ids, line_length(task), max(layer.hidden for layer in network.layers)):
+        between()
         hits, nats = _judge(network, piece, task.shown)
         right, loss = right + hits, loss + nats
     asked = examples * task.shown
     return Recall(right / asked, loss / asked, 1 / task.symbols, asked)
 
 
-def _pieces(ids: Ids, length: int) -> list[Ids]:
-    rows = max(1, EVALUATION_TOKENS // length)
+def _pieces(ids: Ids, length: int, units: int) -> list[Ids]:
+    rows = max(1, min(EVALUATION_TOKENS, MOST_VALUES // units) // length)
     return [ids[at : at + rows] for at in range(0, len(ids), rows)]
 
 

@@ -1,6 +1,6 @@
 """What every gate and every hidden unit did at every step of a text: one `update` after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 
 _NAMES = {"h": "hidden", "c": "cell"}
 NOTHING = np.empty(0, np.int64)
+PIECE_STEPS = 2048
 STATE_NAMES = tuple(_NAMES.values())
 """Names of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
 
@@ -54,6 +55,7 @@ def trace(
     *,
     layers: Sequence[int] | None = None,
     units: Sequence[int] | None = None,
+    between: Callable[[], object] = lambda: None,
 ) -> Trace:
     """Read a text from the initial state and note everything.
 
@@ -61,6 +63,7 @@ def trace(
         ids: (steps,) at least one, `<bos>` included.
         clamps: made for this network and this number of steps.
         layers, units: which ones are kept; default all.
+        between: is called before each piece of steps. What it raises ends the work.
     """
     shown = range(network.spec.layers) if layers is None else layers
     wanted = None if units is None else np.array(units, dtype=np.int64)
@@ -68,7 +71,7 @@ def trace(
     traces = {}
     for number, layer in enumerate(network.layers):
         read = network.normalized(number, x)
-        outputs, rows = observed(layer, read, number, clamps, wanted if number in shown else NOTHING)
+        outputs, rows = observed(layer, read, number, clamps, wanted if number in shown else NOTHING, between)
         x = network.joined(number, read, x, outputs)
         if number in shown:
             traces[number] = _picked(layer, number, rows, np.arange(layer.hidden) if wanted is None else wanted)
@@ -84,13 +87,19 @@ def state_names(layer: Layer) -> list[str]:
 
 
 def observed(
-    layer: Layer, x: Array, number: int, clamps: Clamps, units: Ids | None = None
+    layer: Layer,
+    x: Array,
+    number: int,
+    clamps: Clamps,
+    units: Ids | None = None,
+    between: Callable[[], object] = lambda: None,
 ) -> tuple[Array, dict[str, Array]]:
     """One layer reads `x`, (steps, rows, inputs) or ids (steps, rows), from its initial state.
 
     Args:
         number: which layer it is.
         units: those that are noted; default all.
+        between: is called before each piece of steps.
 
     Returns:
         The outputs (steps, rows, hidden); and under the name of each gate, and `state.` and the name of each tensor of
@@ -102,7 +111,7 @@ def observed(
     names = [*layer.gates, *(f"state.{name}" for name in state_names(layer))]
     rows = {name: np.empty((steps, count, width), layer.dtype) for name in names}
     outputs = np.empty((steps, count, layer.hidden), layer.dtype)
-    for step, u in enumerate(layer.project(x)):
+    for step, u in enumerate(_projected(layer, x, between)):
 
         def see(name: str, values: Array, step: int = step) -> None:
             rows[name][step] = values[:, wanted]
@@ -112,6 +121,13 @@ def observed(
             see(f"state.{name}", tensor)
         outputs[step] = state[0]
     return outputs, rows
+
+
+def _projected(layer: Layer, x: Array, between: Callable[[], object]) -> Iterator[Array]:
+    """The products of each step with the input, a piece of the steps at a time: they are several times the outputs."""
+    for at in range(0, len(x), PIECE_STEPS):
+        between()
+        yield from layer.project(x[at : at + PIECE_STEPS])
 
 
 def _picked(layer: Layer, number: int, rows: Mapping[str, Array], units: Ids) -> LayerTrace:

@@ -13,6 +13,7 @@ from gatelab.text.memory_tasks import line_length
 from gatelab.text.tokenizers import BEGIN
 from gatelab.wire.gates import Gates
 from gatelab.wire.generation import Recalled
+from service.computations import still_wanted
 from service.computing import computing
 from service.context import Service
 from service.gates.views import JSON, NPZ, Answer
@@ -60,7 +61,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
         tokenizer=tokenizer,
         ids=ids,
         unknown=encoded.unknown,
-        trace=trace(network, ids, clamps, layers=body.layers, units=body.units),
+        trace=trace(network, ids, clamps, layers=body.layers, units=body.units, between=still_wanted),
         values=body.values,
         influence=influence(network, ids, asked.output, clamps, layer=asked.layer) if asked else None,
         layer=len(layers) - 1 if asked is None or asked.layer is None else asked.layer,
@@ -86,7 +87,7 @@ def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
     step, checkpoint = load_checkpoint(service.store, run, body.checkpoint)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
     check_flops(service.settings.limits, "examples", characters, flops)
-    found = recall(Network.of(checkpoint), checkpoint.tokenizer, body.task, body.examples)
+    found = recall(Network.of(checkpoint), checkpoint.tokenizer, body.task, body.examples, still_wanted)
     return Recalled(
         checkpoint=step, accuracy=found.accuracy, loss=found.loss, chance=found.chance, symbols=found.symbols
     )

@@ -127,8 +127,8 @@ def test_only_what_is_asked_for_is_kept(random: np.random.Generator) -> None:
     model = single(random_model(LSTM, random, layers=3))
     ids = random_ids(random, STEPS)
     whole, part = (
-        trace(network_of(model), ids, held(model, STEPS), **which)
-        for which in ({}, {"layers": [2, 0], "units": [4, 1]})
+        trace(network_of(model), ids, held(model, STEPS), layers=layers, units=units)
+        for layers, units in ((None, None), ([2, 0], [4, 1]))
     )
     assert [layer.layer for layer in part.layers] == [2, 0]
     for layer in part.layers:
