@@ -60,7 +60,10 @@ def _operations(budget: Budget) -> str:
     if budget.operations is None:
         return "none"
     value = budget.operations.value(LIMITS)
-    counted = "the" if value is None else f"{value:.2g}" if value >= 10**9 else f"{value:,}"
+    if value is None:
+        counted = "the"
+    else:
+        counted = f"{value:.2g}" if value >= 10**9 else f"{value:,}"
     return f"{counted} {budget.operations.unit}{_named(budget.operations.limits)}"
 
 
