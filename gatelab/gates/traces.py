@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 _NAMES = {"h": "hidden", "c": "cell"}
 NOTHING = np.empty(0, np.int64)
 PIECE_STEPS = 2048
+"""Steps whose products with the input are in memory at once."""
 STATE_NAMES = tuple(_NAMES.values())
 """Names of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
 

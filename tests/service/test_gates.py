@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gatelab.checkpoint import Checkpoint
+from gatelab.errors import Overloaded
 from gatelab.gates import Clamps, across_units, influence, recall, trace
 from gatelab.network import Network
 from gatelab.specs import ClampSpec, Limits, RecallSpec
@@ -220,7 +221,9 @@ def test_a_run_that_is_not_there_or_has_no_checkpoint(service: Installation) -> 
         problem(service.client.post(f"/v1/runs/{run['id']}/{act}", json=body), 409, "no-checkpoint")
 
 
-def test_a_memory_task_from_its_corpus_to_what_is_remembered(service: Installation) -> None:
+def test_a_memory_task_from_its_corpus_to_what_is_remembered(
+    service: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = RecallSpec(kind="recall", lag=3, symbols=3, examples=60)
     data = {"name": "memory", "synthetic": task.model_dump()}
     assert service.client.post("/v1/corpora", json=data).status_code == 201
@@ -240,6 +243,8 @@ def test_a_memory_task_from_its_corpus_to_what_is_remembered(service: Installati
         "chance": expected.chance,
         "symbols": 50,
     }
+    monkeypatch.setattr("service.gates.routes.still_wanted", nobody_reads_this)
+    problem(service.client.post(f"/v1/runs/{run['id']}/recall", json=asked), 429, "overloaded")
 
 
 @pytest.mark.parametrize(
@@ -276,3 +281,12 @@ def test_a_run_of_another_text_is_not_asked_to_recall(trained: Trained) -> None:
     answer = trained.service.client.post(trained.path("/recall"), json={"task": {"kind": "recall", "lag": 1}})
     [fault] = problem(answer, 422, "invalid-request")["problems"]
     assert fault["path"] == "task"
+
+
+def nobody_reads_this() -> None:
+    raise Overloaded("the client has gone")
+
+
+def test_a_trace_asks_whether_its_client_is_there(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.gates.routes.still_wanted", nobody_reads_this)
+    problem(trained.service.client.post(trained.path("/gates"), json={"text": TEXT}), 429, "overloaded")
