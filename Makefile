@@ -51,7 +51,7 @@ long: $(VENV)/installed-dev page ## the long campaigns alone: faults, sanitizers
 	@scripts/test -m long $(ARGS)
 	@python -m tests.fuzz --seconds 20
 	@python -m benchmarks.load --seconds 20
-	@python -m benchmarks.hostile --seconds 2
+	@python -m benchmarks.hostile --seconds 1
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)

@@ -2,22 +2,29 @@
 
 python -m benchmarks.hostile [--seconds 15] [--strict]
 
+Attackers are a process with the lowest priority: what neighbours wait for is then the service, and not them. The table
+says how much of one processor the attackers took, and how much the service.
+
 Ends with status 1 where a neighbour got no answer or a wrong one, where the service took more memory than
-`CEILING_MIB`, or was no longer as it was after an attack; with --strict also where answers were later than the bounds.
+`CEILING_MIB`, or did not answer everybody after an attack; with --strict also where answers were later than the bounds.
 """
 
 import argparse
+import multiprocessing
+import os
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
 import httpx2
 
 from benchmarks import tables
-from benchmarks.hostile.attacks import ATTACKS, Attack, Ground
+from benchmarks.hostile.asking import Ground
+from benchmarks.hostile.attacks import ATTACKS, run
+from benchmarks.hostile.memory_ceiling import ceiling
 from benchmarks.hostile.probing import Probe, ask, probing
 from benchmarks.idle_machine import warn_if_busy
 from benchmarks.load.requests import quantile
@@ -36,6 +43,8 @@ JOB: dict[str, Any] = {
         "epochs": 1,
     },
 }
+AFTER_SECONDS = 60.0
+"""How soon after an attack everything must answer again."""
 LARGE = JOB | {"model": {"cell": {"kind": "gru", "hidden": 1024}}}
 
 
@@ -47,11 +56,18 @@ class Noticed:
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
     broken: int = 0
     mebibytes: int = 0
+    seconds: float = 0.0
+    """How long it was watched, and how long the processors were busy for the attackers and for the service."""
+    attackers_seconds: float = 0.0
+    service_seconds: float = 0.0
+    answers_after: bool = False
 
     def faults(self, *, strict: bool) -> list[str]:
         found = []
         if self.broken:
             found.append(f"{self.broken} requests of neighbours failed")
+        if not self.answers_after:
+            found.append("something did not answer afterwards")
         if self.mebibytes > CEILING_MIB:
             found.append(f"the service took {self.mebibytes} MiB")
         for path, bound in BOUNDS_MS.items():
@@ -61,23 +77,33 @@ class Noticed:
 
     def row(self) -> list[str]:
         times = [f"{quantile(self.milliseconds[path], share):.1f}" for path in BOUNDS_MS for share in (0.5, 0.99)]
-        return [self.attack, str(sum(map(len, self.milliseconds.values()))), *times, str(self.mebibytes)]
+        shares = [f"{100 * took / self.seconds:.0f}" for took in (self.attackers_seconds, self.service_seconds)]
+        after = "yes" if self.answers_after else "no"
+        return [
+            self.attack,
+            str(sum(map(len, self.milliseconds.values()))),
+            *times,
+            *shares,
+            str(self.mebibytes),
+            after,
+        ]
 
 
 def main() -> None:
     arguments = _arguments()
     warn_if_busy()
-    with running_stack(limits={}) as stack:
+    found = []
+    with running_stack(limits={}) as stack, ceiling(stack.service, CEILING_MIB) as how:
+        print(f"load average {os.getloadavg()[0]:.1f}; {how}", file=sys.stderr)
         ground, neighbour, job = prepare(stack)
         names = {"/healthz": "/healthz", f"/v1/jobs/{job}": "a job"}
         with probing(stack.url, neighbour, list(names)) as probe:
-            found = [
-                notice(stack, ground, probe, names, attack, arguments.seconds, name)
-                for name, attack in ATTACKS.items()
-                if arguments.only in name
-            ]
-    header = ["attack", "requests", *(f"{path}, ms ({share})" for path in BOUNDS_MS for share in ("p50", "p99"))]
-    tables.show([*header, "MiB"], (noticed.row() for noticed in found))
+            for name in ATTACKS:
+                if arguments.only in name:
+                    found.append(notice(stack, ground, probe, names, name, arguments.seconds))
+    times = (f"{path}, ms ({share})" for path in BOUNDS_MS for share in ("p50", "p99"))
+    header = ["attack", "requests", *times, "attackers, % of a core", "service, % of a core", "MiB", "answers after"]
+    tables.show(header, (noticed.row() for noticed in found))
     faults = [fault for noticed in found for fault in noticed.faults(strict=arguments.strict)]
     print("\n".join(faults), file=sys.stderr)
     sys.exit(bool(faults))
@@ -113,26 +139,48 @@ def _trained(http: httpx2.Client, spec: dict[str, Any]) -> Any:
         time.sleep(0.2)
 
 
-def notice(
-    stack: Stack, ground: Ground, probe: Probe, names: dict[str, str], attack: Attack, seconds: float, name: str
-) -> Noticed:
-    noticed, over = Noticed(name, {path: [] for path in BOUNDS_MS}), threading.Event()
+def notice(stack: Stack, ground: Ground, probe: Probe, names: dict[str, str], name: str, seconds: float) -> Noticed:
+    """What the neighbours notice of an attack that lasts this many seconds, at whose end the attackers are killed."""
+    noticed = Noticed(name, {path: [] for path in BOUNDS_MS})
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload(["benchmarks.hostile.attacks"])
+    attackers = forking.Process(target=run, args=(name, ground), daemon=True)
+    attackers.start()
+    assert attackers.pid is not None
     probe.take()
-    attacker = threading.Thread(target=attack, args=(ground, over), daemon=True)
-    attacker.start()
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    begun, worked = time.monotonic(), _worked(stack.service)
+    while time.monotonic() < begun + seconds:
         noticed.mebibytes = max(noticed.mebibytes, stack.memory()["service"])
         time.sleep(0.1)
     for path, status, milliseconds in probe.take():
         noticed.milliseconds[names[path]].append(milliseconds)
         noticed.broken += status != 200
-    over.set()
-    attacker.join(120)
-    if ask(stack.url, ground.key, f"/v1/runs/{ground.small}") != 200:
-        noticed.broken += 1
+    noticed.seconds = time.monotonic() - begun
+    noticed.attackers_seconds = _worked(attackers.pid)
+    noticed.service_seconds = _worked(stack.service) - worked
+    attackers.kill()
+    attackers.join()
+    noticed.answers_after = _answers(stack, ground)
     print(f"{name}: done", file=sys.stderr, flush=True)
     return noticed
+
+
+def _worked(process: int) -> float:
+    """Seconds for which the processors have been busy with a process."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _answers(stack: Stack, ground: Ground) -> bool:
+    """Whether the attacker itself, whose requests may still end, is answered within a time, by the same process."""
+    ends = time.monotonic() + AFTER_SECONDS
+    text = {"prompt": "the", "max_tokens": 5}
+    while time.monotonic() < ends:
+        seen = ask(stack.url, ground.key, f"/v1/runs/{ground.small}") == 200
+        if seen and ground.post(f"/v1/runs/{ground.small}/generate", text) == 200:
+            return Path(f"/proc/{stack.service}").exists()
+        time.sleep(0.1)
+    return False
 
 
 def _arguments() -> argparse.Namespace:

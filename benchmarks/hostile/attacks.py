@@ -1,96 +1,16 @@
 """What an account with an ordinary key may try, each until its caller stops it."""
 
+import itertools
 import json
+import os
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from functools import cache
 from urllib.parse import urlsplit
 
-import httpx2
-
-TIMEOUT = httpx2.Timeout(60)
-
-
-@dataclass(frozen=True)
-class Ground:
-    """Where the attacker stands: its key, and what it has there."""
-
-    url: str
-    key: str
-    small: str
-    """A run of few units."""
-    large: str
-    """A run whose checkpoint has tens of megabytes, and its step."""
-    step: int
-    corpus: str
-
-    def post(self, path: str, body: object) -> int:
-        return self.send("POST", path, json.dumps(body).encode())
-
-    def send(self, method: str, path: str, content: bytes = b"") -> int:
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        try:
-            answer = httpx2.request(method, self.url + path, content=content, headers=headers, timeout=TIMEOUT)
-        except httpx2.TransportError:
-            return 0
-        return answer.status_code
-
-    def leave(self, path: str, body: object) -> None:
-        """Ask, and go without waiting."""
-        with self.connection(path, body):
-            time.sleep(0.05)
-
-    @contextmanager
-    def connection(self, path: str, body: object | None = None) -> Iterator[socket.socket]:
-        """A connection on which something was asked for, and which nobody reads."""
-        address = urlsplit(self.url)
-        content = b"" if body is None else json.dumps(body).encode()
-        head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
-        head += f"Authorization: Bearer {self.key}\r\nContent-Type: application/json\r\n"
-        with socket.socket() as connection:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.settimeout(60)
-            connection.connect((address.hostname, address.port))
-            with suppress(OSError):
-                connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-            yield connection
-
-
-Attack = Callable[[Ground, threading.Event], None]
-
-
-def repeated(count: int, act: Callable[[Ground], object]) -> Attack:
-    """`count` threads that do this again and again."""
-
-    def attack(ground: Ground, over: threading.Event) -> None:
-        def work() -> None:
-            while not over.is_set():
-                act(ground)
-
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        over.wait()
-        for thread in threads:
-            thread.join(60)
-
-    return attack
-
-
-def held_open(count: int, path: Callable[[Ground], str], body: Callable[[Ground], object | None]) -> Attack:
-    """`count` connections whose answers nobody reads."""
-
-    def attack(ground: Ground, over: threading.Event) -> None:
-        with ExitStack() as stack:
-            for _ in range(count):
-                with suppress(OSError):
-                    stack.enter_context(ground.connection(path(ground), body(ground)))
-            over.wait()
-
-    return attack
+from benchmarks.hostile.asking import Attack, Ground, burst, held_open, repeated, slow
 
 
 def nothing(_: Ground, over: threading.Event) -> None:
@@ -111,13 +31,80 @@ def half_open(ground: Ground, over: threading.Event) -> None:
         over.wait()
 
 
-STOPS = ["a" * length + "b" for length in range(936, 1000)]
+@cache
+def wrong(count: int) -> str:
+    return "[" + ",".join(["{}"] * count) + "]"
 
-ATTACKS: dict[str, Attack] = {
+
+@cache
+def mixed(count: int) -> str:
+    """Numbers, texts, objects and lists in turn, which fit no way of writing a prompt."""
+    items = itertools.cycle(["1", '"a"', "{}", "[1]", "null"])
+    return f"[{','.join(itertools.islice(items, count))}]"
+
+
+def wrong_prompts(items: str) -> Attack:
+    def ask(ground: Ground) -> None:
+        ground.post("/v1/completions", f'{{"model": "{ground.small}", "prompt": {items}}}'.encode())
+
+    return repeated(4, ask)
+
+
+def wrong_everywhere(ground: Ground) -> None:
+    """The same in every other list that a request takes."""
+    run, items = f"/v1/runs/{ground.small}", mixed(50_000)
+    ground.post(f"{run}/score", f'{{"texts": {items}}}'.encode())
+    ground.post(f"{run}/generate", f'{{"prompt": "a", "stop": {items}}}'.encode())
+    ground.post(f"{run}/openai/detokenize", f'{{"tokens": {items}}}'.encode())
+    ground.post(f"{run}/gates", f'{{"text": "a", "clamp": [{{"gate": "update", "value": 1, "at": {items}}}]}}'.encode())
+
+
+@cache
+def unknown_fields() -> bytes:
+    return json.dumps({f"field{number}": number for number in range(20_000)}).encode()
+
+
+@cache
+def nested() -> bytes:
+    return b'{"prompt":' * 200_000
+
+
+@cache
+def corpus() -> bytes:
+    """2 MB that are refused at their end: the name is wrong."""
+    return json.dumps({"name": "!", "text": "the time machine " * 120_000}).encode()
+
+
+@cache
+def scores(texts: int, repeats: int) -> bytes:
+    return json.dumps({"texts": ["the time machine " * repeats] * texts}).encode()
+
+
+def huge_grid(ground: Ground) -> None:
+    """A product of thousands of digits, by as many paths as there may be, and by more."""
+    for paths in (99, 5000):
+        grid = {f"training.field{number}": list(range(40)) for number in range(paths)}
+        ground.post("/v1/jobs?dry_run=true", {"corpus": ground.corpus, "grid": grid})
+
+
+STOPS = ["a" * length + "b" for length in range(936, 1000)]
+RECALL = {"task": {"kind": "copy", "lag": 50, "symbols": 4, "width": 8}, "examples": 10_000}
+
+ATTACKS: Mapping[str, Attack] = {
     "nothing": nothing,
-    "300 kB of wrong items in a prompt": repeated(
-        4, lambda g: g.post("/v1/completions", {"model": g.small, "prompt": [{}] * 100_000})
+    # Before all that loads this model.
+    "45 first loads of one large model": burst(
+        45, lambda g: g.post(f"/v1/runs/{g.large}/generate", {"prompt": "a", "max_tokens": 50})
     ),
+    "30 kB of wrong items in a prompt": wrong_prompts(wrong(10_000)),
+    "300 kB of wrong items in a prompt": wrong_prompts(wrong(100_000)),
+    "3 MB of wrong items in a prompt": wrong_prompts(wrong(1_000_000)),
+    "300 kB of mixed items in a prompt": wrong_prompts(mixed(100_000)),
+    "mixed items in texts, stop, tokens, clamp.at": repeated(4, wrong_everywhere),
+    "20,000 unknown fields": repeated(4, lambda g: g.post(f"/v1/runs/{g.small}/generate", unknown_fields())),
+    "objects nested 200,000 deep": repeated(4, lambda g: g.post("/v1/completions", nested())),
+    "bodies of 20 MB": repeated(4, lambda g: g.post(f"/v1/runs/{g.small}/score", b" " * 20_000_000)),
+    "a grid whose product has thousands of digits": repeated(4, huge_grid),
     "64 stop strings that nearly match": repeated(
         4,
         lambda g: g.post(
@@ -126,11 +113,17 @@ ATTACKS: dict[str, Attack] = {
         ),
     ),
     "scores of 2 MB whose clients leave": repeated(
-        45, lambda g: g.leave(f"/v1/runs/{g.large}/score", {"texts": ["the time machine " * 5000] * 24})
+        45, lambda g: g.leave(f"/v1/runs/{g.large}/score", scores(24, 5000))
     ),
-    "scores without a pause": repeated(
-        16, lambda g: g.post(f"/v1/runs/{g.large}/score", {"texts": ["the time machine " * 500] * 8})
+    "gates whose clients leave": repeated(
+        45, lambda g: g.leave(f"/v1/runs/{g.large}/gates", {"text": "the time machine " * 5000, "units": [0]})
     ),
+    "recall whose clients leave": repeated(45, lambda g: g.leave(f"/v1/runs/{g.large}/recall", RECALL)),
+    "exports whose clients leave": repeated(
+        45, lambda g: g.leave(f"/v1/runs/{g.large}/export?format=safetensors", None)
+    ),
+    "corpora of 2 MB whose clients leave": repeated(45, lambda g: g.leave("/v1/corpora", corpus())),
+    "scores without a pause": repeated(16, lambda g: g.post(f"/v1/runs/{g.large}/score", scores(8, 500))),
     "1,100 half-open connections": half_open,
     "24 unread streams with log-probabilities": held_open(
         24,
@@ -140,6 +133,7 @@ ATTACKS: dict[str, Attack] = {
     "32 unread downloads of a checkpoint": held_open(
         32, lambda g: f"/v1/runs/{g.large}/checkpoints/{g.step}", lambda _: None
     ),
+    "8 slow readers of a checkpoint": slow(8, lambda g: f"/v1/runs/{g.large}/checkpoints/{g.step}"),
     "60 unread lists of changes": held_open(60, lambda _: "/v1/jobs/changes?limit=1000", lambda _: None),
     "the alphabet of 16 MB, 8 at once": repeated(8, lambda g: g.send("GET", f"/v1/corpora/{g.corpus}/alphabet")),
     "a character of 16 MB, 40 at once": repeated(
@@ -160,3 +154,9 @@ ATTACKS: dict[str, Attack] = {
         ),
     ),
 }
+
+
+def run(name: str, ground: Ground) -> None:
+    """Attack until this process is killed. Neighbours come first where attackers share the processors."""
+    os.nice(19)
+    ATTACKS[name](ground, threading.Event())
