@@ -59,12 +59,11 @@ def _answer(budget: Budget) -> str:
 def _operations(budget: Budget) -> str:
     if budget.operations is None:
         return "none"
-    value = budget.operations.value(LIMITS)
+    unit, value = budget.operations.unit, budget.operations.value(LIMITS)
     if value is None:
-        counted = "the"
-    else:
-        counted = f"{value:.2g}" if value >= 10**9 else f"{value:,}"
-    return f"{counted} {budget.operations.unit}{_named(budget.operations.limits)}"
+        return f"the {unit}{_named(budget.operations.limits)}"
+    counted = f"{value:.2g}" if value >= 10**9 else f"{value:,}"
+    return f"{counted} {unit}{_named(budget.operations.limits)}"
 
 
 def _number(amount: Amount) -> str:
