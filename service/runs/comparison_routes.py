@@ -15,8 +15,8 @@ from service.routing import Router
 router = Router(prefix="/v1/compare", tags=["runs"])
 
 MOST_RUNS = 1000
-MOST_CHARACTERS = 2**16
-"""A request's head has no more."""
+MOST_CHARACTERS = 32_000
+"""More than the ids of `MOST_RUNS` have, and less than the head of a request may have."""
 
 
 @router.get("", response_class=Response, responses=REPORT_RESPONSES)
