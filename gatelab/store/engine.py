@@ -165,7 +165,7 @@ class Database:
                 busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
                 return not busy
             finally:
-                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+                cursor.execute(f"PRAGMA busy_timeout={round(self._busy_seconds * 1000)}")
         return False
 
     def shrink(self, pages: int) -> None:

@@ -9,6 +9,7 @@ from gatelab.settings import Settings
 from gatelab.store import Claim, Job, Report, State, Store
 from gatelab.store.tables import checkpoints
 from tests.store.conftest import INLINE_BYTES, claimed, expire
+from tests.waiting import retry_at_once
 
 SMALL = b"s" * INLINE_BYTES
 LARGE = b"l" * (INLINE_BYTES + 1)
@@ -153,8 +154,9 @@ def test_a_missing_file_is_no_corruption(store: Store, claim: Claim, blobs: Call
 
 
 def test_a_folder_that_refuses_is_unavailable_and_nothing_is_recorded(
-    store: Store, claim: Claim, settings: Settings
+    store: Store, claim: Claim, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    retry_at_once(monkeypatch)
     settings.blob_dir.write_text("a file where the folder should be")
     with pytest.raises(Unavailable):
         save(store, claim, 1)

@@ -106,6 +106,14 @@ def test_sqlite_is_durable_and_patient(store: Store) -> None:
         assert {name: connection.scalar(text(f"PRAGMA {name}")) for name in expected} == expected
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_sqlite_is_as_patient_after_its_log_was_cleared(settings: Settings) -> None:
+    with Store(settings, busy_seconds=0.25) as store:
+        assert store.database.forget()
+        with store.database.read() as connection:
+            assert connection.scalar(text("PRAGMA busy_timeout")) == 250
+
+
 @pytest.mark.parametrize(
     "url", ["", "mysql://host/name", "sqlite://", "sqlite:///:memory:", "postgresql+asyncpg://h/n"]
 )

@@ -8,7 +8,7 @@ from sqlalchemy import text, update
 
 from gatelab.errors import Unavailable
 from gatelab.settings import Settings
-from gatelab.store import Job, State, Store, engine, reaper
+from gatelab.store import Job, State, Store, reaper
 from gatelab.store.tables import runs
 from gatelab.store.transitions import move
 from tests.faults.store.actors import Actor, actors, results, say
@@ -110,18 +110,14 @@ def end_idle_transactions(store: Store) -> None:
 
 @pytest.mark.parametrize("end", ["goes on", "is killed"])
 @pytest.mark.parametrize("kind", ["sqlite"])
-def test_a_frozen_writer_holds_up_sqlite_until_it_is_gone(
-    store: Store, settings: Settings, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frozen_writer_holds_up_sqlite_until_it_is_gone(store: Store, settings: Settings, end: str) -> None:
     """SQLite has one lock for all writers and nobody to take it from one that stopped. They wait; nothing is lost."""
     jobs = expired_jobs(store)
-    store.close()
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.2)
-    with actors(settings, [(reap_and_halt,)]) as [victim]:
+    with actors(settings, [(reap_and_halt,)]) as [victim], Store(settings, busy_seconds=0.2) as impatient:
         halt(victim)
         victim.freeze()
         with pytest.raises(Unavailable, match="locked"):
-            store.reaper.reap()
+            impatient.reaper.reap()
         assert len(store.runs.list(state=State.RUNNING).items) == JOBS * EACH, "readers do not wait"
         if end == "is killed":
             victim.kill()
