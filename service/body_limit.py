@@ -1,6 +1,6 @@
 """Bodies that are too large are refused: before they are read where they say so, else as soon as they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -31,7 +31,14 @@ BY_PATH: dict[str, tuple[str | int, ...]] = {
     **dict.fromkeys(JOBS, ("spec_bytes", *OTHERS)),
     LOGIN: (LOGIN_BYTES, *OTHERS),
 }
-"""The limits of a body by its address, for all others `OTHERS`. The least of them counts."""
+"""The limits of a body by its address, for all others `OTHERS`: names of an installation's limits, and bytes."""
+
+
+def least(limits: Limits, names: Iterable[str | int]) -> tuple[int, list[str]]:
+    """The bytes that a body may have under several limits, which are the least of theirs, and the names of those."""
+    bytes_of = {name: name if isinstance(name, int) else int(getattr(limits, name)) for name in names}
+    most = min(bytes_of.values())
+    return most, [name for name, value in bytes_of.items() if value == most and isinstance(name, str)]
 
 
 class BodyLimit:
@@ -39,8 +46,7 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, limits: Limits, bodies: Concurrency) -> None:
         def limited(names: tuple[str | int, ...]) -> _Limited:
-            most = min(name if isinstance(name, int) else int(getattr(limits, name)) for name in names)
-            return _Limited(app, most, bodies)
+            return _Limited(app, least(limits, names)[0], bodies)
 
         self._app, self._other = app, limited(OTHERS)
         self._by_path = {path: limited(names) for path, names in BY_PATH.items()}

@@ -40,8 +40,10 @@ class Events:
         self._database = database
 
     def since(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
-        """Whether a job has ended or is gone, and events after `seq`: all of them, or the first ones, up to
-        `LOOK_CHARACTERS`. Where a job has ended and no event comes, there is none after `seq`."""
+        """Whether a job has ended or was deleted, and its first events after `seq`, as many as `LOOK_CHARACTERS` hold.
+
+        An empty list means that no event follows `seq`. If the job has also ended, none ever will.
+        """
         with self._database.read() as connection:
             counted = count_runs(connection, [job_id])
             ended = job_id not in counted or job_state(counted[job_id].counts) in FINISHED

@@ -28,6 +28,8 @@ SCRIPTS = Path(__file__).parents[2] / "migrations"
 """Alembic's scripts, beside the package `gatelab`. They import the store, which therefore finds them by their place."""
 _VERSIONS = "alembic_version"
 _REWRITTEN_BYTES = 256 * 2**20
+"""The largest SQLite file of an earlier version that an update rewrites, so that the file can shrink from then on.
+A larger one would keep everybody waiting for too long."""
 _ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
 
 
