@@ -13,6 +13,9 @@ from gatelab.errors import Overloaded
 from gatelab.specs import Limits
 from service.shared_counts import SharedCounts
 
+UNSENT_BYTES = 32 * 2**20
+"""Bytes of jobs that all streams of changes of an account hold at once, in each process of the service."""
+
 
 class Concurrency:
     """At most `most` at once for each account. If amounts are counted, a larger one may be there alone."""
@@ -46,6 +49,38 @@ class Concurrency:
                         del self._open[account]
 
         return give_back
+
+
+class Unsent:
+    """What an account's streams hold for clients that have not taken it yet: at most `most` bytes, in this process.
+
+    For one thread, that of the event loop.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    def reserve(self, account: str, size: int) -> "Reserved | None":
+        """Room for `size` bytes; None while there is too little. An account that holds nothing gets any size."""
+        if self._held[account] and self._held[account] + size > self._most:
+            return None
+        return Reserved(self._held, account, size)
+
+
+class Reserved:
+    """Room that a stream has taken."""
+
+    def __init__(self, held: Counter[str], account: str, size: int) -> None:
+        self._held, self._account, self._size = held, account, 0
+        self.resize(size)
+
+    def resize(self, size: int) -> None:
+        """What is held turned out to have `size` bytes; 0 when it is sent."""
+        self._held[self._account] += size - self._size
+        self._size = size
+        if not self._held[self._account]:
+            del self._held[self._account]
 
 
 class MovingWindow:
@@ -112,6 +147,7 @@ class Quotas:
         self.bodies = Concurrency("unanswered_bytes", limits.unanswered_bytes)
         self.generations = Places("generations", limits.generations, sharing)
         self.event_streams = Places("event_streams", limits.event_streams, sharing)
+        self.unsent = Unsent(UNSENT_BYTES)
         self._rate = MovingWindow(limits.requests_per_second)
 
     async def check_rate(self, key: str) -> None:

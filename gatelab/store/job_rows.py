@@ -85,6 +85,11 @@ def found(id: str, row: RowMapping | None) -> Job:
     return _job(row, job_counts.read(row))
 
 
+def size(row: RowMapping) -> int:
+    """Characters of the texts of a row that has `COLUMNS`: those of a spec may be many."""
+    return len(row["spec"])
+
+
 def read_jobs(connection: Connection, rows: Sequence[RowMapping]) -> list[Job]:
     """The jobs of rows that have `COLUMNS`, in their order."""
     found = job_counts.count_runs(connection, [row["id"] for row in rows])

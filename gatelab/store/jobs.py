@@ -158,7 +158,7 @@ class Jobs:
                 cursor=cursor,
                 limit=limit,
                 newest_first=True,
-                size=lambda row: len(row["spec"]),
+                size=job_rows.size,
             )
             return Page(job_rows.read_jobs(connection, page.items), page.next)
 
@@ -174,11 +174,13 @@ class Jobs:
         with self._database.read() as connection:
             return {row["id"]: row["event_count"] for row in connection.execute(query).mappings()}
 
-    def some(self, ids: Collection[str]) -> Sequence[Job]:
-        """Those of the jobs with these ids that there still are, newest first."""
-        query = select(*job_rows.COLUMNS).where(jobs.c.id.in_(ids)).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+    def some(self, ids: Collection[str]) -> tuple[Sequence[Job], bool]:
+        """Those of the jobs with these ids that there still are, oldest first, until their specs have
+        `events.LOOK_CHARACTERS` together; and whether others follow them."""
+        query = select(*job_rows.COLUMNS).where(jobs.c.id.in_(ids)).order_by(jobs.c.created_at, jobs.c.id)
         with self._database.read() as connection:
-            return job_rows.read_jobs(connection, connection.execute(query).mappings().all())
+            rows, more = pagination.first_rows(connection, query, len(ids), job_rows.size, events.LOOK_CHARACTERS)
+            return job_rows.read_jobs(connection, rows), more
 
     def cancel(self, id: str) -> Job:
         """Cancel the unfinished runs: waiting ones at once, running ones as soon as their workers notice.

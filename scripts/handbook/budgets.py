@@ -6,9 +6,10 @@ from typing import Any
 from gatelab.specs import Limits
 from gatelab.store.engine import BUSY_SECONDS
 from scripts.handbook.markdown import code, table
-from service.body_limit import BY_PATH, OTHERS
+from service.body_limit import BY_PATH, OTHERS, least
 from service.budgets import BUDGETS, Amount, Budget
 from service.http_parsing import MOST_HEAD_BYTES
+from service.quotas import UNSENT_BYTES
 
 LIMITS = Limits()
 UNITS = ("bytes", "KiB", "MiB", "GiB")
@@ -23,6 +24,8 @@ def budgets(document: Mapping[str, Any]) -> str:
         f"- **Request**: bytes of the body. Address and headers have {_bytes(MOST_HEAD_BYTES)} in any case.\n"
         "- **Answer**: bytes of the whole answer, so that it also bounds its lists. `generate` and completions have\n"
         "  the bound of a whole answer. Every other streamed answer has that of one piece.\n"
+        f"- **Unread streams**: all streams of `GET /v1/jobs/changes` of an account hold {_bytes(UNSENT_BYTES)} of\n"
+        "  jobs at once in each process of the service. Further jobs wait until a client reads, or leaves.\n"
         "- **Operations**: what the service computes, in threads of their own. An account has `computations` of these\n"
         "  requests at once.\n"
         "- **Rows**: rows of the database that the service reads into memory or writes.\n"
@@ -42,10 +45,8 @@ def _rows(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _request(path: str) -> str:
-    names = BY_PATH.get(path, OTHERS)
-    most = min(name if isinstance(name, int) else int(getattr(LIMITS, name)) for name in names)
-    told = [name for name in names if isinstance(name, str) and getattr(LIMITS, name) == most]
-    return _bytes(most) + _named(told)
+    most, names = least(LIMITS, BY_PATH.get(path, OTHERS))
+    return _bytes(most) + _named(names)
 
 
 def _answer(budget: Budget) -> str:

@@ -1,7 +1,8 @@
 """/v1/jobs/{job}/events and /v1/jobs/changes: what happens, as server-sent events."""
 
 import weakref
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
+from gatelab.store.events import LOOK_CHARACTERS
 from gatelab.wire.events import JobMessage
 from gatelab.wire.jobs import Gone, Ready
 from service.authorization import Asking, Caller, while_good
@@ -123,9 +125,10 @@ async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator
     while not service.stopping:
         newest = await to_thread.run_sync(service.store.jobs.newest, limit, account)
         before, known = known, newest
-        async for item in _differences(service, before, newest):
-            idle = 0.0
-            yield item
+        async with aclosing(_differences(service, account, before, newest)) as differences:
+            async for item in differences:
+                idle = 0.0
+                yield item
         if idle >= KEEP_ALIVE_SECONDS:
             idle = 0.0
             yield KEEP_ALIVE
@@ -134,16 +137,34 @@ async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator
 
 
 async def _differences(
-    service: Context, known: Mapping[str, int] | None, newest: Mapping[str, int]
+    service: Context, account: str, known: Mapping[str, int] | None, newest: Mapping[str, int]
 ) -> AsyncGenerator[bytes]:
-    """What has changed: a few jobs at a time, whose specs may be large, and the next when those are sent."""
+    """What has changed."""
     for id in known or ():
         if id not in newest:
             yield event(Gone(id=id), "gone")
     changed = [id for id in reversed(list(newest)) if (known or {}).get(id) != newest[id]]
-    for at in range(0, len(changed), JOBS_AT_ONCE):
-        some = await to_thread.run_sync(service.store.jobs.some, changed[at : at + JOBS_AT_ONCE])
-        for job in reversed(some):
-            yield event(Job.of(job), "job")
+    while changed and not service.stopping:
+        reserved = service.quotas.unsent.reserve(account, LOOK_CHARACTERS + service.settings.limits.spec_bytes)
+        if reserved is None:
+            yield KEEP_ALIVE
+            await sleep(LOOK_SECONDS)
+            continue
+        try:
+            changed, messages = await to_thread.run_sync(_first_jobs, service, changed)
+            reserved.resize(sum(map(len, messages)))
+            while messages:
+                yield messages.popleft()
+            # A message is handed over once the one before it has left this process. So the last one has after this.
+            yield KEEP_ALIVE
+        finally:
+            reserved.resize(0)
     if known is None:
         yield event(Ready(jobs=len(newest)), "ready")
+
+
+def _first_jobs(service: Context, ids: Sequence[str]) -> tuple[Sequence[str], deque[bytes]]:
+    """The messages of the first of these jobs, few at a time, whose specs may be large; and the ids after theirs."""
+    some, more = service.store.jobs.some(ids[:JOBS_AT_ONCE])
+    taken = ids.index(some[-1].id) + 1 if more else JOBS_AT_ONCE
+    return ids[taken:], deque(event(Job.of(job), "job") for job in some)
