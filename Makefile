@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := hatch_build.py $(wildcard gatelab/scan/native/*.py gatelab/scan/native/source/* gatelab/scan/native/source/equations/* \
           gatelab/equations/*.py gatelab/equations/cpp/*.py gatelab/cells/zoo/lstm.cell)
+LOCKS := $(wildcard locks/*.txt)
 WEB := service/web
 PAGE := $(WEB)/dist/index.html
 GUIDE := $(WEB)/guide/index.html
@@ -76,7 +77,7 @@ format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## let ruff
 	@ruff format --quiet .
 	@npm --prefix $(WEB) run --silent format
 
-lock: ## pin the dependencies in constraints.txt (ARGS=--upgrade takes newer releases)
+lock: ## pin the dependencies, with their hashes, in locks/ (ARGS=--upgrade takes newer releases)
 	@scripts/lock $(ARGS)
 
 clean: ## remove the virtual environment and every cache; data stay
@@ -86,22 +87,22 @@ clean: ## remove the virtual environment and every cache; data stay
 $(BIN)/python:
 	@scripts/venv $(VENV)
 
-$(VENV)/installed-server: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+$(VENV)/installed-server: pyproject.toml $(LOCKS) $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab (the first time, PyTorch makes it a minute or more) ..."
-	@scripts/install '.[server,page]'
+	@scripts/install server page
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+$(VENV)/installed-dev: pyproject.toml $(LOCKS) $(NATIVE) | $(BIN)/python
 	@scripts/compiler
 	@echo "Installing Gatelab and what its tests need ..."
-	@scripts/install '.[server,page,docs,dev]'
+	@scripts/install server page docs dev
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@ $(VENV)/installed-server $(VENV)/installed-docs
 
-$(VENV)/installed-docs: pyproject.toml constraints.txt | $(VENV)/installed-server
-	@scripts/install '.[server,page,docs]'
+$(VENV)/installed-docs: pyproject.toml $(LOCKS) | $(VENV)/installed-server
+	@scripts/install server page docs
 	@touch $@
 
 $(GUIDE): mkdocs.yml $(wildcard *.md) benchmarks/README.md $(shell find docs examples -type f) $(wildcard scripts/handbook/*.py) \
