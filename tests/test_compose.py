@@ -68,6 +68,13 @@ def test_every_named_volume_is_declared() -> None:
     assert mounted == set(COMPOSE["volumes"])
 
 
+def test_only_the_service_has_a_port_and_only_on_this_machine() -> None:
+    open_ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert open_ports.keys() == {"service"}
+    assert all(port.startswith("127.0.0.1:") for port in open_ports["service"])
+    assert not [name for name, service in SERVICES.items() if "network_mode" in service]
+
+
 def test_what_is_waited_for_can_come_true() -> None:
     for service in SERVICES.values():
         for name, wait in service.get("depends_on", {}).items():

@@ -23,6 +23,10 @@ def database(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
+def test_a_worker_opens_no_port_unless_it_is_asked_to() -> None:
+    assert (load().metrics_port, load().metrics_host) == (0, "127.0.0.1")
+
+
 # -- The environment ----------------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,7 @@ def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Itera
         CannotRun: it does not start, or gives up later; with its own words.
     """
     errors = data_dir / "launcher.log"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with errors.open("wb") as log:
         launcher = subprocess.Popen(
             command(data_dir, 0, "--stop-on-eof", *options),

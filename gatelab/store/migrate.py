@@ -41,11 +41,11 @@ def upgrade(settings: Settings) -> None:
     Raises:
         Unavailable: the database cannot be reached, or is newer than this program.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url.get_secret_value(), foreign_keys=False)
     try:
         if database.path is not None:
-            database.path.parent.mkdir(parents=True, exist_ok=True)
+            database.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if pending(database):
             _upgrade(database)
         _rewrite(database)

@@ -9,6 +9,7 @@ import pytest
 
 from gatelab.settings import Settings
 from gatelab.store import State, Store
+from gatelab.store.migrate import upgrade
 from tests.databases import migrate
 from tests.service.installation import settings_in
 from tests.worker.conftest import TEXT, only_run, queue, train_all
@@ -61,3 +62,10 @@ def test_what_was_readable_before_is_so_no_longer(tmp_path: Path) -> None:
     with Store(settings) as store:
         store.corpora.add("wells", TEXT)
         assert not open_to_all(tmp_path)
+
+
+def test_a_folder_that_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """By `python -m gatelab.store.migrate`, which is the first to come where no `gatelab up` does it."""
+    settings = settings_in(tmp_path / "of" / "data")
+    upgrade(settings)
+    assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
