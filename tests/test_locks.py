@@ -148,53 +148,71 @@ def test_nothing_is_fetched_without_its_hash(path: str) -> None:
 # -- What pip makes of them ---------------------------------------------------------------------------------------
 
 
-def wheel(folder: Path, version: str = "1.0") -> str:
-    """A package `tiny` of one line. Returns its SHA-256."""
-    path = folder / f"tiny-{version}-py3-none-any.whl"
-    told = f"tiny-{version}.dist-info"
+def wheel(folder: Path, name: str = "tiny", version: str = "1.0", needs: str = "") -> str:
+    """A package of one line. Returns its line for a lock."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    told = f"{name}-{version}.dist-info"
+    required = f"Requires-Dist: {needs}\n" if needs else ""
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny.py", f"version = {version!r}\n")
-        archive.writestr(f"{told}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n")
+        archive.writestr(f"{name}.py", f"version = {version!r}\n")
+        archive.writestr(f"{told}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
         archive.writestr(f"{told}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{told}/RECORD", f"tiny.py,,\n{told}/METADATA,,\n")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        archive.writestr(f"{told}/RECORD", f"{name}.py,,\n{told}/METADATA,,\n")
+    return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
-def install(project: Path, digest: str) -> subprocess.CompletedProcess[str]:
-    """Run `scripts/install` in a project whose lock wants a `tiny` with this hash, from the project's folder."""
-    (project / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/install", project / "scripts/install")
-    program = project / ".venv/bin/python"
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with `scripts/install` and empty locks. It has no Gatelab, so that the last step fails."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/install", tmp_path / "scripts/install")
+    program = tmp_path / ".venv/bin/python"
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     program.chmod(0o755)
-    (project / "locks").mkdir()
-    (project / "locks/build.txt").write_text("# nothing\n")
-    (project / "locks/client.txt").write_text(f"tiny==1.0 --hash=sha256:{digest}\n")
-    sources = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project), "PIP_TARGET": str(project / "installed")}
-    command = [project / "scripts/install"]
-    return subprocess.run(command, env={**os.environ, **sources}, capture_output=True, text=True)
+    (tmp_path / "locks").mkdir()
+    for name in ("build", "client", "serve", "torch", "server", "cuda"):
+        (tmp_path / f"locks/{name}.txt").write_text("# nothing\n")
+    return tmp_path
 
 
-def test_a_file_with_its_hash_is_installed(tmp_path: Path) -> None:
-    done = install(tmp_path, wheel(tmp_path))
-    assert (tmp_path / "installed/tiny.py").read_text() == "version = '1.0'\n", done.stderr
+def install(project: Path, *parts: str) -> tuple[str, list[str]]:
+    """What `scripts/install` says where pip finds the packages of the project's folder alone, and what it installed."""
+    installed = project / "installed"
+    sources = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project), "PIP_TARGET": str(installed)}
+    environment = {**os.environ, **sources, "PYTHONPATH": str(installed)}
+    command = [project / "scripts/install", *parts]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode != 0, "there is no Gatelab to install in this project"
+    return done.stderr, sorted(path.stem for path in installed.glob("*.py"))
 
 
-def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
-    wheel(tmp_path)
-    done = install(tmp_path, "a" * 64)
-    assert "DO NOT MATCH THE HASHES" in done.stderr
-    assert done.returncode != 0
-    assert not list((tmp_path / "installed").glob("tiny*"))
+def test_a_file_with_its_hash_is_installed(project: Path) -> None:
+    (project / "locks/client.txt").write_text(wheel(project))
+    said, installed = install(project)
+    assert installed == ["tiny"], said
 
 
-def test_a_build_that_somebody_else_offers_under_the_version_is_not_installed(tmp_path: Path) -> None:
+def test_a_file_with_another_hash_is_not_installed(project: Path) -> None:
+    wheel(project)
+    (project / "locks/client.txt").write_text(f"tiny==1.0 --hash=sha256:{'a' * 64}\n")
+    said, installed = install(project)
+    assert "DO NOT MATCH THE HASHES" in said
+    assert installed == []
+
+
+def test_a_build_that_somebody_else_offers_under_the_version_is_not_installed(project: Path) -> None:
     """`1.0+cpu` counts as 1.0, and pip prefers it, wherever it is found: an index of others needs no more."""
-    digest = wheel(tmp_path)
-    wheel(tmp_path, "1.0+cpu")
-    done = install(tmp_path, digest)
-    assert "DO NOT MATCH THE HASHES" in done.stderr
-    assert done.returncode != 0
-    assert not list((tmp_path / "installed").glob("tiny*"))
+    (project / "locks/client.txt").write_text(wheel(project))
+    wheel(project, version="1.0+cpu")
+    said, installed = install(project)
+    assert "DO NOT MATCH THE HASHES" in said
+    assert installed == []
+
+
+@pytest.mark.parametrize(("needs", "more"), [("", []), ("nvidia-tiny==1.0", ["nvidia_tiny"])])
+def test_pytorch_s_build_decides_whether_nvidia_s_libraries_come(needs: str, more: list[str], project: Path) -> None:
+    (project / "locks/torch.txt").write_text(wheel(project, "torch", needs=needs))
+    (project / "locks/cuda.txt").write_text(wheel(project, "nvidia_tiny"))
+    said, installed = install(project, "server")
+    assert installed == [*more, "torch"], said
