@@ -89,7 +89,7 @@ def test_the_locks_have_the_versions_of_the_constraints() -> None:
 def test_a_part_has_all_that_is_asked_for_on_every_machine(part: str) -> None:
     found = locked(part)
     for machine in MACHINES:
-        here = {}
+        here: dict[str, str] = {}
         for entry in found:
             if applies(entry, machine):
                 [pin] = entry.specifier
@@ -181,7 +181,7 @@ def install(project: Path, *parts: str) -> tuple[str, list[str]]:
     installed = project / "installed"
     sources = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project), "PIP_TARGET": str(installed)}
     environment = {**os.environ, **sources, "PYTHONPATH": str(installed)}
-    command = [project / "scripts/install", *parts]
+    command = [str(project / "scripts/install"), *parts]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode != 0, "there is no Gatelab to install in this project"
     return done.stderr, sorted(path.stem for path in installed.glob("*.py"))

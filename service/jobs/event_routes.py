@@ -2,7 +2,7 @@
 
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Annotated
 
@@ -163,7 +163,7 @@ async def _differences(
         yield event(Ready(jobs=len(newest)), "ready")
 
 
-def _first_jobs(service: Context, ids: Sequence[str]) -> tuple[Sequence[str], deque[bytes]]:
+def _first_jobs(service: Context, ids: list[str]) -> tuple[list[str], deque[bytes]]:
     """The messages of the first of these jobs, few at a time, whose specs may be large; and the ids after theirs."""
     some, more = service.store.jobs.some(ids[:JOBS_AT_ONCE])
     taken = ids.index(some[-1].id) + 1 if more else JOBS_AT_ONCE
