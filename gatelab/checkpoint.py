@@ -163,7 +163,7 @@ def _fault_of(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]
         if weights[name].dtype != np.float32:
             return f"the weights {name!r} are not in single precision"
         if weights[name].shape != shape:
-            return f"the weights {name!r} have the shape {weights[name].shape}, and the spec's model has {shape}"
+            return f"the weights {name!r} have the shape {weights[name].shape}, but the spec's model needs {shape}"
     strange = next((name for name in weights if name not in shapes), None)
     return None if strange is None else f"the spec's model has no weights {strange[:100]!r}"
 
@@ -207,7 +207,7 @@ def read_metadata(data: bytes) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("its header has a name twice")
+        raise ValueError("its header has the same name twice")
     return found
 
 
@@ -215,7 +215,7 @@ def _document(data: bytes) -> dict[str, Any]:
     """What `to_bytes` put into the header."""
     metadata = read_metadata(data)
     if METADATA not in metadata:
-        raise ValueError(f"no {METADATA!r} in its metadata")
+        raise ValueError(f"its metadata has no {METADATA!r}")
     document = json.loads(metadata[METADATA], object_pairs_hook=_once)
     return document if isinstance(document, dict) else {}
 

@@ -1,33 +1,33 @@
 """Everything that Gatelab refuses, as one tree.
 
 GatelabError
-├── InvalidInput            what was asked for is wrong: every problem names its path and what is allowed
+├── InvalidInput            the input is wrong: every problem names its path and what is allowed
 │   ├── InvalidSpec         a job or run spec
 │   ├── InvalidCorpus       a text that cannot be a corpus
-│   ├── IdempotencyKeyReused  a key that stands for another request
-│   ├── InvalidState        a session's state that was changed, or is of another installation, run or checkpoint
+│   ├── IdempotencyKeyReused  the idempotency key was used for another request
+│   ├── InvalidState        the state of a session was changed, or belongs to another installation, run or checkpoint
 │   └── InvalidRequest      anything else (a generate request, a cursor, ...)
-├── TooLarge                well-formed, but over a configured limit
+├── TooLarge                the request exceeds a configured limit
 ├── NotFound                no such corpus, job, run or checkpoint
-├── Conflict                right in itself, but not in the present state
+├── Conflict                the request is valid, but not in the present state
 │   ├── CorpusNameTaken     the name belongs to another text
 │   ├── CorpusInUse         jobs still refer to it
-│   ├── NoCheckpoint        the run has nothing to generate from yet
-│   ├── NotFinite           the model computes infinities or NaN: nothing of it is served
+│   ├── NoCheckpoint        the run has no checkpoint to generate from yet
+│   ├── NotFinite           the model computes infinities or NaN, so it is not served
 │   └── WrongState          the run or job is not in a state that allows this
-├── NotAuthenticated        no key, or none that is good for anything
-├── NotAllowed              a key that may not do this, or a request that another site let a browser send
-├── Diverged                the loss, a weight or what goes with it stopped being a number
-├── Interrupted             a computation was ended early, because somebody asked for it
+├── NotAuthenticated        the request has no valid key
+├── NotAllowed              the key does not allow this, or another site made a browser send the request
+├── Diverged                the loss, a weight or the optimizer state is no longer finite
+├── Interrupted             a computation was stopped early, on request
 ├── LeaseLost               another worker owns this run now: stop, write nothing
-├── CorruptCheckpoint       bytes that are not a checkpoint, or not of this model
-├── CorruptCorpus           a text that is not the one that was stored
-├── DamagedBackup           a backup, or what is to be backed up, is not what was saved
-├── Overloaded              more work than may wait: come back soon
-├── Abandoned               nobody waits for the answer any more
+├── CorruptCheckpoint       the checkpoint is damaged, or belongs to another model
+├── CorruptCorpus           the stored text is damaged
+├── DamagedBackup           a backup, or the data to back up, is damaged
+├── Overloaded              too much work is waiting already: try again soon
+├── Abandoned               the client no longer waits for the answer
 └── Unavailable             the database or a blob cannot be reached now
-    ├── CheckpointMissing   a file of a checkpoint, though its folder is there
-    └── StorageUnavailable  the folder of large checkpoints
+    ├── CheckpointMissing   the file of a checkpoint is missing
+    └── StorageUnavailable  the folder of large checkpoints cannot be reached
 
 No class knows a transport: doors (HTTP, command line) map `code` to their own words.
 """

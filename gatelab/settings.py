@@ -24,20 +24,20 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path("data"), description="SQLite database, large checkpoints, embedded broker")
-    database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; default SQLite in data_dir")
+    database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; by default SQLite in data_dir")
     broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Celery broker URL")
     counts_url: SecretStr = Field(
         SecretStr(""),
-        description="Redis or Valkey where all service processes count limits together; default each for itself",
+        description="Redis or Valkey URL, where service processes count limits together; by default each counts alone",
     )
     queue: str = Field("gatelab", description="name of the Celery queue")
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto uses a GPU if there is one")
     engine: Literal["auto", "native", "torch", "triton"] = Field(
-        "auto", description="what computes the training; auto takes the fastest that can"
+        "auto", description="what computes the training; auto uses the fastest engine that can"
     )
     threads: int = Field(
-        0, ge=0, le=1024, description="CPU threads of a worker's child; 0 takes OMP_NUM_THREADS, else all cores"
+        0, ge=0, le=1024, description="CPU threads of a worker's child; 0 uses OMP_NUM_THREADS, or else all cores"
     )
 
     lease_seconds: float = Field(30, gt=0, description="seconds of silence after which a worker loses its run")
@@ -45,39 +45,38 @@ class Settings(BaseSettings):
     reaper_seconds: float = Field(2, gt=0, description="seconds between two searches for expired leases")
     rewake_seconds: float = Field(15, gt=0, description="seconds after which wake-ups of queued runs are sent again")
     sweep_seconds: float = Field(60, gt=0, description="seconds between two searches for files that nothing refers to")
-    poll_seconds: float = Field(3, gt=0, description="seconds between an idle worker's own looks at the database")
-    slice_seconds: float = Field(45, gt=0, description="seconds of training between two looks at the queue")
+    poll_seconds: float = Field(3, gt=0, description="seconds between two checks of the database by an idle worker")
+    slice_seconds: float = Field(45, gt=0, description="seconds of training between two checks of the queue")
     max_pack: int = Field(16, ge=1, le=1024, description="runs of equal shape trained together; 1 trains each alone")
     checkpoint_seconds: float = Field(2, gt=0, description="shortest time between two checkpoints of a run, in seconds")
     max_crashes: int = Field(3, ge=1, description="a run fails after this many crashes in a row without progress")
 
     cell_cache: Path | None = Field(
         None,
-        description="where the compiled code of cells of equations is kept; default gatelab/cells in the user's cache",
+        description="folder for the compiled code of cells of equations; by default gatelab/cells in the user's cache",
     )
     compile_cells: bool = Field(
         True,
-        description="whether cells of equations are compiled when they are first wanted; else PyTorch computes them",
+        description="whether cells of equations are compiled on first use; if not, PyTorch computes them",
     )
     inline_checkpoint_bytes: int = Field(
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
-    limits: Limits = Field(Limits(), description="upper bounds of what may be asked for")
-    auth: bool = Field(True, description="whether API keys are asked for; without, everybody may do everything")
+    limits: Limits = Field(Limits(), description="upper bounds on what requests may ask for")
+    auth: bool = Field(True, description="whether requests need an API key; if not, anybody may do anything")
     allowed_hosts: str = Field(
-        "", description="names, with commas between them, under which the service is reached besides localhost"
+        "", description="comma-separated host names, besides localhost, under which the service is reached"
     )
-    cors_origins: str = Field(
-        "", description="origins, with commas between them, whose pages may use the service from a browser"
-    )
+    cors_origins: str = Field("", description="comma-separated origins whose pages may use the service from a browser")
     session_key: SecretStr = Field(
-        SecretStr(""), description="signs the states that clients hold; default a random one in data_dir/session-key"
+        SecretStr(""),
+        description="key that signs the states that clients hold; by default a random one in data_dir/session-key",
     )
     log_json: bool = Field(False, description="log lines as JSON instead of text")
     metrics_port: int = Field(
-        0, ge=0, le=65535, description="where each worker answers Prometheus; 0 nowhere. The service does at /metrics"
+        0, ge=0, le=65535, description="port of each worker for Prometheus; 0 for none. The service answers at /metrics"
     )
-    metrics_host: str = Field("127.0.0.1", description="the address of that port")
+    metrics_host: str = Field("127.0.0.1", description="address to which metrics_port is bound")
 
     @model_validator(mode="before")
     @classmethod

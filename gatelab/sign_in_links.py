@@ -36,7 +36,7 @@ def redeem(data_dir: Path, code: str) -> str:
             file.unlink()  # of two that come at once, one finds it
             return (data_dir / KEY_FILE).read_text().strip()
     raise NotAuthenticated(
-        "this address has signed somebody in already, or is from an earlier start; start `gatelab up` again, or sign in"
+        "this link has been used already, or is from an earlier start; start `gatelab up` again, or sign in"
         f" with the key in {KEY_FILE} of the data directory"
     )
 

@@ -49,9 +49,13 @@ def _faults(spec: RunSpec, origin: Checkpoint) -> Iterator[Problem]:
     for name in type(spec.model).model_fields:
         mine, other = getattr(resolved(spec).model, name), getattr(resolved(theirs).model, name)
         if name not in OWN and mine != other:
-            yield Problem(f"model.{name}", f"must be as in the run it starts from: {_said(other)}, not {_said(mine)}")
+            yield Problem(
+                f"model.{name}", f"must be the same as in the run it starts from: {_said(other)}, not {_said(mine)}"
+            )
     if spec.tokenizer != theirs.tokenizer:
-        message = f"must be as in the run it starts from: {_said(theirs.tokenizer)}, not {_said(spec.tokenizer)}"
+        message = (
+            f"must be the same as in the run it starts from: {_said(theirs.tokenizer)}, not {_said(spec.tokenizer)}"
+        )
         yield Problem("tokenizer", message)
     if spec.start.what == "weights":
         return

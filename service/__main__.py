@@ -23,11 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """As uvicorn calls them."""
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
-    parser.add_argument("app", nargs="?", default="service.app:create_app", help="what makes it (default %(default)s)")
+    parser.add_argument(
+        "app",
+        nargs="?",
+        default="service.app:create_app",
+        help="the function that makes the application (default %(default)s)",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="the port to listen at (default %(default)s)")
-    parser.add_argument("--fd", type=int, help="a socket that listens already, in place of host and port")
-    parser.add_argument("--workers", type=int, default=1, help="processes that serve (default %(default)s)")
+    parser.add_argument("--fd", type=int, help="a socket that already listens, instead of host and port")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes (default %(default)s)")
     parser.add_argument(
         "--timeout-graceful-shutdown",
         type=int,

@@ -23,7 +23,7 @@ class AllowedSites:
         """Why the request is refused, if it is."""
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._is_ours(host[:_LONGEST]):
-            return f"the service is not known under the name {host[:100]!r}; GATELAB_ALLOWED_HOSTS lists its names"
+            return f"this service is not known as {host[:100]!r}; GATELAB_ALLOWED_HOSTS lists its names"
         if method in SAFE_METHODS or (given := headers.get(b"origin")) is None:
             return None
         origin = given.decode("latin-1")

@@ -88,7 +88,7 @@ class _Limited:
         # A header that is not a number, or too large, is not believed: what arrives is counted, too.
         declared = read_count(headers.get("content-length", "")) or 0
         if declared > self._max_bytes:
-            raise TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are taken here")
+            raise TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are allowed here")
         size = self._max_bytes if "transfer-encoding" in headers else declared
         caller = scope.get("state", {}).get("caller")
         return self._bodies.take(caller.account, size) if caller is not None and size else lambda: None

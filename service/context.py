@@ -47,13 +47,13 @@ async def _context(request: Request) -> Context:
 Service = Annotated[Context, Depends(_context)]
 """The dependency: `def route(service: Service)`."""
 
-Cursor = Annotated[str | None, Query(description="`next` of the page before", min_length=1)]
-Limit = Annotated[int, Query(ge=1, le=1000, description="items a page")]
+Cursor = Annotated[str | None, Query(description="`next` of the previous page", min_length=1)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="items per page")]
 Points = Annotated[
     int | None,
     Query(
         ge=2,
         le=100_000,
-        description="about this many evaluations of every run, evenly spaced; default all, up to 100,000 together",
+        description="about this many evaluations of every run, evenly spaced; by default all, up to 100,000 in total",
     ),
 ]

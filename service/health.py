@@ -21,13 +21,13 @@ class Health(Wire):
 
 @router.get("/healthz", response_model=Health)
 async def healthz() -> Response:
-    """The process answers."""
+    """Check that the process answers."""
     return said(Health())
 
 
 @router.get("/readyz")
 def readyz(service: Service) -> Health:
-    """The database answers and has the tables of this version, and the disk has room (else 503).
+    """Check that the database answers, has the tables of this version, and has room on its disk (else 503).
 
     A broker that is away only costs latency.
     """

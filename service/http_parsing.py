@@ -42,5 +42,5 @@ class StrictHttpTools(HttpToolsProtocol):
             raise _RefusedError("the head is too long")
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
-            raise _RefusedError("Host is to be said once")
+            raise _RefusedError("the Host header must be given exactly once")
         super().on_headers_complete()

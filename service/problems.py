@@ -70,7 +70,7 @@ def _response(description: str) -> dict[str, Any]:
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": _response("What is wrong, and where"),
-    "5XX": _response("A fault of ours; 503 where the database cannot be reached now"),
+    "5XX": _response("The service failed; 503 means that the database cannot be reached now"),
 }
 
 
@@ -142,7 +142,7 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Unknown addresses, wrong methods, bodies over the limit."""
     assert isinstance(error, HTTPException)
     if error.status_code == STATUS[errors.TooLarge]:
-        return response(details(errors.TooLarge("the body is larger than this installation takes")))
+        return response(details(errors.TooLarge("the body is larger than this installation allows")))
     if isinstance(error.__cause__, UNREADABLE):
         return response(details(not_json()))
     title = HTTPStatus(error.status_code).phrase

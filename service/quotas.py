@@ -157,4 +157,4 @@ class Quotas:
         """
         most = self._rate.most
         if not self._rate.hit(key) or (self._sharing is not None and not await self._sharing.hit(key, most)):
-            raise Overloaded(f"more than {most} requests in a second, the limit requests_per_second")
+            raise Overloaded(f"more than {most} requests in one second exceed the limit requests_per_second")

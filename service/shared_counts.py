@@ -133,7 +133,7 @@ class SharedCounts:
             return await question(self._connected())
         except (RedisError, OSError) as error:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
-            log.warning("each process counts for itself: the server of the counts is away", error=str(error))
+            log.warning("each process counts for itself: counts_url cannot be reached", error=str(error))
             return otherwise
 
     def _connected(self) -> "Redis":

@@ -250,7 +250,7 @@ def test_too_many_runs_are_refused(values: int, repeats: int) -> None:
     total = values * repeats
     assert len(expand(spec, total)) == total
     assert problems(spec, total - 1) == [
-        Problem("grid", f"{total} runs are over this installation's limit of {total - 1} a job")
+        Problem("grid", f"{total} runs exceed this installation's limit of {total - 1} a job")
     ]
 
 

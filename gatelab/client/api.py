@@ -20,15 +20,15 @@ class Gatelab(KeyCalls, CorpusCalls, CellCalls, JobCalls, RunCalls, GenerationCa
     """A Gatelab service.
 
     Every method raises `ApiError` where the service refuses, `ConnectionFailed` where it cannot be reached, and
-    `UnexpectedAnswer` where something else answers. Corpora are named by name or id. Not to be shared by threads.
+    `UnexpectedAnswer` where something else answers. Corpora are named by name or id. Do not share one between threads.
     """
 
     def __init__(self, url: str = DEFAULT_URL, timeout: float = 60.0, key: str | None = None) -> None:
         """
         Args:
             url: the address that `gatelab up` prints.
-            timeout: seconds of silence after which a request is given up.
-            key: the API key; default `GATELAB_API_KEY`, else that of a `gatelab up` of this user on this machine.
+            timeout: seconds without an answer after which a request fails.
+            key: the API key; by default `GATELAB_API_KEY`, or else the key of your `gatelab up` on this machine.
         """
         self._transport = Transport(url, timeout, key)
 

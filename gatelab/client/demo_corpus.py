@@ -46,7 +46,7 @@ def find(environment: Mapping[str, str] = os.environ, url: str = BOOK_URL, sha1:
     try:
         data = download(url, sha1)
     except (httpx2.HTTPError, ValueError) as error:
-        origin = f"Python's help texts, since The Time Machine could not be had from {url} ({error})"
+        origin = f"Python's help texts, since The Time Machine could not be downloaded from {url} ({error})"
         return DemoCorpus("python-topics", python_topics(), origin)
     _keep(cached, data)
     return DemoCorpus("time-machine", data.decode(), f"The Time Machine, from {url}")
@@ -71,9 +71,9 @@ def download(url: str, sha1: str) -> bytes:
         for chunk in response.iter_bytes():
             data += chunk
             if len(data) > MAX_BYTES:
-                raise ValueError(f"it is over {MAX_BYTES} bytes")
+                raise ValueError(f"it is larger than {MAX_BYTES} bytes")
     if (found := _digest(data)) != sha1:
-        raise ValueError(f"its sha1 is {found} in place of {sha1}")
+        raise ValueError(f"its sha1 is {found} instead of {sha1}")
     return data
 
 

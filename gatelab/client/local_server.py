@@ -66,7 +66,7 @@ def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Itera
         except ConnectionFailed:
             if launcher.poll() is None:
                 raise
-            raise CannotRun(f"the embedded Gatelab ended: {_told(errors)}") from None
+            raise CannotRun(f"the embedded Gatelab stopped: {_told(errors)}") from None
         finally:
             _stop(launcher)
 

@@ -154,7 +154,9 @@ def _key(given: str | None) -> str | None:
     """
     key = (given or "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise InvalidRequest.at("", "the API key (GATELAB_API_KEY) must be printable ASCII characters in one line")
+        raise InvalidRequest.at(
+            "", "the API key (GATELAB_API_KEY) must consist of printable ASCII characters on one line"
+        )
     return key or None
 
 
@@ -183,7 +185,7 @@ def read_data(message: httpx2.ServerSentEvent) -> dict[str, Any]:
     except ValueError:
         data = None
     if not isinstance(data, dict):
-        raise UnexpectedAnswer(f"the event {message.event!r} carries no JSON object: {message.data[:80]!r}")
+        raise UnexpectedAnswer(f"the event {message.event!r} is not a JSON object: {message.data[:80]!r}")
     return data
 
 

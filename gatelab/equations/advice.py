@@ -51,7 +51,7 @@ def _gates(cell: Representation) -> Iterator[Advice]:
         elif high < OPEN:
             yield Advice("never-opens", name, f"the gate {name} never opens: it is at most {high:.3g}")
         elif low < -CLOSED or high > 2 - OPEN:
-            yield Advice("no-share", name, f"the gate {name} is not bound to lie between 0 and 1")
+            yield Advice("no-share", name, f"the gate {name} may leave the range from 0 to 1")
 
 
 def _states(cell: Representation) -> Iterator[Advice]:

@@ -153,7 +153,7 @@ class Builder:
         if name == INPUT:
             self._fail("x has the size of the input: it can only be multiplied by a matrix, as in W @ x", place)
         if name[0].isupper():
-            self._fail(f"a matrix multiplies something: write {name} @ ...", place)
+            self._fail(f"a matrix must multiply something: write {name} @ ...", place)
         if name in self._values:
             self._read.add(name)
             return self._values[name]
@@ -177,7 +177,7 @@ class Builder:
             self._fail(f"{name} is a reserved name: choose another one", place)
         declared = self._declared.get(name)
         if kind == "input_matrix" and declared is not None and declared.initial == "identity":
-            self._fail(f"{name} is not square, so that it cannot begin as the identity", declared.place)
+            self._fail(f"{name} is not square, so it cannot start as the identity", declared.place)
         if len(self._parameters) > bounds.PARAMETERS:
             self._fail(f"there are more than {bounds.PARAMETERS} parameters", place)
 
@@ -209,7 +209,7 @@ class Builder:
     def _check_stages(self, found: Representation) -> None:
         if (stages := max(found.stages)) > bounds.STAGES:
             raise InvalidEquations(
-                f"{stages} recurrent products need one another's results; at most {bounds.STAGES} are allowed"
+                f"{stages} recurrent products must be computed one after another; at most {bounds.STAGES} are allowed"
             )
         products = sum(node.op in ("read", "@") for node in found.nodes)
         if products > bounds.PRODUCTS:

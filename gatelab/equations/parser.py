@@ -90,7 +90,7 @@ class _Parser:
         token = self._take()
         if kind == "matrix":
             if token.text != "identity" or sign < 0:
-                raise self._mistake("the first value of a matrix can be identity, or is left out", token.place)
+                raise self._mistake("the first value of a matrix must be identity, or be left out", token.place)
             return "identity"
         if token.kind != "number":
             raise self._mistake(f"the first value of a {kind} is a number", token.place)
@@ -116,7 +116,7 @@ class _Parser:
         token = self._take()
         self._depth += 1
         if self._depth > bounds.DEPTH:
-            raise self._mistake(f"more than {bounds.DEPTH} expressions are inside one another", token.place)
+            raise self._mistake(f"more than {bounds.DEPTH} expressions are nested in one another", token.place)
         found = self._factor_from(token)
         self._depth -= 1
         return found
@@ -189,8 +189,8 @@ class _Parser:
         if token.kind == "end":
             return "the line ends where a value is expected"
         if token.text in KEYWORDS:
-            return f"{token.text} begins a declaration and cannot stand here"
-        return f"{token.text} cannot stand here"
+            return f"{token.text} begins a declaration and cannot be used here"
+        return f"{token.text} cannot be used here"
 
     def _mistake(self, message: str, place: Place) -> InvalidEquations:
         return InvalidEquations(message, place, self._text)

@@ -60,7 +60,7 @@ def _tokens(line: str, number: int, text: str, most: int) -> list[Token]:
         token = Token(match.lastgroup, match[0], Place(number, at + 1, len(match[0])))  # type: ignore[arg-type]
         _check_length(token, text)
         if len(tokens) == most:
-            raise InvalidEquations(f"there are more than {bounds.WORDS} words and signs", token.place, text)
+            raise InvalidEquations(f"there are more than {bounds.WORDS} words and symbols", token.place, text)
         tokens.append(token)
         at = match.end()
     return [*tokens, Token("end", "", Place(number, len(code) + 1))]
@@ -79,7 +79,7 @@ def _strange(character: str) -> str:
     shown = character if character.isprintable() else "this character"
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     hint = _HINTS.get(character) or (f"; write {plain}" if plain and not character.isascii() else "")
-    return f"{shown} (U+{ord(character):04X}, {name}) cannot stand in an equation{hint}"
+    return f"{shown} (U+{ord(character):04X}, {name}) is not allowed in an equation{hint}"
 
 
 _HINTS = {

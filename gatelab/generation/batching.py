@@ -80,7 +80,9 @@ class Batcher:
         """
         with self._lock:
             if len(self._active) + len(self._waiting) >= self._most + self._most_waiting:
-                raise Overloaded(f"{self._most} texts are being written and {self._most_waiting} wait; try again soon")
+                raise Overloaded(
+                    f"{self._most} texts are being generated and {self._most_waiting} wait; try again soon"
+                )
             self._waiting.append(writing)
             self._tell_texts()
             if self._idle:

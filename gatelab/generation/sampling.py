@@ -18,7 +18,7 @@ LARGEST = 1e30
 def not_finite(what: str) -> NotFinite:
     """The error for infinities or NaN among `what` a model has or computes."""
     return NotFinite(
-        f"the model has {what} that are not finite, so its answers would mean nothing: choose another checkpoint,"
+        f"the model has {what} that are not finite, so its answers would be meaningless: choose another checkpoint,"
         " or train again with a lower learning rate or clip_norm"
     )
 

@@ -1,4 +1,4 @@
-"""How likely a model finds a text."""
+"""The likelihood of a text under a model."""
 
 import math
 from collections.abc import Callable, Iterator

@@ -142,7 +142,7 @@ class Session:
             InvalidState: the other is not of the same checkpoint.
         """
         if (self.run, self.step) != (other.run, other.step):
-            raise InvalidState.at("other", "is of another checkpoint")
+            raise InvalidState.at("other", "belongs to another checkpoint")
         return replace(self, state=((1 - share) * self.state + share * other.state).astype(np.float32))
 
 
@@ -170,16 +170,16 @@ class Sealer:
         try:
             sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
         except (UnicodeEncodeError, binascii.Error):
-            raise InvalidState.at(path, "is not a state that this installation gave out") from None
+            raise InvalidState.at(path, "is not a state from this installation") from None
         signature, data = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(data)):
-            raise InvalidState.at(path, "is not a state that this installation gave out, or was changed since")
+            raise InvalidState.at(path, "is not a state from this installation, or was changed since")
         try:
             found = _read(data)
         except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-            raise InvalidState.at(path, "is of an installation that writes states otherwise") from None
+            raise InvalidState.at(path, "was written by a version of Gatelab with another format of states") from None
         if not found.sound:
-            raise InvalidState.at(path, "is of an installation that writes states otherwise")
+            raise InvalidState.at(path, "was written by a version of Gatelab with another format of states")
         if not np.isfinite(found.state).all():
             raise InvalidState.at(path, "has numbers that are not finite: begin the text again without it")
         return found

@@ -31,11 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> Options:
     """The command line. Ends the process with code 2 where it is wrong."""
     parser = argparse.ArgumentParser(prog="gatelab up", description="Run a whole Gatelab on this machine.")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where everything is kept")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="the directory with all data of Gatelab")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on; 0 takes a free one")
     parser.add_argument("--workers", type=_positive, default=1)
-    parser.add_argument("--service-workers", type=_positive, default=1, help="processes that answer requests")
+    parser.add_argument("--service-workers", type=_positive, default=1, help="number of processes that answer requests")
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
     return Options(**vars(parser.parse_args(arguments)))
 

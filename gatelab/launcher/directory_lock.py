@@ -23,7 +23,7 @@ def hold(data_dir: Path) -> Iterator[None]:
             file.seek(0)
             owner = file.read().strip() or "unknown"
             raise CannotStart(
-                f"{data_dir} is in use by another Gatelab (process {owner}); stop it or take another --data-dir"
+                f"{data_dir} is in use by another Gatelab (process {owner}); stop it or use another --data-dir"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

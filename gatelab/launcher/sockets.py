@@ -41,7 +41,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}; take another with --port") from None
+        raise CannotStart(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another port with --port"
+        ) from None
     return listener
 
 
@@ -75,7 +77,7 @@ def broker_path(data_dir: Path, limit: int = MAX_SOCKET_PATH) -> Path:
         if _fits(path, limit):
             _make_private(path.parent)
             return path
-    raise CannotStart(f"no path of at most {limit} bytes for the broker's socket; take a shorter --data-dir")
+    raise CannotStart(f"the path of the broker's socket must have at most {limit} bytes; use a shorter --data-dir")
 
 
 def remove(path: Path, data_dir: Path) -> None:

@@ -182,7 +182,9 @@ def _make_empty(folder: Path) -> None:
 
 def did_not_start(child: Child) -> CannotStart:
     """The error for `child`, with the last lines of its log."""
-    how = f"ended with code {child.exit_code}" if child.exit_code is not None else f"took over {START_SECONDS:g} s"
+    how = (
+        f"ended with code {child.exit_code}" if child.exit_code is not None else f"took longer than {START_SECONDS:g} s"
+    )
     return CannotStart(f"the {child.program.name} did not start: it {how}. The end of {child.log}:\n{child.log_tail()}")
 
 

@@ -18,7 +18,7 @@ class Part(BaseModel):
 class Interval(Part):
     """The mean of `n` runs and its 95 % confidence interval.
 
-    A single run has no interval, nor have the seconds of runs that were trained in lock-step and share their time.
+    A single run has no interval. The seconds of runs that were trained in lock-step have none either.
     """
 
     mean: float
@@ -28,7 +28,7 @@ class Interval(Part):
 
 
 class Measures(Part):
-    """What is measured of one run, at its latest evaluation. None: not measured, or not a finite number."""
+    """The measurements of one run at its latest evaluation. None: not measured, or not a finite number."""
 
     train_perplexity: float | None = None
     validation_perplexity: float | None = None
@@ -56,7 +56,7 @@ class RunRow(Part):
 
 
 class Averages(Part):
-    """`Measures`, each over the runs of a variant that succeeded."""
+    """Each of `Measures`, averaged over the runs of a variant that succeeded."""
 
     train_perplexity: Interval | None = None
     validation_perplexity: Interval | None = None
@@ -68,11 +68,11 @@ class Averages(Part):
 
 
 class Variant(Part):
-    """A grid point: all runs that differ by their seeds alone.
+    """A grid point: all runs that differ only in the seed.
 
-    `runs` are all of them; `seeds` is how many seeds they have, and a seed counts once however often it was trained.
-    `succeeded` counts the seeds that succeeded, `troubles` say what became of the others. `sample` is of the run with
-    the lowest seed.
+    `runs` are all of them; `seeds` is the number of their seeds; a seed counts once, even if it was trained
+    several times. `succeeded` counts the seeds that succeeded, `troubles` describes the others. `sample` is of
+    the run with the lowest seed.
     """
 
     number: int
@@ -88,8 +88,9 @@ class Variant(Part):
 
 
 class Pair(Part):
-    """Two variants, compared seed by seed on their loss: `difference` is the first's less the second's, in nats.
+    """Two variants, compared seed by seed on their loss.
 
+    `difference` is the loss of the first minus that of the second, in nats.
     `low` and `high` bound its confidence interval; those of all pairs of the report hold together with 95 %
     confidence. `significant` says that it excludes 0. `p` is of Student's paired t-test; `p_adjusted` is corrected for
     the number of comparisons by Bonferroni's method, as the interval is.
@@ -107,7 +108,7 @@ class Pair(Part):
 
 
 class Comparison(Part):
-    """All pairs that were tested, on which loss, and how; `note` says why there are none, or not all."""
+    """The pairs that were tested, the loss, and the method; `note` says why there are no pairs, or not all."""
 
     measure: Literal["test loss", "validation loss", "test bits per character", "validation bits per character"]
     pairs: Sequence[Pair]
@@ -137,9 +138,9 @@ class Effect(Part):
 class Rest(Part):
     """The variance that no hyper-parameter explains alone.
 
-    `interactions` is what they explain only together, `seeds` what differs between repeats. Without repeats, or for the
-    seconds of runs that were trained in lock-step, `seeds` is None and `interactions` has all that is left, chance
-    included.
+    `interactions` is the part that they explain only together, `seeds` the part that differs between repeats. Without
+    repeats, or for the seconds of runs that were trained in lock-step, `seeds` is None and `interactions` has all the
+    rest, chance included.
     """
 
     interactions: float
@@ -156,7 +157,7 @@ class Influence(Part):
 
 
 class Curve(Part):
-    """Losses of a variant by epoch, means over its runs that have come so far."""
+    """Losses of a variant by epoch: means over the runs that have reached the epoch."""
 
     variant: int
     epochs: Sequence[int]
@@ -165,7 +166,7 @@ class Curve(Part):
 
 
 class Branch(Part):
-    """A run that began from a checkpoint of another one, its parent, at the parent's `step`.
+    """A run that started from a checkpoint of another run, its parent, at the parent's `step`.
 
     `continues` says that it took over the optimizer's state and the count of steps as well, not the weights alone.
     `epoch` and `loss_there` are of the parent's last evaluation before the two parted, `parent_loss` and `loss` of the

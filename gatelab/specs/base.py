@@ -62,7 +62,7 @@ def _number(value: Any) -> Any:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, str):
-        raise ValueError("must be a whole number, not a text")  # noqa: TRY004
+        raise ValueError("must be a whole number, not a string")  # noqa: TRY004
     return _number(value)
 
 

@@ -27,7 +27,7 @@ class RnnSpec(Spec):
 
     @property
     def representation(self) -> Representation:
-        """What the equations come to."""
+        """What the equations compute and cost."""
         return read(self.equations)
 
 
@@ -54,7 +54,7 @@ class GruSpec(Spec):
 
     @property
     def representation(self) -> Representation:
-        """What the equations come to."""
+        """What the equations compute and cost."""
         return read(self.equations)
 
 
@@ -70,7 +70,7 @@ class LstmSpec(Spec):
 
     @property
     def representation(self) -> Representation:
-        """What the equations come to."""
+        """What the equations compute and cost."""
         return read(self.equations)
 
 
@@ -87,7 +87,7 @@ Equations = Annotated[
     Field(
         min_length=1,
         max_length=CHARACTERS,
-        description="assignments, a line each; h' is the output: h' = tanh(W @ x + U @ h + b)",
+        description="one assignment per line; h' is the output: h' = tanh(W @ x + U @ h + b)",
     ),
     AfterValidator(_can_be_computed),
 ]
@@ -95,7 +95,7 @@ Equations = Annotated[
 
 
 class EquationsSpec(Spec):
-    """Any cell, as its equations. See `gatelab.equations` for their language."""
+    """Any cell, written as equations. `gatelab.equations` describes their language."""
 
     kind: Literal["equations"]
     name: Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)] | None = Field(
@@ -106,7 +106,7 @@ class EquationsSpec(Spec):
 
     @property
     def representation(self) -> Representation:
-        """What the equations come to."""
+        """What the equations compute and cost."""
         return read(self.equations)
 
     @property

@@ -10,15 +10,18 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class DropoutSpec(Spec):
-    """Rates by the place where numbers are dropped. A plain number is `{layers: number}`.
+    """Dropout rates by place. A plain number is `{layers: number}`.
 
     What is kept is scaled up by 1 / (1 - rate), so that evaluation needs no masks (Srivastava et al. 2014).
     """
 
-    layers: Rate = Field(0.0, description="of the output of every layer")
-    input: Rate = Field(0.0, description="of what enters the first layer: the embedding, or the whole one-hot token")
+    layers: Rate = Field(0.0, description="rate on the output of every layer")
+    input: Rate = Field(
+        0.0, description="rate on the input of the first layer: the embedding, or the whole one-hot token"
+    )
     recurrent: Rate = Field(
-        0.0, description="of what the recurrent matrices multiply; one mask for all steps (Gal & Ghahramani 2016)"
+        0.0,
+        description="rate on what the recurrent matrices multiply, with one mask for all steps (Gal & Ghahramani 2016)",
     )
     zoneout: Rate = Field(
         0.0,
@@ -26,7 +29,7 @@ class DropoutSpec(Spec):
         " each state is the mean of both (Krueger et al. 2017)",
     )
     variational: bool = Field(
-        False, description="layers and input, too, have one mask for all steps of a window (Gal & Ghahramani 2016)"
+        False, description="layers and input also use one mask for all steps of a window (Gal & Ghahramani 2016)"
     )
 
     @property

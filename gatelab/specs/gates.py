@@ -19,28 +19,28 @@ class ClampSpec(Spec):
     gate: Annotated[Text, Field(min_length=1, max_length=100)] = Field(
         description="name of a gate of the run's cell: update, reset; input, forget, output"
     )
-    at: Indices | None = Field(None, description=f"steps, default all; {STEPS}")
-    value: float = Field(ge=0, le=1, description="of the activation; an update gate of 1 keeps the old state")
+    at: Indices | None = Field(None, description=f"steps, by default all; {STEPS}")
+    value: float = Field(ge=0, le=1, description="the activation; an update gate of 1 keeps the old state")
     layer: Index | None = Field(None, description="default all")
-    units: Indices | None = Field(None, description="hidden units, default all")
+    units: Indices | None = Field(None, description="hidden units, by default all")
 
 
 class InfluenceSpec(Spec):
-    """On which inputs the hidden state after a step depends, and how much."""
+    """The inputs on which the hidden state after a step depends, and how strongly."""
 
-    output: Index = Field(description=f"the step whose hidden state is looked at; {STEPS}")
-    inputs: Indices | None = Field(None, description="the steps whose inputs are answered, default all up to output")
-    layer: Index | None = Field(None, description="whose hidden state, default the last layer")
+    output: Index = Field(description=f"the step whose hidden state is examined; {STEPS}")
+    inputs: Indices | None = Field(None, description="the steps whose inputs are answered, by default all up to output")
+    layer: Index | None = Field(None, description="the layer of the hidden state, by default the last one")
 
 
 class GatesRequest(Spec):
     """The body of POST /v1/runs/{id}/gates."""
 
-    text: PromptText = Field(description="what is read, after <bos>")
+    text: PromptText = Field(description="the text to read, after <bos>")
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
-    layers: Indices | None = Field(None, description="which layers are answered, the first being 0; default all")
-    units: Indices | None = Field(None, description="which hidden units are answered; default all")
-    values: StrictBool = Field(True, description="false: only the statistics across the units")
+    layers: Indices | None = Field(None, description="the layers to answer, counted from 0; by default all")
+    units: Indices | None = Field(None, description="the hidden units to answer; by default all")
+    values: StrictBool = Field(True, description="false: answer only the statistics across the units")
     clamp: tuple[ClampSpec, ...] = Field((), max_length=1000, description="gates that are held at a value")
     influence: InfluenceSpec | None = Field(None, description="also answer what a hidden state depends on")
     format: Literal["json", "npz"] = Field(

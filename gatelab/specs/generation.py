@@ -36,30 +36,36 @@ class Sampling(Spec):
     """
 
     max_tokens: int = Field(100, ge=1, le=10_000_000)
-    temperature: float = Field(1.0, ge=0, le=100, description="0 is greedy: always the likeliest token")
-    top_k: int | None = Field(None, ge=1, le=10_000_000, description="only the k likeliest tokens")
+    temperature: float = Field(1.0, ge=0, le=100, description="randomness; 0 always takes the likeliest token")
+    top_k: int | None = Field(None, ge=1, le=10_000_000, description="sample only from the k likeliest tokens")
     top_p: float | None = Field(
-        None, gt=0, le=1, description="only the likeliest tokens that together reach this probability"
+        None, gt=0, le=1, description="sample only from the likeliest tokens that together reach this probability"
     )
     min_p: float | None = Field(
-        None, ge=0, le=1, description="only tokens at least this share as likely as the likeliest"
+        None, ge=0, le=1, description="sample only tokens with at least this share of the likeliest one's probability"
     )
     repetition_penalty: float = Field(
         1.0,
         gt=0,
         le=100,
-        description="tokens of the text so far, prompt and state included, become less likely; 1 leaves them alone",
+        description="tokens of the text so far, prompt and state included, become less likely; 1 changes nothing",
     )
     logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(
-        {}, max_length=1024, description="token id -> what is added to its logit", json_schema_extra=TOKEN_IDS
+        {},
+        max_length=1024,
+        description="token ids, each with the number that is added to its logit",
+        json_schema_extra=TOKEN_IDS,
     )
     stop: tuple[StopString, ...] = Field(
         (),
         max_length=64,
-        description="end before any of these strings; one may begin before the state from which the text continues",
+        description="stop before any of these strings; one may begin before the state from which the text continues",
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**53, description="the same seed and request, the same text; default: another text every time"
+        None,
+        ge=0,
+        lt=2**53,
+        description="the same seed and request give the same text; by default every text is different",
     )
 
     @field_validator("stop", mode="before")
@@ -82,4 +88,4 @@ class GenerateRequest(Sampling):
         description="true: also answer the state at the end; a state: go on from it, and answer the next one."
         " Parts that ask alike write what one request would",
     )
-    stream: bool = Field(False, description="answer with server-sent events, one a piece of text")
+    stream: bool = Field(False, description="answer with server-sent events, one for each piece of text")

@@ -50,10 +50,10 @@ MatrixInit = Annotated[
 
 
 class PartsInitSpec(Spec):
-    """First values by the kind of the parameter, by gate or by letter; what is not named has its default.
+    """First values by the kind of the parameter, by gate or by letter; other parameters keep their default.
 
     A letter goes before a gate, and a gate before a kind. What a cell's equations set stays, unless it is named by gate
-    or letter. Where a parameter holds the matrices of several gates, each of them is drawn by itself.
+    or letter. Where a parameter holds the matrices of several gates, each matrix is drawn separately.
     """
 
     recurrent: MatrixInit | None = Field(None, description="matrices that the state is multiplied with")
@@ -62,9 +62,11 @@ class PartsInitSpec(Spec):
     embedding: MatrixInit | None = Field(None, description="the learned vectors of the tokens")
     bias: Constant | None = Field(None, description="biases of the cell and of the head")
     forget: Constant | None = Field(None, description="bias of the gate of this name; as gates: {forget: ...}")
-    gates: dict[Text, Constant] = Field({}, max_length=64, description="name of a gate -> its bias")
+    gates: dict[Text, Constant] = Field({}, max_length=64, description="names of gates, each with its bias")
     letters: dict[Text, MatrixInit] = Field(
-        {}, max_length=64, description="letter of the cell's equations -> first values, as U_z: orthogonal"
+        {},
+        max_length=64,
+        description="letters of the cell's equations, each with its first values, as in U_z: orthogonal",
     )
 
     def __hash__(self) -> int:

@@ -14,7 +14,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
 
 
 class TextsSpec(Spec):
-    """Corpora by their names or ids. A part without a text of its own is split off the training text."""
+    """Corpora by their names or ids. A part that has no text of its own is cut from the training text."""
 
     train: Name
     validation: Name | None = None
@@ -57,7 +57,7 @@ class JobSpec(RunSpec):
 
     name: Name = "job"
     grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
-        default_factory=dict, description="path of the spec -> values; the runs are the product of all"
+        default_factory=dict, description="paths of the spec, each with its values; the runs are all combinations"
     )
     repeats: int = Field(1, ge=1, le=10_000, description="runs of each grid point, with the seeds seed, seed + 1, ...")
 

@@ -23,46 +23,48 @@ class Limits(Spec):
     epochs: int = Field(100_000, ge=1, description="epochs of a run")
     runs_per_job: int = Field(1000, ge=1, description="runs of a job: grid times repeats")
     corpus_bytes: int = Field(64 * 2**20, ge=1, description="UTF-8 bytes of a corpus")
-    body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of a request's body that brings a corpus")
-    spec_bytes: int = Field(2**20, ge=1, description="bytes of a request's body that brings a job's spec")
-    request_bytes: int = Field(16 * 2**20, ge=1, description="bytes of any other request's body")
+    body_bytes: int = Field(80 * 2**20, ge=1, description="bytes of the body of a request that adds a corpus")
+    spec_bytes: int = Field(2**20, ge=1, description="bytes of the body of a request with a job's spec")
+    request_bytes: int = Field(16 * 2**20, ge=1, description="bytes of the body of any other request")
     unanswered_bytes: int = Field(
-        32 * 2**20, ge=1, description="bytes of the bodies of an account's requests that are not answered yet, together"
+        32 * 2**20, ge=1, description="bytes of the bodies of all requests of an account that are not answered yet"
     )
     job_flops: int = Field(10**18, ge=1, description="floating-point operations of all runs of a job")
     step_flops: int = Field(2 * 10**12, ge=1, description="floating-point operations of one training step")
     run_memory_bytes: int = Field(
         0,
         ge=0,
-        description="bytes of memory that a run may need, by its estimate; 0: as many as the service's machine has",
+        description="bytes of memory that a run may need, as estimated; 0: as much as the service's machine has",
     )
     account_bytes: int = Field(
-        100 * 2**30, ge=1, description="bytes that an account's corpora and what its runs may leave take together"
+        100 * 2**30, ge=1, description="bytes of an account's corpora and of all that its runs may leave"
     )
     queued_runs: int = Field(20_000, ge=1, description="unfinished runs of an account")
     requests_per_second: int = Field(
-        1000, ge=1, description="requests of a key in a second, of all service processes that share counts_url"
+        1000, ge=1, description="requests with one key in one second, over all service processes that share counts_url"
     )
     generations: int = Field(
-        256, ge=1, description="texts written at once for an account, by all service processes that share counts_url"
+        256,
+        ge=1,
+        description="texts generated at once for an account, over all service processes that share counts_url",
     )
     computations: int = Field(
         4, ge=1, description="requests of an account that compute at once, in each service process"
     )
-    waiting: int = Field(64, ge=0, description="further such requests of an account that may wait for their turn")
+    waiting: int = Field(64, ge=0, description="further requests of an account that may wait for their turn to compute")
     request_flops: int = Field(
         10**13, ge=1, description="floating-point operations of one request for scores, gates, recall or text"
     )
     event_streams: int = Field(
-        256, ge=1, description="open event streams of an account, of all service processes that share counts_url"
+        256, ge=1, description="open event streams of an account, over all service processes that share counts_url"
     )
     prompt_characters: int = Field(100_000, ge=1, description="characters of a prompt")
     max_tokens: int = Field(100_000, ge=1, description="tokens that one request may generate")
     score_characters: int = Field(4_000_000, ge=1, description="characters of all texts that one request may score")
     logprob_values: int = Field(
-        1_000_000, ge=1, description="log-probabilities that one request for completions may be answered"
+        1_000_000, ge=1, description="log-probabilities in the answer to one request for completions"
     )
-    gate_values: int = Field(2_000_000, ge=1, description="numbers that one request for gates may be answered")
+    gate_values: int = Field(2_000_000, ge=1, description="numbers in the answer to one request for gates")
     recall_characters: int = Field(2_000_000, ge=1, description="characters that one test of recall may read")
     influence_work: int = Field(
         50_000_000_000, ge=1, description="multiplications of one influence: steps x hidden units x recurrent weights"
@@ -87,7 +89,7 @@ class Limits(Spec):
             ("training.epochs", spec.training.epochs, self.epochs),
         ):
             if value > limit:
-                yield Problem(path, f"{value} is over this installation's limit of {limit}")
+                yield Problem(path, f"{value} exceeds this installation's limit of {limit}")
 
 
 def _units(model: ModelSpec, limit: int) -> list[tuple[str, int, int]]:

@@ -38,7 +38,7 @@ class CharTokenizerSpec(_TokenizerSpec):
 
     kind: Literal["char"]
     normalize: Literal["none", "letters"] = Field(
-        "none", description="letters: runs of anything but a-z become one space, lower case"
+        "none", description="letters: lower case, and each run of anything but a-z becomes one space"
     )
 
 

@@ -63,10 +63,10 @@ class StepScheduleSpec(_Falling):
 
 
 class ExponentialSpec(_Falling):
-    """Multiplied by `factor` in the course of every `every`, a little at each step, as torch's ExponentialLR."""
+    """Falls by `factor` over each stretch of `every`, a little at each step, as torch's ExponentialLR."""
 
     kind: Literal["exponential"]
-    every: Span = Field(1.0, description="in which the rate falls by factor, in `by`")
+    every: Span = Field(1.0, description="length over which the rate falls by factor, in `by`")
     factor: float = Field(gt=0, le=1)
 
 
@@ -77,7 +77,7 @@ class InverseSqrtSpec(_Falling):
     """
 
     kind: Literal["inverse_sqrt"]
-    timescale: Span | None = Field(None, description="in `by`; default: the warm-up's length")
+    timescale: Span | None = Field(None, description="length in `by`; default: that of the warm-up")
 
     @model_validator(mode="after")
     def _has_a_timescale(self) -> "InverseSqrtSpec":
@@ -96,15 +96,19 @@ class OneCycleSpec(Spec):
 
 
 class PlateauSpec(_Falling):
-    """Multiplied by `factor` when `patience` evaluations in a row brought no better loss, as torch's ReduceLROnPlateau.
+    """Multiplied by `factor` after `patience` evaluations in a row without a better loss, as torch's ReduceLROnPlateau.
 
-    torch's own `patience` is one less: it counts the evaluations that are borne.
+    torch's own `patience` is one less: it counts the evaluations that are tolerated.
     """
 
     kind: Literal["plateau"]
     factor: float = Field(0.5, gt=0, lt=1)
-    patience: int = Field(2, ge=1, le=1_000_000, description="evaluations in a row without improvement, then a cut")
-    min_delta: float = Field(0.0, ge=0, le=1000, description="a smaller improvement of the loss in nats is none")
+    patience: int = Field(
+        2, ge=1, le=1_000_000, description="evaluations in a row without improvement after which the rate is cut"
+    )
+    min_delta: float = Field(
+        0.0, ge=0, le=1000, description="smallest decrease of the loss, in nats, that counts as improvement"
+    )
 
 
 ScheduleSpec = Annotated[

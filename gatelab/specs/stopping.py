@@ -22,20 +22,29 @@ class EvaluateEverySpec(Spec):
         given = [name for name in ("epochs", "steps", "tokens") if getattr(self, name) is not None]
         if len(given) != 1:
             was = " and ".join(given) or "nothing"
-            raise ValueError(f"must say one of epochs, steps and tokens, not {was}")
+            raise ValueError(f"must have exactly one of epochs, steps and tokens, not {was}")
         return self
 
 
 class StopSpec(Spec):
-    """What ends training before its last epoch; the first that comes about. The model is evaluated then, and the test
-    text is scored."""
+    """Conditions that end training before its last epoch; the first that is met counts.
+
+    The model is evaluated then, and the test text is scored.
+    """
 
     patience: int | None = Field(
-        None, ge=1, le=1_000_000, description="evaluations in a row without improvement of the metric, then the end"
+        None,
+        ge=1,
+        le=1_000_000,
+        description="evaluations in a row without improvement of the metric after which training ends",
     )
-    min_delta: float = Field(0.0, ge=0, le=1000, description="a smaller improvement of the metric is none")
-    metric: Metric = Field("validation_loss", description="what patience and target go by")
-    target: float | None = Field(None, gt=0, le=1000, description="the end where the metric is at most this")
+    min_delta: float = Field(
+        0.0, ge=0, le=1000, description="smallest decrease of the metric that counts as improvement"
+    )
+    metric: Metric = Field("validation_loss", description="the metric that patience and target look at")
+    target: float | None = Field(None, gt=0, le=1000, description="training ends when the metric is at most this")
     max_steps: int | None = Field(None, ge=1, le=10**15)
     max_tokens: int | None = Field(None, ge=1, le=2**53)
-    max_seconds: float | None = Field(None, gt=0, le=1e9, description="time of training and evaluation")
+    max_seconds: float | None = Field(
+        None, gt=0, le=1e9, description="training ends after this time of training and evaluation"
+    )

@@ -47,6 +47,6 @@ SyntheticSpec = Annotated[RecallSpec | CopySpec, Field(discriminator="kind")]
 class RecallRequest(Spec):
     """The body of POST /v1/runs/{id}/recall."""
 
-    task: SyntheticSpec = Field(description="as the corpus was made; another lag asks for what was not trained")
-    examples: int = Field(1000, ge=1, le=1_000_000, description="freshly drawn lines")
+    task: SyntheticSpec = Field(description="the task of the corpus; another lag tests what was not trained")
+    examples: int = Field(1000, ge=1, le=1_000_000, description="number of new random lines to test")
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")

@@ -37,7 +37,7 @@ class SgdSpec(_Optimizer):
     kind: Literal["sgd"]
     lr: LearningRate
     momentum: float = Field(0.0, ge=0, lt=1)
-    nesterov: bool = Field(False, description="momentum as Nesterov's; it needs a momentum above 0")
+    nesterov: bool = Field(False, description="Nesterov momentum; needs a momentum above 0")
     weight_decay: float = Field(0.0, ge=0, le=10)
 
     @model_validator(mode="after")
@@ -51,7 +51,7 @@ class RmspropSpec(_Optimizer):
     """RMSprop (Tieleman & Hinton 2012), as torch.optim.RMSprop."""
 
     kind: Literal["rmsprop"]
-    alpha: float = Field(0.99, ge=0, lt=1, description="how slowly the mean of the squared gradients moves")
+    alpha: float = Field(0.99, ge=0, lt=1, description="decay of the running mean of squared gradients")
     eps: float = Field(1e-8, gt=0, le=1)
     momentum: float = Field(0.0, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=10)
@@ -72,14 +72,14 @@ class AdamWSpec(_Optimizer):
     betas: Betas = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0, le=10)
-    decay_biases: bool = Field(True, description="whether biases decay too; false: matrices alone")
+    decay_biases: bool = Field(True, description="whether biases decay too; false: only matrices do")
 
 
 OptimizerSpec = Annotated[SgdSpec | RmspropSpec | AdamSpec | AdamWSpec, Field(discriminator="kind")]
 
 
 class WindowsSpec(Spec):
-    """Which pieces of the text are trained on.
+    """The pieces of the text that are used for training.
 
     By default the text is split 80/10/10 (or as `split` says) into training, validation and test, each cut into
     windows of `num_steps` tokens. With `train` and `validation`, the windows of the whole text are numbered from its
@@ -143,13 +143,15 @@ class TrainingSpec(Spec):
     seed: int = Field(0, ge=0, lt=SEEDS)
     precision: Precision = Field(
         "fp32",
-        description="of the operands of matrix products; bf16 is faster where the processor has it, and less exact",
+        description="precision of the operands of matrix products; bf16 is less exact, but faster where available",
     )
     sample: SampleSpec | None = SampleSpec()
     gate_statistics: bool = Field(
         False, description="measure at every evaluation what the gates do on the beginning of the validation text"
     )
-    keep_checkpoints: int = Field(3, ge=1, le=1000, description="how many of the latest stay; older ones are deleted")
+    keep_checkpoints: int = Field(
+        3, ge=1, le=1000, description="number of latest checkpoints to keep; older ones are deleted"
+    )
     keep_best: bool = Field(
         True, description="also keep a checkpoint of the evaluation with the lowest validation loss, however old"
     )

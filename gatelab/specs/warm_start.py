@@ -9,9 +9,9 @@ from gatelab.specs.generation import CheckpointName
 
 
 class StartSpec(Spec):
-    """A checkpoint of another run. It is kept with the job: that run may be deleted later.
+    """A checkpoint of another run. The job keeps a copy, so that run may be deleted later.
 
-    The models must be equal, but for dropout and initial values. The run keeps the other one's tokenizer; characters
+    The models must be equal except for dropout and initial values. The run keeps the other one's tokenizer; characters
     that are new in its corpus get new rows, drawn as initial values.
     """
 

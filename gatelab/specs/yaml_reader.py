@@ -83,7 +83,7 @@ class _Loader(yaml.SafeLoader):
         kind = node.tag.removeprefix(_TAG)
         text = self.construct_scalar(node) if isinstance(node, ScalarNode) else None
         if text is None or not _PATTERNS[kind].match(text):
-            raise ConstructorError(None, None, f"this is not of the type {kind} of YAML 1.2", node.start_mark)
+            raise ConstructorError(None, None, f"this is not a valid {kind} of YAML 1.2", node.start_mark)
         if len(text) > MOST_DIGITS:
             raise ConstructorError(None, None, "the number has too many digits", node.start_mark)
         return _value(kind, text)

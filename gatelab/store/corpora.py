@@ -83,7 +83,7 @@ class Corpora:
                 taken = _find(connection, here)
         # A corpus from before may hold the byte-order mark of the same file.
         if taken is None or taken["sha256"] not in (values["sha256"], hashlib.sha256(given.encode()).hexdigest()):
-            raise CorpusNameTaken(f"the corpus {name!r} is another text; choose another name")
+            raise CorpusNameTaken(f"the corpus {name!r} has another text already; choose another name")
         return _corpus(taken), False
 
     def has(self, key: str, account: str = LOCAL) -> bool:
@@ -125,9 +125,7 @@ class Corpora:
         if row is None:
             raise NotFound("corpus", id)
         if hashlib.sha256(row.text).hexdigest() != row.sha256:
-            raise CorruptCorpus(
-                f"the text of corpus {id} ({row.name}) is not the one that was stored; restore a backup"
-            )
+            raise CorruptCorpus(f"the text of corpus {id} ({row.name}) is no longer what was stored; restore a backup")
         return row.name, row.text.decode()
 
     def list(self, account: str = LOCAL, *, cursor: str | None = None, limit: int = 100) -> Page[Corpus]:

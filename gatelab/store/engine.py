@@ -203,7 +203,7 @@ class Database:
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable(f"the database cannot be reached now: {_reason(error)}") from error
         except (DataError, OverflowError, UnicodeEncodeError) as error:
-            raise InvalidRequest.at("", f"a value is not one the database can hold: {_reason(error)}") from error
+            raise InvalidRequest.at("", f"the database cannot hold a value: {_reason(error)}") from error
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise

@@ -38,7 +38,7 @@ def find_job(connection: Connection, key: IdempotencyKey) -> str | None:
     if row is None:
         return None
     if row.request_sha256 != key.request_sha256:
-        raise IdempotencyKeyReused.at("Idempotency-Key", "was used for another request; take a new key for a new job")
+        raise IdempotencyKeyReused.at("Idempotency-Key", "was used for another request; use a new key for a new job")
     return str(row.job_id)
 
 

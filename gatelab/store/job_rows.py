@@ -21,7 +21,7 @@ class Job:
     `counts` has every state. `progress` (0..1) is the mean over the runs of step / total steps, where a finished run
     counts as 1. `event_count` is the number of its latest event.
     `started_at` is when the first run began, `finished_at` when the last one ended.
-    `trained` is an earlier job that had trained exactly these runs when this one was asked for.
+    `trained` is an earlier job that had already trained exactly these runs.
     """
 
     id: str

@@ -23,7 +23,7 @@ SECRET_BYTES = 32
 
 
 class Scope(StrEnum):
-    """What a key may do. Each may all that those before it may."""
+    """What a key allows. Each scope includes the ones before it."""
 
     READ = "read"
     """See what is there; generate, score, look at gates."""

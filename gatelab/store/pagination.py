@@ -102,7 +102,7 @@ def _decode(cursor: str, columns: Sequence[ColumnElement[Any]]) -> list[Any]:
     except (binascii.Error, ValueError, RecursionError):
         key = None
     if not (isinstance(key, list) and len(key) == len(columns) and all(map(_storable, key, columns))):
-        raise InvalidRequest.at("cursor", "is not a cursor of this list; take it from the page before")
+        raise InvalidRequest.at("cursor", "is not a cursor of this list; use `next` of the previous page")
     return key
 
 

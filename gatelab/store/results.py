@@ -54,7 +54,7 @@ class Results:
             NotFound: there is no such run.
         """
         if not run_ids or len(set(run_ids)) < len(run_ids):
-            raise InvalidRequest.at("runs", "name runs by their ids, each once")
+            raise InvalidRequest.at("runs", "give the ids of runs, each id once")
         with self._database.read() as connection:
             found = {record.id: record for record in _records(connection, runs.c.id.in_(run_ids))}
         for id in run_ids:

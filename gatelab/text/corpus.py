@@ -20,7 +20,7 @@ class Corpus:
         """The corpus of a text, or of a file's bytes, from outside.
 
         Raises:
-            InvalidCorpus: it is not UTF-8, has a character that no text may have, or nothing to learn.
+            InvalidCorpus: it is not UTF-8, has a character that texts must not have, or has nothing to learn.
         """
         return cls(name, accepted(decode(given) if isinstance(given, bytes) else given))
 

@@ -70,7 +70,7 @@ class Findings:
             yield "The text is not in NFC: some letters and their accents are two characters each, and learned as two."
         uneven = [name for name, there in (("newlines", self.crlf or self.cr), ("nfc", not self.composed)) if there]
         if uneven:
-            yield f"A spec may unify this: tokenizer.clean: [{', '.join(uneven)}]."
+            yield f"A spec can unify this: tokenizer.clean: [{', '.join(uneven)}]."
         if self.controls:
             counted = ", ".join(f"{count} {name}" for name, count in self.controls.items())
             yield f"Control characters, which a model learns too: {counted}."

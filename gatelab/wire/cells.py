@@ -1,4 +1,4 @@
-"""Recurrent cells as equations."""
+"""Recurrent cells written as equations: list, show, check."""
 
 from typing import Literal
 
@@ -20,23 +20,23 @@ class PublishedCell(Wire):
 
 class CellParameter(Wire):
     name: str
-    shape: list[Literal["inputs", "hidden"]] = Field([], description="in words")
-    count: int = Field(description="for the sizes that were asked for")
+    shape: list[Literal["inputs", "hidden"]] = Field([], description="its axes, in words")
+    count: int = Field(description="number of its values at the requested sizes")
     initial: float | Literal["identity"] | None = None
 
 
 class CellNode(Wire):
-    """An operation."""
+    """An operation of a cell."""
 
     op: str
-    operands: list[int] = Field([], description="places in the list of nodes")
+    operands: list[int] = Field([], description="places of the operands in the list of nodes")
     name: str = ""
     value: float = 0.0
-    stage: int = Field(0, description="how many recurrent products come before")
+    stage: int = Field(0, description="number of recurrent products that are computed before it")
 
 
 class CellAdvice(Wire):
-    """Something that the author may not have meant: a gate that never closes, a state that may overflow, ..."""
+    """Something that the author may not have intended: a gate that never closes, a state that may overflow, ..."""
 
     code: str
     name: str
@@ -44,17 +44,17 @@ class CellAdvice(Wire):
 
 
 class CheckedCell(Wire):
-    """What the equations come to."""
+    """What the equations compute and cost."""
 
     digest: str
     states: list[str]
     gates: list[str]
     parameters: list[CellParameter]
     parameter_count: int
-    stages: int = Field(description="how many recurrent products wait for one another")
+    stages: int = Field(description="number of recurrent products that must be computed one after another")
     products: int
     flops: int = Field(description="floating-point operations of the layer for one token")
-    beside_gru: float = Field(description="what share of a GRU's operations they are")
+    beside_gru: float = Field(description="flops divided by those of a GRU of the same size")
     latex: list[str] = []
     mathml: str = ""
     advice: list[CellAdvice] = []

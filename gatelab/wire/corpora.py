@@ -18,7 +18,7 @@ class Corpus(Wire):
     created_at: datetime
     notes: list[str] = Field(
         [],
-        description="sentences about what is invisible in the text: line ends, composition, control characters;"
+        description="sentences about invisible properties of the text: line ends, composition, control characters;"
         " empty for a corpus that was added before these were looked for",
     )
 
@@ -35,7 +35,7 @@ Normalization = Literal["none", "letters"]
 
 
 class Letter(Wire):
-    """A character of a corpus, and how often it is there."""
+    """A character of a corpus, with the number of times it occurs."""
 
     character: str
     count: int

@@ -30,7 +30,8 @@ class Losses(Wire):
     """How well a model predicts: mean losses in nats per token. Null: not measured, or not finite."""
 
     train_loss: Measured = Field(
-        None, description="nats per token, over the batches since the evaluation before, each before its step"
+        None,
+        description="nats per token, the mean over the batches since the previous evaluation, each before its step",
     )
     validation_loss: Measured = Field(None, description="nats per token of the validation text", examples=[1.82])
     test_loss: Measured = Field(None, description="nats per token of the test text, measured once, at the end")
@@ -71,17 +72,17 @@ class Place(Wire):
 class Evaluation(Losses, Place):
     """One evaluation of a run, as a rule at the end of an epoch."""
 
-    tokens: int = Field(0, description="how many tokens the run was trained on until then")
-    seconds: Measured = Field(None, description="seconds spent on the run until then")
+    tokens: int = Field(0, description="number of tokens that the run had been trained on")
+    seconds: Measured = Field(None, description="seconds spent on the run so far")
     gates: list[dict[str, GateStatistics]] | None = Field(
         None, description="for each layer, gate by gate; null unless the spec has `gate_statistics`"
     )
 
 
 class Summary(Losses):
-    """The latest evaluation of a run, and what its numbers are worth."""
+    """The latest evaluation of a run, with warnings about its numbers."""
 
-    ended_by: EndedBy | None = Field(None, description="why training ended; null while it goes on")
+    ended_by: EndedBy | None = Field(None, description="why training ended; null while it continues")
     seconds: Measured = Field(None, description="seconds spent on the run")
     trained_together: int | None = Field(
         None,
@@ -89,10 +90,10 @@ class Summary(Losses):
         "was shared out equally among them, so that their seconds are no independent measurements; "
         "null where it was always alone",
     )
-    vocabulary: int | None = Field(None, description="how many tokens the model predicts")
-    validation_tokens: int | None = Field(None, description="how many different tokens the validation part scores")
-    test_tokens: int | None = Field(None, description="how many different tokens the test part scores")
-    warnings: list[str] | None = Field(None, description="what keeps the numbers from being believed, in sentences")
+    vocabulary: int | None = Field(None, description="number of different tokens that the model can predict")
+    validation_tokens: int | None = Field(None, description="number of different tokens scored on the validation part")
+    test_tokens: int | None = Field(None, description="number of different tokens scored on the test part")
+    warnings: list[str] | None = Field(None, description="sentences about reasons not to trust the numbers")
 
 
 class RunCurve(Wire):
@@ -118,12 +119,12 @@ class RunCurves(Wire):
 
 
 class Sample(Wire):
-    """Text that a run generated while it learned."""
+    """Text that a run generated during training."""
 
     epoch: int = Field(0, description="epochs that had ended")
     step: int = Field(0, description="optimizer steps since the run began")
-    prefix: str = Field("", description="what the model was given")
-    text: str = Field(description="what it made of that")
+    prefix: str = Field("", description="the text that the model continued")
+    text: str = Field(description="the text that it generated")
 
 
 def perplexity(loss: float | None) -> float | None:

@@ -22,7 +22,7 @@ _ROW = {"type", "run", "created_at"}
 
 
 class _Event(Wire):
-    run: str | None = Field(None, description="the run that it concerns; null for events of the whole job")
+    run: str | None = Field(None, description="the run of the event; null for events of the whole job")
     created_at: datetime | None = Field(None, description="when it was recorded")
 
     def stored(self) -> dict[str, Any]:
@@ -34,14 +34,14 @@ class JobCreated(_Event):
 
     type: Literal["job_created"] = "job_created"
     name: str = Field("", description="the name of the job")
-    runs: int = Field(0, description="how many runs it has")
+    runs: int = Field(0, description="number of its runs")
 
 
 class _Moved(_Event):
     index: int = Field(0, description="the place of the run in the job")
     state: RunState = Field(description="the state that the run is in now")
     step: int = Field(0, description="optimizer steps that are recorded")
-    reason: str | None = Field(None, description="why, in words; null where the run went its usual way")
+    reason: str | None = Field(None, description="the reason in words; null for the usual course of a run")
     error: RunError | None = Field(None, description="why the run failed; null unless it has")
 
 
@@ -53,7 +53,7 @@ class RunStarted(_Moved):
 
 
 class RunMoved(_Moved):
-    """The run changes its state without ending: taken again, paused, queued again."""
+    """The state of the run changes without ending it: resumed, paused, queued again."""
 
     type: Literal["state"] = "state"
 
@@ -66,7 +66,7 @@ class RunSucceeded(_Moved):
 
 
 class RunFailed(_Moved):
-    """The run cannot go on."""
+    """The run cannot continue."""
 
     type: Literal["run_failed"] = "run_failed"
     state: Literal["failed"] = "failed"
@@ -80,14 +80,14 @@ class RunCancelled(_Moved):
 
 
 class Progress(_Event):
-    """The run has come further: every few seconds of training, with a checkpoint."""
+    """The run has made progress; sent every few seconds of training, with a checkpoint."""
 
     type: Literal["progress"] = "progress"
     step: int = Field(0, description="optimizer steps since the run began")
     epoch: int = Field(0, description="epochs that have ended")
     total_steps: int | None = Field(None, description="optimizer steps of the whole run")
     tokens_per_second: Measured = Field(None, description="training tokens per second of training alone")
-    train_loss: Measured = Field(None, description="of the latest batch, before its step, in nats per token")
+    train_loss: Measured = Field(None, description="loss of the latest batch before its step, in nats per token")
     learning_rate: Measured = Field(None, description="of the latest step")
 
 
@@ -99,34 +99,36 @@ class RunEvaluated(_Event, Evaluation):
 
 
 class Sampled(_Event, Sample):
-    """The run generated a text, with an evaluation."""
+    """The run generated a text at an evaluation."""
 
     type: Literal["sample"] = "sample"
 
 
 class CellCompiled(_Event):
-    """The run had to wait for code of its cell, since nobody had trained such a cell on the machine before."""
+    """The run waited for its cell to be compiled, since no run on this machine had used the cell before."""
 
     type: Literal["compiling"] = "compiling"
-    digest: str = Field(description="of what the cell computes, whatever its names")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="what the code is for; samples need fp32")
-    seconds: float = Field(description="that the compiler took")
+    digest: str = Field(description="digest of what the cell computes, independent of the names in its equations")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="precision that the code computes in; samples need fp32"
+    )
+    seconds: float = Field(description="time that the compiler took")
 
 
 class CheckpointCorrupt(_Event):
     """A checkpoint could not be read: the run resumes from the one before it."""
 
     type: Literal["checkpoint_corrupt"] = "checkpoint_corrupt"
-    step: int = Field(0, description="the step of the checkpoint that was given up")
+    step: int = Field(0, description="the step of the damaged checkpoint")
     resumed_from: int = Field(0, description="the step of the one before it; 0 for the start of the run")
 
 
 class JobFinished(_Event):
-    """No run of the job is left."""
+    """All runs of the job have ended."""
 
     type: Literal["job_finished"] = "job_finished"
     state: RunState = Field(description="the state of the job")
-    counts: dict[str, int] = Field({}, description="how many runs are in each state")
+    counts: dict[str, int] = Field({}, description="number of runs in each state")
 
 
 JobEvent = TypeAliasType(

@@ -18,7 +18,7 @@ class UnitStatistics(_Part):
     """Across the units, one number per step."""
 
     mean: Series
-    quantiles: dict[str, Series] = Field(description="by their share, `0.5` being the median")
+    quantiles: dict[str, Series] = Field(description="by their level; `0.5` is the median")
     near_zero: Series | None = Field(None, description="share of units under 0.1, for gates alone")
     near_one: Series | None = Field(None, description="share of units over 0.9, for gates alone")
 
@@ -76,5 +76,5 @@ class Gates(_Part):
     tokens: list[str]
     unknown_characters: int
     layers: list[LayerGates]
-    next: list[NextToken] = Field(description="what may follow the text, the likeliest first")
+    next: list[NextToken] = Field(description="tokens that may follow the text, the likeliest first")
     influence: GatesInfluence | None

@@ -10,11 +10,11 @@ from gatelab.wire.base import Wire
 class Ending(Wire):
     """How a generation ended."""
 
-    tokens: int = Field(description="how many were generated")
+    tokens: int = Field(description="number of generated tokens")
     finish_reason: Literal["stop", "length"]
-    checkpoint: int = Field(description="the step of the weights that made them")
+    checkpoint: int = Field(description="the step of the checkpoint that generated them")
     unknown_characters: int = Field(
-        0, description="characters of the prompt that the model's vocabulary could not stand for: it read <unk>"
+        0, description="characters of the prompt that are not in the vocabulary; the model read <unk>"
     )
     state: str | None = Field(
         None,
@@ -23,8 +23,8 @@ class Ending(Wire):
     )
     held: str = Field(
         "",
-        description="text behind the end that the next request shows first, if it is not the beginning of a stop"
-        " string; empty where no state was asked for",
+        description="text after the end that the next request shows first, if it is not the beginning of a stop"
+        " string; empty where the request asked for no state",
     )
 
 
@@ -45,7 +45,7 @@ class MixedState(Wire):
 
 
 class Scored(Wire):
-    """How likely a model finds a text."""
+    """The likelihood of a text under a model."""
 
     loss: float = Field(description="nats per token, the mean")
     perplexity: float | None = None
@@ -62,10 +62,10 @@ class Scores(Wire):
 
 
 class Recalled(Wire):
-    """How well a model remembers symbols that it was shown."""
+    """How well a model recalls symbols."""
 
     checkpoint: int
     accuracy: float = Field(description="the share of the symbols that the model found likeliest")
     loss: float | None = Field(None, description="nats per symbol")
     chance: float = Field(description="the share that guessing would get")
-    symbols: int = Field(description="how many were asked for")
+    symbols: int = Field(description="number of symbols asked for")

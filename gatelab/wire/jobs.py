@@ -13,7 +13,7 @@ Spec = TypeVar("Spec")
 
 
 class RunCounts(Wire):
-    """How many runs of a job are in each state."""
+    """The number of runs of a job in each state."""
 
     total: int
     queued: int = 0
@@ -35,23 +35,19 @@ class JobOf(Wire, Generic[Spec]):
     name: str
     state: RunState
     runs: RunCounts
-    spec: Spec = Field(description="what was asked for")
+    spec: Spec = Field(description="the spec of the job")
     created_at: datetime
     started_at: datetime | None = Field(None, description="when the first run began")
     finished_at: datetime | None = Field(None, description="when the last run ended")
     left_out: int = Field(
-        0, description="runs of the grid that would be the same as earlier ones of it and are not trained"
+        0, description="number of runs of the grid that are left out because they repeat earlier ones"
     )
-    trained: str | None = Field(
-        None, description="an earlier job that had trained exactly these runs when this one was asked for"
-    )
-    progress: float = Field(0.0, description="the part of the training that is done, 0 to 1")
+    trained: str | None = Field(None, description="an earlier job that had already trained exactly these runs")
+    progress: float = Field(0.0, description="the share of the training that is done, from 0 to 1")
     eta_seconds: float | None = Field(
-        None, description="seconds that are left at the speed until now; null before the first step is recorded"
+        None, description="seconds left at the speed so far; null before the first step is recorded"
     )
-    event: int = Field(
-        0, description="number of the latest event: a stream of events after it misses nothing of what comes"
-    )
+    event: int = Field(0, description="number of the latest event: a stream of events after it misses no later event")
 
     @property
     def finished(self) -> bool:
@@ -60,14 +56,14 @@ class JobOf(Wire, Generic[Spec]):
 
 
 class Range(Wire):
-    """The least and the most of all runs."""
+    """The smallest and the largest value over all runs."""
 
     smallest: int
     largest: int
 
 
 class Memory(Wire):
-    """An estimate for the run that needs most."""
+    """The estimated memory of the run that needs the most."""
 
     bytes: int
     covers: str = (
@@ -77,13 +73,13 @@ class Memory(Wire):
 
 
 class PredictedSeconds(Wire):
-    """Training and evaluation of all runs, one after the other on one worker, and of the longest of them."""
+    """Predicted time to train and evaluate all runs, one after the other on one worker, and that of the longest run."""
 
-    total: float | None = Field(None, description="seconds; null where there is nothing to predict from")
+    total: float | None = Field(None, description="seconds; null where no past runs allow a prediction")
     longest_run: float | None = Field(None, description="seconds")
     device: str | None = Field(None, description="the device of the past runs", examples=["cpu"])
-    calibrated_from: int = Field(0, description="how many runs that succeeded on `device` these are predicted from")
-    reason: str | None = Field(None, description="why nothing is predicted")
+    calibrated_from: int = Field(0, description="number of past runs on `device` from which these are predicted")
+    reason: str | None = Field(None, description="why there is no prediction")
 
 
 class Plan(Wire):
@@ -91,17 +87,17 @@ class Plan(Wire):
 
     runs: int
     left_out: int = Field(
-        0, description="runs of the grid that would be the same as earlier ones of it and are not trained"
+        0, description="number of runs of the grid that are left out because they repeat earlier ones"
     )
     parameters: Range
     memory: Memory
     seconds: PredictedSeconds
     trained: str | None = Field(
-        None, description="an earlier job that has trained exactly these runs: its results are there already"
+        None, description="an earlier job that has already trained exactly these runs; it has the results"
     )
     engine: str | None = Field(
         None,
-        description="why PyTorch trains some runs, where the faster engine has no code for a field of their model",
+        description="why PyTorch trains some of the runs: the faster engine has no code for a field of their model",
     )
 
 

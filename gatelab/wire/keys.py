@@ -17,7 +17,7 @@ class Key(Wire):
     name: str
     scope: Scope = Field(description="read, submit (and read) or admin (and both)")
     created_at: float = Field(description="seconds since 1970")
-    revoked_at: float | None = Field(None, description="seconds since 1970; null where it is good")
+    revoked_at: float | None = Field(None, description="seconds since 1970; null while the key is valid")
 
 
 class NewKey(Wire):
@@ -36,5 +36,5 @@ class Self(Wire):
 
 
 class SignedIn(Wire):
-    auth: bool = Field(description="false where the installation asks nobody for a key")
-    account: Self | None = Field(None, description="null where the request came with no good key")
+    auth: bool = Field(description="false where the installation needs no keys")
+    account: Self | None = Field(None, description="null where the request had no valid key")

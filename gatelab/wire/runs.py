@@ -32,24 +32,26 @@ class RunOf(Wire, Generic[Spec]):
     """One model trained once."""
 
     id: str
-    job: str = Field(description="the job that it belongs to")
+    job: str = Field(description="the job of the run")
     index: int = Field(description="its place in the job, from 0")
     state: RunState
-    spec: Spec = Field(description="what is trained")
+    spec: Spec = Field(description="the spec of the run")
     parameters: int | None = Field(None, description="number of trained parameters; null before it started")
     step: int = Field(0, description="optimizer steps that are recorded")
     total_steps: int | None = Field(None, description="optimizer steps of the whole run; null before it started")
     epoch: int = Field(0, description="epochs that have ended")
     metrics: Summary = Field(default_factory=Summary, description="the latest evaluation")
     sample: str | None = Field(
-        None, description="the prefix of the spec and what the model made of it at the latest evaluation"
+        None, description="the prefix of the spec and its continuation by the model at the latest evaluation"
     )
     error: RunError | None = Field(None, description="why it failed; null unless it has")
-    device: str | None = Field(None, description="what it is trained on", examples=["cpu"])
+    device: str | None = Field(None, description="the device that trains it", examples=["cpu"])
     engine: Literal["native", "torch", "triton"] | None = Field(
-        None, description="what computes it; null before it started"
+        None, description="the engine that computes it; null before it started"
     )
-    parent: str | None = Field(None, description="the run that it began from, which may be deleted since")
+    parent: str | None = Field(
+        None, description="the run whose checkpoint it started from, which may have been deleted"
+    )
     parent_step: int | None = Field(None, description="the step of the parent's checkpoint")
     weights_sha256: str | None = Field(
         None, description="digest of the latest checkpoint's weights: equal digests, equal models"
@@ -60,7 +62,7 @@ class RunOf(Wire, Generic[Spec]):
 
 
 class Change(Wire):
-    """A field of the spec that differs from the parent's, as JSON texts; null where there is no such field."""
+    """A field of the spec that differs from the parent's. Values are JSON; null means that the field is absent."""
 
     path: str = Field(examples=["training.optimizer.lr"])
     before: str | None = None
@@ -68,7 +70,7 @@ class Change(Wire):
 
 
 class TreeNode(Wire):
-    """A run among those that began from one another."""
+    """A run in a tree of runs that started from one another."""
 
     run: str
     job: str
@@ -83,7 +85,7 @@ class TreeNode(Wire):
 
 
 class Checkpoint(Wire):
-    """A saved state of a run, which can be downloaded or generated from."""
+    """A saved state of a run. It can be downloaded, and text can be generated from it."""
 
     step: int
     epoch: int

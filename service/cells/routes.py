@@ -36,14 +36,14 @@ class CellCheck(Spec):
 
 @router.get("")
 def list_cells() -> Page[PublishedCell]:
-    """The published cells that come with Gatelab, by their names."""
+    """List the published cells that come with Gatelab."""
     return whole(map(published, sorted(zoo())))
 
 
 @router.post("/check")
 @computing
 def check_cell(body: CellCheck) -> CheckedCell:
-    """What equations come to: parameters, gates, costs, how they are typeset. 422 says what is wrong with them."""
+    """Check equations: their parameters, gates, costs and typeset form. 422 says what is wrong with them."""
     try:
         found = read(body.equations)
     except InvalidEquations as error:

@@ -85,7 +85,7 @@ _BODY: dict[str, Any] = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "string", "format": "binary", "description": "UTF-8 text"},
-                        "name": {"type": "string", "description": "default: the file's name without its ending"},
+                        "name": {"type": "string", "description": "by default the file's name without its ending"},
                     },
                 }
             },
@@ -98,12 +98,12 @@ _BODY: dict[str, Any] = {
     "",
     status_code=201,
     openapi_extra=_BODY,
-    responses={200: {"model": Corpus, "description": "The same name and text were there already"}},
+    responses={200: {"model": Corpus, "description": "A corpus with this name and text existed already"}},
 )
 async def add_corpus(request: Request, response: Response, service: Service, asking: Asking) -> Corpus:
-    """Add a text, as JSON or as a file, or one that is made up. The same name with another text is refused (409).
+    """Add a text as JSON or as a file, or let the service make one. A name that has another text is refused (409).
 
-    Byte-order marks at its beginning are dropped. `notes` say what else is invisible in it.
+    Byte-order marks at its beginning are dropped. `notes` describes the other invisible properties of the text.
     """
     name, text = await _body(request, service, asking.account)
     add = partial(_add, service, name, text, asking.account)
@@ -115,13 +115,13 @@ async def add_corpus(request: Request, response: Response, service: Service, ask
 
 @router.get("")
 def list_corpora(service: Service, asking: Asking, cursor: Cursor = None, limit: Limit = 100) -> Page[Corpus]:
-    """The account's corpora, newest first."""
+    """List the account's corpora, newest first."""
     return page(service.store.corpora.list(asking.account, cursor=cursor, limit=limit), corpus_of)
 
 
 @router.get("/{corpus}")
 def get_corpus(service: Service, asking: Asking, corpus: str) -> Corpus:
-    """One corpus, by name or id."""
+    """Get a corpus by its name or id."""
     return corpus_of(service.store.corpora.get(corpus, asking.account))
 
 
@@ -134,7 +134,7 @@ def corpus_text(
     start: Annotated[Count, Query(description="the first character, counted from 0")] = 0,
     characters: Annotated[int, Query(ge=1, le=MOST_CHARACTERS, description="at most this many characters")] = 10_000,
 ) -> Passage:
-    """A piece of the text. Beyond its end there is none left: an empty piece."""
+    """Read a piece of the text. A piece beyond its end is empty."""
     found = service.store.corpora.get(corpus, asking.account)
     text = service.store.corpora.text(found.id)[start : start + characters]
     return Passage(start=start, text=text, characters=found.characters)
@@ -146,9 +146,9 @@ def corpus_alphabet(
     service: Service,
     asking: Asking,
     corpus: str,
-    normalize: Annotated[Normalization, Query(description="as `tokenizer.normalize` of a spec")] = "none",
+    normalize: Annotated[Normalization, Query(description="like `tokenizer.normalize` in a spec")] = "none",
 ) -> Alphabet:
-    """The characters that a model of this text tells apart, the most frequent first."""
+    """List the characters that a model of this text distinguishes, the most frequent first."""
     text = normalized(service.store.corpora.text(service.store.corpora.get(corpus, asking.account).id), normalize)
     letters = [Letter(character=letter.character, count=letter.count) for letter in alphabet(text)]
     return Alphabet(normalize=normalize, characters=len(text), data=letters)
@@ -156,7 +156,7 @@ def corpus_alphabet(
 
 @router.delete("/{corpus}", status_code=204)
 def delete_corpus(service: Service, asking: Asking, corpus: str) -> None:
-    """Delete a corpus that no job refers to (else 409)."""
+    """Delete a corpus. Refused (409) while a job refers to it."""
     service.store.corpora.delete(corpus, asking.account)
 
 

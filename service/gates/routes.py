@@ -37,7 +37,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.post("/{run}/gates", response_model=Gates, responses=_ANSWERS)
 @computing
 def gates(service: Service, request: Request, run: str, body: GatesRequest) -> Response:
-    """Every gate's activation and the hidden state at each step of a text, with any gates held at any value.
+    """Read a text: the activation of every gate and the hidden state at each step. Gates can be held at values.
 
     `influence` adds the exact norm of the Jacobian of a hidden state with respect to each input and to the initial
     state, in double precision; it is exactly 0 where the gates cut the path. Step 0 reads `<bos>`.
@@ -76,7 +76,7 @@ def gates(service: Service, request: Request, run: str, body: GatesRequest) -> R
 @router.post("/{run}/recall")
 @computing
 def recall(service: Service, run: str, body: RecallRequest) -> Recalled:
-    """How many symbols of a memory task the run names after the lag, on freshly drawn lines."""
+    """Test a memory task on new random lines: how many symbols the run recalls after the lag."""
     from gatelab.gates import recall
     from gatelab.network import Network
 

@@ -43,7 +43,9 @@ class Mix(Spec):
 
     state: Text
     other: Text
-    share: float = Field(0.5, ge=0, le=1, description="how far on the way from the one to the other")
+    share: float = Field(
+        0.5, ge=0, le=1, description="how far the mixture lies from the first state (0) to the second (1)"
+    )
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ async def generate(service: Service, asking: Asking, request: Request, run: str,
 
 @router.post("/{run}/states/mix")
 def mix(service: Service, run: str, body: Mix) -> MixedState:
-    """The state that lies between two of the same checkpoint. It continues from the first one's last token."""
+    """Mix two states of the same checkpoint. A text from the mixture continues after the last token of the first."""
     first, second = (
         service.sessions.resume(token, run, path) for token, path in ((body.state, "state"), (body.other, "other"))
     )

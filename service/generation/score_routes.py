@@ -25,16 +25,16 @@ class ScoreRequest(Spec):
     """The body of POST /v1/runs/{id}/score."""
 
     texts: tuple[PromptText, ...] = Field(
-        min_length=1, max_length=1024, description="each is judged from its beginning"
+        min_length=1, max_length=1024, description="the texts; each is read from its beginning"
     )
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
-    tokens: bool = Field(True, description="whether the log-probability of every token is answered")
+    tokens: bool = Field(True, description="whether to answer the log-probability of every token")
 
 
 @router.post("/{run}/score")
 @computing
 def score(service: Service, run: str, body: ScoreRequest) -> Scores:
-    """Judge texts. `<bos>` stands before the first character, as in training; what is unknown is judged as `<unk>`."""
+    """Score texts. Each is read after `<bos>`, as in training; unknown characters are scored as `<unk>`."""
     limits = service.settings.limits
     for number, text in enumerate(body.texts):
         check_prompt(limits, len(text), f"texts.{number}")

@@ -36,7 +36,7 @@ async def job_changes(
     asking: Asking,
     limit: Annotated[int, Query(ge=1, le=1000, description="follow this many of the newest jobs")] = 100,
 ) -> StreamingResponse:
-    """The newest jobs as server-sent events: first each of them, then each again whenever something happens in it.
+    """Follow the newest jobs as server-sent events: first all of them, then each one whenever it changes.
 
     `job` has a job as GET /v1/jobs/{job} answers it, oldest first in the beginning; `gone` the id of one that is no
     longer among the newest; `ready` says that all of them have been sent. A new connection
@@ -61,10 +61,10 @@ async def job_events(
     service: Service,
     asking: Asking,
     job: str,
-    after: Annotated[Count, Query(description="number of the last event that is known already")] = 0,
+    after: Annotated[Count, Query(description="number of the last event that the client has")] = 0,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$")] = None,
 ) -> StreamingResponse:
-    """Everything that happens in the job, as server-sent events, from the start or after `Last-Event-ID`.
+    """Follow the events of a job as server-sent events, from the start or after `Last-Event-ID`.
 
     The stream ends when the job has ended.
     """

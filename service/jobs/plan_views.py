@@ -23,6 +23,6 @@ def plan_of(plan: Planned, spec: JobSpec, trained: str | None) -> Plan:
             longest_run=max(seconds, default=None),
             device=plan.device,
             calibrated_from=plan.calibrated_from,
-            reason=None if seconds else "no run has succeeded here yet, so there is nothing to predict from",
+            reason=None if seconds else "no run has succeeded here yet, so nothing can be predicted",
         ),
     )

@@ -45,17 +45,17 @@ async def create_job(
     asking: Asking,
     response: Response,
     after: BackgroundTasks,
-    dry_run: Annotated[bool, Query(description="answer what the job would cost, and queue nothing")] = False,
+    dry_run: Annotated[bool, Query(description="answer what the job would cost, without queuing it")] = False,
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")] = None,
 ) -> Job | Response:
-    """Queue the runs of a spec. Nothing is queued unless all of it is right.
+    """Queue the runs of a spec. If any of it is wrong, nothing is queued.
 
     With an `Idempotency-Key`, a request that is sent again within 24 hours is answered with the job that the first
     one made. The same key with another spec is refused.
 
-    A run that comes to the same as an earlier one of the grid is left out: it would be no second sample.
+    A run of the grid that repeats an earlier one is left out, since it would not be a second sample.
 
-    A dry run is checked alike and answered (200) with what the job would cost; it has no use for a key.
+    A dry run has the same checks, and answers (200) what the job would cost. It needs no idempotency key.
     """
     check_name(spec.name, InvalidSpec)
     if dry_run:
@@ -78,19 +78,20 @@ def _planned(service: Context, spec: JobSpec, account: str) -> Response:
 def list_jobs(
     service: Service, asking: Asking, state: State | None = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Job]:
-    """The account's jobs, newest first."""
+    """List the account's jobs, newest first."""
     return page(service.store.jobs.list(account=asking.account, state=state, cursor=cursor, limit=limit), Job.of)
 
 
 @router.get("/{job}/metrics")
 @computing
 def job_metrics(service: Service, job: str, points: Points = None) -> Page[RunCurve]:
-    """The learning curves of all its runs, in their order."""
+    """Get the learning curves of all runs of the job, in their order."""
     return whole(service.store.metrics.of_job(job, points=points))
 
 
 @router.get("/{job}", response_model=Job)
 async def get_job(service: Service, job: str) -> Response:
+    """Get a job, with the states of its runs."""
     return said(Job.of(await service.short_reads.look(lambda store: store.jobs.get(job))))
 
 
@@ -102,12 +103,15 @@ def get_report(
     format: AskedFormat = "json",
     tuned: Annotated[
         list[str] | None,
-        Query(max_length=MOST_PATHS, description="a path of the grid: only its best value on validation is reported"),
+        Query(
+            max_length=MOST_PATHS,
+            description="a path of the grid; each variant is reported only at its best value on validation",
+        ),
     ] = None,
 ) -> Response:
-    """What its runs say together: a row for each grid point, what differs, and which hyper-parameter matters.
+    """Report on the runs together: a row for each grid point, significant differences, important hyper-parameters.
 
-    With `tuned` (repeatable), every variant is reported at its own best value of that path, such as its learning rate.
+    With `tuned` (repeatable), each variant is reported at its own best value of a path, such as the learning rate.
     """
     stored = service.store.jobs.get(job)
     return answer(job_report(stored.id, stored.spec, service.store.results.of_job(job), tuned or ()), format)
@@ -115,19 +119,19 @@ def get_report(
 
 @router.post("/{job}/cancel")
 def cancel_job(service: Service, job: str) -> Job:
-    """End all its runs that have not ended. A running one stops after its present step; what it has is kept."""
+    """Cancel all runs that have not ended. A running one stops after its current step, and its results are kept."""
     return Job.of(service.store.jobs.cancel(job))
 
 
 @router.post("/{job}/pause")
 def pause_job(service: Service, job: str) -> Job:
-    """Take its runs out of the queue until `resume`. A running one is saved after its present step."""
+    """Pause the job until `resume`. A running run stops after its current step and is saved."""
     return Job.of(service.store.jobs.pause(job))
 
 
 @router.post("/{job}/resume")
 def resume_job(service: Service, job: str, after: BackgroundTasks) -> Job:
-    """Queue its paused runs again. They go on where they stopped."""
+    """Queue the paused runs again. They resume where they stopped."""
     resumed = service.store.jobs.resume(job)
     after.add_task(service.wakeups.send)
     return Job.of(resumed)

@@ -189,7 +189,7 @@ def check_room(store: Store, limits: Limits, account: str, more: int, what: str)
     taken = store.accounts.stored_bytes(account)
     if taken + more > limits.account_bytes:
         raise TooLarge(
-            f"{what} {_mebibytes(more)}, and the account's corpora and runs may take {_mebibytes(taken)} already; the"
+            f"{what} {_mebibytes(more)}, and the account's corpora and runs may already take {_mebibytes(taken)}; the"
             f" limit account_bytes is {_mebibytes(limits.account_bytes)}: delete jobs or corpora, or keep less"
         )
 

@@ -12,7 +12,7 @@ from service.views import moment_if
 
 
 class Job(JobOf[JobSpec]):
-    """A job and how its runs stand."""
+    """A job, with the states of its runs."""
 
     @classmethod
     def of(cls, job: StoredJob) -> "Job":

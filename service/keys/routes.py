@@ -39,11 +39,13 @@ class KeyRequest(Spec):
 
 
 class Login(Spec):
-    """One of the two."""
+    """Either a key or a code."""
 
     key: str | None = Field(None, pattern=r"^[\x21-\x7e]{1,200}$", description="an API key")
     code: str | None = Field(
-        None, pattern=r"^[\x21-\x7e]{1,200}$", description="what `gatelab up` prints: good once, for the first key"
+        None,
+        pattern=r"^[\x21-\x7e]{1,200}$",
+        description="the code that `gatelab up` prints; it works once, for the first key",
     )
 
     @model_validator(mode="after")
@@ -55,19 +57,19 @@ class Login(Spec):
 
 @router.post("", status_code=201)
 def create_key(service: Service, body: KeyRequest) -> NewKey:
-    """Make a key for an account, which exists as soon as it has one."""
+    """Make a key for an account. The first key of an account creates it."""
     return _new(service.store.keys.create(body.account, body.scope, body.name))
 
 
 @router.get("")
 def list_keys(service: Service, cursor: Cursor = None, limit: Limit = 100) -> Page[Key]:
-    """The keys of all accounts, the revoked ones too, the newest last."""
+    """List the keys of all accounts, including revoked ones, oldest first."""
     return page(service.store.keys.list(cursor=cursor, limit=limit), key_of)
 
 
 @router.post("/{key}/rotate", status_code=201)
 def rotate_key(service: Service, key: str) -> NewKey:
-    """A new key in place of this one, which is revoked."""
+    """Replace a key: make a new one, and revoke the old one."""
     made = service.store.keys.rotate(key)
     service.revoked.add(key)
     return _new(made)
@@ -75,7 +77,7 @@ def rotate_key(service: Service, key: str) -> NewKey:
 
 @router.delete("/{key}", status_code=200)
 def revoke_key(service: Service, key: str) -> Key:
-    """Let a key be good for nothing, at once."""
+    """Revoke a key. It stops working at once."""
     revoked = service.store.keys.revoke(key)
     service.revoked.add(key)
     return key_of(revoked)
@@ -83,7 +85,7 @@ def revoke_key(service: Service, key: str) -> Key:
 
 @account_router.get("/account")
 def account(asking: Asking) -> Self:
-    """Whose key this is."""
+    """Get the account and the scope of the key."""
     return _self(asking)
 
 
@@ -98,14 +100,14 @@ def _new(made: tuple[Stored, str]) -> NewKey:
 
 @login_router.get("/login")
 def signed_in(service: Service, request: Request) -> SignedIn:
-    """Whether the page must ask for a key. Answered to everybody, of themselves."""
+    """Check whether the page must ask for a key. This request needs no key."""
     found = seen(service, request)
     return SignedIn(auth=service.settings.auth, account=_self(found) if found else None)
 
 
 @login_router.post("/login", status_code=204)
 def login(service: Service, request: Request, response: Response, body: Login) -> None:
-    """Take a key as a cookie, which scripts cannot read and other sites cannot send."""
+    """Sign in: store a key as a cookie, which scripts cannot read and other sites cannot send."""
     if not service.settings.auth:
         return
     key = redeem(service.settings.data_dir, body.code) if body.code is not None else str(body.key)
@@ -116,5 +118,5 @@ def login(service: Service, request: Request, response: Response, body: Login) -
 
 @login_router.delete("/login", status_code=204)
 def logout(response: Response) -> None:
-    """Forget the cookie."""
+    """Sign out: delete the cookie."""
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")

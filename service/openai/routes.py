@@ -42,14 +42,14 @@ router = Router(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute, response
 
 @router.get("/models")
 def models(service: Service, asking: Asking) -> ModelList:
-    """The account's runs that have a checkpoint."""
+    """List the account's runs that have a checkpoint."""
     found = service.store.checkpoints.runs(asking.account)
     return ModelList(data=[Model(id=run, created=int(made)) for run, made in found])
 
 
 @router.get("/models/{model}")
 def model(service: Service, asking: Asking, model: str) -> Model:
-    """A run, or a checkpoint of it: `run@step`."""
+    """Get a run as a model, or one of its checkpoints: `run@step`."""
     service.store.accounts.require(asking.account, "run", named(model)[0])
     found = service.store.checkpoints.find(*named(model))
     return Model(id=model, created=int(found.created_at))
@@ -63,7 +63,7 @@ def model(service: Service, asking: Asking, model: str) -> Model:
 async def completions(
     service: Service, asking: Asking, request: Request, body: CompletionRequest
 ) -> Completion | StreamingResponse:
-    """Continue prompts. What `logprobs` tells is the model's own distribution, before temperature and filters."""
+    """Continue prompts. `logprobs` are of the model's own distribution, before temperature and filters."""
     check_length(service.settings.limits, body.length)
     read = partial(_read, service, asking.account, body, body.sampling())
     completing = await service.computations.run(request, asking.account, read)
@@ -85,7 +85,7 @@ def _read(service: Context, account: str, body: CompletionRequest, how: Sampling
     if (values := completing.most_logprobs) > limits.logprob_values:
         raise InvalidRequest.at(
             "logprobs",
-            f"{values} log-probabilities would be answered; at most {limits.logprob_values} are allowed: send fewer or"
+            f"{values} log-probabilities are too many; at most {limits.logprob_values} are allowed: send fewer or"
             " shorter prompts, or ask for fewer tokens",
         )
     return completing

@@ -64,12 +64,13 @@ class TokenizerInfo(BaseModel):
 
 @router.get("/v1/models")
 def models(service: Service, asking: Asking, run: str) -> ModelList:
-    """The run, alone."""
+    """List the run as the only model."""
     return ModelList(data=[model(service, asking, run)])
 
 
 @router.get("/v1/models/{model_name}")
 def only_model(service: Service, asking: Asking, run: str, model_name: str) -> ListedModel:
+    """Get the run as a model, or one of its checkpoints: `run@step`."""
     _check(run, model_name)
     return model(service, asking, model_name)
 
@@ -78,7 +79,7 @@ def only_model(service: Service, asking: Asking, run: str, model_name: str) -> L
 async def completions_of_run(
     service: Service, asking: Asking, request: Request, run: str, body: CompletionRequest
 ) -> Completion | StreamingResponse:
-    """As `/v1/completions`; `model` is the run or one of its checkpoints, `run@step`."""
+    """Continue prompts like `/v1/completions`; `model` is the run or one of its checkpoints, `run@step`."""
     _check(run, body.model)
     return await completions(service, asking, request, body)
 
@@ -86,13 +87,14 @@ async def completions_of_run(
 @router.get("/tokenizer_info")
 @computing
 def tokenizer_info(service: Service, run: str) -> TokenizerInfo:
+    """Get the kind of tokenizer that the run uses."""
     return TokenizerInfo(tokenizer_class=type(_loaded(service, run, None).tokenizer).__name__)
 
 
 @router.post("/tokenize")
 @computing
 def tokenize(service: Service, run: str, body: TokenizeRequest) -> Tokenized:
-    """The ids of a text. The name of a special token, alone, is that token."""
+    """Convert a text to token ids. A text that is the name of a special token becomes that token."""
     limit = service.settings.limits.prompt_characters
     check_prompt(service.settings.limits, len(body.prompt))
     loaded = _loaded(service, run, body.model)
@@ -106,7 +108,7 @@ def tokenize(service: Service, run: str, body: TokenizeRequest) -> Tokenized:
 @router.post("/detokenize")
 @computing
 def detokenize(service: Service, run: str, body: DetokenizeRequest) -> Detokenized:
-    """The text of ids. Special ones are no text."""
+    """Convert token ids to text. Special tokens are left out."""
     loaded = _loaded(service, run, body.model)
     if body.tokens and max(body.tokens) >= loaded.decoder.vocabulary:
         raise InvalidRequest.at("tokens", f"token ids must be below {loaded.decoder.vocabulary}")

@@ -26,7 +26,7 @@ class StreamOptions(Spec):
 
 
 class CompletionRequest(Spec):
-    """The body of POST /v1/completions. top_k, min_p and repetition_penalty are additions, named as elsewhere."""
+    """The body of POST /v1/completions. OpenAI has no top_k, min_p and repetition_penalty."""
 
     model: ModelName
     prompt: Prompt = ""

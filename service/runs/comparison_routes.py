@@ -24,16 +24,16 @@ MOST_CHARACTERS = 32_000
 def compare_runs(
     service: Service,
     asking: Asking,
-    runs: Annotated[str, Query(max_length=MOST_CHARACTERS, description="ids of runs with commas between them")],
+    runs: Annotated[str, Query(max_length=MOST_CHARACTERS, description="comma-separated ids of runs")],
     format: AskedFormat = "json",
 ) -> Response:
-    """The report of these runs, with a warning for everything that keeps them from being compared.
+    """Report on runs of any jobs, with a warning for every difference that makes them hard to compare.
 
-    One row for each run; runs that differ by their seeds alone share one.
+    The report has a row for each run; runs that differ only in the seed share a row.
     """
     ids = [id for id in (part.strip() for part in runs.split(",")) if id]
     if len(ids) > MOST_RUNS:
-        raise InvalidRequest.at("runs", f"{len(ids)} runs are more than {MOST_RUNS}")
+        raise InvalidRequest.at("runs", f"{len(ids)} runs were given; at most {MOST_RUNS} are allowed")
     for id in ids:
         service.store.accounts.require(asking.account, "run", id)
     return answer(comparison_report(service.store.results.of_runs(ids)), format)

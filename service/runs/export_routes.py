@@ -43,7 +43,7 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
     if format not in ("safetensors", "numpy") and find_spec("torch") is None:
         raise InvalidRequest.at(
             "format",
-            f"is {format}, which needs PyTorch, and this service has none: install gatelab[server] where it runs, or"
+            f"is {format}, which needs PyTorch, but the service has no PyTorch: install gatelab[server] there, or"
             " use safetensors or numpy",
         )
     if format == "numpy":

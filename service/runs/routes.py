@@ -39,7 +39,7 @@ def list_runs(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Run]:
-    """The account's runs, of all jobs or of one, in the order in which they were asked for."""
+    """List the account's runs, of all jobs or of one, in the order in which they were submitted."""
     if job is not None:
         service.store.accounts.require(asking.account, "job", job)
     found = service.store.runs.list(account=asking.account, job_id=job, state=state, cursor=cursor, limit=limit)
@@ -48,19 +48,20 @@ def list_runs(
 
 @router.get("/{run}", response_model=Run)
 async def get_run(service: Service, run: str) -> Response:
+    """Get a run, with its latest evaluation."""
     return said(Run.of(await service.short_reads.look(lambda store: store.runs.get(run))))
 
 
 @router.get(
     "/{run}/metrics",
     response_model=Page[Evaluation],
-    responses={200: {"content": {"text/csv": {}}, "description": "One line an evaluation"}},
+    responses={200: {"content": {"text/csv": {}}, "description": "One line per evaluation"}},
 )
 @computing
 def run_metrics(
     service: Service, run: str, points: Points = None, format: Literal["json", "csv"] = "json"
 ) -> Page[Evaluation] | Response:
-    """One line an evaluation."""
+    """List the evaluations of a run; as CSV, one line for each."""
     found = whole(service.store.metrics.list(run, points=points))
     return found if format == "json" else Response(as_csv(found.data), media_type="text/csv; charset=utf-8")
 
@@ -68,19 +69,19 @@ def run_metrics(
 @router.get("/{run}/samples")
 @computing
 def run_samples(service: Service, run: str, cursor: Cursor = None, limit: Limit = LARGEST_PAGE) -> Page[Sample]:
-    """The text that was generated at every evaluation, the first one first."""
+    """List the texts that the run generated at its evaluations, in their order."""
     return page(service.store.samples.page(run, cursor=cursor, limit=limit), lambda sample: sample)
 
 
 @router.get("/{run}/tree")
 def run_tree(service: Service, run: str) -> Page[TreeNode]:
-    """The runs that began from one another: the root first, and every run behind the one that it began from."""
+    """List the tree of runs that started from one another: the root first, and each run after its parent."""
     return tree_of(service.store.trees.of(run))
 
 
 @router.get("/{run}/checkpoints")
 def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
-    """The checkpoints that are kept, the latest last."""
+    """List the checkpoints of the run that are kept, the latest last."""
     return whole(map(checkpoint_of, service.store.checkpoints.list(run)))
 
 
@@ -91,7 +92,7 @@ def run_checkpoints(service: Service, run: str) -> Page[Checkpoint]:
 )
 @computing
 def download_checkpoint(service: Service, run: str, step: Count) -> Response:
-    """A checkpoint as a safetensors file: weights, optimizer state, and spec and vocabulary in its metadata."""
+    """Download a checkpoint as safetensors: weights and optimizer state, with spec and vocabulary as metadata."""
     file = service.store.checkpoints.open(run, step)
     length = file.seek(0, os.SEEK_END)
     file.seek(0)

@@ -11,5 +11,5 @@ router = Router(tags=["metrics"])
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(service: Service) -> Response:
-    """Metrics in Prometheus' text format. They name no run, job, corpus or client."""
+    """Metrics in the text format of Prometheus. Their labels name no run, job, corpus or client."""
     return Response(exposition(service.instruments), media_type=MEDIA_TYPE)

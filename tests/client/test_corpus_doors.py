@@ -147,7 +147,7 @@ def test_the_command_says_what_is_in_a_text(live_once: Live, tmp_path: Path) -> 
         "  The byte-order mark at the beginning was dropped.",
         "  Line ends: 1 CRLF, 1 LF. A model learns CR as a character of its own.",
         "  The text is in NFC: a letter and its accent are one character.",
-        "  A spec may unify this: tokenizer.clean: [newlines].",
+        "  A spec can unify this: tokenizer.clean: [newlines].",
         "  Control characters, which a model learns too: 1 U+0007.",
         "  Letters: 0 of 3 are upper case (0.0%).",
     ]

@@ -71,6 +71,6 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key: str, monkey
     monkeypatch.setenv("GATELAB_API_KEY", key)
     result = CliRunner().invoke(app, ["jobs"], env={"GATELAB_URL": "http://127.0.0.1:1"})
     assert result.exit_code == 1
-    assert "the API key (GATELAB_API_KEY) must be printable ASCII" in result.stderr
+    assert "the API key (GATELAB_API_KEY) must consist of printable ASCII" in result.stderr
     assert "gatelab_" not in result.output
     assert "Traceback" not in result.output

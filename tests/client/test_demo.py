@@ -67,7 +67,7 @@ def test_it_trains_writes_and_keeps_its_model_for_the_gatelab_that_runs_on_its_d
     for prefix in demo.PREFIXES:
         assert f"\n> {prefix}" in first
     assert f"The model is kept in {tmp_path / 'data'}: `gatelab up`" in first.replace("\n", " ")
-    assert f"Gatelab runs already: {url}" in again
+    assert f"Gatelab is already running: {url}" in again
     assert "has trained this model before" in again
     assert again[again.index("Validation perplexity ") :] == first[first.index("Validation perplexity ") :]
 

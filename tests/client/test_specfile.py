@@ -68,7 +68,7 @@ def test_a_path_of_the_grid_is_one_key(tmp_path: Path) -> None:
         ),
         ("corpus: b", ["training.lr=1"], "training.lr: unknown field; did you mean 'training.optimizer.lr'?"),
         ("corpus: b\nmodell: {}", [], "spec.yaml: modell: unknown field; did you mean 'model'?"),
-        ("corpus: b\ntraining: {epochs: 1:30}", [], "training.epochs: must be a whole number, not a text"),
+        ("corpus: b\ntraining: {epochs: 1:30}", [], "training.epochs: must be a whole number, not a string"),
         ("corpus: b\ntraining: {keep_best: yes}", [], "training.keep_best: input should be a valid boolean"),
     ],
 )

@@ -50,9 +50,9 @@ def test_runs_that_are_no_news_are_pointed_out(fresh: Live, spec: str) -> None:
     asked = fresh.command(*twice)
     job = only_job(fresh)
     assert asked.stdout == f"job {job['id']}: 3 runs queued\n"
-    assert asked.stderr == "Left out of the grid: 1, each the same as an earlier run.\n"
+    assert asked.stderr == "Left out of the grid because they repeat earlier runs: 1\n"
     fresh.service.work()
-    note = f"Job {job['id']} has trained exactly these runs: gatelab report {job['id']}\n"
+    note = f"Job {job['id']} has already trained exactly these runs; see gatelab report {job['id']}\n"
     assert fresh.command(*twice, "--dry-run").stderr.endswith(note)
     assert fresh.command(*twice).stderr.endswith(note)
 

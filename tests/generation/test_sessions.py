@@ -89,7 +89,7 @@ def test_a_token_of_the_state_and_the_last_token_alone_is_opened(session: Sessio
 )
 def test_what_is_signed_and_is_no_session_is_refused(facts: list[object], session: Session) -> None:
     sealer = Sealer(b"key")
-    with pytest.raises(InvalidState, match="of an installation that writes states otherwise"):
+    with pytest.raises(InvalidState, match="another format of states"):
         sealer.open(signed(sealer, facts, {"state": session.state, "seen": session.seen}))
 
 
@@ -114,7 +114,7 @@ def test_every_changed_character_is_noticed(session: Session) -> None:
     token = sealer.seal(session)
     for at in range(0, len(token), 7):
         changed = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
-        with pytest.raises(InvalidState, match=r"^state: is not a state that this installation gave out"):
+        with pytest.raises(InvalidState, match=r"^state: is not a state from this installation"):
             sealer.open(changed)
 
 
@@ -148,5 +148,5 @@ def test_a_mixture_lies_between(random: np.random.Generator, seed: int) -> None:
     np.testing.assert_array_equal(first.mixed(second, 1).state, second.state)
     assert_rounded(first.mixed(second, 0.25).state, 0.75 * first.state + 0.25 * second.state, terms=2)
     assert first.mixed(second, 1).token == first.token
-    with pytest.raises(InvalidState, match="other: is of another checkpoint"):
+    with pytest.raises(InvalidState, match="other: belongs to another checkpoint"):
         first.mixed(Session.begin(decoder, "run-1", 4), 0.5)

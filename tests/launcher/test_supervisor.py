@@ -99,7 +99,7 @@ def test_a_port_in_use_is_refused_before_anything_is_started(tmp_path: Path) -> 
         port = str(taken.getsockname()[1])
         result = launch_and_wait("--data-dir", str(tmp_path / "new"), "--port", port)
     assert result.returncode == 1
-    assert f"127.0.0.1:{port}: Address already in use; take another with --port" in result.stderr
+    assert f"127.0.0.1:{port}: Address already in use; choose another port with --port" in result.stderr
     assert not (tmp_path / "new").exists()
 
 

@@ -95,10 +95,10 @@ def test_a_grid_may_vary_every_field() -> None:
 
 
 def test_limits_hold_for_every_layer() -> None:
-    with pytest.raises(InvalidSpec, match=r"model.sizes.1: 65 is over this installation's limit of 64"):
+    with pytest.raises(InvalidSpec, match=r"model.sizes.1: 65 exceeds this installation's limit of 64"):
         Limits(hidden=64).check(run_of(sizes=[64, 65, 1]))
     Limits(hidden=64).check(run_of(sizes=[64, 1]))
-    with pytest.raises(InvalidSpec, match=r"model.sizes: 3 is over this installation's limit of 2"):
+    with pytest.raises(InvalidSpec, match=r"model.sizes: 3 exceeds this installation's limit of 2"):
         Limits(layers=2).check(run_of(sizes=[4, 4, 4]))
 
 

@@ -218,5 +218,7 @@ def test_a_model_that_is_spelled_otherwise_is_the_same(time_machine: str) -> Non
     sized = run_of({"sizes": [6, 6], "dropout": {"zoneout": 0.2}}, epochs=1)
     recorded(train(starting(sized, "weights"), text, start=Origin(first[-1][1])))
     other = run_of({"sizes": [6, 5]}, epochs=1)
-    with pytest.raises(InvalidSpec, match=r"model.sizes: must be as in the run it starts from: None, not \[6, 5\]"):
+    with pytest.raises(
+        InvalidSpec, match=r"model.sizes: must be the same as in the run it starts from: None, not \[6, 5\]"
+    ):
         recorded(train(starting(other, "weights"), text, start=Origin(first[-1][1])))

@@ -41,7 +41,7 @@ def test_a_run_at_every_limit_is_allowed() -> None:
 @pytest.mark.parametrize("path", AT_THE_LIMIT)
 def test_one_more_is_refused_at_its_path(path: str) -> None:
     limit = AT_THE_LIMIT[path]
-    message = f"{limit + 1} is over this installation's limit of {limit}"
+    message = f"{limit + 1} exceeds this installation's limit of {limit}"
     assert over(AT_THE_LIMIT | {path: limit + 1}) == [Problem(path, message)]
 
 

@@ -136,7 +136,7 @@ def test_an_old_corpus_keeps_what_would_be_refused_today() -> None:
                 "The byte-order mark at the beginning was dropped.",
                 "Line ends: 1 CRLF, 1 CR, 2 LF. A model learns CR as a character of its own.",
                 "The text is in NFC: a letter and its accent are one character.",
-                "A spec may unify this: tokenizer.clean: [newlines].",
+                "A spec can unify this: tokenizer.clean: [newlines].",
                 "Letters: 0 of 4 are upper case (0.0%).",
             ],
         ),
@@ -145,7 +145,7 @@ def test_an_old_corpus_keeps_what_would_be_refused_today() -> None:
             [
                 "Line ends: 1 LF.",
                 "The text is not in NFC: some letters and their accents are two characters each, and learned as two.",
-                "A spec may unify this: tokenizer.clean: [nfc].",
+                "A spec can unify this: tokenizer.clean: [nfc].",
                 "Control characters, which a model learns too: 2 U+0007, 1 U+0085, 1 U+FEFF.",
                 "Letters: 0 of 1 are upper case (0.0%).",
             ],

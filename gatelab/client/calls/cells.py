@@ -1,4 +1,4 @@
-"""Recurrent cells as equations."""
+"""Recurrent cells written as equations: list, show, check."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CellCalls(Calls):
         return cells[name]
 
     def check_cell(self, equations: str, hidden: int = 32, inputs: int = 28) -> CheckedCell:
-        """What equations come to: parameters, gates, costs, and what their author may not have meant.
+        """Check equations: their parameters, gates and costs, and advice about likely mistakes.
 
         Args:
             inputs: the size of the input: the vocabulary of a one-hot input, or the embedding.

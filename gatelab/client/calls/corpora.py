@@ -1,4 +1,4 @@
-"""Texts to learn from."""
+"""Texts to train on: add, make, list, delete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CorpusCalls(Calls):
         """Add a text, or the bytes of a file in UTF-8, under a name. Adding the same again changes nothing.
 
         Raises:
-            InvalidCorpus: it is not UTF-8, has a character that no text may have, or nothing to learn.
+            InvalidCorpus: it is not UTF-8, has a character that texts must not have, or has nothing to learn.
         """
         # Imported here: checking a text needs the library of specs, and most programs add none.
         from gatelab.specs.texts import accepted, decode
@@ -30,7 +30,7 @@ class CorpusCalls(Calls):
         return self._transport.post("/v1/corpora", Corpus, {"name": name, "text": given})
 
     def make_corpus(self, name: str, task: SyntheticSpec | Mapping[str, Any]) -> Corpus:
-        """Let the service make up a text that asks for memory. The same task is always the same text."""
+        """Let the service make a text that needs memory. The same task always makes the same text."""
         return self._transport.post("/v1/corpora", Corpus, {"name": name, "synthetic": data_of(task)})
 
     def corpora(self) -> Iterator[Corpus]:

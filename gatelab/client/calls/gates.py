@@ -28,11 +28,11 @@ class GateCalls(Calls):
     """The methods of `gatelab.Gatelab` for gates."""
 
     def gates(self, run: str, text: str, **options: Unpack[GateOptions]) -> Gates:
-        """What every gate and every hidden unit does while the run reads a text, with gates held as `clamp` says."""
+        """The activations of every gate and hidden unit while the run reads a text, with gates held as `clamp` says."""
         return self._transport.post(path_of("runs", run, "gates"), Gates, gates_body(text, options))
 
     def gate_arrays(self, run: str, text: str, **options: Unpack[GateOptions]) -> bytes:
-        """The same as an .npz file for numpy.load, for what would be long as JSON."""
+        """The same as an .npz file for numpy.load, which is smaller than JSON."""
         body = gates_body(text, options) | {"format": "npz"}
         return self._transport.post_bytes(path_of("runs", run, "gates"), body)
 
@@ -43,7 +43,7 @@ class GateCalls(Calls):
         examples: int = 1000,
         checkpoint: int | CheckpointWord = "latest",
     ) -> Recall:
-        """How many symbols of a memory task the run names after the lag, on freshly drawn lines."""
+        """Test a memory task on new random lines: how many symbols the run recalls after the lag."""
         body = {"task": data_of(task), "examples": examples, "checkpoint": checkpoint}
         return self._transport.post(path_of("runs", run, "recall"), Recall, body)
 

@@ -40,7 +40,7 @@ class GenerationCalls(Calls):
     def stream(
         self, run: str, prompt: str = "", **sampling: Unpack[SamplingOptions]
     ) -> Generator[str, None, Generation]:
-        """The pieces of the text as they are generated. The generator's value (`yield from`) is the whole."""
+        """The pieces of the text as they are generated. The generator's value (`yield from`) is the whole answer."""
         body = {"prompt": prompt, **sampling, "stream": True}
         pieces: list[str] = []
         with self._transport.events(path_of("runs", run, "generate"), body=body) as messages:
@@ -55,20 +55,20 @@ class GenerationCalls(Calls):
         raise ConnectionFailed(f"{self.url} closed the connection before the end of the text")
 
     def mix(self, run: str, state: str, other: str, share: float = 0.5) -> str:
-        """The state that lies this share of the way from `state` to `other`. Both are from `generate(..., state=True)`.
+        """The state that lies at `share` of the way from `state` to `other`. Both are from `generate(..., state=True)`.
 
-        Text that continues from it begins behind the last token of `state`.
+        Text that continues from it begins after the last token of `state`.
         """
         body = {"state": state, "other": other, "share": share}
         return self._transport.post(path_of("runs", run, "states", "mix"), MixedState, body).state
 
     def score(self, run: str, *texts: str, checkpoint: int | CheckpointWord = "latest") -> list[Score]:
-        """How likely the model finds each text."""
+        """The likelihood of each text under the model."""
         body = {"texts": list(texts), "checkpoint": checkpoint}
         return self._transport.post(path_of("runs", run, "score"), Scores, body).data
 
     def logprobs(self, run: str, text: str, *, top: int = 0, checkpoint: int | None = None) -> Logprobs:
-        """The log-probability of each token of a text, in nats, and of the `top` likeliest tokens in its place.
+        """The log-probability of each token of a text, in nats, and of the `top` likeliest tokens at its place.
 
         Args:
             checkpoint: its step; by default the best one, where the run has one, else the latest.

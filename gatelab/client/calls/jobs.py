@@ -20,17 +20,17 @@ class JobCalls(Calls):
     """The methods of `gatelab.Gatelab` for jobs."""
 
     def submit(self, spec: JobSpec | Mapping[str, Any], idempotency_key: str | None = None) -> Job:
-        """Ask for a job. It is queued when this returns.
+        """Submit a job. It is queued when this returns.
 
-        A request whose connection is lost is sent again, and makes no second job.
+        If the connection is lost, the request is sent again; it does not make a second job.
 
         Args:
-            idempotency_key: stands for this job for 24 hours, also where this is called again; by default a new one.
+            idempotency_key: for 24 hours, a second call with the same key makes no second job; by default a new key.
         """
         return self._transport.post_once("/v1/jobs", Job, data_of(spec), idempotency_key or secrets.token_urlsafe())
 
     def plan(self, spec: JobSpec | Mapping[str, Any]) -> Plan:
-        """What a job would cost. It is checked as by `submit`, and nothing is queued."""
+        """What a job would cost. The spec is checked as by `submit`, but nothing is queued."""
         return self._transport.post("/v1/jobs", Plan, data_of(spec), {"dry_run": True})
 
     def job(self, job: str) -> Job:
@@ -54,25 +54,25 @@ class JobCalls(Calls):
         return self._transport.get(path_of("jobs", job, "metrics"), RunCurves, wanted).data
 
     def report(self, job: str, format: ReportFormat = "md", tuned: Iterable[str] = ()) -> str:
-        """What the job's runs say together.
+        """The report on the runs of a job.
 
         Args:
-            tuned: paths of the grid of which each variant is reported at its best value on validation alone.
+            tuned: paths of the grid; each variant is reported only at its best value on validation.
         """
         parameters = {"format": format, "tuned": list(tuned)}
         return self._transport.get_bytes(path_of("jobs", job, "report"), parameters).decode()
 
     def compare(self, runs: Iterable[str], format: ReportFormat = "md") -> str:
-        """The report of runs of any jobs, with a warning for all that keeps them from being compared."""
+        """The report on runs of any jobs, with a warning for every difference that makes them hard to compare."""
         return self._transport.get_bytes("/v1/compare", {"runs": ",".join(runs), "format": format}).decode()
 
     def delete_job(self, job: str) -> None:
         self._transport.delete(path_of("jobs", job))
 
     def events(self, job: str, after: int = 0, patience: float = 60.0) -> Iterator[Event]:
-        """What the job reports, from the event after number `after` to the job's end.
+        """The events of the job, from the one after number `after` until the job ends.
 
-        Lost connections are opened again without a gap, also when the service is away for up to `patience` seconds.
+        A lost connection is opened again without a gap, even if the service is away for up to `patience` seconds.
         """
 
         def is_over(seen: int) -> bool:
@@ -82,7 +82,7 @@ class JobCalls(Calls):
         return follow(self._transport, path_of("jobs", job, "events"), is_over, after, patience)
 
     def wait(self, job: str, patience: float = 60.0) -> Job:
-        """Wait for the job's end, whatever it is."""
+        """Wait until the job ends, in whatever state."""
         for _ in self.events(job, patience=patience):
             pass
         return self.job(job)

@@ -14,11 +14,11 @@ class KeyCalls(Calls):
         return self._transport.post("/v1/keys", NewKey, {"account": account, "scope": scope, "name": name})
 
     def keys(self) -> list[ApiKey]:
-        """All keys, the revoked ones too, without their secrets."""
+        """All keys, including revoked ones, without their secrets."""
         return list(self._pages("/v1/keys", Page[ApiKey]))
 
     def rotate_key(self, key: str) -> NewKey:
-        """A new key in place of this one, which is revoked."""
+        """Replace a key: make a new one, and revoke the old one."""
         return self._transport.post(path_of("keys", key, "rotate"), NewKey)
 
     def revoke_key(self, key: str) -> None:

@@ -25,7 +25,7 @@ class RunCalls(Calls):
         return self._transport.get(path_of("runs", run), Run)
 
     def tree(self, run: str) -> list[TreeNode]:
-        """The runs that began from one another: the root first, and every run after the one that it began from."""
+        """The tree of runs that started from one another: the root first, and each run after its parent."""
         return self._transport.get(path_of("runs", run, "tree"), Page[TreeNode]).data
 
     def metrics(self, run: str) -> Iterator[MetricPoint]:

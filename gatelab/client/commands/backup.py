@@ -9,11 +9,13 @@ import typer
 
 from gatelab.client.local_server import module
 
-DataDir = Annotated[Path, typer.Option(envvar="GATELAB_DATA_DIR", help="Where everything is kept.")]
+DataDir = Annotated[Path, typer.Option(envvar="GATELAB_DATA_DIR", help="The directory with all data of Gatelab.")]
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="DIRECTORY_OR_FILE", help="A new file, or where to put one.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY_OR_FILE", help="A new file, or the directory to put it in.")
+    ],
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Back up a data directory into one file, while Gatelab runs. It holds keys: keep it to yourself."""
@@ -24,7 +26,7 @@ def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Restore a backup into a data directory that is not there yet, or nothing if a bit of it is not as it was."""
+    """Restore a backup into a new data directory. A damaged backup is refused as a whole."""
     library("restore", file, data_dir)
 
 

@@ -12,7 +12,7 @@ from gatelab.client.models import CheckedCell
 from gatelab.client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidRequest
 
-app = typer.Typer(cls=Commands, help="Recurrent cells as equations.", no_args_is_help=True)
+app = typer.Typer(cls=Commands, help="Recurrent cells written as equations: list, show, check.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -66,7 +66,7 @@ def print_checked(cell: CheckedCell, hidden: int, inputs: int) -> None:
         f"costs       {count(cell.parameter_count)} parameters, {count(cell.flops)} operations per token"
         f" ({cell.beside_gru:.0%} of a GRU's)"
     )
-    print_line(f"stages      {cell.stages}: products of states that wait for one another")
+    print_line(f"stages      {cell.stages}: recurrent products that are computed one after another")
     print_line("")
     sizes = {"inputs": inputs, "hidden": hidden}
     rows = (

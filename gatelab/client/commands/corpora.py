@@ -12,7 +12,7 @@ from gatelab.client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidCorpus, InvalidInput
 from gatelab.specs.texts import accepted, decode
 
-app = typer.Typer(cls=Commands, help="Texts to learn from.", no_args_is_help=True)
+app = typer.Typer(cls=Commands, help="Texts to train on: add, make, list, delete.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the corpus.")]
 
@@ -36,11 +36,11 @@ def make(
     lag: Lag,
     symbols: Symbols = 8,
     width: Width = 1,
-    examples: Annotated[int, typer.Option(min=10, help="Lines, a multiple of 10.")] = 10_000,
+    examples: Annotated[int, typer.Option(min=10, help="Number of lines, a multiple of 10.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same text.")] = 0,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Make up a text that asks for memory: symbols, noise, a question mark, the symbols again."""
+    """Make a text that needs memory: symbols, noise, a question mark, the same symbols again."""
     with Gatelab(url) as gatelab:
         corpus = gatelab.make_corpus(name, task(lag, symbols, width) | {"examples": examples, "seed": seed})
     print_added(corpus)

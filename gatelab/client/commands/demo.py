@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 5.0
 
 def demo(
     data_dir: Annotated[
-        Path, typer.Option(envvar="GATELAB_DATA_DIR", help="Where everything is kept, as by `gatelab up`.")
+        Path, typer.Option(envvar="GATELAB_DATA_DIR", help="The directory with all data of Gatelab.")
     ] = Path("data"),
 ) -> None:
     """Train a GRU on a book and let it write, all on this machine, in about a minute.
@@ -117,7 +117,7 @@ def installation(data_dir: Path) -> Iterator[str]:
     """
     if port := running_port(data_dir):
         url = f"http://127.0.0.1:{port}"
-        print_line(f"Gatelab runs already: {url}")
+        print_line(f"Gatelab is already running: {url}")
         yield url
         return
     with local_server.running(data_dir, SETTINGS) as url:

@@ -19,7 +19,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="The file to write.", dir_okay=False)],
     format: Annotated[
         str | None,
-        typer.Option(help=f"One of {', '.join(get_args(ExportFormat))}. By default, the file's ending tells."),
+        typer.Option(help=f"One of {', '.join(get_args(ExportFormat))}. By default, the ending of the file decides."),
     ] = None,
     checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, or best.")] = "latest",
     url: Url = DEFAULT_URL,

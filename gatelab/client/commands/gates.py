@@ -24,26 +24,28 @@ LIKELIEST = 5
 
 def gates(
     run: RunId,
-    text: Annotated[str, typer.Argument(help="What the run reads, after <bos>.")],
+    text: Annotated[str, typer.Argument(help="Text for the run to read, after <bos>.")],
     checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, or best.")] = "latest",
     layer: Annotated[list[int] | None, typer.Option(help="Only this layer. Repeatable.")] = None,
     unit: Annotated[list[int] | None, typer.Option(help="Only this hidden unit. Repeatable.")] = None,
-    rows: Annotated[int, typer.Option(min=1, help="The most units shown: those that vary most.")] = 12,
+    rows: Annotated[int, typer.Option(min=1, help="Number of units to show: those that vary most.")] = 12,
     hold: Annotated[
         list[str] | None,
-        typer.Option(metavar="GATE=VALUE@STEPS", help="Hold a gate: update=1@5-20, 0.reset[3,4]=0. Repeatable."),
+        typer.Option(
+            metavar="GATE=VALUE@STEPS", help="Hold a gate at a value: update=1@5-20, 0.reset[3,4]=0. Repeatable."
+        ),
     ] = None,
     influence: Annotated[
-        int | None, typer.Option(metavar="STEP", help="Also what the hidden state after this step depends on.")
+        int | None, typer.Option(metavar="STEP", help="Also show what the hidden state after this step depends on.")
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="Also draw all units into this file.")] = None,
-    npz: Annotated[Path | None, typer.Option(help="Only write all numbers into this file, for numpy.load.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Also draw all units to this file.")] = None,
+    npz: Annotated[Path | None, typer.Option(help="Only write all numbers to this file, for numpy.load.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Show what the gates of a run do while it reads a text.
 
-    Step 0 reads <bos>, step k the k-th character. A digit is the first one after the point.
+    Step 0 reads <bos>, step k the k-th character. Each digit is the first decimal of an activation.
     """
     options = GateOptions(checkpoint=step(checkpoint), clamp=[read_hold(text) for text in hold or ()])
     if layer:
@@ -85,7 +87,9 @@ def read_hold(text: str) -> ClampSpec:
         InvalidSpec: it has more of them than a request may have.
     """
     if not (found := HOLD.fullmatch(text)) or float(found["value"]) > 1:
-        raise InvalidRequest.at("hold", f"must be [LAYER.]GATE[[UNITS]]=VALUE[@STEPS], VALUE from 0 to 1, not {text!r}")
+        raise InvalidRequest.at(
+            "hold", f"must be [LAYER.]GATE[[UNITS]]=VALUE[@STEPS], with VALUE from 0 to 1, not {text!r}"
+        )
     clamp = {
         "gate": found["gate"],
         "value": float(found["value"]),

@@ -18,16 +18,25 @@ from gatelab.specs.texts import without_marks
 
 def generate(
     run: RunId,
-    prefix: Annotated[str, typer.Argument(help="Text to go on from.")] = "",
-    max_tokens: Annotated[int, typer.Option(help="Tokens to generate at most.")] = 100,
-    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest token.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Only the k likeliest tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Only the likeliest tokens of this total probability.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Only tokens this share as likely as the likeliest.")] = None,
-    repetition_penalty: Annotated[float, typer.Option(help="Above 1, what was there before is less likely.")] = 1.0,
+    prefix: Annotated[str, typer.Argument(help="Text to continue.")] = "",
+    max_tokens: Annotated[int, typer.Option(help="Maximum number of tokens to generate.")] = 100,
+    temperature: Annotated[float, typer.Option(help="Randomness; 0 always takes the likeliest token.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Sample only from the k likeliest tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Sample only from the likeliest tokens that together reach this probability.")
+    ] = None,
+    min_p: Annotated[
+        float | None,
+        typer.Option(help="Sample only tokens with at least this share of the likeliest one's probability."),
+    ] = None,
+    repetition_penalty: Annotated[
+        float, typer.Option(help="Above 1, tokens that occurred before become less likely.")
+    ] = 1.0,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
-    stop: Annotated[list[str] | None, typer.Option(help="End before this text. Repeatable.")] = None,
-    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, best, or auto: the best.")] = "auto",
+    stop: Annotated[list[str] | None, typer.Option(help="Stop before this text. Repeatable.")] = None,
+    checkpoint: Annotated[
+        str, typer.Option(metavar="STEP", help="A step, latest, best, or auto: best if it exists, else latest.")
+    ] = "auto",
     stream: Annotated[bool, typer.Option("--stream", help="Print the text as it is generated.")] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,

@@ -25,11 +25,13 @@ def submit(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the spec. Repeatable.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--watch", help="Show the progress until the job's end.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost; queue nothing.")] = False,
+    follow: Annotated[bool, typer.Option("--watch", help="Show the progress until the job ends.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the job would cost, without queuing it.")
+    ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Ask for a job."""
+    """Submit a job."""
     spec = specfile.load(spec_path(file), settings or ())
     with Gatelab(url) as gatelab:
         if dry_run:
@@ -56,7 +58,7 @@ def spec_path(given: str) -> Path:
 
 
 def watch_job(job: JobId, url: Url = DEFAULT_URL) -> None:
-    """Show a job's progress until its end. Exit code 1 if a run of it did not succeed."""
+    """Show a job's progress until it ends. Exit code 1 if a run of it did not succeed."""
     with Gatelab(url) as gatelab:
         watch_to_end(gatelab, job)
 
@@ -72,19 +74,19 @@ def jobs(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 
 def cancel(job: JobId, url: Url = DEFAULT_URL) -> None:
-    """End a job. What its runs have learned is kept."""
+    """Cancel a job. Its recorded results and checkpoints are kept."""
     with Gatelab(url) as gatelab:
         print_state(gatelab.cancel(job))
 
 
 def pause(job: JobId, url: Url = DEFAULT_URL) -> None:
-    """Stop a job so that it can be resumed."""
+    """Pause a job, to be resumed later."""
     with Gatelab(url) as gatelab:
         print_state(gatelab.pause(job))
 
 
 def resume(job: JobId, url: Url = DEFAULT_URL) -> None:
-    """Go on with a paused job."""
+    """Resume a paused job."""
     with Gatelab(url) as gatelab:
         print_state(gatelab.resume(job))
 
@@ -117,9 +119,9 @@ def watch_to_end(gatelab: Gatelab, job_id: str) -> None:
 def _note_repeats(asked: Job | Plan) -> None:
     """Which of the runs are no news."""
     if asked.left_out:
-        print_note(f"Left out of the grid: {asked.left_out}, each the same as an earlier run.")
+        print_note(f"Left out of the grid because they repeat earlier runs: {asked.left_out}")
     if asked.trained:
-        print_note(f"Job {asked.trained} has trained exactly these runs: gatelab report {asked.trained}")
+        print_note(f"Job {asked.trained} has already trained exactly these runs; see gatelab report {asked.trained}")
 
 
 def print_plan(plan: Plan) -> None:

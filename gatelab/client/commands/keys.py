@@ -8,16 +8,18 @@ from gatelab.client.commands.options import DEFAULT_URL, AsJson, Commands, Gatel
 from gatelab.client.models import NewKey
 from gatelab.client.output import print_json, print_line, print_table
 
-app = typer.Typer(cls=Commands, help="API keys: make, list, rotate, revoke.", no_args_is_help=True)
+app = typer.Typer(cls=Commands, help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")]
 
 
 @app.command()
 def create(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose corpora, jobs and runs it will see.")],
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="Account whose corpora, jobs and runs the key can use.")
+    ],
     scope: Annotated[str, typer.Option(help="read, submit or admin.")] = "submit",
-    name: Annotated[str, typer.Option(help="What it is for.")] = "key",
+    name: Annotated[str, typer.Option(help="A note on what the key is for.")] = "key",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -40,14 +42,14 @@ def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 @app.command()
 def rotate(key: KeyId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Make a new key in place of one, which is revoked, and print it."""
+    """Replace a key: make and print a new one, and revoke the old one."""
     with Gatelab(url) as gatelab:
         _print(gatelab.rotate_key(key), as_json)
 
 
 @app.command()
 def revoke(key: KeyId, url: Url = DEFAULT_URL) -> None:
-    """Let a key be good for nothing, at once."""
+    """Revoke a key. It stops working at once."""
     with Gatelab(url) as gatelab:
         gatelab.revoke_key(key)
     print_line(f"{key}: revoked")

@@ -8,9 +8,9 @@ from gatelab.client.commands.generate import step
 from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, RunId, Url
 from gatelab.client.output import print_json, print_line
 
-Lag = Annotated[int, typer.Option(min=0, help="Noise characters between what is shown and its recall.")]
-Symbols = Annotated[int, typer.Option(min=2, max=26, help="Different symbols.")]
-Width = Annotated[int, typer.Option(min=1, help="Symbols of a line to copy; 1 is delayed recall.")]
+Lag = Annotated[int, typer.Option(min=0, help="Noise characters between the symbols and their recall.")]
+Symbols = Annotated[int, typer.Option(min=2, max=26, help="Number of different symbols.")]
+Width = Annotated[int, typer.Option(min=1, help="Number of symbols to copy in each line; 1 is delayed recall.")]
 
 
 def recall(
@@ -18,12 +18,12 @@ def recall(
     lag: Lag,
     symbols: Symbols = 8,
     width: Width = 1,
-    examples: Annotated[int, typer.Option(min=1, help="Number of freshly drawn lines.")] = 1000,
+    examples: Annotated[int, typer.Option(min=1, help="Number of new random lines to test.")] = 1000,
     checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, or latest.")] = "latest",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a run that was trained on a memory task for symbols that it was shown."""
+    """Test how many symbols a run that was trained on a memory task recalls."""
     with Gatelab(url) as gatelab:
         found = gatelab.recall(run, task(lag, symbols, width), examples, step(checkpoint))
     if as_json:

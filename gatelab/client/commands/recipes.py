@@ -6,7 +6,7 @@ from gatelab.client.recipes import recipes
 
 
 def list_recipes(as_json: AsJson = False) -> None:
-    """List the specs that come with Gatelab: `gatelab submit recipe:NAME` asks for one."""
+    """List the specs that come with Gatelab: `gatelab submit recipe:NAME` submits one."""
     found = recipes()
     if as_json:
         print_json(found)

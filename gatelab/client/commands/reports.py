@@ -12,8 +12,10 @@ from gatelab.client.formatting import printable
 from gatelab.client.output import print_note
 from gatelab.errors import InvalidRequest
 
-Format = Annotated[ReportFormat | None, typer.Option("--format", help="Default: as the file's name ends, else md.")]
-Output = Annotated[Path | None, typer.Option("--output", help="Write it into this file.")]
+Format = Annotated[
+    ReportFormat | None, typer.Option("--format", help="By default the ending of the output file decides, or else md.")
+]
+Output = Annotated[Path | None, typer.Option("--output", help="Write the report to this file.")]
 
 
 def report(
@@ -22,11 +24,11 @@ def report(
     output: Output = None,
     tuned: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="Report each variant at its best value of this path alone. Repeatable."),
+        typer.Option(metavar="PATH", help="Report each variant only at its best value of this path. Repeatable."),
     ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Show what a job's runs say together."""
+    """Show the report on a job: its results, and which differences are significant."""
     chosen = choose_format(format, output)
     with Gatelab(url) as gatelab:
         show(gatelab.report(job, chosen, tuned or ()), output)

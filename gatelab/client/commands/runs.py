@@ -32,7 +32,7 @@ def show(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show all about a run or a job."""
+    """Show everything about a run or a job."""
     with Gatelab(url) as gatelab:
         found = find(gatelab, key)
         if as_json:

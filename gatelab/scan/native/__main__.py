@@ -6,6 +6,8 @@ from gatelab.terminal import tolerate_any_text
 if __name__ == "__main__":
     tolerate_any_text()
     try:
-        print(f"The native engine is there ({load().instructions}).")
+        print(f"The native engine is installed ({load().instructions}).")
     except Unavailable as reason:
-        print(f"The native engine is not there: {reason}. Training uses PyTorch alone, which is several times slower.")
+        print(
+            f"The native engine is not available: {reason}. Training uses PyTorch alone, which is several times slower."
+        )

@@ -98,7 +98,7 @@ def _code_of(representation: Representation, instructions: str, precision: Preci
     try:
         folder = _own_folder(cell_cache())
     except RuntimeError:
-        raise Unavailable("this user has no home for the code of cells: GATELAB_CELL_CACHE names a folder") from None
+        raise Unavailable("there is no folder for the compiled code of cells; set GATELAB_CELL_CACHE to one") from None
     key = _digest([source, *command, _version(compiler)])
     path = folder / f"{key}.so"
     try:
@@ -198,7 +198,7 @@ def _own_folder(folder: Path) -> Path:
         raise Unavailable(f"the folder for the code of cells cannot be made: {error}") from error
     if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022):
         raise Unavailable(
-            f"{folder} can be written to by others: code in it is not run (GATELAB_CELL_CACHE names another)"
+            f"{folder} is writable by other users, so code in it is not run; set GATELAB_CELL_CACHE to another folder"
         )
     return folder
 

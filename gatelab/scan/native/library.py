@@ -43,7 +43,7 @@ class Library:
         self._library = ctypes.CDLL(str(path))
         self._library.gatelab_abi.restype = c_int32
         if self._library.gatelab_abi() != ABI:
-            raise Unavailable(f"{path.name} was built from other sources than this Gatelab: install it again")
+            raise Unavailable(f"{path.name} was built from the sources of another version; install Gatelab again")
         self._library.gatelab_read.argtypes = [
             ctypes.POINTER(Shape),
             ctypes.POINTER(Member),

@@ -35,7 +35,7 @@ def write(archive: BinaryIO, manifest: Manifest, sources: Mapping[str, Path]) ->
         with sources[name].open("rb") as source:
             copy(source, archive, name, file)
             if source.read(1):
-                raise DamagedBackup(f"{name} grew meanwhile")
+                raise DamagedBackup(f"{name} grew while it was being saved")
         archive.write(_padding(file.size))
     archive.write(_END)
 
@@ -50,7 +50,7 @@ def read_manifest(archive: BinaryIO) -> Manifest:
     digits = header[_SIZE_FIELD]
     size = int(digits, 8) if len(header) == _BLOCK and digits.isdigit() and not set(digits) & {0x38, 0x39} else -1
     if not 0 <= size <= LARGEST or header != _header(MANIFEST, size):
-        raise DamagedBackup("it does not begin as a backup of Gatelab does")
+        raise DamagedBackup("it is not a backup made by Gatelab")
     document = archive.read(size)
     _expect(archive, _padding(size), "its manifest")
     return Manifest.from_bytes(document)
@@ -75,7 +75,7 @@ def extract(archive: BinaryIO, manifest: Manifest, folder: Path) -> None:
         _expect(archive, _padding(file.size), name)
     _expect(archive, _END, "its end")
     if archive.read(1):
-        raise DamagedBackup("there is more behind its end")
+        raise DamagedBackup("there are bytes after its end")
 
 
 def copy(source: BinaryIO, target: BinaryIO, name: str, file: File) -> None:
@@ -89,7 +89,7 @@ def copy(source: BinaryIO, target: BinaryIO, name: str, file: File) -> None:
         digest.update(chunk)
         target.write(chunk)
     if digest.hexdigest() != file.sha256:
-        raise DamagedBackup(f"{name} is not what was saved: its sha256 is another")
+        raise DamagedBackup(f"{name} is not what was saved: its sha256 differs")
 
 
 def _chunks(source: BinaryIO, size: int, name: str) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from gatelab.store.engine import Database
 
 FOR_POSTGRESQL = (
     "names PostgreSQL, whose own tools back it up: stop the workers, run pg_dump, copy {blobs} and {key}, start the"
-    " workers again; their runs go on"
+    " workers again; their runs resume"
 )
 
 
@@ -56,7 +56,7 @@ def make(settings: Settings, target: Path) -> Made:
             sources = {DATABASE: folder / DATABASE, **_secrets(data_dir), **{b.name: folder / b.name for b in blobs}}
             return _write(file, _manifest(sources, blobs, missing), sources)
     except sqlite3.Error as error:
-        raise DamagedBackup(f"no backup is made of {database}: {error}") from error
+        raise DamagedBackup(f"cannot back up {database}: {error}") from error
     except OSError as error:
         raise Unavailable(f"the backup {file} cannot be made: {error}") from error
 
@@ -75,7 +75,7 @@ def _free(target: Path) -> Path:
     target = target.expanduser().absolute()
     file = target / f"gatelab-{datetime.now(UTC):%Y%m%d-%H%M%S}.tar" if target.is_dir() else target
     if file.exists():
-        raise InvalidInput.at(str(file), "is there already; a backup overwrites nothing")
+        raise InvalidInput.at(str(file), "already exists; a backup overwrites nothing")
     if not file.parent.is_dir():
         raise InvalidInput.at(str(file.parent), "is not a directory")
     return file
@@ -114,7 +114,7 @@ def _write(file: Path, manifest: Manifest, sources: Mapping[str, Path]) -> Made:
         # A link, unlike a rename, overwrites nothing that came meanwhile.
         os.link(partial, file)
     except FileExistsError:
-        raise InvalidInput.at(str(file), "is there already; a backup overwrites nothing") from None
+        raise InvalidInput.at(str(file), "already exists; a backup overwrites nothing") from None
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

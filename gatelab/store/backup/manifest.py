@@ -66,14 +66,14 @@ class Manifest(BaseModel):
             document = json.loads(data)
             digest = document.pop("sha256")
             if _canonical(document | {"sha256": digest}) != data or digest != _digest(document):
-                raise DamagedBackup("its manifest is not what was written")
+                raise DamagedBackup("its manifest is not valid")
             if document.get("format") != FORMAT:
                 raise DamagedBackup(f"its format is {document.get('format')!r}, and this program reads {FORMAT}")
             manifest = cls.model_validate(document)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError):
-            raise DamagedBackup("its manifest is not what was written") from None
+            raise DamagedBackup("its manifest is not valid") from None
         if not all(_BLOB.fullmatch(name) for name in manifest.missing):
-            raise DamagedBackup("its manifest names missing files that are no large checkpoints")
+            raise DamagedBackup("its manifest names missing files that are not large checkpoints")
         for name in manifest.files:
             if name != DATABASE and name not in SECRETS and not _BLOB.fullmatch(name):
                 raise DamagedBackup(f"its manifest names {name[:200]!r}, which is not a file of a data directory")

@@ -38,11 +38,11 @@ def restore(file: Path, data_dir: Path) -> Manifest:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     except FileNotFoundError:
-        raise InvalidInput.at(str(file), "is not there") from None
+        raise InvalidInput.at(str(file), "does not exist") from None
     except OSError as error:
         raise Unavailable(f"{file} cannot be restored to {data_dir}: {error.strerror}") from error
     except DamagedBackup as error:
-        raise DamagedBackup(f"{file} is not restored: {error}") from None
+        raise DamagedBackup(f"{file} cannot be restored: {error}") from None
     return manifest
 
 

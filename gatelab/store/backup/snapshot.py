@@ -41,7 +41,7 @@ def staging(data_dir: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unavailable(f"another backup of {data_dir} is being made; wait for its end") from None
+            raise Unavailable(f"another backup of {data_dir} is being made; wait until it ends") from None
         folder = data_dir / FOLDER
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

@@ -38,7 +38,7 @@ class UnigramTokenizer(PieceTokenizer):
         found = cls(pieces, tuple(_score(score) for score in scores), clean=clean)
         check_pieces(len(found.pieces), max(map(len, found.pieces)))
         if len(set(found.pieces)) < len(found.pieces) or len(scores) != len(found.pieces):
-            raise ValueError("not a tokenizer: a piece is there twice, or has no score")
+            raise ValueError("not a tokenizer: a piece occurs twice, or has no score")
         return found
 
     @cached_property
@@ -62,7 +62,7 @@ class UnigramTokenizer(PieceTokenizer):
 
 def _bytes(piece: Any) -> bytes:
     if not isinstance(piece, str) or not piece or max(piece) > "\xff":
-        raise ValueError(f"not a tokenizer: {str(piece)[:100]} are no bytes")
+        raise ValueError(f"not a tokenizer: {str(piece)[:100]} is not a list of bytes")
     return piece.encode("latin-1")
 
 

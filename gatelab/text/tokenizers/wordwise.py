@@ -42,11 +42,11 @@ class WordsTokenizer(Tokenizer):
     def read(cls, clean: tuple[Cleaning, ...], given: list[Any]) -> "WordsTokenizer":
         """
         Raises:
-            ValueError: these are no words.
+            ValueError: these is not a list of words.
         """
         fit = all(isinstance(word, str) and 0 < len(word) <= LONGEST + 1 for word in given)
         if not fit or not 0 < len(given) <= MOST_PIECES or len(set(given)) < len(given):
-            raise ValueError(f"not a tokenizer: {str(given)[:100]} are no words")
+            raise ValueError(f"not a tokenizer: {str(given)[:100]} is not a list of words")
         return cls(tuple(given), clean=clean)
 
     @property

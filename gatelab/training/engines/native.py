@@ -52,7 +52,7 @@ class NativeEngine(Engine):
         try:
             library = load()
         except Unavailable as reason:
-            return f"the native engine is not there: {reason}"
+            return f"the native engine is not available: {reason}"
         if precision not in library.precisions:
             # Before a compiler works for nothing.
             return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"

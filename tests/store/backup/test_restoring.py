@@ -48,7 +48,7 @@ def test_a_backup_that_is_cut_off_is_refused(backup: Path, target: Path, share: 
 
 def test_more_behind_the_end_is_refused(backup: Path, target: Path) -> None:
     backup.write_bytes(backup.read_bytes() + bytes(512))
-    assert "more behind its end" in refused(backup, target)
+    assert "bytes after its end" in refused(backup, target)
 
 
 Change = Callable[[Manifest, dict[str, Path]], tuple[Manifest, dict[str, Path]]]
@@ -119,11 +119,11 @@ def test_a_newer_database_is_refused(trained: Settings, store: Store, backup: Pa
 @pytest.mark.parametrize("other", [b"", b"\0" * 100_000, b"PK\3\4" + bytes(5000), b"9" * 5000])
 def test_other_files_are_refused(other: bytes, tmp_path: Path, target: Path) -> None:
     (tmp_path / "other").write_bytes(other)
-    assert "does not begin as a backup" in refused(tmp_path / "other", target)
+    assert "is not a backup made by Gatelab" in refused(tmp_path / "other", target)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, target: Path) -> None:
-    assert "is not there" in refused(tmp_path / "nothing.tar", target, InvalidInput)
+    assert "does not exist" in refused(tmp_path / "nothing.tar", target, InvalidInput)
 
 
 @pytest.mark.parametrize("name", [DATABASE, ".hidden"])

@@ -21,7 +21,7 @@ class Stacks:
 
     def __init__(self, members: Sequence[Member], device: torch.device) -> None:
         if len({(m.spec.model_copy(update={"init": "default"}), m.vocabulary) for m in members}) > 1:
-            raise ValueError("the models of a pack must have the same spec, but for their init, and vocabulary")
+            raise ValueError("the models of a pack must have the same vocabulary, and the same spec except for init")
         self.members = len(members)
         self.device = device
         of_each: list[Mapping[str, Array]] = [member.layout.arrays(member.parameters) for member in members]
