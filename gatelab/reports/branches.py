@@ -1,4 +1,4 @@
-"""Where runs part: those that began from a checkpoint of another one."""
+"""Where runs branch: those that began from a checkpoint of another one."""
 
 from collections.abc import Sequence
 

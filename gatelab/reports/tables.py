@@ -155,10 +155,18 @@ def curves(report: Report, variants: Sequence[int]) -> Table:
 def branches(report: Report) -> Table:
     """One row for each run that began from another one."""
     numbers = {run: variant.number for variant in report.variants for run in variant.runs}
-    columns = ["run", "began from", "at step", "changed", "loss there", "the other went on to", "this one to"]
+    columns = [
+        "run",
+        "started from",
+        "at step",
+        "changed",
+        "loss at that step",
+        "later loss of the other run",
+        "later loss of this run",
+    ]
     note = "Losses are of the validation text, in nats per token."
     rows = [_branch(branch, numbers) for branch in report.branches]
-    return Table("Where runs part", columns, rows, frozenset({2, 4, 5, 6}), note)
+    return Table("Where runs branch", columns, rows, frozenset({2, 4, 5, 6}), note)
 
 
 def facts(report: Report) -> list[str]:

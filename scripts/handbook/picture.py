@@ -110,7 +110,7 @@ def _hold(page: Page, address: str, film: Film) -> None:
     film.shoot(page, 2000)
     ranges = page.get_by_role("form", name="Hold a range of steps")
     ranges.get_by_role("button").first.click()
-    expect(page.get_by_role("region", name="What is held")).to_be_visible()
+    expect(page.get_by_role("region", name="Held gates")).to_be_visible()
     page.wait_for_timeout(1500)
     film.shoot(page, 3500)
 

@@ -148,14 +148,14 @@ def test_one_diverged_run_leaves_the_others_their_colours(written: Written) -> N
     expect(page.get_by_text("The scale leaves out 2 points above")).to_contain_text("hidden=4, lr=0.3")
     expect(page.get_by_text("2 of 9 runs diverged")).to_contain_text("hidden=6, lr=0.3")
     page.get_by_role("button", name="Show them too").click()
-    expect(page.get_by_text("The scale holds 2 points above")).to_be_visible()
+    expect(page.get_by_text("The scale includes 2 points above")).to_be_visible()
     written.window.shoot("curves-diverged")
 
 
 def test_a_job_of_diverged_runs_says_so(written: Written) -> None:
     job = written.job({0: [], 1: []}, failed=(0, 1), name="all-diverged", grid={"training.optimizer.lr": [0.1, 0.2]})
     page = written.window.go(f"/jobs/{job}")
-    expect(page.get_by_text("2 of them diverged, and measured nothing before")).to_be_visible()
+    expect(page.get_by_text("2 of them diverged before the first evaluation")).to_be_visible()
     page.get_by_role("tab", name="Heat map").click()
     assert heat(page) == [["diverged"], ["diverged"]]
 

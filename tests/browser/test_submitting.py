@@ -100,7 +100,7 @@ def test_an_example_is_begun_with_on_the_corpus_that_is_chosen(example: Path, op
     page = open_page().go("/submit?corpus=yaml-text")
     page.get_by_label("Start from").select_option(example.stem)
     given = yaml.safe_load(example.read_text(encoding="utf-8"))
-    expect(page.get_by_text(f"It is about the corpus {given['corpus']}")).to_contain_text("yaml-text stays chosen")
+    expect(page.get_by_text(f"Its corpus is {given['corpus']}")).to_contain_text("yaml-text stays chosen")
     made = spec_in(page)
     assert made["corpus"] == "yaml-text"
     assert JobSpec.model_validate(made) == JobSpec.model_validate(given | {"corpus": "yaml-text"})
@@ -116,21 +116,21 @@ def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open
     for label, value in {
         "Hidden units": "32",
         "Learning rate": "4",
-        "Windows a batch": "1024",
+        "Windows per batch": "1024",
         "Repeats": "20",
     }.items():
         expect(page.get_by_label(label)).to_have_value(value)
     expect(page.get_by_label("Optimizer")).to_have_value("sgd")
     # It is rare, so it is not folded away.
     for label, value in {
-        "Deviation of initial weights": "0.01",
+        "Standard deviation of initial weights": "0.01",
         "For training": "10000",
         "For validation": "5000",
     }.items():
         expect(page.get_by_label(label, exact=True)).to_be_visible()
         expect(page.get_by_label(label, exact=True)).to_have_value(value)
     page.get_by_label("Reset gate acts").select_option("after")
-    page.get_by_label("Bound of the gradient's norm").fill("")
+    page.get_by_label("Maximum norm of the gradient").fill("")
     page.get_by_label("Precision").select_option("bf16")
     changed = spec_in(page)
     assert changed["model"]["cell"] == {"kind": "gru", "hidden": 32, "gates": ["reset", "update"], "reset": "after"}
@@ -146,7 +146,7 @@ def test_layers_and_dropout_are_in_the_form(open_page: Open) -> None:
     page = open_page().go("/submit?corpus=yaml-text")
     page.get_by_text("Advanced:").click()
     page.get_by_label("Units of each layer").fill("16, 8")
-    page.get_by_label("Normalize what layers and head read").check()
+    page.get_by_label("Normalize the input of layers and head").check()
     page.get_by_label("Learn the initial state").check()
     page.get_by_label("Dropout after every layer").fill("0.2")
     page.get_by_label("Zoneout of the states").fill("0.1")
@@ -165,7 +165,7 @@ def test_what_is_written_as_yaml_comes_back_to_the_form(open_page: Open) -> None
     page.get_by_label("The spec as YAML").fill(YAML)
     page.get_by_role("tab", name="Form").click()
     expect(page.get_by_label("Hidden units")).to_have_value("4")
-    expect(page.get_by_label("Values, with commas between")).to_have_value("[reset, update], [reset], []")
+    expect(page.get_by_label("Values, separated by commas")).to_have_value("[reset, update], [reset], []")
     page.get_by_role("tab", name="YAML").click()
     page.get_by_label("The spec as YAML").fill(YAML + "surprise: 1\n")
     page.get_by_role("tab", name="Form").click()
@@ -199,7 +199,7 @@ def test_a_field_that_is_not_valid_is_seen(phone: bool, open_page: Open) -> None
 
 def test_a_field_that_is_not_valid_is_unfolded(open_page: Open) -> None:
     page = open_page().go("/submit?corpus=yaml-text")
-    fold, field = page.get_by_text("Advanced:"), page.get_by_label("Checkpoints that stay")
+    fold, field = page.get_by_text("Advanced:"), page.get_by_label("Latest checkpoints to keep")
     fold.click()
     field.fill("0")
     fold.click()

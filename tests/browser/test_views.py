@@ -64,7 +64,7 @@ READY: Mapping[str, str] = {
     "report": "Which hyper-parameter matters",
     "spec": "keep_checkpoints",
     "run": "keep_checkpoints",
-    "compare": "Where runs part",
+    "compare": "Where runs branch",
     "playground": "Model B: checkpoint",
     "gates": "The initial state:",
     "cells": "No mistake found.",

@@ -66,7 +66,7 @@ def test_a_gate_that_is_held_cuts_what_the_state_depends_on(
     page = open_page().go(f"/gates?run={runs[0].id}&text=the+tim")
     grid = page.get_by_role("grid")
     expect(grid.get_by_role("row")).to_have_count(1 + 6)
-    expect(page.get_by_text("Every input counts.")).to_be_visible()
+    expect(page.get_by_text("Every input has some influence.")).to_be_visible()
     page.get_by_label("From step").select_option("5")
     page.get_by_role("button", name="Hold the update gate of all units at 1").click()
     page.get_by_label("Hold at").focus()
@@ -79,10 +79,10 @@ def test_a_gate_that_is_held_cuts_what_the_state_depends_on(
     _check_exercise(page)
     page.reload()
     _check_exercise(page)
-    page.get_by_role("button", name="Let go of update = 1 from step 5").click()
-    expect(page.get_by_role("region", name="What is held").get_by_role("listitem")).to_have_count(2)
-    page.get_by_role("button", name="Hold nothing").click()
-    expect(page.get_by_text("Every input counts.")).to_be_visible()
+    page.get_by_role("button", name="Release update = 1 from step 5").click()
+    expect(page.get_by_role("region", name="Held gates").get_by_role("listitem")).to_have_count(2)
+    page.get_by_role("button", name="Release all").click()
+    expect(page.get_by_text("Every input has some influence.")).to_be_visible()
     assert "hold=" not in page.url
 
 
@@ -92,7 +92,7 @@ def _check_exercise(page: Page) -> None:
     none = ", ".join(f"step {at} ({token})" for at, token in enumerate(["<bos>", *"the␣tim"]) if at != 4)
     expect(told).to_contain_text(f"Exactly none: {none}.")
     expect(told).to_contain_text("The initial state: exactly none.")
-    held = page.get_by_role("region", name="What is held").get_by_role("listitem")
+    held = page.get_by_role("region", name="Held gates").get_by_role("listitem")
     expect(held).to_have_count(3)
     expect(held.filter(has_text="update = 1 from step 5 (t) to 7 (m), all units")).to_have_count(1)
     bars = page.get_by_role("region", name="Influence of each input").get_by_role("listitem")
@@ -107,8 +107,8 @@ def test_a_held_step_that_the_text_does_not_have_is_refused_in_words(open_page: 
     page = window.go(f"/gates?run={runs[0].id}&text=the+tim&hold=update%3D1%405-90,nonsense")
     expect(page.get_by_role("alert")).to_contain_text("clamp")
     window.forgive("422")
-    page.get_by_role("button", name="Hold nothing").click()
-    expect(page.get_by_text("Every input counts.")).to_be_visible()
+    page.get_by_role("button", name="Release all").click()
+    expect(page.get_by_text("Every input has some influence.")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
 
 

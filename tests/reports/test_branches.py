@@ -73,8 +73,8 @@ def test_the_table_says_so_in_words(tree: Report) -> None:
 @pytest.mark.parametrize("format", ["md", "html"])
 def test_reports_show_it_where_there_are_branches(format: Any, tree: Report) -> None:
     write = FORMATS[format][1]
-    assert "Where runs part" in write(tree)
-    assert "Where runs part" not in write(comparison_report([run("root", 2.0, 0.1)]))
+    assert "Where runs branch" in write(tree)
+    assert "Where runs branch" not in write(comparison_report([run("root", 2.0, 0.1)]))
 
 
 def test_a_curve_begins_where_it_parts(tree: Report) -> None:

@@ -6,9 +6,9 @@ const inputs = (...norms: (number | null)[]) => norms.map((norm, at) => ({ at, t
 const words = (...norms: (number | null)[]) => inWords(inputs(...norms), (token) => token);
 
 test("what alone counts is said", () => {
-  assert.equal(words(0, 0, 0, 0, 0.7, 0, 0), "Only step 4 (e) counts.");
-  assert.equal(words(0, 2, 0, 1, 0), "Only steps 1 (b), 3 (d) count.");
-  assert.equal(words(0, 0), "No input counts.");
+  assert.equal(words(0, 0, 0, 0, 0.7, 0, 0), "Only step 4 (e) has any influence.");
+  assert.equal(words(0, 2, 0, 1, 0), "Only steps 1 (b), 3 (d) have any influence.");
+  assert.equal(words(0, 0), "No input has any influence.");
 });
 
 test("the few that carry nearly all are named with their share", () => {

@@ -31,14 +31,14 @@ export function carriers(inputs: readonly Input[]): { steps: Input[]; share: num
 /** `only step 4 (t) counts` and the like, as a sentence. */
 export function inWords(inputs: readonly Input[], visible: (token: string) => string): string {
   const counting = inputs.filter((input) => input.norm !== 0);
-  if (!counting.length) return "No input counts.";
+  if (!counting.length) return "No input has any influence.";
   if (counting.some((input) => input.norm === null)) return "Some influences are not finite numbers.";
   const found = carriers(inputs);
   if (!found) return "The influence is spread over many steps.";
   const one = found.steps.length === 1;
   const names = found.steps.map((input) => `${input.at} (${visible(input.token)})`).join(", ");
   if (found.steps.length === counting.length && found.steps.length < inputs.length)
-    return `Only ${one ? `step ${names} counts` : `steps ${names} count`}.`;
+    return `Only ${one ? `step ${names} has` : `steps ${names} have`} any influence.`;
   if (found.steps.length === inputs.length) return "";
   return `${one ? `Step ${names} carries` : `Steps ${names} carry`} ${Math.floor(100 * found.share)} % of all influence.`;
 }

@@ -300,7 +300,7 @@ function listOf(name: string, text: string): unknown[] {
   try {
     return fromYaml(`[${text}]`) as unknown[];
   } catch {
-    throw new Error(`${name}: write values with commas between them`);
+    throw new Error(`${name}: separate values by commas`);
   }
 }
 
@@ -308,7 +308,7 @@ export function valuesOf(row: GridRow): unknown[] {
   try {
     return fromYaml(`[${row.values}]`) as unknown[];
   } catch {
-    throw new Error(`grid.${row.path}: write values with commas between them, such as 16, 32 or [reset], []`);
+    throw new Error(`grid.${row.path}: separate values by commas, such as 16, 32 or [reset], []`);
   }
 }
 
