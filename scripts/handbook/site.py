@@ -94,8 +94,8 @@ def decisions() -> str:
         title = TITLE.search(file.read_text(encoding="utf-8"))
         rows.append(f"- [{title[1] if title else file.stem}](../decisions/{file.name})\n")
     return (
-        "# Decisions\n\nEach record says what the question was, what was decided, and what follows. A record is not\n"
-        "rewritten: a later one replaces it.\n\n" + "".join(rows)
+        "# Decisions\n\nEach record says what the question was, what was decided, and what follows. A decision that\n"
+        "changes gets a new record, which names the one that it replaces.\n\n" + "".join(rows)
     )
 
 
