@@ -19,7 +19,7 @@ def recall(
     symbols: Symbols = 8,
     width: Width = 1,
     examples: Annotated[int, typer.Option(min=1, help="Number of new random lines to test.")] = 1000,
-    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, or latest.")] = "latest",
+    checkpoint: Annotated[str, typer.Option(metavar="STEP", help="A step, latest, or best.")] = "latest",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
