@@ -85,7 +85,7 @@ def _check_size(job: JobSpec, max_runs: int) -> None:
     if total > max_runs:
         # Python refuses to write numbers of over 4,300 digits, which the product of a long grid may have.
         shown = total if total <= LARGEST else f"more than {LARGEST}"
-        raise InvalidSpec.at("grid", f"{shown} runs exceed this installation's limit of {max_runs} for each job")
+        raise InvalidSpec.at("grid", f"{shown} runs exceed this installation's limit of {max_runs} per job")
 
 
 def _check_overlaps(grid: Collection[str]) -> None:

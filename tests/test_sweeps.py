@@ -250,14 +250,14 @@ def test_too_many_runs_are_refused(values: int, repeats: int) -> None:
     total = values * repeats
     assert len(expand(spec, total)) == total
     assert problems(spec, total - 1) == [
-        Problem("grid", f"{total} runs exceed this installation's limit of {total - 1} a job")
+        Problem("grid", f"{total} runs exceed this installation's limit of {total - 1} per job")
     ]
 
 
 def test_a_grid_of_astronomical_size_is_refused_without_being_built() -> None:
     spec = job(grid={f"path{n}": [0] * 10_000 for n in range(100)}, repeats=10_000)
     [found] = problems(spec)
-    assert (found.path, found.message.partition(" are")[0]) == ("grid", f"more than {2**53 - 1} runs")
+    assert (found.path, found.message.partition(" exceed")[0]) == ("grid", f"more than {2**53 - 1} runs")
 
 
 def test_a_fault_has_the_path_that_the_user_wrote() -> None:

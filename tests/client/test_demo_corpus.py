@@ -69,7 +69,7 @@ def test_a_damaged_cache_is_downloaded_again(tmp_path: Path, environment: dict[s
 
 @pytest.mark.parametrize(
     ("content", "status", "reason"),
-    [(b"an advertisement", 200, "sha1"), (b"", 404, "404"), (b"x" * (2**20 + 1), 200, "over 1048576 bytes")],
+    [(b"an advertisement", 200, "sha1"), (b"", 404, "404"), (b"x" * (2**20 + 1), 200, "larger than 1048576 bytes")],
 )
 def test_another_text_is_refused(
     tmp_path: Path, environment: dict[str, str], content: bytes, status: int, reason: str
@@ -83,7 +83,7 @@ def test_another_text_is_refused(
 
 def test_offline_python_itself_has_text(environment: dict[str, str]) -> None:
     found = demo_corpus.find(environment, nowhere(), SHA1)
-    assert found.origin.startswith("Python's help texts, since The Time Machine could not be had")
+    assert found.origin.startswith("Python's help texts, since The Time Machine could not be downloaded")
     assert len(found.text) == demo_corpus.PYTHON_CHARACTERS
     assert found.text == demo_corpus.find(environment, nowhere(), SHA1).text
 

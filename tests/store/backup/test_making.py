@@ -85,7 +85,7 @@ def test_deleted_text_is_not_in_it(store: Store, trained: Settings, tmp_path: Pa
 
 def test_nothing_is_overwritten(trained: Settings, backup: Path) -> None:
     before = backup.read_bytes()
-    with pytest.raises(InvalidInput, match="is there already"):
+    with pytest.raises(InvalidInput, match="already exists"):
         make(trained, backup)
     assert backup.read_bytes() == before
 
