@@ -27,7 +27,7 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
 def seconds_per_call(work: Callable[[], object], least_seconds: float) -> float:
     """The mean time of a call, over as many calls as take `least_seconds` together, at least one.
 
-    One call goes before them untimed: it brings the caches back, and outlasts what the threads of whoever was measured
+    One call goes before them untimed: it brings the caches back, and outlasts what the threads of the contestant
     before spend spinning.
     """
     work()

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """The client, imported when somebody asks for it."""
+    """The client, imported on first use."""
     if name == "Gatelab":
         from gatelab.client.api import Gatelab
 

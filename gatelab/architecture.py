@@ -13,8 +13,8 @@ EPSILON = 1e-5
 def parameter_shapes(spec: ModelSpec, vocabulary: int) -> dict[str, Shape]:
     """The shape of each parameter, in the order of `LanguageModel.named_parameters()`.
 
-    Layers are numbered from 0. `norms.n` normalizes what layer n reads, and the one behind the last layer what the head
-    reads; `highways.n` is the gate beside layer n; `initial.n.i` is tensor i of its state before a text.
+    Layers are numbered from 0. `norms.n` normalizes what layer n reads, and the one after the last layer what the head
+    reads; `highways.n` is the gate beside layer n; `initial.n.i` is tensor i of the initial state of layer n.
 
     Args:
         vocabulary: number of token ids.
@@ -42,5 +42,5 @@ def parameter_shapes(spec: ModelSpec, vocabulary: int) -> dict[str, Shape]:
 
 
 def parameter_count(spec: ModelSpec, vocabulary: int) -> int:
-    """How many numbers are trained."""
+    """The number of trained parameters."""
     return sum(math.prod(shape) for shape in parameter_shapes(spec, vocabulary).values())

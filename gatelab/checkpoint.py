@@ -1,4 +1,4 @@
-"""Checkpoints: everything needed to go on bit-identically, or to generate. safetensors and JSON, never pickle."""
+"""Checkpoints: everything needed to resume bit-identically, or to generate. safetensors and JSON, never pickle."""
 
 import hashlib
 import json
@@ -44,14 +44,14 @@ class Position:
 
     Attributes:
         step: optimizer steps taken.
-        epoch: epochs finished, and the evaluation at their end where there is one.
-        batch: batches of the present epoch taken.
+        epoch: epochs finished, including the evaluation at their end, if there is one.
+        batch: batches taken in the current epoch.
         tokens: training tokens read.
         epoch_loss: sum over the tokens read since the latest evaluation of the loss, in nats.
-        epoch_tokens: training tokens read since then; as a rule that is the present epoch.
-        seconds: time spent in training and evaluation; of what was done for several runs at once, an equal share.
+        epoch_tokens: training tokens read since then, usually in the current epoch.
+        seconds: time spent in training and evaluation; an equal share of the time that several runs spent together.
         training_seconds: the same for training steps alone.
-        standing: what the evaluations amount to so far.
+        standing: the state of early stopping after the evaluations so far.
     """
 
     step: int = 0
@@ -74,7 +74,7 @@ class Checkpoint:
         position: how far the run has come.
         weights: parameter name -> array.
         optimizer: "parameter index.name" -> array.
-        carried: the hidden state carried from window to window; empty where it is not.
+        carried: the hidden state carried from window to window; empty if the spec carries none.
     """
 
     spec: RunSpec
@@ -96,7 +96,7 @@ class Checkpoint:
         return file_of(arrays, json.dumps(document, sort_keys=True))
 
     def weights_sha256(self) -> str:
-        """The digest of the weights: of their names, types, shapes and bytes, in the order of the names."""
+        """The digest of the weights: their names, types, shapes and bytes, in the order of the names."""
         digest = hashlib.sha256()
         for name, array in sorted(self.weights.items()):
             # Types are named as when the weights were PyTorch's, or every digest that was noted would be another one.
@@ -130,7 +130,7 @@ class Checkpoint:
             raise CorruptCheckpoint(f"not a checkpoint: {error}") from error
 
     def not_finite(self) -> str | None:
-        """The first array that has a number that is not finite, such as `weights.bias_head`, if there is one."""
+        """The name of the first array with a number that is not finite; None if all are finite."""
         return first_not_finite(named_arrays(self.weights, self.optimizer, self.carried))
 
     def check_shapes(self) -> None:
@@ -145,7 +145,7 @@ class Checkpoint:
         """
         Raises:
             CorruptCheckpoint: as `check_shapes`.
-            NotFinite: a weight is not finite. Since training checks it, only older checkpoints are so.
+            NotFinite: a weight is not finite. This happens only with older checkpoints, since training checks it now.
         """
         self.check_shapes()
         if (name := first_not_finite(named_arrays(self.weights))) is not None:
@@ -156,7 +156,7 @@ class Checkpoint:
 
 
 def _fault_of(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The first thing that is wrong with weights that should have these names and shapes, if anything is."""
+    """The first fault of weights that should have these names and shapes; None if there is none."""
     for name, shape in shapes.items():
         if name not in weights:
             return f"the weights {name!r} are missing"
@@ -179,7 +179,7 @@ def file_of(arrays: Mapping[str, Array], document: str) -> bytes:
 def named_arrays(
     weights: Mapping[str, Array], optimizer: Mapping[str, Array] = NOTHING, carried: Carried = ()
 ) -> Iterator[tuple[str, Array]]:
-    """The arrays of a run by the names that they have in a checkpoint's file."""
+    """The arrays of a run by their names in a checkpoint file."""
     states = {f"{layer}.{i}": array for layer, state in enumerate(carried) for i, array in enumerate(state)}
     for group, named in (("weights", weights), ("optimizer", optimizer), ("carried", states)):
         yield from ((f"{group}.{name}", array) for name, array in named.items())
@@ -194,7 +194,7 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     """The metadata of a safetensors file in memory, which the library reads from files only.
 
     Raises:
-        ValueError: there are none, or the header has a name twice: two readers could take it for two things.
+        ValueError: there are none, or the header has a name twice, which two readers could read differently.
     """
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size], object_pairs_hook=_once)
@@ -231,7 +231,7 @@ def _position(fields: Any) -> Position:
 
 
 def _standing(fields: Any) -> StoppingState:
-    """Checkpoints from before there were early ends have none."""
+    """Checkpoints of versions without early stopping have none."""
     if not isinstance(fields, dict):
         raise ValueError(f"not a position: standing is {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     waiting = {name: Waiting(**fields.get(name, {})) for name in ("stop", "plateau")}

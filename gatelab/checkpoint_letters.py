@@ -23,7 +23,7 @@ def by_letters(
     """Weights by name, and an optimizer's state by "parameter number.name", as a checkpoint has them now.
 
     Raises:
-        ValueError: an array has not the shape that its name asks for.
+        ValueError: an array does not have the shape that its name requires.
     """
     if not (packed := packed_letters(model.cell)):
         return dict(weights), dict(optimizer)

@@ -18,7 +18,7 @@ WORD = 2**16
 
 @dataclass(frozen=True)
 class Dropout:
-    """Which dropout masks to draw: they are a function of (seed, step, layer, purpose) and of nothing else."""
+    """Which dropout masks to draw: they depend only on (seed, step, layer, purpose)."""
 
     seed: int
     step: int

@@ -1,4 +1,4 @@
-"""Everything that Gatelab refuses, as one tree.
+"""All errors that Gatelab raises on purpose, as one tree.
 
 GatelabError
 ├── InvalidInput            the input is wrong: every problem names its path and what is allowed
@@ -29,7 +29,7 @@ GatelabError
     ├── CheckpointMissing   the file of a checkpoint is missing
     └── StorageUnavailable  the folder of large checkpoints cannot be reached
 
-No class knows a transport: doors (HTTP, command line) map `code` to their own words.
+No class depends on a transport: HTTP and the command line map `code` to their own terms.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (dotted path, may be empty) and what, with what is allowed."""
+    """One fault: where it is (a dotted path, may be empty), what is wrong, and what is allowed."""
 
     path: str
     message: str
@@ -106,7 +106,7 @@ class NotFound(GatelabError):
     title = "Not found"
 
     def __init__(self, noun: str, key: object, hint: str = "") -> None:
-        """`hint` is the end of the message: what may be meant, or what there is."""
+        """`hint` is the end of the message: a suggestion, or the choices."""
         self.noun, self.key = noun, key
         super().__init__(f"there is no {noun} {key!r}{hint}")
 
@@ -163,7 +163,7 @@ class Diverged(GatelabError):
 
 
 class Interrupted(GatelabError):
-    """Nothing has changed: what was computed can be computed again, with the same result."""
+    """Nothing has changed: the computation can be repeated, with the same result."""
 
     code = "interrupted"
     title = "Interrupted"
@@ -209,4 +209,4 @@ class CheckpointMissing(Unavailable):
 
 
 class StorageUnavailable(Unavailable):
-    """No run has lost anything, and none is to blame: whoever trains it waits, and tries again."""
+    """No run has lost anything, and none is to blame: its worker waits and tries again."""

@@ -99,7 +99,7 @@ def _set_parts(spec: ModelSpec, init: PartsInitSpec, values: Mapping[str, Floats
 
 
 def drawn(how: MatrixInit, shape: tuple[int, ...], random: np.random.Generator) -> Floats:
-    """First values of a matrix (from, to) or of a vector: a function of the random generator and nothing else.
+    """First values of a matrix (from, to) or of a vector: a function of the random generator only.
 
     The bounds of `xavier` and `he` go by both sides of a matrix; for a vector they go by its length.
     """

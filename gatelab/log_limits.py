@@ -1,4 +1,4 @@
-"""How often the same line may stand in a log, so that nobody fills a disk by what is refused."""
+"""How often the same line may be logged, so that refused requests cannot fill a disk."""
 
 import threading
 import time

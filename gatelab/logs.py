@@ -15,7 +15,7 @@ from gatelab.log_limits import LineLimit
 
 
 def configure(*, as_json: bool) -> None:
-    """One line an event: text for people, or JSON for machines."""
+    """One line per event: text for people, or JSON for machines."""
     global _often, _limit
     _often, _limit = _Lines(sys.stderr, as_json=as_json), LineLimit()
     structlog.configure(
@@ -62,7 +62,7 @@ def often(event: str, request_id: str, *, milliseconds: float, **facts: str | in
     """Log an event that happens so often that structlog's steps would be a good part of the work; the line is the same.
 
     Args:
-        facts: words and numbers of ours, which need no escaping.
+        facts: words and numbers of Gatelab itself, which need no escaping.
     """
     _often(event, {"request_id": request_id, "milliseconds": round(milliseconds, 3), **facts})
 
@@ -106,7 +106,7 @@ def forward_standard_library(level: int, *, as_json: bool) -> None:
 def adopt_server(*, as_json: bool) -> None:
     """Let uvicorn, which has handlers of its own where it runs, write lines of the same form too.
 
-    Its line a request is left out: it tells the raw address, which may hold what is nobody's business.
+    Its line for each request is left out: it has the raw address, which may contain private data.
     """
     for handler in logging.getLogger("uvicorn").handlers:
         handler.setFormatter(_formatter(as_json=as_json))

@@ -10,7 +10,7 @@ CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 
 
 def memory_bytes() -> int:
-    """The memory that processes here may take: the machine's, or less where a container is given less."""
+    """The memory that processes here may use: that of the machine, or of the container if that is less."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([physical, *(limit for file in CGROUP_LIMITS if (limit := _limit(file)) is not None)])
 
@@ -20,7 +20,7 @@ LEAST_FREE = 16 * 2**20
 
 
 def disk_obstacle(folder: Path) -> str | None:
-    """Why nothing can be written to a folder, which need not be there yet; None if there is room."""
+    """Why nothing can be written to a folder, which need not exist yet; None if there is room."""
     folder = folder.absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -31,7 +31,7 @@ def disk_obstacle(folder: Path) -> str | None:
 
 
 def _limit(file: Path) -> int | None:
-    """What a file says, if it is there and does not say that there is no limit."""
+    """The limit in a file; None if the file is missing or sets no limit."""
     try:
         text = file.read_text().strip()
     except OSError:
@@ -44,7 +44,7 @@ GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 
 
 def has_gpu_driver() -> bool:
-    """Whether the driver of a GPU is there. The GPU may be missing all the same."""
+    """Whether the driver of a GPU is installed. The GPU itself may still be missing."""
     if any(device.exists() for device in GPU_DEVICES):
         return True
     try:
@@ -55,7 +55,7 @@ def has_gpu_driver() -> bool:
 
 
 def cores() -> int:
-    """How many threads to compute with: OMP_NUM_THREADS, where it is set, else a thread for each core given to us."""
+    """How many threads to compute with: OMP_NUM_THREADS if set, or else one thread for each core of this process."""
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)

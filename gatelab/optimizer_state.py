@@ -1,4 +1,4 @@
-"""What optimizers keep, whatever computes them."""
+"""The state of optimizers, independent of the engine."""
 
 from gatelab.specs.training import AdamWSpec, OptimizerSpec, RmspropSpec, SgdSpec
 

@@ -1,6 +1,6 @@
-"""Stateless randomness: every random number is a function of a seed and of what it is for.
+"""Stateless randomness: every random number is a function of a seed and its purpose.
 
-A resumed run needs no generator state, and a run sees the same numbers whatever is computed beside it.
+A resumed run needs no generator state, and a run sees the same numbers whatever else is computed.
 """
 
 import hashlib

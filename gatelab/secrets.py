@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def keep_private(file: Path) -> None:
-    """Let nobody but its owner read or write a file; one that is not there stays away.
+    """Let only its owner read or write a file. A missing file is not made.
 
-    Only tried: a process that may not do this does not decide who reads the file.
+    A failure is ignored: a process without this right does not decide who reads the file.
     """
     with suppress(OSError):
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
@@ -18,10 +18,10 @@ def keep_private(file: Path) -> None:
 
 
 def write_secret(file: Path, content: bytes, *, keep: bool = False) -> None:
-    """Put `content` into `file`, of mode 600: all of it or nothing.
+    """Put `content` into `file` with mode 600: all of it or nothing.
 
     Args:
-        keep: leave a file as it is that is there already. If several processes write at once, the first one's stays.
+        keep: leave an existing file as it is. If several processes write at once, the first one's stays.
     """
     partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:

@@ -13,7 +13,7 @@ from gatelab.specs.fault_messages import describe
 from gatelab.specs.limits import Limits
 
 KEY_FILE = "api-key"
-"""In the data directory: an API key that may do everything, for whoever may read the file."""
+"""In the data directory: an API key with all rights, for users who can read the file."""
 
 
 class Settings(BaseSettings):

@@ -1,6 +1,6 @@
-"""Addresses that sign in once: what `gatelab up` prints ends in logs, whose readers shall find no key there.
+"""Links that sign in once: the output of `gatelab up` ends up in logs, which must not contain a key.
 
-A code is made by whoever may write the data directory, and is exchanged for the key that lies there too. Only
+A process that can write to the data directory makes a code, which is exchanged for the key in the same directory. Only
 the digest of the code is kept.
 """
 
@@ -18,14 +18,14 @@ CODE_FILE = "sign-in"
 
 
 def make_code(data_dir: Path) -> str:
-    """A code that is good once, in place of the one before."""
+    """A code that works once. It replaces the previous one."""
     code = secrets.token_urlsafe(24)
     write_secret(data_dir / CODE_FILE, _digest(code).encode())
     return code
 
 
 def redeem(data_dir: Path, code: str) -> str:
-    """The key that a code stands for. The code is good for nothing from now on.
+    """The key that a code stands for. The code no longer works afterwards.
 
     Raises:
         NotAuthenticated: it is not the last code that was made, or was used.

@@ -1,4 +1,4 @@
-"""Did you mean ...? What there is that is spelled nearly like what was asked for.
+"""Did you mean ...? Known names that are spelled nearly like a given one.
 
 Names come from anybody, so the work is bounded: long names are not compared, and of many only the first ones are.
 """

@@ -1,4 +1,4 @@
-"""What the evaluations of a run amount to so far: what an early end and a schedule on a plateau go by."""
+"""The state of early stopping and of plateau schedules, after the evaluations of a run so far."""
 
 import math
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class StoppingState:
         stop: the waiting for its improvement.
         plateau: the waiting of a schedule on a plateau for a better validation loss.
         cuts: how often that schedule has cut the learning rate.
-        ended: why the run has ended; None while it goes on.
+        ended: why the run has ended; None while it continues.
     """
 
     measured: float | None = None

@@ -35,8 +35,8 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     """The runs of `job` by their indexes, each run once.
 
     The grid's last path changes fastest, repeats faster still: index i belongs to grid point i // repeats. Repeat r of
-    every point has seed `training.seed + r`, so that points can be compared seed by seed. A run that comes to the same
-    as an earlier one (`resolved`) would be no second sample: its index is left out.
+    every point has seed `training.seed + r`, so that points can be compared seed by seed. A run that equals an earlier
+    one (`resolved`) would not be a second sample: its index is left out.
 
     Raises:
         InvalidSpec: a path that does not exist, two paths of which one is inside the other, a value that is not
@@ -74,7 +74,7 @@ def _written_out(run: RunSpec) -> dict[str, Any]:
 
 
 def asked_runs(job: JobSpec) -> int:
-    """How many runs the grid and the repeats come to, before those that equal another one are left out."""
+    """The number of runs of the grid and the repeats, before those that equal another one are left out."""
     return math.prod(map(len, job.grid.values())) * job.repeats
 
 

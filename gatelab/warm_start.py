@@ -1,4 +1,4 @@
-"""From a checkpoint of one run to the beginning of another: other text, other rate, more epochs, a grown alphabet."""
+"""From a checkpoint of one run to the start of another: another text or rate, more epochs, more characters."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ BATCHING = ("num_steps", "batch_size", "windows", "carry_state", "seed")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run begins.
+    """The start of a run.
 
     Attributes:
         checkpoint: of the other run.

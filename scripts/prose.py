@@ -39,6 +39,14 @@ HABITS: tuple[tuple[str, str], ...] = (
     (r"\bgoes? on (?:from|with|as|where|in|until|a|the|after)\b", "say 'continue' or 'resume'"),
     (r"\bthat of who\b", "name whose it is"),
     (r"\bdo(?:es)? without\b", "say what is not needed"),
+    (r"\b[Ww]hoever\b", "name the actor"),
+    (r"\bin (?:the )?place of\b", "say 'instead of'"),
+    (r"\bwh(?:at|atever) (?:becomes|became) of\b", "say 'the result' or 'the state'"),
+    (r"\bbut for (?:the|its|their|those|what|one)\b", "say 'except for'"),
+    (r"\b(?:is|are) (?:not there|there (?:already|yet))\b", "say 'exists' or 'does not exist'"),
+    (r"\b(?:otherwise than|befalls?|thereof|wherein|amiss)\b", "use an everyday word"),
+    (r"\bgood for (?:nothing|anything)\b", "say 'valid' or 'revoked'"),
+    (r"\bonce a (?:process|scan|round|step|run|child)\b", "say 'once per'"),
 )
 """What to look for, and what to do about it."""
 

@@ -9,7 +9,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class AllowedSites:
-    """What speaks against a request under a foreign name, or from a page of another site that would change something.
+    """Refuses requests under a foreign host name, and requests from pages of other sites that would change something.
 
     A name that an attacker's DNS sends here is neither localhost, nor an address, nor one of `hosts`. A browser tells
     by `Origin` which site's page sends a request; programs send none.

@@ -152,7 +152,7 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
 
 
 async def _until_migrated(store: Store, stopping: Stopping) -> None:
-    """Wait for the tables of this version, for so long as may be: then /readyz says what is amiss."""
+    """Wait for the tables of this version, up to a limit; after that, /readyz says what is wrong."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and not stopping:
         with suppress(Unavailable):

@@ -1,4 +1,4 @@
-"""The first door: no request passes without a good key, nor more of one key's than may in a second."""
+"""The first check: every request needs a valid key, and a key has a limit of requests per second."""
 
 import asyncio
 from functools import partial
@@ -24,7 +24,7 @@ OPEN = "/v1/login"
 
 
 class Authentication:
-    """Answers 401 to a request without a good key, and 429 to one too many in a second."""
+    """Answers 401 to a request without a valid key, and 429 to one over the limit per second."""
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app, self.context = app, context
@@ -47,7 +47,7 @@ class Authentication:
     async def _caller(self, scope: Scope) -> Caller:
         """
         Raises:
-            NotAuthenticated: it brings no key, or none that is good.
+            NotAuthenticated: it has no valid key.
         """
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         secret = secret_of(given.decode("latin-1"), HTTPConnection(scope))
@@ -60,8 +60,7 @@ class Authentication:
         return await asyncio.shield(self._lookup(digest, secret))
 
     def _lookup(self, digest: bytes, secret: str) -> "asyncio.Future[Caller]":
-        """Whose secret it is. Requests that come with the same one meanwhile wait for the same answer: however many
-        there are, others do not wait for them."""
+        """The owner of a secret. Simultaneous requests with the same secret wait for one lookup and delay no others."""
         if (lookup := self._lookups.get(digest)) is None:
             stamp = self._callers.stamp()
             asked = self.context.short_reads.look(lambda store: caller_of(store, secret))
@@ -71,6 +70,6 @@ class Authentication:
 
     def _answered(self, digest: bytes, stamp: int | None, lookup: "asyncio.Future[Caller]") -> None:
         del self._lookups[digest]
-        # Whoever asked may have gone.
+        # The client may have gone.
         if not lookup.cancelled() and lookup.exception() is None:
             self._callers.keep(digest, lookup.result(), stamp)

@@ -1,8 +1,8 @@
 """The caller and its rights: keys, scopes, and which account owns what.
 
-Two doors, one behind the other. `Authentication` asks for a key before anything of a body is read. `guard`, which every
-route depends on, asks whether the key may do this, and whether what the path names is the account's own: to anybody
-else it is not there (404).
+Two checks, one after the other. `Authentication` asks for a key before anything of a body is read. `guard`, which every
+route depends on, asks whether the key may do this, and whether what the path names is the account's own: for all others
+it does not exist (404).
 """
 
 import time
@@ -29,7 +29,7 @@ COOKIE = "gatelab_key"
 READING_TAGS = {"generation", "gates", "OpenAI", "cells"}
 """Routes that ask by POST and change nothing."""
 ASK_SECONDS = 1.0
-"""How long a stream trusts that its key is good."""
+"""How long a stream relies on a check of its key."""
 ADMIN_TAGS = {"keys", "metrics"}
 
 _OWNED = get_args(Owned)
@@ -46,7 +46,7 @@ class Caller:
 
 
 EVERYBODY = Caller(LOCAL, "none", "everybody", KeyScope.ADMIN)
-"""Where no keys are asked for."""
+"""The caller in an installation without keys."""
 
 
 def seen(context: Context, connection: HTTPConnection) -> Caller | None:
@@ -115,8 +115,8 @@ async def guard(request: Request) -> None:
     Raises:
         NotAuthenticated: nobody asked for a key; no route may be reached without.
         NotAllowed: the key's scope does not cover this.
-        NotFound: what the path names is another account's, or is not there.
-        InvalidRequest: the query has a parameter that nobody would read.
+        NotFound: the object of the path belongs to another account, or does not exist.
+        InvalidRequest: the query has a parameter that the route does not read.
     """
     asking = await caller(request)
     needed = needed_scope(request)

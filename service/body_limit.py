@@ -1,4 +1,6 @@
-"""Bodies that are too large are refused: before they are read where they say so, else as soon as they are."""
+"""Bodies that are too large are refused: before they are read if they declare their size, or else as soon as they
+exceed
+it."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,7 +21,7 @@ _ANNOUNCING = {b"content-length", b"transfer-encoding"}
 """What a request says that has a body."""
 
 LOGIN = "/v1/login"
-"""Open to everybody. It takes a key."""
+"""Open to everybody, since it takes a key."""
 LOGIN_BYTES = 4096
 JOBS = frozenset({"/v1/jobs", "/v1/jobs/"})
 """The addresses that take specs, which are kept, and shown in every list."""

@@ -1,6 +1,6 @@
 """What a request to a route can cost at most: bytes, operations, rows and seconds.
 
-This is the one place that says so. The bounds are those that the code goes by: limits of the installation by their
+This is the one place that says so. The bounds are those of the code: limits of the installation by their
 names, and constants of the modules that keep them. The reference shows them (`docs/reference/budgets.md`), and a test
 holds them against the API's description.
 """

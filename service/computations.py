@@ -1,4 +1,4 @@
-"""Requests that compute: a bounded number at once for each account, in threads of their own, until nobody waits.
+"""Requests that compute: a bounded number at once for each account, in separate threads, while their clients wait.
 
 They share no thread with anything else: whatever they do, keys are looked up, health is answered and rows are read.
 """
@@ -37,7 +37,7 @@ def still_wanted() -> None:
     """Ask this between two pieces of a computation.
 
     Raises:
-        Abandoned: the client has gone: nobody would read the answer.
+        Abandoned: the client has gone, so nobody would read the answer.
     """
     if (gone := _gone.get()) is not None and gone.is_set():
         raise _abandoned()
@@ -59,7 +59,7 @@ class Computations:
         """What `compute` returns, in a thread. If the client leaves, it does not begin, or `still_wanted` ends it.
 
         Raises:
-            Overloaded: as many requests of the account wait as may.
+            Overloaded: the largest number of the account's requests is waiting already.
             Abandoned: the client has gone.
         """
         own = self._accounts.setdefault(account, _Account(asyncio.Semaphore(self._at_once)))
@@ -104,7 +104,7 @@ class _Computation(Generic[Result]):
         return self.compute()
 
     def abandon(self, answer: asyncio.Future[Result]) -> None:
-        """End what waits; let the thread of what computes know. It keeps its turn until it has noticed."""
+        """Drop it if it waits, or notify its thread if it computes. It keeps its turn until it has noticed."""
         self.gone.set()
         if not self.has_turn:
             answer.cancel()

@@ -1,7 +1,7 @@
-"""Connections that send nothing, or too slowly, and those that are too many.
+"""Limits for connections: silent ones, slow ones, and their number.
 
-uvicorn gives an answered connection five seconds for its next request, but all the time in the world for the first one,
-and for one that has begun. As soon as the process has no file left, nobody gets in.
+uvicorn gives an answered connection five seconds for its next request, but unlimited time for the first one, and for
+one that has begun. Once the process has no file descriptors left, it accepts nobody.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""/healthz and /readyz, for whoever watches over the processes."""
+"""/healthz and /readyz, for monitoring."""
 
 from typing import Literal
 

@@ -17,7 +17,7 @@ class _RefusedError(Exception):
 
 
 class StrictHttpTools(HttpToolsProtocol):
-    """Answers 400 to a request whose head is too long, or does not say Host once."""
+    """Answers 400 to a request whose head is too long, or has not exactly one Host."""
 
     _head_bytes: int | None = None
     """What has arrived of a head that is not complete; None between heads."""

@@ -1,4 +1,4 @@
-"""What was looked up in the database a moment ago and still holds: whose a key is, and whose a job or a run is."""
+"""A cache of recent lookups that are still true: the owners of keys, jobs and runs."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -9,7 +9,7 @@ from gatelab.store.changes import Changes
 Value = TypeVar("Value")
 
 SECONDS = 5.0
-"""How long something is believed at most, whatever is heard of the database."""
+"""The longest time that an entry is used, whatever the database reports."""
 MOST = 10_000
 """What is remembered at once; then everything is forgotten."""
 
@@ -17,8 +17,8 @@ MOST = 10_000
 class LookupCache(Generic[Value]):
     """Values by what they were looked up with. To be used in the event loop alone.
 
-    Each was found under a stamp of the database (`Changes`) and is forgotten with it: what another process has revoked
-    or deleted is good for nothing from then on, as if every request looked for itself.
+    Each was found under a stamp of the database (`Changes`) and is forgotten with it: a revocation or deletion by
+    another process counts at once, as if every request read the database.
     """
 
     def __init__(self, changes: Changes, clock: Callable[[], float] = time.monotonic) -> None:

@@ -32,7 +32,7 @@ STATUS: dict[type[GatelabError], int] = {
     errors.Abandoned: GONE,
     errors.Unavailable: 503,
 }
-"""The status of a class of errors and of its subclasses. Any other is a fault of ours: 500."""
+"""The status of a class of errors and of its subclasses. Any other is an internal error: 500."""
 
 PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 """The same request may succeed in a second."""
@@ -96,7 +96,7 @@ def response(problem: ProblemDetails, headers: dict[str, str] | None = None) -> 
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of `app` leave as a problem."""
+    """Answer every error of `app` as a problem document."""
     app.add_exception_handler(GatelabError, _on_gatelab_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -172,7 +172,7 @@ async def _on_surprise(request: Request, error: Exception) -> JSONResponse:
 
 
 def unexpected(error: Exception) -> ProblemDetails:
-    """A fault of ours: the log has the traceback, the client gets no inner details."""
+    """An internal error: the log has the traceback, the client gets no inner details."""
     log.error("unexpected error", exc_info=error)
     return ProblemDetails(
         type="urn:gatelab:internal", title="Internal error", status=500, detail="see the service's log"

@@ -1,4 +1,4 @@
-"""Query parameters that nobody would read: those that a route does not know, and all but the last of repeated ones."""
+"""Query parameters that a route would ignore: unknown ones, and all but the last of repeated ones."""
 
 from collections import Counter
 from collections.abc import Mapping

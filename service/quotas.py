@@ -1,4 +1,4 @@
-"""How much one key or account may ask for at a time.
+"""How much one key or account may use at a time.
 
 All processes of the service count requests, texts and event streams together, at the server that `GATELAB_COUNTS_URL`
 names; without it each counts for itself, as it does with bodies, which fill the memory of one process.
@@ -26,10 +26,10 @@ class Concurrency:
         self._open: Counter[str] = Counter()
 
     def take(self, account: str, amount: int = 1) -> Callable[[], None]:
-        """So much more, until what is returned is called, which gives it back once.
+        """Take this amount. The returned function gives it back once.
 
         Raises:
-            Overloaded: that would be more than may be.
+            Overloaded: that would exceed the limit.
         """
         with self._lock:
             there = self._open[account]
@@ -96,7 +96,7 @@ class MovingWindow:
         self._times: dict[str, deque[float]] = {}
 
     def hit(self, key: str) -> bool:
-        """Count a request, if it is not one too many."""
+        """Count a request, unless it exceeds the limit."""
         now = self._clock()
         times = self._times.get(key)
         if times is None:
@@ -117,10 +117,10 @@ class Places:
         self._here = Concurrency(limit, most)
 
     async def take(self, account: str) -> Callable[[], None]:
-        """One more, until what is returned is called, which gives it back once.
+        """Take one more. The returned function gives it back once.
 
         Raises:
-            Overloaded: that would be more than may be.
+            Overloaded: that would exceed the limit.
         """
         here = self._here.take(account)
         if self._sharing is None:

@@ -8,7 +8,7 @@ from service.problems import details, headers_of, response
 
 
 def refusal(path: str, error: GatelabError) -> ASGIApp:
-    """The answer to a request that is not let in, in the shape that its route would use."""
+    """The answer to a refused request, in the shape that its route would use."""
     if path.startswith(("/v1/completions", "/v1/models")) or "/openai/" in path:
         return openai_answer(error)
     problem = details(error)

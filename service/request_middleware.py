@@ -19,7 +19,7 @@ REQUEST_ID = b"x-request-id"
 
 
 class RequestMiddleware:
-    """To be added last: it then sees a request first. A fault of ours is answered here, with the request's id, which
+    """Add it last: it then sees a request first. It answers internal errors, with the request's id, which
     its log line has too."""
 
     def __init__(self, app: ASGIApp, context: Context) -> None:

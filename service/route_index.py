@@ -16,7 +16,7 @@ Key = tuple[int, str, str | None]
 class RouteIndex(BaseRoute):
     """To stand before all other routes: it finds the one for a request among the few whose address is built alike.
 
-    Whatever it does not find, such as another method or an address that nothing takes, is left to the others.
+    Requests that it does not find, such as another method or an unknown address, are left to the others.
     """
 
     def __init__(self, routes: Iterable[APIRoute]) -> None:

@@ -1,4 +1,4 @@
-"""Counts that several processes of the service keep together, in a Redis or Valkey server.
+"""Counts that several processes of the service share in a Redis or Valkey server.
 
 While it is away each process counts for itself.
 """
@@ -55,7 +55,7 @@ class SharedCounts:
         self._renewing: asyncio.Task[None] | None = None
 
     async def hit(self, key: str, most: int) -> bool:
-        """Count a request of this key; False where it is one too many in a second, by any process."""
+        """Count a request of this key; False if all processes together exceed the limit per second."""
         left, until = self._blocks.get(key, (0, 0.0))
         if not left or time.monotonic() >= until:
             left = 0
@@ -72,7 +72,7 @@ class SharedCounts:
         return True
 
     async def take(self, limit: str, account: str, most: int) -> Callable[[], None] | None:
-        """A place of at most `most`, until what is returned is called; None where all are taken."""
+        """Take one of `most` places; the returned function frees it. None if all are taken."""
         name, member = f"{_PREFIX}:{limit}:{account}", token_hex(8)
         if await self._run(_TAKE, name, most, int(LEASE_SECONDS), member, otherwise=1) == 0:
             return None

@@ -1,4 +1,4 @@
-"""Short looks at the database: in the event loop where it is a file of this machine, else in a thread."""
+"""Short reads of the database: in the event loop for SQLite, or else in a thread."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,8 +18,8 @@ THREADS = 8
 class ShortReads:
     """Reads a few rows of a store.
 
-    A reader of SQLite waits for no writer, and a thread would take longer than such a look. Where another process keeps
-    the whole file to itself nevertheless, a thread waits for it, as for PostgreSQL.
+    A reader of SQLite waits for no writer, and a thread would take longer than such a look. If another process locks
+    the whole file, a thread waits for it, as for PostgreSQL.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:

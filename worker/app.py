@@ -1,4 +1,4 @@
-"""The Celery application. The broker only says "look": what is to be done stands in the database.
+"""The Celery application. The broker only says "look": the database has the work.
 
 Importing this reads no environment and imports no torch: a parent that has used torch must not fork.
 """

@@ -9,7 +9,7 @@ CHECKPOINT_SHARE = 20
 
 
 class Cadence:
-    """Says when the members of a pack are due to be recorded, all of them at a time.
+    """Decides when the members of a pack are recorded, all at a time.
 
     Args:
         seconds: the shortest time between two records of a run.

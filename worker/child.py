@@ -1,4 +1,4 @@
-"""What runs in a worker's child process: one device, one run or pack at a time, and the house-keeping threads."""
+"""A worker's child process: one device, one run or pack at a time, and the house-keeping threads."""
 
 import os
 import socket
@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 class Child:
     """Claims runs and trains them slice by slice; reaps expired leases; polls when the broker is silent.
 
-    Its threads keep the promises that must not depend on the broker: the reaper re-queues what dead workers left and
-    wakes others, the poller finds work that nobody announced, the sweeper deletes files that nothing refers to.
+    Its threads keep the promises that must not depend on the broker: the reaper re-queues runs of dead workers and
+    wakes others, the poller finds work without a wake-up, and the sweeper deletes files that nothing refers to.
     """
 
     def __init__(self, settings: Settings, send_wakeup: Callable[[], object]) -> None:
@@ -41,7 +41,7 @@ class Child:
         self._every(self.settings.sweep_seconds, self._sweep)
 
     def stop(self) -> None:
-        """Let the present run reach its next step, record it and end."""
+        """Let the current run reach its next step, record it and stop."""
         self._leaving.set()
         if self._at_work.acquire(timeout=15):
             self._at_work.release()

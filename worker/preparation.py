@@ -1,4 +1,4 @@
-"""What stands before the first step of a slice: the texts, the memory they take, and where each run goes on."""
+"""Preparation of a slice: the texts, their memory, and the checkpoint from which each run resumes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,13 +49,13 @@ class Prepared:
 def prepared(store: Store, claim: Claim, known: Checkpoint | None, device: Device) -> Prepared:
     """
     Args:
-        claim: the run that the others are to be like.
-        known: the checkpoint at which it goes on, which has the tokenizer.
+        claim: the run that determines the shape.
+        known: the checkpoint from which it resumes, which has the tokenizer.
 
     Raises:
         TooLarge: the run would be killed for memory, again and again.
         InvalidSpec: the texts are too short for its windows.
-        CheckpointMissing, CorruptCheckpoint: what it begins from is not there as it was kept.
+        CheckpointMissing, CorruptCheckpoint: the checkpoint that it starts from is missing or damaged.
     """
     texts = _texts(store, claim)
     if claim.step == 0 and device == "cpu":  # else it has fitted before; and a GPU's memory is its own
@@ -68,8 +68,7 @@ def prepared(store: Store, claim: Claim, known: Checkpoint | None, device: Devic
 
 
 def newest_checkpoint(store: Store, claim: Claim) -> tuple[Claim, Checkpoint | None]:
-    """The newest checkpoint that is intact, None at the start of the run; and the claim, which has given up those
-    after it.
+    """The newest intact checkpoint, None at the start of the run; and the claim, without the damaged ones after it.
 
     Raises:
         LeaseLost: the run is no longer this claim's.

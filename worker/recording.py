@@ -40,7 +40,7 @@ class Recorder:
         self._best_weights: str | None = None
 
     def add(self, event: Event) -> None:
-        """Take note of an event. Nothing is written yet, and of a step nothing is worked out before it is recorded."""
+        """Collect an event. Nothing is written yet, and a step is not evaluated before it is recorded."""
         before, self._latest = self._latest, event
         match event:
             case Stepped() if before is not None:
@@ -60,7 +60,7 @@ class Recorder:
         self._pending.events.append(wire.CellCompiled(**asdict(compilation)))
 
     def record(self, next_state: State | None) -> Flags:
-        """Write everything since the last record, with a checkpoint, and make the run's next move.
+        """Write everything since the last record, with a checkpoint, and change the run's state.
 
         Raises:
             LeaseLost: the run belongs to somebody else now; nothing was written.
@@ -133,7 +133,7 @@ class Recorder:
             self._add_sample(event, event.sample)
 
     def _cautions(self, event: Evaluated) -> dict[str, Any]:
-        """What a reader needs to judge these losses, and what there is to be said against them."""
+        """The context of these losses, and warnings about them."""
         started = self._started
         assert started is not None, "training reports its start before an evaluation"
         words = cautions("training", event.train_loss, None, started.vocabulary)

@@ -1,7 +1,7 @@
 """One slice: train a claimed run until it ends, the slice's time is over, or somebody wants it to stop.
 
-Where it pays, others of its shape are claimed and trained with it. Each has its own lease, records and end: what goes
-wrong with one is no matter of the others.
+Where it pays, others of its shape are claimed and trained with it. Each has its own lease, records and end: a fault of
+one does not affect the others.
 """
 
 import time
@@ -31,15 +31,15 @@ log = structlog.get_logger(__name__)
 
 
 class Slice:
-    """Trains a claimed run, alone or in a pack, and leaves every run in a state from which anyone can go on.
+    """Trains a claimed run, alone or in a pack, and leaves every run in a state from which any worker can resume.
 
     Args:
         claim: the run that has waited longest.
-        stopping: whether the worker is to leave; asked once a round.
+        stopping: whether the worker is to stop; called once per round.
         pack_size: how many runs like it to train together, as `gatelab.training.pack_size`.
 
     Attributes:
-        in_vain: whether a run was given back since the folder of large checkpoints was away.
+        in_vain: whether a run was given back because the folder of large checkpoints was away.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Slice:
             METER.training(0)
 
     def _interrupt(self) -> None:
-        """End the step under way early: one step may take minutes, and a run is to stop."""
+        """End the current step early: a step may take minutes, and a run is to stop."""
         if self._pack is not None:
             self._pack.interrupt()
 
@@ -132,7 +132,7 @@ class Slice:
         METER.training(len(self._members))
 
     def _leave(self, run_id: str) -> None:
-        """The others go on without this run."""
+        """Remove this run; the others continue."""
         del self._members[run_id]
         METER.training(len(self._members))
         self._leases.drop(run_id)
@@ -200,7 +200,7 @@ class Slice:
     # -- The end of a member ------------------------------------------------------------------------------------------
 
     def _end(self, run_id: str, write: Callable[[Recorder], object]) -> None:
-        """Write the last of a run in this slice, and go on without it. What has diverged has failed."""
+        """Write the last record of a run in this slice, and remove it. A run that diverged fails."""
         try:
             write(self._members[run_id])
         except (LeaseLost, Conflict) as error:
@@ -223,7 +223,7 @@ class Slice:
         self._end(run_id, lambda member: member.fail(error_of(error)))
 
     def _give_back(self, run_id: str, error: StorageUnavailable) -> None:
-        """Queue a run behind the others. It is not to blame, and has lost no more than this slice."""
+        """Queue a run after the others. It is not to blame, and has lost no more than this slice."""
         log.warning("the large checkpoints cannot be reached", run=run_id, error=str(error))
         self.in_vain = True
         with suppress(LeaseLost, Unavailable):
@@ -231,7 +231,7 @@ class Slice:
         self._leave(run_id)
 
     def _give_up(self, error: Exception) -> None:
-        """A fault that ends the training of all. Which of several runs is to blame will show when each is alone."""
+        """A fault that ends the training of all. Training each run alone then shows which one is to blame."""
         together = len(self._members) > 1
         if together:
             log.error("a pack failed; its runs will be trained alone", runs=list(self._members), exc_info=error)

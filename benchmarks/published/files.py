@@ -12,14 +12,14 @@ def read(file: Path) -> list[Row]:
     """The rows of a file.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: the file does not exist.
     """
     with file.open(encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text))
 
 
 def write(file: Path, rows: Sequence[Row]) -> None:
-    """All rows, at least one; whoever reads meanwhile finds the file before or the file after."""
+    """All rows, at least one; a reader at that moment finds the file as it was before or after."""
     part = file.with_suffix(".part")
     with part.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")

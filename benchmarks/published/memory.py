@@ -56,7 +56,7 @@ def read(file: Path) -> list[RecallResult]:
     """The rows of a file.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: the file does not exist.
     """
     return [RecallResult.model_validate(row) for row in files.read(file)]
 

@@ -54,7 +54,7 @@ def table(asked: str) -> str:
 
     Raises:
         ValueError: no such table can be made; the message says what can.
-        FileNotFoundError: its raw results are not there.
+        FileNotFoundError: its raw results do not exist.
     """
     name, kind, *settings = asked.split()
     file = RESULTS / f"{name}.csv"

@@ -48,7 +48,7 @@ def named(job: JobSpec, index: int, spec: RunSpec, corpus_sha256: str) -> dict[s
 
 
 def measured(spec: RunSpec, trained: Trained) -> dict[str, str]:
-    """The columns that say what became of it."""
+    """The columns of its results."""
     at, last, how = trained.trainer.position, trained.last, spec.training.sample
     speed = at.tokens / at.training_seconds if at.training_seconds else None
     found: dict[str, Any] = {

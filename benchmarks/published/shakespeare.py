@@ -28,7 +28,7 @@ def read(file: Path) -> list[Score]:
     """The rows of a file.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: the file does not exist.
     """
     return [Score.model_validate(row) for row in files.read(file)]
 

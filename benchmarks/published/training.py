@@ -25,7 +25,7 @@ class Trained:
 
 
 def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[dict[Name, Trained]]:
-    """Train these runs on one text, and give what became of each pack, in the order of the specs.
+    """Train these runs on one text, and yield the results of each pack, in the order of the specs.
 
     Raises:
         InvalidInput: the native engine cannot be used here.

@@ -85,4 +85,4 @@ def peaks_in_words(measured: Sequence[Speeds]) -> str:
     names = list(measured[0].peaks)
     medians = {name: statistics.median(x for found in measured for x in found.peaks[name]) for name in names}
     words = ", ".join(f"{name} {flops / 1e9:.0f} GFLOP/s" for name, flops in medians.items())
-    return words if peaks.FMA in names else f"{words}; shares are of this one: the native engine is not there"
+    return words if peaks.FMA in names else f"{words}; shares are of this one: the native engine is not available"

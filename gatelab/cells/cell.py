@@ -18,7 +18,7 @@ GateOverride = Mapping[str, Callable[[Tensor], Tensor]]
 """Gate name -> function of its activation (batch, hidden) that gives the activation to use instead."""
 
 ARITHMETIC: dict[str, Callable[..., Tensor]] = {"+": add, "-": sub, "*": mul, "/": truediv}
-"""Operations that also take a number in the place of one tensor."""
+"""Operations that also take a number instead of one tensor."""
 
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "negative": torch.neg,
@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Weights:
-    """What all steps share: of each group, its matrices and, if the input has no part in it, its bias."""
+    """What all steps share: the matrices of each group and, if the input is not part of the group, its bias."""
 
     matrices: Sequence[Sequence[Tensor]]
     biases: Sequence[Tensor | None]

@@ -12,8 +12,8 @@ from pathlib import Path
 def local_key(port: int) -> str | None:
     """The key for the `gatelab up` that listens on this port of this machine; None where there is none.
 
-    The note of one that was killed stays. Then somebody else may listen there, who is not to see the key: it is taken
-    only while the data directory is held.
+    The note of one that was killed stays. Then another program may listen there, which must not see the key. So the key
+    is used only while the data directory is locked.
     """
     with suppress(ImportError, OSError, RuntimeError, UnicodeDecodeError):
         data_dir = Path((_notes() / str(port)).read_text(encoding="utf-8").strip())

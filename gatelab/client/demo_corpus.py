@@ -1,4 +1,4 @@
-"""The text of the demo: The Time Machine by H. G. Wells (1895, public domain), or what is at hand in its place."""
+"""The text of the demo: The Time Machine by H. G. Wells (1895, public domain), or another text without it."""
 
 import hashlib
 import os
@@ -20,12 +20,12 @@ BOOK_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"
 MAX_BYTES = 2**20
 TIMEOUT_SECONDS = 5.0
 PYTHON_CHARACTERS = 180_000
-"""As much of Python's help as the book is long, so that the demo takes the same time."""
+"""As much of Python's help as the length of the book, so that the demo takes the same time."""
 
 
 @dataclass(frozen=True)
 class DemoCorpus:
-    """A text, its name as a corpus, and a line on where it is from."""
+    """A text, its name as a corpus, and a line about its origin."""
 
     name: str
     text: str
@@ -36,7 +36,7 @@ def find(environment: Mapping[str, str] = os.environ, url: str = BOOK_URL, sha1:
     """The book from the folder `GATELAB_CORPORA`, from the cache or from `url`; else Python's own help texts."""
     if folder := environment.get("GATELAB_CORPORA"):
         file = Path(folder) / BOOK
-        # Bytes, as everywhere: read as text, its lines would end otherwise than those of the same corpus elsewhere.
+        # Bytes, as everywhere: read as text, its line ends would differ from those of the same corpus elsewhere.
         with suppress(OSError, InvalidCorpus):
             return DemoCorpus("time-machine", accepted(decode(file.read_bytes())), f"The Time Machine, from {file}")
     cached = cache_dir(environment) / BOOK
@@ -62,8 +62,8 @@ def download(url: str, sha1: str) -> bytes:
     """What is at `url`, if it is what was published.
 
     Raises:
-        httpx2.HTTPError: it cannot be had.
-        ValueError: it is something else than what was published.
+        httpx2.HTTPError: it cannot be downloaded.
+        ValueError: it is not the published text.
     """
     data = b""
     with httpx2.stream("GET", url, timeout=TIMEOUT_SECONDS, follow_redirects=True) as response:
@@ -92,7 +92,7 @@ def _digest(data: bytes) -> str:
 
 
 def _keep(file: Path, data: bytes) -> None:
-    """Put a download into the cache. Where that is not possible, it is downloaded again next time."""
+    """Put a download into the cache. If that is not possible, it is downloaded again next time."""
     part = file.with_name(f"{file.name}.{os.getpid()}")
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)

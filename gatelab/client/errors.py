@@ -1,10 +1,10 @@
-"""What can go wrong between this client and a service.
+"""The errors of this client.
 
 ClientError
 ├── ApiError            the service refused, and says why
 ├── ConnectionFailed    nothing answers at the address
 ├── UnexpectedAnswer    something answers, but not as Gatelab does
-└── CannotRun           this machine cannot do what the command line was asked for
+└── CannotRun           this machine cannot run the command
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class ApiError(ClientError):
         type: the URI that names the kind of problem, the same in every release.
         title: that kind in words.
         detail: what is wrong this time.
-        problems: each fault, with the path of the input that is at fault.
+        problems: each fault, with the path of the faulty input.
     """
 
     code = "api-error"
@@ -43,7 +43,7 @@ class ApiError(ClientError):
 
     @classmethod
     def from_problem(cls, document: object, status: int) -> "ApiError":
-        """The error for a problem document. Anything else becomes an error that has the status alone."""
+        """The error for a problem document. Any other body becomes an error that has only the status."""
         fields: dict[str, Any] = document if isinstance(document, dict) else {}
         found = fields.get("problems")
         return cls(

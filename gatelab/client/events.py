@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 RECONNECT_SECONDS = 0.5
 AWAY_STATUSES = (502, 503, 504)
-"""What a proxy or a starting service answers; as passing as a refused connection."""
+"""What a proxy or a starting service answers; as temporary as a refused connection."""
 
 
 def follow(
     transport: Transport, path: str, is_over: Callable[[int], bool], after: int, patience: float
 ) -> Iterator[Event]:
-    """The events of `path` with ids over `after`, to the job's end.
+    """The events of `path` with ids over `after`, until the job ends.
 
-    A connection that is lost is opened again after the last event seen, so none is missed or seen twice.
+    A lost connection is opened again after the last event seen, so none is missed or seen twice.
 
     Args:
-        is_over: whether the job has ended and has no event after this number. Asked when a stream ends without having
-            brought anything: it may have been cut off before the job ended.
+        is_over: whether the job has ended and has no event after this number. Called when a stream ends without an
+            event: it may have been cut off before the job ended.
         patience: seconds for which the service may be away.
 
     Raises:
@@ -65,5 +65,5 @@ def read_event(message: httpx2.ServerSentEvent) -> Event:
 
 
 def is_passing(error: ClientError) -> bool:
-    """Whether the fault is one that a restart of the service brings about."""
+    """Whether a restart of the service can cause this fault."""
     return isinstance(error, ConnectionFailed) or (isinstance(error, ApiError) and error.status in AWAY_STATUSES)

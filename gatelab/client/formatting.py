@@ -1,4 +1,4 @@
-"""Numbers, times and text in the form that people read."""
+"""Numbers, times and text for people to read."""
 
 import re
 from typing import Any
@@ -7,12 +7,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
-    """Text of a model or a service without the control characters that would steer the terminal."""
+    """Text of a model or a service without control characters, which would steer the terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def number(value: float | None, pattern: str = ".2f") -> str:
-    """The number, or a dash where there is none."""
+    """The number, or a dash if there is none."""
     return "-" if value is None else format(value, pattern)
 
 

@@ -1,4 +1,4 @@
-"""The embedded Gatelab as seen from outside: a process to start, and to stop with."""
+"""The embedded Gatelab as a process: how to start it, and how to stop it."""
 
 import os
 import subprocess
@@ -43,10 +43,10 @@ def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Itera
     `settings` are environment variables that hold where the user's environment does not set them, `options` more of
     the launcher's command line.
 
-    It ends with this process even where that is killed: then its standard input ends.
+    It ends with this process, even if that is killed, since its standard input then ends.
 
     Raises:
-        CannotRun: it does not start, or gives up later; with its own words.
+        CannotRun: it does not start, or stops later; the message quotes its log.
     """
     errors = data_dir / "launcher.log"
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def _told(errors: Path) -> str:
 
 
 def _stop(launcher: subprocess.Popen[str]) -> None:
-    """Close its standard input, by which it stops, and wait for its end."""
+    """Close its standard input, which stops it, and wait until it ends."""
     try:
         launcher.communicate(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:

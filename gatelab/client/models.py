@@ -1,6 +1,6 @@
 """What the service answers, as frozen objects: the shapes of `gatelab.wire`, under the names that a client uses.
 
-Fields that this client does not know yet are passed over.
+It ignores fields that it does not know yet.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Run(RunOf[dict[str, Any]]):
 
 
 class Job(JobOf[dict[str, Any]]):
-    """A job and how its runs stand. `spec` is plain JSON, as in a run."""
+    """A job, with the states of its runs. `spec` is plain JSON, as in a run."""
 
     spec: dict[str, Any] = {}
 

@@ -56,7 +56,7 @@ def print_error(error: GatelabError) -> None:
 
 
 def print_note(text: str) -> None:
-    """Something beside the result: to standard error, so that a pipe carries the result alone."""
+    """A note beside the result: to standard error, so that a pipe carries only the result."""
     from rich.console import Console
 
     Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True).print(printable(text))

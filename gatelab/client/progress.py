@@ -1,4 +1,4 @@
-"""What is known of a job's runs while it is watched, gathered from its events."""
+"""The progress of a job's runs while it is watched, gathered from its events."""
 
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -48,7 +48,7 @@ class RunProgress:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Training time that is left at the present speed."""
+        """The training time left at the current speed."""
         if not (self.tokens_per_second and self.tokens_per_step and self.total_steps):
             return None
         return max(0, self.total_steps - self.step) * self.tokens_per_step / self.tokens_per_second
@@ -74,7 +74,7 @@ class Progress:
     runs: dict[str, RunProgress] = field(default_factory=dict)
 
     def apply(self, event: Event) -> RunProgress | None:
-        """Take in an event. Returns the run that it concerns, if any."""
+        """Apply an event. Returns its run, if it has one."""
         if event.run is None:
             return None
         run = self.runs.setdefault(event.run, RunProgress(event.run, name=event.run))

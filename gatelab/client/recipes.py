@@ -38,7 +38,7 @@ def find(name: str) -> Path:
     """The file of a recipe.
 
     Raises:
-        InvalidSpec: no recipe has this name; the message lists those that there are.
+        InvalidSpec: no recipe has this name; the message lists the known ones.
     """
     known = [recipe.name for recipe in recipes()]
     if name not in known:

@@ -14,7 +14,7 @@ from gatelab.specs import (
 
 
 def load(file: Path, settings: Iterable[str] = ()) -> JobSpec:
-    """The spec in `file`, with each `path=value` of `settings` in the place of what the file says.
+    """The spec in `file`, with each `path=value` of `settings` applied.
 
     Raises:
         InvalidSpec: each problem names the file and the path in it.
@@ -41,7 +41,7 @@ def read(file: Path) -> Any:
     """The data of a YAML file.
 
     Raises:
-        InvalidSpec: it cannot be read, or is not YAML, or says something twice; with the line.
+        InvalidSpec: it cannot be read, is not YAML, or has a key twice; the message names the line.
     """
     try:
         return yaml_reader.load(texts.decode(file.read_bytes(), str(file), InvalidSpec))
@@ -58,7 +58,7 @@ def keys(path: str) -> list[str]:
 
 
 def change(data: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set what is at `path`, in place. A single value on the way (`input: one_hot`) gives way to an object."""
+    """Set what is at `path`, in place. A single value on the way (`input: one_hot`) is replaced by an object."""
     for key in path[:-1]:
         if not isinstance(data.get(key), dict):
             data[key] = {}

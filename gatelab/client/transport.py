@@ -62,7 +62,7 @@ class Transport:
         return self._send("POST", path, **_json(body)).content
 
     def post_once(self, path: str, model: type[Model], body: object, idempotency_key: str) -> Model:
-        """A POST that is sent again where its connection was lost: by the key, the service knows it again."""
+        """A POST that is sent again if its connection is lost: the service recognises it by the key."""
         arguments = _json(body)
         arguments["headers"] = {**arguments["headers"], "Idempotency-Key": idempotency_key}
         return self._read(self._persist("POST", path, **arguments), model)
@@ -74,7 +74,7 @@ class Transport:
     def events(
         self, path: str, *, body: object = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
-        """The server-sent events of `path`, asked for by POST where there is a body."""
+        """The server-sent events of `path`, requested with POST if there is a body."""
         method, arguments = ("GET", {"headers": headers}) if body is None else ("POST", _json(body))
         with self._faults(), self._client.sse(path, method=method, **arguments) as source:
             if source.response.is_error:
@@ -86,7 +86,7 @@ class Transport:
         return self._persist("GET", path, params=params)
 
     def _persist(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
-        """Send what may be sent again, and do so where the connection failed."""
+        """Send a request that may be repeated, and repeat it if the connection fails."""
         import httpx2
 
         for pause in RETRY_PAUSES:
@@ -147,7 +147,7 @@ class Transport:
 
 
 def _key(given: str | None) -> str | None:
-    """The key without what a file or a shell puts around it.
+    """The key without white space that a file or a shell adds.
 
     Raises:
         InvalidRequest: no HTTP header can hold it. The message does not show it.

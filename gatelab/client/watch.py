@@ -31,9 +31,9 @@ class Display(Protocol):
 
 
 def watch(gatelab: Gatelab, job_id: str, patience: float = 60.0) -> Job:
-    """Show the job's progress until its end. The job as it ended.
+    """Show the job's progress until it ends, and return it.
 
-    Restarts of the service are waited out where they take less than `patience` seconds.
+    It waits for restarts of the service that take less than `patience` seconds.
     """
     job = gatelab.job(job_id)
     progress = Progress({run.id: RunProgress.of(run) for run in gatelab.runs(job_id)})
@@ -78,7 +78,7 @@ def columns() -> "tuple[ProgressColumn, ...]":
 
 
 class Lines:
-    """One line for everything worth telling."""
+    """One line for each notable event."""
 
     def __init__(self) -> None:
         self._told: object = None
@@ -96,7 +96,7 @@ class Lines:
 
 
 def _line(told: JobEvent, run: RunProgress) -> str | None:
-    """What a log says of an event; None where it is silent."""
+    """The log line of an event; None for events without one."""
     match told:
         case events.RunStarted():
             return "started"

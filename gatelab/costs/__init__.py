@@ -1,4 +1,4 @@
-"""What a run will cost: parameters, memory, work and, calibrated by what past runs took, seconds. No torch."""
+"""What a run will cost: parameters, memory, work and, calibrated by past runs, seconds. No torch."""
 
 from gatelab.costs.cells import CellCounts, speed_class
 from gatelab.costs.operation_counts import (

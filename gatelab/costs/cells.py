@@ -1,4 +1,4 @@
-"""What a cell has, and computes of each token."""
+"""What a cell has, and what it computes for each token."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from gatelab.equations.functions import ARGUMENTS
 
 @dataclass(frozen=True)
 class CellCounts:
-    """What a layer has, and computes of each token.
+    """What a layer has, and what it computes for each token.
 
     Attributes:
         input_matrices: (inputs, hidden), each multiplied once with the input.

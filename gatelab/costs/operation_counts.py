@@ -44,7 +44,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Expected:
-    """The work of a run, and the seconds that it was predicted to take (None: nothing to predict them from)."""
+    """The work of a run, and the seconds that it was predicted to take (None: no past runs to predict them from)."""
 
     work: Work
     seconds: float | None

@@ -22,11 +22,11 @@ Array = NDArray[np.float64]
 BANDWIDTH = 1.5
 """Runs whose arithmetic intensity differs by a factor of e^1.5 (about 4.5) count 0.6 as much as equal ones."""
 OTHER_CELL = 0.02
-"""What a run of another cell counts: something to go by where there is none of the same."""
+"""What a run of another cell counts: a basis for cells without past runs of their own."""
 SETTLED_SECONDS = 1.0
 """A run of this length counts half as much as a long one: shorter ones are mostly warming up."""
 FARTHEST = 1e-3
-"""What the farthest past run counts, so that there is always something to go by."""
+"""The weight of the farthest past run, so that there is always a basis."""
 PRIOR = 0.03
 """What the prior that each term pays a third counts, of 1 for all past runs together."""
 
@@ -44,7 +44,7 @@ def predict(wanted: Sequence[tuple[str, Work]], past: Sequence[Past]) -> list[fl
     """Seconds of training and evaluation of each of the runs `wanted`, given as (`speed_class` of the cell, work).
 
     Returns:
-        None where there is no past run to go by.
+        None without a past run.
     """
     past = [run for run in past if run.seconds > 0 and run.work.flops > 0]
     if not past:

@@ -9,7 +9,7 @@ from gatelab.text.reading_costs import Part
 
 @dataclass(frozen=True)
 class Course:
-    """What a run comes to unless a loss or the time ends it before.
+    """The length of a run, unless a loss or the time ends it before.
 
     Attributes:
         steps: of the optimizer.
@@ -20,7 +20,7 @@ class Course:
     evaluations: int
 
     def of(self, per_epoch: int, batches: int) -> int:
-        """What all steps come to of something of which an epoch of `batches` has `per_epoch`."""
+        """The total over all steps of a quantity of which an epoch of `batches` has `per_epoch`."""
         return -(-per_epoch * self.steps // batches)
 
 

@@ -1,4 +1,4 @@
-"""The language in which a cell is written: its equations, and nothing else.
+"""The language in which a cell is written: only its equations.
 
     reset     = sigmoid(W_r @ x + U_r @ h + b_r)
     update    = sigmoid(W_z @ x + U_z @ h + b_z)
@@ -7,8 +7,8 @@
 
 `x` is the input. A name with a prime is a state after the step, and later lines may read it. Names with a capital
 letter are matrices, inferred from what they multiply; `b` and `b_...` are biases; other parameters are declared
-(`vector p_i`, `scalar zeta = 1`). A line that ends in a sigmoid is a gate, and `gate` before a line marks one that does
-not. No user's text is run: it is read, checked and turned into a graph (`Representation`).
+(`vector p_i`, `scalar zeta = 1`). A line that ends in a sigmoid is a gate, and `gate` before any other line marks it as
+one. No user's text is run: it is read, checked and turned into a graph (`Representation`).
 """
 
 from functools import lru_cache
@@ -30,8 +30,7 @@ KEPT = 256
 def read(text: str) -> Representation:
     """The cell that these equations describe.
 
-    Raises:
-        InvalidEquations: naming the first mistake, its place, and what is allowed.
+    Raises: InvalidEquations: naming the first mistake, its place, and what is allowed.
     """
     return Builder(parse(text), text).build()
 

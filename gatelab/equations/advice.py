@@ -1,4 +1,4 @@
-"""What the author of a cell may not have meant: things that are no mistakes, and often are.
+"""Advice about a cell: things that are valid, but often not intended.
 
 Gates: between which values do they lie, whatever the weights are? States: how large can they become, beginning at 0, if
 no weight makes anything more than `GAIN` times as large? Both are computed with intervals (`ranges`).
@@ -84,7 +84,7 @@ def _point(x: float) -> Range:
 
 
 def _redundant(cell: Representation) -> Iterator[Advice]:
-    """Parameters that are only ever added to one another: one of them does the work of all."""
+    """Parameters that are only ever added to one another, so that one of them is enough."""
     users: dict[int, list[int]] = {}
     for place, node in enumerate(cell.nodes):
         for operand in node.operands:

@@ -7,16 +7,16 @@ WORDS = 3_000
 NAME_LENGTH = 40
 NUMBER_LENGTH = 30
 DEPTH = 40
-"""Levels of parentheses, calls and products inside one another."""
+"""Levels of nested parentheses, calls and products."""
 
 NODES = 400
-"""Operations and leaves of all equations, those that are written twice counted once."""
+"""Operations and leaves of all equations; equal ones count once."""
 
 PRODUCTS = 32
 """Products of a matrix with the input, with a state, or with what was computed from them."""
 
 STAGES = 6
-"""Recurrent products that need one another's results, one behind the other."""
+"""Recurrent products that must be computed one after another."""
 
 STATES = 8
 PARAMETERS = 64

@@ -198,7 +198,7 @@ class Builder:
     # -- Checks of the whole ------------------------------------------------------------------------------------------
 
     def _check_all_read(self) -> None:
-        """Every line has a purpose: what it defines is read, or is a state after the step that is read."""
+        """Check that every line is used: its name is read, or it is a state whose old value is read."""
         for name, place in self._assigned.items():
             state = name.removesuffix("'") if name.endswith("'") else None
             used = {name, state} & self._read if state else name in self._read

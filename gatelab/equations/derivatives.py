@@ -20,7 +20,7 @@ class Graph:
             self.add(node)
 
     def add(self, node: Node) -> int:
-        """The place of a node, which is new or as one that is there already."""
+        """The place of a node: a new one, or that of an equal node."""
         place = self._places.setdefault(node, len(self.nodes))
         if place == len(self.nodes):
             self.nodes.append(node)

@@ -1,4 +1,4 @@
-"""The equations of the cells that have options in the place of equations: `rnn` and `gru`; `lstm` has none to choose.
+"""The equations of the cells that have options instead of equations: `rnn` and `gru`; `lstm` has none to choose.
 
 A gate that is left out is left out of the text. What remains keeps its letters, so that it begins with the same values.
 """
@@ -12,7 +12,7 @@ GATES = {"reset": "r", "update": "z"}
 
 
 def rnn(activation: str) -> str:
-    """Elman 1990, Finding structure in time; with `relu` in the place of tanh, if that is the activation."""
+    """Elman 1990, Finding structure in time; with `relu` instead of tanh if that is the activation."""
     return f"h' = {activation}(W @ x + U @ h + b)"
 
 

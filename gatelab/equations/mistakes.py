@@ -21,7 +21,7 @@ class InvalidEquations(InvalidInput):
     """The equations of a cell have a mistake.
 
     Attributes:
-        place: where it is; None where it is nowhere in particular, such as a line that is missing.
+        place: where it is; None for a mistake without a place, such as a missing line.
     """
 
     code = "invalid-equations"

@@ -1,4 +1,4 @@
-"""How an engine computes a cell: its phases, and which sums share what is loaded.
+"""How an engine computes a cell: its phases, and which sums share a loaded operand.
 
 A phase is a set of sums that can be computed at once, with the operations on single units that follow them.
 The operands of a phase's products are states, or were computed by an earlier phase.
@@ -71,7 +71,7 @@ class Plan:
 
     @cached_property
     def levels(self) -> Sequence[int]:
-        """For each node of the graph, how many recurrent products lie one behind another on the longest way to it."""
+        """For each node of the graph, the number of recurrent products on the longest path to it."""
         found: list[int] = []
         for node in self.graph.nodes:
             level = max((found[operand] for operand in node.operands), default=0)

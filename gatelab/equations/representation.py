@@ -1,4 +1,4 @@
-"""What a cell computes, as a graph: everything that runs, counts, differentiates or draws a cell starts from this.
+"""What a cell computes, as a graph: the basis of everything that runs, counts, differentiates or draws a cell.
 
 A node is made after the nodes that it is computed from, so their order is an order of computation. Equal expressions
 are one node. Vectors are rows: `W @ x` of the equations is the product x W of a row with a matrix (from, to).
@@ -74,7 +74,7 @@ class Representation:
 
     @cached_property
     def stages(self) -> Sequence[int]:
-        """For each node, how many recurrent products lie one behind another on the longest way to it, itself included.
+        """For each node, the number of recurrent products on the longest path to it, itself included.
 
         All products of a stage can be computed at once.
         """
@@ -96,7 +96,7 @@ class Representation:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for cells that compute the same in the same way, whatever their names, but for the names of gates."""
+        """Equal for cells that compute the same in the same way; only the names of gates matter."""
         letters = {parameter.name: place for place, parameter in enumerate(self.parameters)}
         places = {state: place for place, state in enumerate(self.states)}
         nodes = [

@@ -208,7 +208,7 @@ class Schedule:
         return steps
 
     def _numbered(self, steps: Steps) -> Steps:
-        """With the places of what is kept and what crosses in the place of their nodes."""
+        """With the places of kept and crossing values instead of their nodes."""
         tables = {"kept": self.kept, "keep": self.kept, "crossing": self.crossing, "cross": self.crossing}
 
         def number(what: str, at: int) -> int:

@@ -1,4 +1,4 @@
-"""A trained model for other programs: its weights, a step of it, and a program that needs numpy alone."""
+"""A trained model for other programs: its weights, one step, and a program that needs only numpy."""
 
 from gatelab.export.script import script
 from gatelab.export.weights import weights

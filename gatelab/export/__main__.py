@@ -1,6 +1,6 @@
 """python -m gatelab.export onnx|torch < checkpoint.safetensors > file
 
-A process of its own: tracing takes seconds of Python, which would hold up whoever else is served.
+It is a separate process, since tracing takes seconds of Python, which would delay all other requests.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""What is around a cell in the program that writes text: layers, what is between them, their states, and the head.
+"""The parts around a cell in the program that writes text: layers, what is between them, their states, and the head.
 
-The program of a model that has none of the fields says nothing of them.
+The program of a model without these fields does not mention them.
 """
 
 from gatelab.architecture import EPSILON

@@ -1,4 +1,4 @@
-"""A program that writes text with exported weights and needs numpy alone: the equations of one cell, and a loop."""
+"""A program that writes text with exported weights and needs only numpy: the equations of one cell, and a loop."""
 
 from gatelab.export.cell_program import cell_program
 from gatelab.export.layers_program import head_line, layer_lines, layers_program, state_lines

@@ -4,7 +4,7 @@ A step, not a sequence: an exported recurrence over time has the length that it 
 
     tokens      (batch,)                                    int64
     state       (layers, tensors of a state, batch, hidden) float32, zeros before `<bos>`, or `initial_state` of the
-                description; a layer with fewer units than the widest one has zeros behind them
+                description; a layer with fewer units than the widest one is padded with zeros
     logits      (batch, vocabulary)                         float32, of what follows the tokens
     next_state  like state
 """

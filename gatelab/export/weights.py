@@ -1,4 +1,4 @@
-"""The weights as a safetensors file that says what they belong to."""
+"""The weights as a safetensors file, with the description of their model."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the gates of a trained network do, what happens when they are held, and what a hidden state depends on."""
+"""What the gates of a trained network do, what happens if they are held, and what a hidden state depends on."""
 
 from gatelab.gates.clamps import Clamps
 from gatelab.gates.influence import Influence, influence

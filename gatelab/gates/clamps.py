@@ -14,7 +14,7 @@ from gatelab.specs.gates import ClampSpec
 
 @dataclass(frozen=True)
 class _Hold:
-    """What one clamp makes of an activation. `number` tells which clamp came later."""
+    """The effect of one clamp on an activation. A later clamp has a higher `number`."""
 
     number: int
     value: float
@@ -62,7 +62,7 @@ class Clamps:
         steps: how many are read, `<bos>` being step 0.
 
     Raises:
-        InvalidRequest: naming every gate, step, layer and unit that there is not, and what there is.
+        InvalidRequest: naming every gate, step, layer and unit that does not exist, and those that do.
     """
 
     def __init__(self, clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) -> None:
@@ -95,7 +95,7 @@ class Clamps:
 def recording(
     gates: Iterable[str], overrides: GateOverride, seen: Callable[[str, Array], None]
 ) -> dict[str, Callable[[Array], Array]]:
-    """Overrides that show every activation of these gates as it is used: behind what `overrides` make of it."""
+    """Overrides that report every activation of these gates as it is used, after `overrides`."""
 
     def record(name: str) -> Callable[[Array], Array]:
         override = overrides.get(name)

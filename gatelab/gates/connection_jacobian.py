@@ -7,12 +7,12 @@ from gatelab.network import Array, Network
 
 @dataclass(frozen=True)
 class Passed:
-    """What goes up through a layer in a step, (1, width) each.
+    """The values that pass through a layer in a step, (1, width) each.
 
     Attributes:
-        below: what leaves the layer below it, or enters the network.
-        read: what the layer reads of that.
-        output: of its cell.
+        below: the output of the layer below, or the input of the network.
+        read: what the layer reads of it.
+        output: that of its cell.
     """
 
     below: Array

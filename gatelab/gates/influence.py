@@ -30,7 +30,7 @@ class Influence:
 
     Attributes:
         norms: (output + 1,) of d h_output / d x_k for each step k. 0 means that the gates cut the path, or that the
-            number is smaller than double precision knows.
+            number is too small for double precision.
         initial_state: norm of d h_output / d of all tensors of the state before step 0.
     """
 

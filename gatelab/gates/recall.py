@@ -1,4 +1,4 @@
-"""How well a network remembers: of symbols that it was shown, the share that it names after the lag."""
+"""How well a network remembers: the share of symbols that it recalls after the lag."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from gatelab.text.tokenizers.pieces import PieceTokenizer
 from gatelab.text.windows import EVALUATION_TOKENS
 
 MOST_VALUES = 2**21
-"""Units times tokens that are read at once, at most: what bounds the memory of a wide network's gates and states."""
+"""The most units times tokens that are read at once, which bounds the memory of a wide network's gates and states."""
 
 
 @dataclass(frozen=True)
 class Recall:
     """
     Attributes:
-        accuracy: the share of symbols behind the question mark that the model found likeliest of all tokens.
-        loss: of these symbols, in nats a symbol.
+        accuracy: the share of symbols after the question mark that are the model's likeliest token.
+        loss: that of these symbols, in nats per symbol.
         chance: the accuracy of guessing.
-        symbols: how many were asked for.
+        symbols: the number of symbols tested.
     """
 
     accuracy: float
@@ -45,13 +45,13 @@ def recall(
     examples: int,
     between: Callable[[], object] = lambda: None,
 ) -> Recall:
-    """Test a network on freshly drawn lines.
+    """Test a network on new random lines.
 
     Each is read as in training: from a zero state, with the end of a line before it. If several symbols are asked for,
-    the earlier ones are read as they should have been.
+    each is scored after the correct earlier ones.
 
     Args:
-        between: is called before each piece of lines. What it raises ends the work.
+        between: is called before each piece of lines. An exception of it ends the work.
 
     Raises:
         InvalidRequest: the vocabulary lacks a character of the task, or its tokens are longer than characters.

@@ -12,7 +12,7 @@ from gatelab.text.windows import IGNORED, Windows
 
 MOST_TOKENS = 4096
 MOST_STEPS = 512
-"""How much of a text is looked at: enough for a mean, too little to be noticed beside an epoch."""
+"""The tokens of a text that are measured: enough for a mean, and cheap compared with an epoch."""
 
 
 @dataclass(frozen=True)

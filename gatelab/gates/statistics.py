@@ -1,4 +1,4 @@
-"""Many numbers in a few: what the units of a layer did at each step."""
+"""Summaries of what the units of a layer did at each step."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ class LayerTrace:
     Attributes:
         layer: its number; the first is 0.
         units: (units,) the numbers of the hidden units that follow.
-        gates: name -> (steps, units), the activations as they were used: those that are held are what they are held at.
+        gates: name -> (steps, units), the activations as they were used; a held gate has its held value.
         state: name of `state_names` -> (steps, units) after each step.
     """
 
@@ -41,7 +41,7 @@ class LayerTrace:
 class Trace:
     """
     Attributes:
-        layers: those that were asked for.
+        layers: the requested ones.
         next: (vocabulary,) probabilities of the token after the last one.
     """
 
@@ -58,13 +58,13 @@ def trace(
     units: Sequence[int] | None = None,
     between: Callable[[], object] = lambda: None,
 ) -> Trace:
-    """Read a text from the initial state and note everything.
+    """Read a text from the initial state and record everything.
 
     Args:
         ids: (steps,) at least one, `<bos>` included.
         clamps: made for this network and this number of steps.
-        layers, units: which ones are kept; default all.
-        between: is called before each piece of steps. What it raises ends the work.
+        layers, units: those to record; by default all.
+        between: is called before each piece of steps. An exception of it ends the work.
     """
     shown = range(network.spec.layers) if layers is None else layers
     wanted = None if units is None else np.array(units, dtype=np.int64)
@@ -99,7 +99,7 @@ def observed(
 
     Args:
         number: which layer it is.
-        units: those that are noted; default all.
+        units: those to record; by default all.
         between: is called before each piece of steps.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Generating text from a model, and judging text by it.
+"""Generating text from a model, and scoring text with it.
 
 `Batcher` and `write` serve many texts at once by a `Decoder`.
 """

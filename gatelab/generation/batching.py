@@ -10,17 +10,17 @@ from gatelab.errors import Overloaded
 from gatelab.generation.decoders import Decoded, Decoder, Stream
 
 CALL_SECONDS = 0.002
-"""How long a call should take: so long whoever comes next waits, and so long Python is not asked."""
+"""The intended time of a call: the next text waits for it, and Python does not run meanwhile."""
 LOOK_SECONDS = 0.05
-"""How often to look for texts that are no longer wanted while all are paused."""
+"""How often to check for abandoned texts while all are paused."""
 MOST_LOGITS = 2**18
 """Logits that a call hands over of each text, at most; a megabyte."""
 TOKENS_WITH_LOGITS = 32
-"""At most this many tokens have logits in a call: to hand them over takes far longer than to write them."""
+"""The most tokens with logits in a call: passing them on takes far longer than generating them."""
 IDLE_SECONDS = 1.0
-"""How long the thread waits for another text when it has none."""
+"""How long an idle thread waits for another text."""
 LONGEST_CALL = 256
-"""Most steps of a call: if a text ends early, the rest of them was for nothing."""
+"""The most steps of a call: if a text ends early, the rest of them are wasted."""
 
 
 @dataclass(eq=False)
@@ -28,12 +28,12 @@ class Writing:
     """A text that is being written.
 
     Attributes:
-        remaining: how many tokens are still wanted.
-        deliver: another thread calls it with what was chosen, or with what went wrong.
-        logits: whether they are wanted too.
-        exact: whether the stream must not move beyond the tokens that are wanted.
-        dropped: set by whoever no longer wants it.
-        paused: set while whoever reads it is far behind; it is not written on meanwhile.
+        remaining: the number of tokens still to generate.
+        deliver: called by another thread with the chosen tokens, or with an error.
+        logits: whether to deliver them too.
+        exact: whether the stream must not move beyond the requested tokens.
+        dropped: set when the text is no longer needed.
+        paused: set while its reader is far behind; no more is generated then.
     """
 
     decoder: Decoder
@@ -47,7 +47,7 @@ class Writing:
 
 
 class Batcher:
-    """Writes all texts that are open, in one thread, which lives while there are any and a moment longer.
+    """Generates all open texts in one thread, which lives while there are any and a moment longer.
 
     Args:
         most: how many texts are written at once.
@@ -73,10 +73,10 @@ class Batcher:
         self._pace: weakref.WeakKeyDictionary[Decoder, float] = weakref.WeakKeyDictionary()
 
     def open(self, writing: Writing) -> None:
-        """Let it be written from now on.
+        """Start generating a text.
 
         Raises:
-            Overloaded: as many texts are waiting as may.
+            Overloaded: the largest number of texts is waiting already.
         """
         with self._lock:
             if len(self._active) + len(self._waiting) >= self._most + self._most_waiting:
@@ -106,12 +106,12 @@ class Batcher:
                 self._resumed.clear()
 
     def resume(self, writing: Writing) -> None:
-        """Let a text that was paused be written on."""
+        """Continue a paused text."""
         writing.paused = False
         self._resumed.set()
 
     def _admit(self) -> bool:
-        """Drop what has ended, let in what waits. Whether there is anything to do; if not, the thread ends."""
+        """Remove texts that have ended, admit waiting ones. False: there is nothing to do, and the thread ends."""
         with self._lock:
             self._active = [w for w in self._active if w.remaining > 0 and not w.dropped]
             self._waiting = [w for w in self._waiting if not w.dropped]
@@ -137,7 +137,7 @@ class Batcher:
             self._on_texts(*texts)
 
     def _advance(self, decoder: Decoder, writings: Sequence[Writing]) -> None:
-        """One call for the texts of one model. What it writes of a text beyond its end is thrown away."""
+        """One call for the texts of one model. Tokens after the end of a text are discarded."""
         most = [max(w.remaining for w in writings), *(w.remaining for w in writings if w.exact)]
         if any(w.logits for w in writings):
             most.append(max(1, min(TOKENS_WITH_LOGITS, MOST_LOGITS // decoder.vocabulary)))
@@ -149,7 +149,7 @@ class Batcher:
         self._hand_over(writings, decoded)
 
     def _decoded(self, decoder: Decoder, writings: Sequence[Writing], steps: int) -> Sequence[Decoded]:
-        """What was chosen for each. If that failed, the error is delivered to each of them, and there is nothing."""
+        """The chosen tokens of each text. If the call fails, each of them gets the error, and nothing is returned."""
         try:
             return decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
         except Exception as error:
@@ -173,6 +173,6 @@ class Batcher:
             writing.dropped = True
 
     def _steps(self, decoder: Decoder, writings: int) -> int:
-        """As many as fit into `CALL_SECONDS`, judged by the last call."""
+        """The number of steps that fit into `CALL_SECONDS`, according to the last call."""
         pace = self._pace.get(decoder)
         return 1 if pace is None else max(1, int(CALL_SECONDS / (pace * writings)))

@@ -1,4 +1,4 @@
-"""The pieces of a text that is being written, on their way to its reader."""
+"""The pieces of a text on their way from the generator to its reader."""
 
 import asyncio
 import threading
@@ -16,14 +16,14 @@ from gatelab.generation.written_text import Piece, Text
 MOST_HELD = 2**20
 """Bytes of a text that wait for their reader, at most: then it is paused until half of them were read."""
 PIECE_SECONDS = 0.02
-"""How long a text is written before its reader is woken: pieces grow with the rate at which it is. The first, and the
+"""The time between two pieces for a reader, so that faster generation makes larger pieces. The first, and the
 last, come at once."""
 LOOK_SECONDS = 0.1
 """The same for a reader who wants the whole text, and looks only whether it is still wanted."""
 
 
 class Pieces:
-    """The pieces of a text that is being written, as they come. Who no longer wants them closes it, or forgets it."""
+    """The pieces of a text as they are generated. A reader that needs no more of them closes or drops this object."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ def _size(news: Decoded | Exception) -> int:
 
 
 def _ends_badly(news: Sequence[Decoded | Exception]) -> bool:
-    """Whether the last of it says what went wrong. It comes by itself: what was written before is shown before."""
+    """Whether the last item is an error. It comes as a piece of its own, after everything written before it."""
     last = news[-1] if news else None
     return isinstance(last, Exception) or (last is not None and last.fault is not None)
 
@@ -159,7 +159,7 @@ def write(
     ended: Callable[[], object] = lambda: None,
     on_tokens: Callable[[int], object] = lambda _: None,
 ) -> Pieces:
-    """Write on, together with whatever else is written.
+    """Generate a text, together with all other open texts.
 
     Args:
         whole, ended, on_tokens: see `Pieces`.

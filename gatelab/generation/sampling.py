@@ -12,7 +12,7 @@ from gatelab.text.tokenizers import SPECIALS
 Floats = NDArray[np.float64]
 
 LARGEST = 1e30
-"""What a penalty makes of a logit stays within this: it is a number, however small the penalty."""
+"""A penalised logit stays within this bound, so it is a number however small the penalty is."""
 
 
 def not_finite(what: str) -> NotFinite:

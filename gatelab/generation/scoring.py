@@ -14,9 +14,9 @@ from gatelab.text.tokenizers import BEGIN, Encoded, Ids
 Doubles = NDArray[np.float64]
 
 CHUNK = 2048
-"""Tokens judged at once, at most."""
+"""The most tokens scored at once."""
 MOST_LOGITS = 2**22
-"""Logits computed at once, at most: what bounds their memory."""
+"""The most logits computed at once, which bounds their memory."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Score:
 
 
 def score(decoder: Decoder, text: Encoded, between: Callable[[], object] = lambda: None) -> Score:
-    """Judge a text that begins there.
+    """Score a text that begins there.
 
     Args:
-        between: is called before each piece of tokens. What it raises ends the work.
+        between: is called before each piece of tokens. An exception of it ends the work.
 
     Raises:
         NotFinite: the model computes logits or a state that are not.
@@ -61,7 +61,7 @@ def score(decoder: Decoder, text: Encoded, between: Callable[[], object] = lambd
 
 
 def pieces_of(ids: Ids, vocabulary: int) -> Iterator[slice]:
-    """The pieces of a text (tokens,) that are judged one after the other."""
+    """The pieces of a text (tokens,) that are scored one after the other."""
     step = max(1, min(CHUNK, MOST_LOGITS // vocabulary))
     return (slice(at, at + step) for at in range(0, len(ids), step))
 

@@ -1,8 +1,8 @@
-"""Sessions: a text that can be gone on with later, as a signed token that the client keeps.
+"""Sessions: a text to be continued later, as a signed token that the client keeps.
 
-The token holds all that decides how the text goes on, bound to a run and a checkpoint: the hidden state, and what the
-next request could not know of the text before it. It is as long for a long text as for a short one, but for what is
-held back of a stop string. Whoever has two of the same checkpoint may mix them. Nothing is kept here.
+The token holds everything that decides how the text continues, bound to a run and a checkpoint: the hidden state, and
+the facts about the earlier text that the next request needs. Its length does not depend on the length of the text,
+except for a held-back part of a stop string. Two tokens of the same checkpoint can be mixed. The service keeps nothing.
 """
 
 import base64
@@ -31,12 +31,12 @@ SIGNATURE_BYTES = DIGEST().digest_size
 Bits = NDArray[np.uint8]
 
 MOST_HELD = STOP_CHARACTERS - 1
-"""Characters that are held back of a stop string at most."""
+"""The most characters of a stop string that are held back."""
 
 
 @dataclass(frozen=True)
 class Undecided:
-    """The end of a text as far as it is not shown yet: what comes next decides what it is.
+    """The end of a text that is not shown yet, since the next token decides what it is.
 
     Attributes:
         pending: bytes of a character that is not complete.
@@ -58,10 +58,11 @@ class Session:
         run, step: whose weights have read it.
         state: (layers, tensors of a state, hidden), after all of the text but its last token.
         token: the last one.
-        written: how many tokens of the text were chosen, and not given: the next one is this number of its seed's.
+        written: the number of sampled tokens of the text, without those of prompts; the next one uses the random number
+            with this index.
         seen: a bit for every token id, the first in the highest bit: whether it is in the text. Empty before a text,
             and where that was not noted.
-        undecided: what of it is not shown yet.
+        undecided: the end that is not shown yet.
     """
 
     run: str
@@ -79,7 +80,7 @@ class Session:
 
     @property
     def sound(self) -> bool:
-        """Whether everything is of its type. What was signed is asked too: keys are shared, programs change."""
+        """Whether everything has its type. Signed tokens are checked too, since keys are shared and programs change."""
         numbers = (self.step, self.token, self.written)
         whole = all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in numbers)
         state = self.state.dtype == np.float32 and self.state.ndim == 3
@@ -88,12 +89,12 @@ class Session:
         return isinstance(self.run, str) and whole and state and seen and undecided and len(self.undecided.pending) < 4
 
     def fits(self, decoder: Decoder) -> bool:
-        """Whether `decoder` can go on from here."""
+        """Whether `decoder` can continue from here."""
         known = len(self.seen) in (0, -(-decoder.vocabulary // 8))
         return self.state.shape == decoder.initial_state().shape and 0 <= self.token < decoder.vocabulary and known
 
     def after(self, decoder: Decoder, ids: Ids) -> "Session":
-        """The session when the text has gone on with `ids` (tokens,), which were given.
+        """The session after `ids` (tokens,) of a prompt.
 
         Raises:
             NotFinite: the state is not.
@@ -104,11 +105,11 @@ class Session:
         return replace(noted, state=self._read(decoder, ids), token=int(ids[-1]))
 
     def noting(self, decoder: Decoder, ids: Ids) -> "Session":
-        """The same, but for the state and the last token, which stay."""
+        """The same, except for the state and the last token, which stay."""
         return replace(self, seen=self._seen_with(decoder, ids), undecided=DECIDED) if len(ids) else self
 
     def wrote(self, decoder: Decoder, ids: Ids, state: Floats | None, undecided: Undecided) -> "Session":
-        """The session when the text has gone on with `ids` (tokens,), which were chosen.
+        """The session after `ids` (tokens,), which were sampled.
 
         Args:
             state: after all of them but the last; None: they are read once more.
@@ -136,7 +137,7 @@ class Session:
         return np.packbits(seen)
 
     def mixed(self, other: "Session", share: float) -> "Session":
-        """The state that lies between this one and another, a `share` of the way; all else is this one's.
+        """The state that lies between this one and another, a `share` of the way; everything else comes from this one.
 
         Raises:
             InvalidState: the other is not of the same checkpoint.

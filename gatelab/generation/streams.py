@@ -1,4 +1,4 @@
-"""From a prompt to a stream of tokens: its state, its random numbers, what it may not repeat."""
+"""From a prompt to a stream of tokens: its state, its random numbers, the tokens whose repetition is penalised."""
 
 import secrets
 
@@ -42,7 +42,7 @@ def random_of(how: Sampling, index: int = 0, written: int = 0) -> np.random.Gene
 
 
 def continuation(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling) -> str:
-    """What follows `prompt`, in one go.
+    """The whole text that follows `prompt`.
 
     Raises:
         NotFinite: the model's numbers are not.

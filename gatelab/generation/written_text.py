@@ -38,8 +38,8 @@ class Text:
 
     Args:
         prompt: (tokens,) what is read before it.
-        session: the text that the prompt continues. It can be continued in its turn: what is not decided at the
-            end is held back for then. A text without one ends with all that can be shown.
+        session: the text that the prompt continues. It can be continued in turn, so its undecided end is held back. A
+            text without a session shows everything at its end.
     """
 
     def __init__(self, tokenizer: Tokenizer, how: Sampling, prompt: Ids, session: Session | None = None) -> None:
@@ -109,7 +109,7 @@ class Text:
         assert self.session is not None
         ids = np.concatenate([np.zeros(0, np.int64), *self._written])
         if self._wanted <= 0:
-            # A batch does not write beyond it. Nothing was rounded otherwise than in a text in one go.
+            # A batch does not write beyond it, so all rounding is that of a text written at once.
             read = self.session.noting(decoder, self._prompt)
             return read.wrote(decoder, ids, stream.state, self.undecided)
         return self.session.after(decoder, self._prompt).wrote(decoder, ids, None, self.undecided)

@@ -1,4 +1,4 @@
-"""`python -m gatelab.launcher --data-dir DIR --port N`: exit code 0 after a stop, 1 where it cannot start."""
+"""`python -m gatelab.launcher --data-dir DIR --port N`: exit code 0 after a stop, 1 if it cannot start."""
 
 import argparse
 import logging

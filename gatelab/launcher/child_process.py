@@ -1,4 +1,4 @@
-"""One process that the launcher started: its log, its restarts, its end."""
+"""One process that the launcher started: its log, its restarts, and how it stops."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0
 STEADY = 60.0
 """Seconds of life after which a child's earlier deaths are forgotten."""
 HOPELESS_DEATHS = 3
-"""A child that has ended itself this many times before it lived `STEADY` seconds will not come up."""
+"""A child that ends this many times within `STEADY` seconds of its start will not come up."""
 ROTATE_BYTES = 16 * 2**20
 
 logger = logging.getLogger("gatelab.launcher")
@@ -105,12 +105,12 @@ class Child:
 
     @property
     def hopeless(self) -> bool:
-        """Whether starting it again is in vain: it gives up by itself, and never was well."""
+        """Whether restarts are useless: it ends by itself, and has never run well."""
         gave_up = self.exit_code is not None and self.exit_code > 0
         return gave_up and self.deaths >= HOPELESS_DEATHS and not self._was_steady
 
     def begin_stop(self) -> None:
-        """From now on `stopped` sends the signals of the program's farewell."""
+        """From now on `stopped` sends the signals that end the program."""
         self._stop_began = time.monotonic()
         self._farewell = list(self.program.farewell)
 

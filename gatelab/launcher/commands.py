@@ -1,4 +1,4 @@
-"""The processes that make a Gatelab, beside the broker."""
+"""The processes of a Gatelab, besides the broker."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def environment(data_dir: Path, broker: Path, workers: int, service_workers: int
 
 
 def migrations(data_dir: Path, told: dict[str, str]) -> Program:
-    """Brings the database up to date, sees to it that there is a key, and ends."""
+    """Brings the database up to date, makes a key if there is none, and ends."""
     return Program("migrations", [*PYTHON, "gatelab.store.migrate", "--key"], data_dir, told)
 
 

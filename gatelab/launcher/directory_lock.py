@@ -1,4 +1,4 @@
-"""One launcher a data directory."""
+"""One launcher per data directory."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""What tells the launcher to stop, seen at once while it waits."""
+"""Requests to stop the launcher, noticed at once while it waits."""
 
 import os
 import select
@@ -12,7 +12,7 @@ STDIN = 0
 class Interrupts:
     """Counts requests to stop: SIGINT, SIGTERM, SIGHUP and, where asked for, the end of standard input.
 
-    The end of standard input is how a parent that may be killed outright has its launcher stop with it.
+    A parent that may be killed outright closes standard input by dying, which stops its launcher too.
     """
 
     def __init__(self, stop_on_eof: bool = False) -> None:

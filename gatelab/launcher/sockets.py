@@ -21,7 +21,7 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket for the service, bound before anything is started. Port 0 takes a free one.
 
-    The service inherits it, so the port can be lost to nobody, and requests wait while the service restarts.
+    The service inherits it, so no other program can take the port, and requests wait while the service restarts.
 
     Raises:
         CannotStart: the address is in use, or not of this machine.

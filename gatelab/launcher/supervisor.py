@@ -97,7 +97,7 @@ class Launcher:
         self.workers = [self._child(commands.worker(data_dir, told, number)) for number in range(1, workers + 1)]
 
     def run(self) -> None:
-        """Start, watch until told to stop, stop. Whatever happens, no process is left."""
+        """Start, watch until asked to stop, stop. No process is left, whatever happens."""
         try:
             if self._start():
                 url = sockets.url(self.listener)
@@ -110,7 +110,7 @@ class Launcher:
             sockets.remove(self.socket_path, self.data_dir)
 
     def _start(self) -> bool:
-        """Whether all is ready; False when told to stop before.
+        """Whether everything is ready; False after a request to stop.
 
         Raises:
             CannotStart: with the last lines of the log of the process that did not start.
@@ -131,7 +131,7 @@ class Launcher:
         return self._until(lambda: is_ready(*sockets.reachable(self.listener)), self.service)
 
     def _until(self, ready: Callable[[], bool], needed: Child | None = None) -> bool:
-        """Wait for `ready` while `needed` lives. False when told to stop before."""
+        """Wait for `ready` while `needed` lives. False after a request to stop."""
         deadline = time.monotonic() + START_SECONDS
         while not ready():
             if self.interrupts.wait(START_POLL_SECONDS):
@@ -142,10 +142,10 @@ class Launcher:
         return True
 
     def _watch(self) -> None:
-        """Start again what dies, until told to stop.
+        """Restart processes that die, until asked to stop.
 
         Raises:
-            CannotStart: a process does not come up in spite of it.
+            CannotStart: a process does not come up in spite of restarts.
         """
         while not self.interrupts.wait(POLL_SECONDS):
             for child in (self.broker, self.service, *self.workers):
@@ -174,7 +174,7 @@ class Launcher:
 
 
 def _make_empty(folder: Path) -> None:
-    """What processes of an earlier start counted is gone with them."""
+    """The counts of processes of an earlier start are dropped."""
     folder.mkdir(mode=0o700, exist_ok=True)
     for file in folder.glob("*.db"):
         file.unlink(missing_ok=True)

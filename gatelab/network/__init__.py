@@ -1,4 +1,4 @@
-"""A model in numpy, as the equations of its cell say: what writes and looks into a model without PyTorch."""
+"""A model in numpy, according to the equations of its cell: it generates and inspects without PyTorch."""
 
 from gatelab.network.evaluation import Array, GateOverride
 from gatelab.network.functions import log_probabilities

@@ -1,4 +1,4 @@
-"""What stands between the layers, in numpy, with its derivatives: `gatelab.layer_connections` says what it computes."""
+"""The parts between the layers, in numpy, with their derivatives: `gatelab.layer_connections` says what it computes."""
 
 from dataclasses import dataclass
 

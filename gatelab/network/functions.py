@@ -1,6 +1,6 @@
 """The operations of equations in numpy, those of their derivatives among them (`gatelab.equations.derivatives`).
 
-All keep the precision of their operands. They are called with numpy's warnings off: infinities and NaN go on.
+All keep the precision of their operands. They are called with numpy's warnings off: infinities and NaN are passed on.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""All layers, and what is around them."""
+"""All layers, and the parts around them."""
 
 from collections.abc import Mapping
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Reports: what the runs of a job, or any runs, say together. Data first, then as JSON, CSV, Markdown or HTML.
+"""Reports: the combined results of the runs of a job, or of any runs. Data first, then as JSON, CSV, Markdown or HTML.
 
-What is needed is imported from its module: a worker needs a few of these, and waits for none of the others.
+Import names from their modules: a worker needs a few of these, and does not wait for the others.
 """

@@ -1,4 +1,4 @@
-"""Where runs branch: those that began from a checkpoint of another one."""
+"""Where runs branch: runs that started from a checkpoint of another run."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from gatelab.specs.changes import changes
 
 
 def branches(runs: Sequence[RunRecord]) -> list[Branch]:
-    """One for each run that began from another one, in the order of the runs.
+    """One for each run that started from another run, in the order of the runs.
 
-    What differs, and how both went on, is known where the other one is among the runs.
+    The differences and the later losses are known only if the other run is among the runs.
     """
     known = {run.id: run for run in runs}
     return [_branch(run, known.get(run.parent)) for run in runs if run.parent is not None]
@@ -33,7 +33,7 @@ def _branch(run: RunRecord, parent: RunRecord | None) -> Branch:
 
 
 def _there(run: RunRecord, parent: RunRecord | None) -> Evaluation | None:
-    """The parent's last evaluation before they part."""
+    """The parent's last evaluation before the branch."""
     if parent is None or run.parent_step is None:
         return None
     before = [each for each in parent.evaluations if each.step <= run.parent_step]

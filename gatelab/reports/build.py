@@ -34,13 +34,13 @@ METHODS = (
 
 
 def job_report(job_id: str, job: JobSpec, runs: Sequence[RunRecord], tuned: Sequence[str] = ()) -> Report:
-    """The report of a job with these runs, one row for each grid point. Runs of unequal seeds alone are one point.
+    """The report of a job with these runs, one row for each grid point.
 
-    Of the points that differ by their values of the `tuned` paths alone, only the one of the lowest validation loss is
-    reported: so variants are compared each at its own best learning rate.
+    Runs that differ only in the seed are one point. Of points that differ only in the values of the `tuned` paths, the
+    report shows the one with the lowest validation loss, so each variant is compared at its own best learning rate.
 
     Raises:
-        InvalidRequest: a path of `tuned` is none that the grid varies.
+        InvalidRequest: a path of `tuned` is not varied by the grid.
     """
     paths = [path for path in job.grid if path != SEED]
     for path in tuned:
@@ -53,7 +53,7 @@ def job_report(job_id: str, job: JobSpec, runs: Sequence[RunRecord], tuned: Sequ
 
 
 def comparison_report(runs: Sequence[RunRecord]) -> Report:
-    """The report of any runs, one row for those that differ by their seeds alone."""
+    """The report of any runs, with one row for runs that differ only in the seed."""
     paths, values = that_differ(runs)
     return _report("Comparison", _entries(runs, values), paths, (), None, None)
 
@@ -98,7 +98,7 @@ def _report(
 
 
 def _best_of_each(entries: Sequence[Entry], tuned: Sequence[str]) -> list[Entry]:
-    """The runs of the best variant of all those that differ by `tuned` alone."""
+    """The runs of the best variant of those that differ only in `tuned`."""
     chosen: dict[str, Group] = {}
     for each in group(entries):
         key = identity({path: value for path, value in each.values.items() if path not in tuned})

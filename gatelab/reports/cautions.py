@@ -1,4 +1,4 @@
-"""Whether the numbers of an evaluation say anything, and what to say where they do not."""
+"""Whether the numbers of an evaluation mean anything, and warnings if they do not."""
 
 import math
 
@@ -13,17 +13,17 @@ def uniform_loss(vocabulary: int) -> float:
 
 
 def worse_than_guessing(loss: float | None, vocabulary: int | None) -> bool:
-    """Whether a loss is above that of a uniform guess; not where either is unknown."""
+    """Whether a loss is above that of a uniform guess; False if either is unknown."""
     return loss is not None and vocabulary is not None and loss > uniform_loss(vocabulary)
 
 
 def too_few(tokens: int | None) -> bool:
-    """Whether a mean over `tokens` tokens is a matter of chance; not where their number is unknown."""
+    """Whether a mean over `tokens` tokens is a matter of chance; False if their number is unknown."""
     return tokens is not None and tokens < FEW_TOKENS
 
 
 def cautions(part: str, loss: float | None, tokens: int | None, vocabulary: int | None) -> list[str]:
-    """What a reader must know of the loss of one run on a part of its text, in sentences.
+    """Warnings about the loss of one run on a part of its text, as sentences.
 
     Args:
         part: validation or test.
@@ -45,5 +45,5 @@ def cautions(part: str, loss: float | None, tokens: int | None, vocabulary: int 
 
 
 def few_words(part: str, tokens: str) -> str:
-    """That a part has so few tokens."""
+    """The warning that a part has too few tokens."""
     return f"The {part} part has only {tokens} tokens: its loss and perplexity are a matter of chance."

@@ -1,6 +1,6 @@
-"""Charts as SVG, drawn here: a report is one file that asks nobody for anything.
+"""Charts as SVG, drawn here: a report is one self-contained file.
 
-Colours come from the page's style sheet by class, so that a chart follows the page into the dark.
+Colours come from the page's style sheet by class, so that a chart follows the page into dark mode.
 """
 
 import math
@@ -11,7 +11,7 @@ from html import escape
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 42
 COLOURS = 12
-"""How many series can be told apart by colour."""
+"""The number of series with distinguishable colours."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -26,7 +26,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values and where they lie on the page, between `start` and `end`."""
+    """A range of values, and its place on the page between `start` and `end`."""
 
     low: float
     high: float

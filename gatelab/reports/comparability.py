@@ -1,4 +1,4 @@
-"""Whether numbers of different runs measure the same thing, and what to say where they do not."""
+"""Whether numbers of different runs measure the same thing, and warnings if they do not."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
@@ -11,7 +11,7 @@ NAMED = 5
 
 
 def warnings(runs: Sequence[RunRecord]) -> list[str]:
-    """Everything that keeps these runs from being compared, or their numbers from being believed, in sentences."""
+    """Warnings about everything that makes these runs hard to compare, or their numbers doubtful, as sentences."""
     checks = (
         *(_repeats, _corpora, _tokenizers, _unknown_words, _preprocessing, _splits, _windows, _devices),
         *(_validation_guesses, _test_guesses, _few_validation_tokens, _few_test_tokens),
@@ -24,7 +24,7 @@ def text_scored(run: RunRecord) -> tuple[Hashable, ...]:
     train, validation, _ = run.text_sha256s
     if validation is None:
         return train, _prepared(run), _split(run)
-    # A text of its own is read whole, however the training text is cut.
+    # A separate text is read whole, however the training text is cut.
     return validation, _prepared(run), None
 
 

@@ -15,7 +15,7 @@ from gatelab.reports.statistics import paired_tests
 from gatelab.reports.variants import Group
 
 MOST_VARIANTS = 30
-"""With more variants, each is compared with the best one alone: the table of all pairs would be too long to read."""
+"""With more variants, each is compared only with the best one: a table of all pairs would be too long to read."""
 
 FEW_SEEDS = 5
 """Below this, the t-test leans on its assumption that differences are normally distributed."""
@@ -79,7 +79,7 @@ def _scores(group: Group, measure: Name) -> Scores:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The pairs to test, and why they are not all; `best_alone` where they are those with the best variant."""
+    """The pairs to test, and why they are not all; `best_alone` if only those with the best variant are tested."""
 
     pairs: Sequence[tuple[int, int]]
     note: str | None = None
@@ -123,7 +123,7 @@ def _tested(
 
 
 def _notes(groups: Sequence[Group], pairs: Sequence[Pair], measure: Name, tuned: Sequence[str]) -> Iterator[str]:
-    """What a reader of these pairs, at least one, must know."""
+    """Warnings about these pairs, of which there is at least one."""
     fewest = min(pair.seeds for pair in pairs)
     if fewest < FEW_SEEDS:
         yield (
@@ -140,7 +140,7 @@ def _notes(groups: Sequence[Group], pairs: Sequence[Pair], measure: Name, tuned:
 
 
 def _picked(groups: Sequence[Group]) -> str | None:
-    """What to say where the runs are some of larger jobs."""
+    """The warning that the runs are a part of larger jobs."""
     runs = [run for group in groups for run in group.runs]
     jobs = {run.job_id: run.job_runs for run in runs}
     in_jobs, here = sum(jobs.values()), len(runs)

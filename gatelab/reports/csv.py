@@ -23,7 +23,7 @@ PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
 
 def as_csv(report: Report) -> str:
-    """One line a variant, headings first."""
+    """One line per variant, headings first."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_MINIMAL)
     writer.writerow(

@@ -1,4 +1,4 @@
-"""The formats of a report, and what writes each."""
+"""The formats of a report, and the functions that write them."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The two most important hyper-parameters against each other, as a table that is also a chart."""
+"""The two most important hyper-parameters, as a table that is also a chart."""
 
 import math
 from collections.abc import Sequence

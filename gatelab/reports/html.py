@@ -1,4 +1,4 @@
-"""A report as one HTML file: no script, no font, no picture from anywhere; the charts are drawn in it."""
+"""A report as one HTML file: without scripts, fonts or pictures from elsewhere; it contains its charts."""
 
 import math
 from collections.abc import Sequence

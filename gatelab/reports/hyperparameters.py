@@ -1,4 +1,4 @@
-"""What tells the variants of a report apart: the values that ran, taken from the resolved specs of the runs."""
+"""The values in which the variants of a report differ, taken from the resolved specs of the runs."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from gatelab.specs.job import RunSpec
 from gatelab.specs.resolved import as_json, field_at
 
 SEED = "training.seed"
-"""Runs that differ here alone are repeats of one variant."""
+"""Runs that differ only here are repeats of one variant."""
 
 Values = Mapping[str, Any]
 """Path -> value, as JSON."""
@@ -56,7 +56,7 @@ _ABSENT = object()
 
 
 def _titled(runs: Sequence[RunRecord]) -> list[RunSpec]:
-    """What ran, with titles in the place of equations: the name of the first run that names them, if no others have it.
+    """The spec, with titles instead of equations: the name given by the first run, if no other equations have it.
 
     Equal equations have equal titles, and different ones have not.
     """

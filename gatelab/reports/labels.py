@@ -6,7 +6,7 @@ from typing import Any
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """Path -> its last field, or as much of the path as tells it from the others."""
+    """Path -> its last field, or as much of its end as distinguishes it from the others."""
     names: dict[str, str] = {}
     for path in paths:
         fields = path.split(".")

@@ -26,7 +26,7 @@ def escaped(text: str) -> str:
 
 
 def table_lines(table: Table) -> Iterator[str]:
-    """The lines of a table alone, without its title and its note."""
+    """Only the lines of a table, without its title and its note."""
     yield _row(map(escaped, table.columns))
     yield _row("--:" if place in table.numeric else ":--" for place in range(len(table.columns)))
     yield from (_row(map(escaped, row)) for row in table.rows)

@@ -1,4 +1,4 @@
-"""What a report is made of: what was stored of runs, as plain data."""
+"""The input of a report: the stored data of runs, as plain data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Evaluation(NamedTuple):
 
 
 class NamedCorpus(NamedTuple):
-    """A corpus by its name, and what its text is."""
+    """A corpus: its name, and the digest of its text."""
 
     name: str
     sha256: str
@@ -38,7 +38,7 @@ class RunRecord:
     itself included; the time of each step was shared out equally among them.
     `vocabulary` is how many tokens its model predicts, `validation_tokens` and `test_tokens` are how many different
     tokens of the text these parts score; None for runs of earlier versions.
-    `parent` is the run that it began from, at `parent_step` of that run; None where it began by itself.
+    `parent` is the run that it started from, at `parent_step` of that run; None if it started afresh.
     `held_out` are the corpora for validation and test; None where these are parts of `corpus`.
     """
 

@@ -1,4 +1,4 @@
-"""What a report says: data that every format shows in its own way.
+"""The content of a report: data that every format shows in its own way.
 
 Losses are mean cross entropies in nats per token, perplexities their exponentials, times seconds.
 """

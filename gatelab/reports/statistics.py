@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gatelab.reports.report import Interval
 
 LEVEL = 0.05
-"""The probability of being wrong: of intervals that miss the truth, of differences found where none are."""
+"""The probability of an error: an interval that misses the truth, or a difference found where there is none."""
 
 Array = NDArray[np.float64]
 

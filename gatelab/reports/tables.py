@@ -51,7 +51,7 @@ class Table:
 
 
 def results(report: Report, only: Sequence[int] | None = None) -> Table:
-    """One row a variant, of all or of those with these numbers."""
+    """One row per variant, of all or of those with these numbers."""
     variants = report.variants if only is None else [report.variants[number] for number in only]
     names, shown = short_names(report.paths), _shown(report)
     repeated = any(variant.seeds > 1 for variant in report.variants)
@@ -93,7 +93,7 @@ def runs(report: Report) -> Table:
 
 
 def pairs(report: Report) -> Table:
-    """One row a pair of variants."""
+    """One row per pair of variants."""
     comparison, unit = report.comparison, _unit(report.comparison)
     measured = [f"difference ({unit})", "95 % interval", "p", "p adjusted"]
     columns = ["first", "second", "seeds", *measured, "significant"]
@@ -104,7 +104,7 @@ def pairs(report: Report) -> Table:
 
 
 def importance(influence: Influence) -> Table:
-    """One row a hyper-parameter, and what is left."""
+    """One row per hyper-parameter, and the rest."""
     names = short_names([effect.path for effect in influence.effects])
     rows = [[names[e.path], _share(e.loss_share), _share(e.seconds_share)] for e in influence.effects]
     rest, timed = influence.loss_rest, influence.seconds_rest
@@ -123,7 +123,7 @@ def importance(influence: Influence) -> Table:
 
 
 def main_effects(influence: Influence) -> Table:
-    """One row a value of a hyper-parameter."""
+    """One row per value of a hyper-parameter."""
     names = short_names([effect.path for effect in influence.effects])
     rows = [
         [
@@ -153,7 +153,7 @@ def curves(report: Report, variants: Sequence[int]) -> Table:
 
 
 def branches(report: Report) -> Table:
-    """One row for each run that began from another one."""
+    """One row for each run that started from another run."""
     numbers = {run: variant.number for variant in report.variants for run in variant.runs}
     columns = [
         "run",
@@ -170,7 +170,7 @@ def branches(report: Report) -> Table:
 
 
 def facts(report: Report) -> list[str]:
-    """What the report is about, and its shortest answer, in lines."""
+    """The subject of the report and its shortest answer, as lines."""
     states = ", ".join(f"{count} {state}" for state, count in report.states.items())
     lines = [f"{len(report.runs)} runs ({states})" + (f" of job {report.job}" if report.job else "")]
     lines += [f"corpus {name}, sha256 {sha256}" for name, sha256 in report.corpora.items()]
@@ -239,7 +239,7 @@ def _branch(branch: Branch, numbers: Mapping[str, int]) -> list[str]:
 
 
 def _troubles(variant: Variant, repeated: bool) -> str:
-    """What became of its runs; of its only one without the seed."""
+    """The states of its runs; of a single run without the seed."""
     words = variant.troubles if repeated else [trouble.partition(": ")[2] for trouble in variant.troubles]
     return "; ".join(words) or "succeeded"
 

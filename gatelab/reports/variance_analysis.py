@@ -39,7 +39,7 @@ class _Sample:
 
 
 def influence(groups: Sequence[Group], paths: Sequence[str]) -> Influence | None:
-    """The influence of `paths` on validation loss and seconds; None where nothing varies or less than two runs tell."""
+    """The influence of `paths` on validation loss and seconds; None if nothing varies, or with fewer than two runs."""
     samples = [
         _Sample(group.values, number, run.last.validation_loss, run.seconds, run.trained_together > 1)
         for number, group in enumerate(groups)
@@ -89,7 +89,7 @@ def _level(samples: Sequence[_Sample], path: str) -> Level:
 def _shares(
     samples: Sequence[_Sample], paths: Sequence[str], measured: Sequence[float]
 ) -> tuple[dict[str, float | None], Rest | None]:
-    """Path -> its share of the variance, and what is left; nothing where there is no variance."""
+    """Path -> its share of the variance, and the rest; empty if there is no variance."""
     values = np.array(measured)
     total = float(((values - values.mean()) ** 2).sum()) if len(values) else 0.0
     if total == 0:

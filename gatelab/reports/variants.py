@@ -1,4 +1,4 @@
-"""Rows: one for every run, and one for every variant, which is all runs that differ by their seeds alone."""
+"""Rows: one for every run, and one for every variant, which is all runs that differ only in the seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Group:
 
     @cached_property
     def distinct(self) -> Sequence[RunRecord]:
-        """One run of each seed, which is one sample however often it was trained: one that succeeded if any did."""
+        """One run of each seed, since a seed is one sample: one that succeeded, if any did."""
         chosen: dict[int, RunRecord] = {}
         for run in self.runs:
             if run.seed not in chosen or (run.succeeded and not chosen[run.seed].succeeded):
@@ -105,12 +105,12 @@ def variant(number: int, group: Group, names: Mapping[str, str]) -> Variant:
 
 
 def _without_bounds(interval: Interval | None) -> Interval | None:
-    """Runs that were trained in lock-step share their time out equally: how it varies was not measured."""
+    """Runs that were trained in lock-step share their time equally, so its variation was not measured."""
     return None if interval is None else interval.model_copy(update={"low": None, "high": None})
 
 
 def measures(run: RunRecord) -> Measures:
-    """What the run's latest evaluation said."""
+    """The measurements of the run's latest evaluation."""
     last = run.last
     if last is None:
         return Measures(seconds=run.seconds, tokens_per_second=run.tokens_per_second)

@@ -1,4 +1,4 @@
-"""The scan as its definition says: one `update` after the other, differentiated by torch."""
+"""The scan by its definition: one `update` after the other, differentiated by torch."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from gatelab.cells import Cell, State, weights_of
 
 @dataclass(frozen=True)
 class Noise:
-    """What befalls the recurrence of a layer.
+    """Dropout and zoneout in the recurrence of a layer.
 
     Attributes:
         recurrent: (batch, hidden) what everything is multiplied by that a recurrent matrix multiplies; None: nothing.

@@ -19,7 +19,7 @@ _LEFT_ALONE = ("keys_schema", "metadata", "default")
 
 
 def _exact(schema: Any) -> Any:
-    """The schema that takes nothing for something else, and looks at little that is wrong.
+    """A strict schema that stops early: it converts no types, and does not examine every wrong item.
 
     pydantic takes 1 for true, true for 1, and "1" for a whole number; and it reports every wrong item of a list. A
     number with a fraction may be a string, since YAML 1.1 reads 1e-3 as one. Keys of objects are strings in JSON.

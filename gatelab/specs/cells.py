@@ -111,12 +111,12 @@ class EquationsSpec(Spec):
 
     @property
     def canonical(self) -> "EquationsSpec":
-        """The same cell without what makes no difference to its results: its name, comments, spaces."""
+        """The same cell without name, comments and spaces, which do not affect its results."""
         return self.model_copy(update={"name": None, "equations": canonical(self.equations)})
 
     @property
     def digest(self) -> str:
-        """Equal for cells that train alike: whose equations differ by spaces and comments at most."""
+        """Equal for cells that train equally: their equations differ at most in spaces and comments."""
         return hashlib.sha256(self.canonical.equations.encode()).hexdigest()
 
     @property

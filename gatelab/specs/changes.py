@@ -1,4 +1,4 @@
-"""What one run's spec has otherwise than another one's."""
+"""The differences between the specs of two runs."""
 
 import json
 
@@ -7,7 +7,7 @@ from gatelab.wire.runs import Change
 
 
 def changes(before: RunSpec, after: RunSpec) -> list[Change]:
-    """All fields with different values, but for `start`, in the order of the specs."""
+    """All fields with different values, except `start`, in the order of the specs."""
     old, new = _flat(before), _flat(after)
     paths = [path for path in old | new if old.get(path) != new.get(path)]
     return [Change(path=path, before=old.get(path), after=new.get(path)) for path in paths]

@@ -1,4 +1,4 @@
-"""What training drops at random, and what it leaves as it was."""
+"""Dropout and zoneout: what training drops at random."""
 
 from typing import Annotated, Any
 

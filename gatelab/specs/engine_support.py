@@ -1,4 +1,4 @@
-"""Which engine takes which fields of a model. It is said here alone; the PyTorch engine takes them all."""
+"""Which engine supports which fields of a model. Only this module says so; the PyTorch engine supports all."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -7,7 +7,7 @@ from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs.model import ModelSpec
 
 Part = Literal["native", "triton", "decoder"]
-"""The native engine, that for NVIDIA GPUs, and what writes in C++."""
+"""The native engine, the engine for NVIDIA GPUs, and the decoder in C++."""
 
 WORDS: dict[Part, str] = {
     "native": "the native engine",
@@ -51,10 +51,10 @@ def why_not(part: Part, model: ModelSpec) -> str | None:
 def check_engine(engine: str, model: ModelSpec) -> None:
     """
     Args:
-        engine: which one is to train: its name, or auto.
+        engine: the name of the engine that is to train, or auto.
 
     Raises:
-        InvalidSpec: it is one by name that has no code for a field of the model.
+        InvalidSpec: the named engine has no code for a field of the model.
     """
     if engine not in ("native", "triton"):
         return
@@ -65,7 +65,7 @@ def check_engine(engine: str, model: ModelSpec) -> None:
 
 
 def trained_by_torch(models: Iterable[ModelSpec]) -> str | None:
-    """What a user must know who asks for models that the native engine cannot train; None where there are none."""
+    """A note about models that the native engine cannot train; None if it can train all of them."""
     fields = dict.fromkeys(field for model in models for field in lacking("native", model))
     if not fields:
         return None

@@ -1,4 +1,4 @@
-"""pydantic's faults in the user's words: the path as the user wrote it, what is wrong, what was given, what may be."""
+"""pydantic's faults in the user's terms: the path as written, what is wrong, what was given, and what is allowed."""
 
 import re
 import types
@@ -15,7 +15,7 @@ from gatelab.spelling import did_you_mean, nearest, nearest_path
 MOST_TOLD = 100
 """How many faults of one input are listed one by one."""
 MOST_HINTS = 20
-"""How many faults of one input are said with what may be meant."""
+"""How many faults of one input get a suggestion."""
 MOST_CHOICES = 10
 FIRST_CHOICES = 4
 """How many choices are named where there are more than `MOST_CHOICES`."""
@@ -42,7 +42,7 @@ def problems(faults: Iterable[Mapping[str, Any]], data: object, kind: type[BaseM
 
 
 def describe(fault: Mapping[str, Any]) -> str:
-    """What is wrong, what is allowed, and what may be meant, in a line."""
+    """What is wrong, what is allowed, and a suggestion, in one line."""
     return _message(fault) + _choice_hint(fault)
 
 
@@ -135,7 +135,7 @@ def _input_path(fault: Mapping[str, Any], data: object) -> str:
 
 
 def _choice_hint(fault: Mapping[str, Any]) -> str:
-    """For a word that is none of those that may be chosen."""
+    """The suggestion for a word that is not one of the choices."""
     context = fault.get("ctx") or {}
     match fault["type"]:
         case "union_tag_invalid":
@@ -148,7 +148,7 @@ def _choice_hint(fault: Mapping[str, Any]) -> str:
 
 
 def _field_hint(path: str, kind: type[BaseModel] | None) -> str:
-    """For a field that is not there."""
+    """The suggestion for an unknown field."""
     if kind is None:
         return ""
     parents, _, _ = path.rpartition(".")
@@ -178,7 +178,7 @@ def _paths(kind: type[BaseModel]) -> Iterator[str]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a type is made of, but for those in objects whose keys are anything."""
+    """The models that a type consists of, except for those in objects with arbitrary keys."""
     if isinstance(annotation, type) and not get_origin(annotation):
         if issubclass(annotation, BaseModel):
             yield annotation

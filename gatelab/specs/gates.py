@@ -1,4 +1,4 @@
-"""What the gate lab is asked: which gates to show and to fix, and what a hidden state depends on."""
+"""Requests to the gate lab: the gates to show and to hold, and the influence to compute."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ STEPS = "step 0 reads <bos>, step k the k-th token of the text"
 
 
 class ClampSpec(Spec):
-    """A gate that is held at a value, whatever the network computes. Where clamps overlap, the later one holds."""
+    """A gate that is held at a value, whatever the network computes. Where clamps overlap, the later one counts."""
 
     gate: Annotated[Text, Field(min_length=1, max_length=100)] = Field(
         description="name of a gate of the run's cell: update, reset; input, forget, output"

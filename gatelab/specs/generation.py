@@ -32,7 +32,7 @@ class Sampling(Spec):
 
     The penalty and the bias change the logits first; then filters apply in the order temperature, top_k, top_p, min_p.
     The same seed gives the same text: the n-th token is chosen by the seed's n-th random number. If a text continues
-    from a state, the tokens before the state count.
+    from a state, the tokens before the state are counted.
     """
 
     max_tokens: int = Field(100, ge=1, le=10_000_000)

@@ -1,4 +1,4 @@
-"""The first values of a model's parameters, as a spec asks for them: of all, by kind, by gate, or by letter."""
+"""The first values of a model's parameters in a spec: for all of them, by kind, by gate, or by letter."""
 
 from typing import Annotated, Any, Literal
 

@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 def read_count(digits: str) -> int | None:
-    """The number that is written in decimal digits of ASCII; None if it is written otherwise or over LARGEST."""
+    """The number in decimal ASCII digits; None if the text is anything else, or the number is over LARGEST."""
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > len(str(LARGEST)):
         return None
     number = int(digits)

@@ -1,4 +1,4 @@
-"""Jobs, runs, and how they are asked for."""
+"""The specs of jobs and runs."""
 
 from typing import Annotated, Any
 
@@ -62,5 +62,5 @@ class JobSpec(RunSpec):
     repeats: int = Field(1, ge=1, le=10_000, description="runs of each grid point, with the seeds seed, seed + 1, ...")
 
     def base(self) -> RunSpec:
-        """The run that the job asks for where no grid changes it."""
+        """The run of the job before the grid changes it."""
         return RunSpec(**{name: getattr(self, name) for name in RunSpec.model_fields})

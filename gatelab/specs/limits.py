@@ -1,4 +1,4 @@
-"""What an installation allows. Specs are bounded by sense; limits are bounded by the machine."""
+"""The limits of an installation. Specs have bounds by meaning; limits depend on the machine."""
 
 from collections.abc import Iterator
 

@@ -71,7 +71,7 @@ class WordsTokenizerSpec(_TokenizerSpec):
 
 
 LearnedTokenizerSpec = BpeTokenizerSpec | UnigramTokenizerSpec | WordsTokenizerSpec
-"""What is learned from the training text alone, and of which a corpus does not tell how many tokens it becomes."""
+"""Tokenizers that are learned from the training text, so that the number of tokens is not known before."""
 
 TokenizerSpec = Annotated[CharTokenizerSpec | ByteTokenizerSpec | LearnedTokenizerSpec, Field(discriminator="kind")]
 
@@ -97,7 +97,7 @@ Connections = Literal["plain", "residual", "highway"]
 
 
 def _added(default: object) -> Any:
-    """Leaves a field that came later out of the JSON where it has its default: older specs stay what they are."""
+    """Leaves later fields out of the JSON if they have their defaults, so that older specs keep their bytes."""
     return lambda value: value == default
 
 

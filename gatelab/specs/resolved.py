@@ -1,4 +1,4 @@
-"""What a spec comes to: equal for specs that train the same model in the same way, however they are written."""
+"""The resolved spec: equal for specs that train the same model in the same way, however they are written."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def without_seed(spec: RunSpec) -> RunSpec:
 
 
 def with_ids(spec: RunSpec, ids: Mapping[str, str]) -> RunSpec:
-    """The resolved spec with the ids of its corpora in place of their names."""
+    """The resolved spec with the ids of its corpora instead of their names."""
     texts = spec.texts.model_copy(
         update={part: ids[name] for part, name in spec.texts.model_dump(exclude_none=True).items()}
     )

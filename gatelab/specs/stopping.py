@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from gatelab.specs.base import Spec
 
 Metric = Literal["validation_loss", "train_loss", "bits_per_character"]
-"""What an early end goes by: losses in nats per token, or bits per character of the validation text."""
+"""The metrics for early stopping: losses in nats per token, or bits per character of the validation text."""
 
 
 class EvaluateEverySpec(Spec):

@@ -1,4 +1,4 @@
-"""Made-up texts that ask a network to remember: their lag says for how long."""
+"""Synthetic texts that require a network to remember for the length of their lag."""
 
 from typing import Annotated, Literal
 

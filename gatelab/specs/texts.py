@@ -1,4 +1,4 @@
-"""Which characters a text from outside may have. One rule for prompts, specs and corpora, by whichever door.
+"""Which characters a text from outside may have: one rule for prompts, specs and corpora, however they arrive.
 
 NUL and lone surrogates are refused: not every database, JSON reader and UTF-8 encoder takes them. Prompts and corpora
 lose the byte-order marks at their beginning, which belong to the file and not to the text. A corpus must also have
@@ -21,7 +21,7 @@ _MARKS = {
 
 
 def unfit(text: str) -> str | None:
-    """Why no text may have a character that this one has, and which; None if it has only such as may be."""
+    """Which character of this text is not allowed, and why; None if all are allowed."""
     if (at := text.find("\0")) >= 0:
         return f"must not contain the NUL character, as character {at} {_line(text, at)} is"
     if text.isascii():

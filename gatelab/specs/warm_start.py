@@ -1,4 +1,4 @@
-"""Where a run begins that continues another one, or takes its weights."""
+"""The start of a run that continues another run, or takes its weights."""
 
 from typing import Literal
 

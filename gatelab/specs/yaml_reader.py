@@ -32,7 +32,7 @@ MOST_DIGITS = 4300
 
 
 class NotYaml(ValueError):
-    """A text is not YAML, or says something twice. The message says where."""
+    """A text is not YAML, or has a key twice. The message says where."""
 
 
 def load(text: str) -> Any:

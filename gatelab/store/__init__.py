@@ -1,6 +1,6 @@
-"""What is kept: corpora, jobs, runs and what came of them, in SQLite or PostgreSQL.
+"""The store: corpora, jobs, runs and their results, in SQLite or PostgreSQL.
 
-The database is the truth. Everything that several processes do at once is settled here, by its transactions.
+The database is the truth. Its transactions coordinate everything that several processes do at once.
 """
 
 from gatelab.store.checkpoints import Checkpoint, CheckpointInfo

@@ -1,4 +1,4 @@
-"""Whose things are whose. Corpora, jobs and runs belong to an account; a key (see `keys`) speaks for one."""
+"""Ownership. Corpora, jobs and runs belong to an account; a key (see `keys`) stands for one."""
 
 from typing import Literal
 
@@ -27,7 +27,7 @@ class Accounts:
         self._database = database
 
     def require(self, account: str, kind: Owned, id: str) -> None:
-        """Return if this account has such a thing. To everybody else it is not there.
+        """Return if the account owns this object. For all others, it does not exist.
 
         Args:
             id: of a corpus also its name, which is the account's own.
@@ -42,7 +42,7 @@ class Accounts:
                 raise missing(connection, id, account)
 
     def stored_bytes(self, account: str) -> int:
-        """Bytes of the account's corpora, and what its runs, finished or not, were foreseen to leave at most."""
+        """Bytes of the account's corpora, and the most bytes that its runs, finished or not, are expected to leave."""
         of_corpora = select(func.coalesce(func.sum(corpora.c.bytes), 0)).where(corpora.c.account == account)
         of_run = runs.c.work["stored_bytes"].as_float()
         of_runs = select(func.coalesce(func.sum(of_run), 0)).where(runs.c.account == account)

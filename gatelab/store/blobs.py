@@ -38,7 +38,7 @@ class Blobs:
         self._folder = folder
 
     def put(self, name: BlobName, data: bytes) -> None:
-        """Write a file so that it is there in full, also after a power cut, or not at all.
+        """Write a file completely or not at all, even with a power cut.
 
         Raises:
             StorageUnavailable: the file system refuses.
@@ -62,7 +62,7 @@ class Blobs:
                 _sync(directory)
 
     def get(self, name: BlobName) -> bytes | None:
-        """The bytes of a file, or None where it is not there (any more).
+        """The bytes of a file, or None if it does not exist (any more).
 
         Raises:
             StorageUnavailable: the file system refuses.
@@ -73,7 +73,7 @@ class Blobs:
             return file.read()
 
     def open(self, name: BlobName) -> BufferedReader | None:
-        """A file to read, or None where it is not there. It can be read to its end though it is deleted meanwhile.
+        """A file to read, or None if it does not exist. It can be read to its end even if it is deleted meanwhile.
 
         Raises:
             StorageUnavailable: the file system refuses.
@@ -85,7 +85,7 @@ class Blobs:
                 return None
 
     def has_files(self) -> bool:
-        """Whether the folder has anything in it. One that is away, or a place where it should be mounted, has not.
+        """Whether the folder contains anything. A missing folder, or an empty mount point, does not.
 
         Raises:
             StorageUnavailable: the file system refuses.
@@ -138,12 +138,12 @@ class Blobs:
             (self._folder / run_id / file).unlink(missing_ok=True)
 
     def drop(self, run_id: str) -> None:
-        """Delete all files of a run that is gone. A file that resists stays, until the next sweep."""
+        """Delete all files of a deleted run. A file that cannot be deleted stays until the next sweep."""
         shutil.rmtree(self._folder / run_id, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[str]:
-    """The names of the files of a run, none where its folder is gone: another process may delete it at any time."""
+    """The names of the files of a run, or none if its folder is missing: another process may delete it at any time."""
     try:
         return [path.name for path in folder.iterdir() if path.name.count("-") == 2]
     except (FileNotFoundError, NotADirectoryError):

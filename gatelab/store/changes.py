@@ -1,4 +1,4 @@
-"""Whether what was looked up still holds: a key was revoked, a job was deleted, by whatever process.
+"""Whether looked-up facts are still true: any process may have revoked a key or deleted a job.
 
 SQLite counts the commits of other connections, which takes microseconds to ask. PostgreSQL notifies a connection of
 each process, which listens.
@@ -38,7 +38,7 @@ class Changes:
         self._lock = threading.Lock()
 
     def stamp(self) -> int | None:
-        """Another one as soon as a key was revoked or a job was deleted; None while nobody can tell."""
+        """A new stamp as soon as a key was revoked or a job was deleted; None while this is not known."""
         source = self._source or self._open()
         return source.stamp()
 
@@ -58,7 +58,7 @@ class Changes:
 
 
 def announce(connection: Connection) -> None:
-    """Let all processes know, when this transaction is committed, that what they remember may no longer hold."""
+    """Notify all processes, when this transaction is committed, that their cached facts may no longer be true."""
     if connection.dialect.name == "postgresql":
         connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": ""})
 

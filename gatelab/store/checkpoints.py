@@ -1,4 +1,4 @@
-"""The saved states of runs: in the row, or in a file where they are large."""
+"""The saved states of runs: in the row, or in a file if they are large."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -110,7 +110,7 @@ class Checkpoints:
             NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
             CorruptCheckpoint: the bytes are not those that were saved; of the latest, and of all before it.
-            CheckpointMissing: its file is gone, with the same exception.
+            CheckpointMissing: its file is missing, with the same exception.
             StorageUnavailable: the folder of large checkpoints cannot be reached.
         """
         try:
@@ -171,7 +171,7 @@ def _corrupt(row: RowMapping) -> CorruptCheckpoint:
 
 
 def save(connection: Connection, saved: Saved, *, epoch: int) -> None:
-    """Write the row of a checkpoint, in place of one of the same step."""
+    """Write the row of a checkpoint, replacing one of the same step."""
     name = saved.name
     discard(connection, name.run_id, name.step)
     connection.execute(

@@ -1,4 +1,4 @@
-"""What workers do with runs: claim one, keep it, write what came of it.
+"""What workers do with runs: claim one, keep it, write its results.
 
 A claim holds a lease (time-limited, database time) and a fencing token. Every write of a worker first updates the run
 on the condition that the token is still the claim's and the run still running; a worker that was stopped for longer
@@ -48,10 +48,10 @@ class Claims:
         self._inline_bytes = settings.inline_checkpoint_bytes
 
     def claim(self, owner: str) -> Claim | None:
-        """The run whose turn it is, now owned by `owner`; None where nothing is queued. Accounts take turns; of one, it
-        is the run that has been queued for longest.
+        """The next run of the queue, now owned by `owner`; None if nothing is queued.
 
-        What the run recorded after its latest checkpoint is deleted, since it will be done again.
+        Accounts take turns; within an account, it is the run that has been queued for longest. Records after the latest
+        checkpoint of the run are deleted, since those steps are repeated.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -67,8 +67,7 @@ class Claims:
         younger than queued runs of other shapes. Those do not wait any longer for it: a slice takes its time, whatever
         it trains, and then all its runs go to the back of the queue.
 
-        A run on which a worker died is trained alone until it gets on: if it is the one that kills them, it takes no
-        others with it again.
+        A run on which a worker died is trained alone until it makes progress, so that it cannot take others with it.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -99,11 +98,11 @@ class Claims:
         return flags
 
     def release(self, claim: Claim, *, crashed: bool = False, behind: bool = False) -> None:
-        """Give the run back without having done anything, at its old place in the queue.
+        """Give the run back without any work done, at its old place in the queue.
 
         Args:
-            crashed: it may be to blame for a fault that is as bad as the death of a worker, and counts as one.
-            behind: at the end of the queue instead: what it needs is not there now.
+            crashed: the run may have caused a fault that is as bad as the death of a worker, and counts as one.
+            behind: at the end of the queue instead, because something that it needs is missing now.
 
         Raises:
             LeaseLost: the run is no longer this claim's.
@@ -116,7 +115,7 @@ class Claims:
             move(connection, runs.c.id == claim.run_id, to, values=turn, reason="released")
 
     def fall_back(self, claim: Claim) -> Claim:
-        """Give up the claim's checkpoint, whose bytes are not those that were saved, for the one before it.
+        """Discard the claim's damaged checkpoint, and fall back to the one before it.
 
         What was recorded after that one is deleted, since it will be done again. This alone takes the visible step
         of a run back; an event says so.
@@ -137,7 +136,7 @@ class Claims:
         return replace(claim, step=step, epoch=epoch)
 
     def record(self, claim: Claim, report: Report) -> Flags:
-        """Write what came of training, all of it or nothing, renew the lease and make the run's next move.
+        """Write the results of training, all or nothing, renew the lease and change the run's state.
 
         A database that is away is waited for, for two leases, and so is the folder of large checkpoints. If the
         connection is lost during the commit, nothing is written again before it is sure that the commit did not happen,

@@ -104,7 +104,7 @@ class Corpora:
             return _corpus(_get(connection, key, account))
 
     def text(self, id: str) -> str:
-        """The text of a corpus, whoever owns it.
+        """The text of a corpus of any account.
 
         Raises:
             NotFound: there is no such corpus.
@@ -113,7 +113,7 @@ class Corpora:
         return self.named_text(id)[1]
 
     def named_text(self, id: str) -> tuple[str, str]:
-        """The name and the text of a corpus, whoever owns it.
+        """The name and the text of a corpus of any account.
 
         Raises:
             NotFound: there is no such corpus.

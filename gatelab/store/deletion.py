@@ -1,12 +1,12 @@
-"""Deletes for good, in pieces: each needs a few megabytes of SQLite's log, however much goes.
+"""Deletes permanently, in pieces: each needs a few megabytes of SQLite's log, however much is deleted.
 
 To overwrite what is deleted, SQLite writes as much into its log first (`secure_delete`), which a full disk has no room
 for. Here rows go without that (`secure_delete=FAST`: what is left of them lies in free pages alone), and then the free
 pages are cut off the file, some at a time, with the log cleared in between. So nothing of what was deleted stays in
 the file, and its room goes back to the disk.
 
-A flag in the database's header, written with the deletion, says that pages are still to be cut off: whoever dies in
-between, the sweeper goes on.
+A flag in the database's header, written with the deletion, says that pages are still to be cut off: if a process dies
+in between, the sweeper continues.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Deletion:
         self.reserve = Reserve(database.path)
 
     def write(self, action: Callable[[Connection], Result]) -> Result:
-        """The result of `action` in a transaction that deletes. Where the disk is full, it gets the reserve.
+        """The result of `action` in a transaction that deletes. If the disk is full, it releases the reserve.
 
         Raises:
             Unavailable: the database cannot be reached, or the disk is full all the same.

@@ -75,8 +75,8 @@ def _size(row: RowMapping) -> int:
 def append(connection: Connection, job_id: str, new: Sequence[JobEvent]) -> None:
     """Number and write events.
 
-    This locks the job's row until the transaction ends, so that numbers become visible in their order and a reader
-    of "above the last one I saw" misses none. Whoever also locks runs must lock them before.
+    This locks the job's row until the transaction ends, so that numbers become visible in their order and a reader that
+    asks for events after its last one misses none. Code that also locks runs must lock them before.
     """
     if not new:
         return

@@ -1,4 +1,4 @@
-"""How all runs stand, for whoever watches over an installation: one statement, cheap enough for every scrape."""
+"""The states of all runs, for monitoring: one statement, cheap enough for every scrape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

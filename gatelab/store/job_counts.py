@@ -1,4 +1,4 @@
-"""How the runs of jobs stand, counted by the database."""
+"""The states of the runs of jobs, counted by the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The rows of a new job and its runs, written in the transaction of whoever makes it."""
+"""The rows of a new job and its runs, written in the transaction of the caller."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict

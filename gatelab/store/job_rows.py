@@ -1,4 +1,4 @@
-"""Jobs as they are read: from rows to what they say."""
+"""Jobs as they are read: from rows to objects."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gatelab.store.tables import jobs, runs
 
 @dataclass(frozen=True)
 class Job:
-    """A request and how its runs stand. Times are seconds since 1970.
+    """A job, with the states of its runs. Times are seconds since 1970.
 
     `counts` has every state. `progress` (0..1) is the mean over the runs of step / total steps, where a finished run
     counts as 1. `event_count` is the number of its latest event.

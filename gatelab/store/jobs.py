@@ -175,8 +175,8 @@ class Jobs:
             return {row["id"]: row["event_count"] for row in connection.execute(query).mappings()}
 
     def some(self, ids: Collection[str]) -> tuple[Sequence[Job], bool]:
-        """Those of the jobs with these ids that there still are, oldest first, until their specs have
-        `events.LOOK_CHARACTERS` together; and whether others follow them."""
+        """The jobs with these ids that still exist, oldest first, until their specs have `events.LOOK_CHARACTERS`
+        together; and whether others follow them."""
         query = select(*job_rows.COLUMNS).where(jobs.c.id.in_(ids)).order_by(jobs.c.created_at, jobs.c.id)
         with self._database.read() as connection:
             rows, more = pagination.first_rows(connection, query, len(ids), job_rows.size, events.LOOK_CHARACTERS)

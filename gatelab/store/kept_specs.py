@@ -1,4 +1,4 @@
-"""Specs as they are kept in rows: JSON, which is read once however often it is looked at."""
+"""Specs as they are kept in rows: JSON, which is parsed only once."""
 
 from functools import lru_cache
 from typing import Any, TypeVar

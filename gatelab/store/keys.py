@@ -1,4 +1,4 @@
-"""API keys: who may do what, for which account. Only a key's digest is kept: the key is shown once, when it is made."""
+"""API keys: their accounts and rights. Only a key's digest is kept: the key is shown once, when it is made."""
 
 import hashlib
 import secrets
@@ -58,7 +58,7 @@ class Keys:
         self._database = database
 
     def create(self, account: str, scope: Scope, name: str) -> tuple[Key, str]:
-        """A new key, and its secret: nobody can tell it again.
+        """A new key, and its secret, which cannot be recovered later.
 
         Raises:
             InvalidRequest: the name looks like an id.
@@ -83,7 +83,7 @@ class Keys:
             return connection.execute(query).first() is not None
 
     def list(self, *, cursor: str | None = None, limit: int = 100) -> Page[Key]:
-        """Keys, the revoked ones too, the newest last.
+        """Keys, including revoked ones, oldest first.
 
         Raises:
             InvalidRequest: a bad cursor or limit.
@@ -94,7 +94,7 @@ class Keys:
         return Page([_key(*(row[name] for name in Key.__dataclass_fields__)) for row in page.items], page.next)
 
     def revoke(self, id: str) -> Key:
-        """Let a key be good for nothing from now on. Revoking it again changes nothing.
+        """Revoke a key. Revoking it again changes nothing.
 
         Raises:
             NotFound: there is no such key.

@@ -1,4 +1,4 @@
-"""Which runs began from which: the tree that a run belongs to."""
+"""Which runs started from which: the tree that a run belongs to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Trees:
         self._database = database
 
     def of(self, run_id: str) -> Sequence[Node]:
-        """The tree of a run, every node behind its parent.
+        """The tree of a run, every node after its parent.
 
         Raises:
             NotFound: there is no such run.

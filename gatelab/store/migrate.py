@@ -88,10 +88,10 @@ def _check_references(connection: Connection) -> None:
     """On SQLite, where nothing checked them meanwhile.
 
     Raises:
-        Unavailable: a row refers to one that is not there; nothing was changed.
+        Unavailable: a row refers to a missing row; nothing was changed.
     """
     if connection.dialect.name == "sqlite" and (broken := connection.execute(text("PRAGMA foreign_key_check")).all()):
-        raise Unavailable(f"the database's tables refer to rows that are not there: {broken[:3]}")
+        raise Unavailable(f"the database's tables refer to missing rows: {broken[:3]}")
 
 
 def pending(database: Database) -> bool:

@@ -1,4 +1,4 @@
-"""Checkpoints of other runs that the runs of a job begin from, kept with the job."""
+"""Checkpoints of other runs that the runs of a job start from, kept with the job."""
 
 import hashlib
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Origins:
         self._database = database
 
     def get(self, job_id: str, run_id: str, step: int) -> Pin:
-        """What was kept for a job of another run's checkpoint.
+        """The copy of another run's checkpoint that a job keeps.
 
         Raises:
             CheckpointMissing: the job keeps no such checkpoint.

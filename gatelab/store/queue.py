@@ -1,4 +1,4 @@
-"""The queue: which runs are claimed next, and what it means to claim them."""
+"""The queue: which runs are claimed next, and how."""
 
 from dataclasses import dataclass
 
@@ -39,8 +39,8 @@ class Claim:
 def take_fairly(connection: Connection, owner: str, *, lease: float) -> list[Claim]:
     """Claim the run that has been queued for longest of the account whose turn it is, as `take` does.
 
-    It is the turn of the account with the fewest running runs, and of several the one that was served longest ago: who
-    has asked for ten thousand runs does not hold up who has asked for one.
+    It is the turn of the account with the fewest running runs, and among several of the one that was served longest
+    ago: an account with ten thousand runs does not hold up an account with one.
     """
     for account in connection.scalars(_turns()).all():
         if claims := take(connection, owner, runs.c.account == account, limit=1, lease=lease):

@@ -1,4 +1,4 @@
-"""Takes runs back from workers that fell silent. Any number of reapers may run, at any time."""
+"""Takes runs back from silent workers. Any number of reapers may run, at any time."""
 
 import time
 from typing import Any

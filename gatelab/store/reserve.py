@@ -1,4 +1,4 @@
-"""A file that holds a few megabytes of the disk back, so that a deletion can be written where the disk is full.
+"""A file that reserves a few megabytes of the disk, so that a deletion can be written on a full disk.
 
 SQLite writes a deletion into its log before it frees anything. On a disk without a free byte it could delete nothing,
 and a full disk would stay full.

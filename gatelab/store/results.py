@@ -1,4 +1,4 @@
-"""What came of runs, read for reports and for predictions: everything about all of them in a few queries."""
+"""The results of runs, read for reports and for predictions: all of them in a few queries."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ MOST_EVALUATIONS = 200_000
 """If a history is longer, every n-th epoch is read, and the last one."""
 
 PAST_RUNS = 300
-"""How many of the latest runs a prediction goes by."""
+"""How many of the latest runs a prediction uses."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Results:
         return [found[id] for id in run_ids]
 
     def history(self, *, around: bool = False) -> History:
-        """What predictions go by.
+        """The past runs that predictions use.
 
         Args:
             around: only runs whose models have fields around their cells that PyTorch alone may train; by default only

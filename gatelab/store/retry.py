@@ -1,4 +1,4 @@
-"""Waiting out a database that is away for a moment."""
+"""Waiting for a database that is away for a moment."""
 
 import random
 import time

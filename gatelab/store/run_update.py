@@ -24,7 +24,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Report:
-    """Where a run is, what it measured since the last report, and what becomes of it.
+    """The position of a run, its measurements since the last report, and its next state.
 
     None leaves what is stored as it is.
 
@@ -35,12 +35,12 @@ class Report:
         engine: what computes it: native, torch or triton.
         weights_sha256: digest of the weights after `step`.
         summary: the latest evaluation.
-        checkpoint: bytes from which training goes on bit-identically after `step`.
+        checkpoint: bytes from which training resumes bit-identically after `step`.
         keep_checkpoints: how many of the latest checkpoints stay.
         keep_best: whether the checkpoint of the lowest validation loss stays too.
         best: a new one, at or before `step`. Its evaluation is in this report.
         events: what happened; the store adds the run.
-        next_state: None goes on. `queued` ends the slice: others get their turn; where a user asked for it the run is
+        next_state: None continues. `queued` ends the slice: others get their turn; where a user asked for it the run is
             then cancelled or paused instead. `paused` stops for a pause that was asked for.
         error: why the run failed.
     """

@@ -1,4 +1,4 @@
-"""Texts that runs generated while they learned."""
+"""Texts that runs generated during training."""
 
 from sqlalchemy import RowMapping, select
 

@@ -1,4 +1,4 @@
-"""Deletes the files that nothing refers to, and nothing ever will. Any number of sweepers may run, at any time.
+"""Deletes the files that nothing refers to now or later. Any number of sweepers may run, at any time.
 
 Processes die between the commit that gives up a file and the deletion of the file, or between the writing of a file and
 the commit that would refer to it. Which files are dead is a question to the database alone, asked after the files were

@@ -1,4 +1,4 @@
-"""The one way to change the state of runs: the move is allowed, its columns are set, its events are written."""
+"""The one way to change the state of runs: it checks the move, sets its columns and writes its events."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby

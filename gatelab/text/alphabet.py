@@ -1,4 +1,4 @@
-"""Which characters a text is made of, and how often each occurs."""
+"""The characters of a text, and how often each occurs."""
 
 import sys
 from dataclasses import dataclass

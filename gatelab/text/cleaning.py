@@ -1,4 +1,4 @@
-"""What a text may be cleaned of before it becomes tokens, and where each character of the result came from.
+"""Cleaning of a text before it becomes tokens, and the origin of each character of the result.
 
 The order is fixed, whatever order a spec names the steps in, and to clean a clean text changes nothing.
 """
@@ -18,7 +18,7 @@ from gatelab.text.alphabet import PIECE
 Places = NDArray[np.int64]
 
 _CUT = re.compile(r"(?<=\S)[ \t\n\r]")
-"""No step looks over such a place: what stands before it does not change what becomes of what follows."""
+"""No step looks over such a place: the text before it does not affect the cleaning of the text after it."""
 
 
 def cleaned(text: str, how: Sequence[Cleaning]) -> str:

@@ -10,7 +10,7 @@ from gatelab.specs.texts import accepted, decode
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as it is kept. It may be older than the rule of what a text may have: `read` is for what comes in."""
+    """A text as it is kept. It may be older than the rules for texts, which `read` applies to new ones."""
 
     name: str
     text: str

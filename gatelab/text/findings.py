@@ -1,4 +1,4 @@
-"""What is invisible in a text, and what a model learns as it learns letters."""
+"""The invisible properties of a text, which a model learns as it learns letters."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ class Findings:
 
     @classmethod
     def of(cls, given: str) -> "Findings":
-        """What is in a text that is to become a corpus, as it was given."""
+        """The findings in a new text, as it was given."""
         text = given.lstrip(BYTE_ORDER_MARK)
         crlf, letters = text.count("\r\n"), alphabet(text)
         return cls(

@@ -1,8 +1,8 @@
-"""Texts that ask for memory (Hochreiter & Schmidhuber 1997): symbols, noise, a question mark, the symbols again.
+"""Texts that need memory (Hochreiter & Schmidhuber 1997): symbols, noise, a question mark, the symbols again.
 
-A line such as `c20312?c` is an example. Nothing but the symbols at its beginning tells what stands behind the question
-mark, so a network can be right there only if it has kept them through the noise. Every line has the same length:
-windows of `line_length` tokens hold a line each, with the end of the line before in front.
+A line such as `c20312?c` is an example. Only the symbols at its beginning determine those after the question mark, so a
+network must keep them through the noise. Every line has the same length: windows of `line_length` tokens hold a line
+each, with the end of the line before in front.
 """
 
 import string
@@ -32,7 +32,7 @@ class _Stream(NamedTuple):
 
 
 _CORPUS, _FRESH = 0, 1
-"""Purposes: freshly drawn lines do not repeat the corpus."""
+"""Purposes: new random lines do not repeat the corpus."""
 
 
 def line_length(spec: SyntheticSpec) -> int:
@@ -51,7 +51,7 @@ def corpus_text(spec: SyntheticSpec) -> str:
 
 
 def drawn_anew(spec: SyntheticSpec, count: int) -> list[str]:
-    """Lines of the same kind that do not come from the corpus, without their ends."""
+    """New lines of the same kind that are not from the corpus, without their ends."""
     return [row.tobytes().decode("ascii").rstrip(END) for row in _lines(spec, count, _FRESH)]
 
 

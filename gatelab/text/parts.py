@@ -1,4 +1,4 @@
-"""Which part of which text a run is trained on, validated on and tested on."""
+"""The parts of texts that a run is trained, validated and tested on."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +15,7 @@ LEARNED = BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
 
 @dataclass(frozen=True)
 class Texts:
-    """The corpora of a run. What has none of its own is a part of `train`."""
+    """The corpora of a run. A part without its own corpus is cut from `train`."""
 
     train: Corpus
     validation: Corpus | None = None
@@ -37,14 +37,14 @@ class Lengths:
 
 
 def cuts(spec: RunSpec, length: int) -> tuple[slice, slice, slice]:
-    """Where the parts are in the training text, in characters or tokens; a gap is not left out yet."""
+    """The places of the parts in the training text, in characters or tokens, before gaps are left out."""
     train, validation, test = shares(spec)
     first, second = int(train * length), int((train + validation) * length)
     return slice(0, first), slice(first, second), slice(second, int((train + validation + test) * length))
 
 
 def shares(spec: RunSpec) -> tuple[Fraction, Fraction, Fraction]:
-    """How much of the training text each part is. That of a part with a text of its own is trained on as well."""
+    """The share of each part in the training text. That of a part with its own text is used for training as well."""
     split = spec.training.windows.split
     # As it is written, not as it is rounded: 0.8 of ten tokens are eight.
     train, validation, test = (Fraction(str(share)) for share in split or USUAL_SPLIT)
@@ -128,7 +128,7 @@ def check_lengths(spec: RunSpec, found: Lengths, tokens: int) -> None:
 
 
 def _blamed(windows: WindowsSpec) -> str:
-    """The path of what leaves nothing for a part."""
+    """The path of the field that leaves nothing for a part."""
     if windows.gap:
         return "training.windows.gap"
     return "training.windows.split" if windows.split else "corpus"

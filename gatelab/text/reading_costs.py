@@ -1,4 +1,4 @@
-"""How much text a run reads, told from its spec and the length of its corpus alone: what it costs depends on that."""
+"""How much text a run reads, computed from its spec and the length of its corpus: the cost depends on it."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read in an epoch (`train`), after an epoch (`validation`), and at the end (`test`, if anything)."""
+    """The text read in an epoch (`train`), after an epoch (`validation`), and at the end (`test`, if there is one)."""
 
     train: Part
     validation: Part

@@ -1,4 +1,4 @@
-"""How many tokens the texts of a run become, told without making them where that would take long."""
+"""The number of tokens of a run's texts, estimated where counting them would take long."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,7 +47,7 @@ class Extent:
 
 
 def measure(spec: RunSpec, texts: Texts) -> Extent:
-    """What the tokenizer of `spec` makes of the texts.
+    """The extent of the texts with the tokenizer of `spec`.
 
     Raises:
         InvalidSpec: no word is frequent enough to be learned, or windows are numbered that cannot be.

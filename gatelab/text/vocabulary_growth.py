@@ -1,4 +1,4 @@
-"""A tokenizer that continues on another corpus: old ids keep their meaning, new characters get new ids behind them."""
+"""A tokenizer that continues on another corpus: old ids keep their meaning, new characters get new ids after them."""
 
 from dataclasses import replace
 

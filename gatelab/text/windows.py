@@ -1,4 +1,4 @@
-"""From ids to training batches: which pieces of the text are read together, and in which order."""
+"""From ids to training batches: the pieces of the text that are read together, and their order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gatelab.text.token_counts import Extent
 from gatelab.text.tokenizers import BEGIN, Ids, Tokenizer, train_tokenizer
 
 IGNORED = -100
-"""The target of a position that is not scored: padding behind the end of a window."""
+"""The target of a position that is not scored: padding after the end of a window."""
 
 EVALUATION_TOKENS = 65_536
 EVALUATION_LOGITS = 2**25
@@ -73,7 +73,7 @@ class Windows:
 
     @property
     def tokens(self) -> int:
-        """How many targets are scored, those of windows that overlap more than once."""
+        """The number of scored targets; those of overlapping windows count several times."""
         return int((self.ends - self.starts).sum())
 
     @cached_property
@@ -83,7 +83,7 @@ class Windows:
 
     @property
     def different_tokens(self) -> int:
-        """How many tokens of the text are scored, those of windows that overlap once."""
+        """The number of scored tokens of the text; tokens of overlapping windows count once."""
         order = np.argsort(self.starts, kind="stable")
         starts, ends = self.starts[order], np.maximum.accumulate(self.ends[order])
         return int((ends - np.maximum(starts, np.append(starts[:1], ends[:-1]))).clip(0).sum())
@@ -217,7 +217,7 @@ def _training(spec: RunSpec, ids: Ids) -> Windows:
 
 
 def _whole(spec: RunSpec, ids: Ids, vocabulary: int) -> Windows:
-    """Windows that score every token of a held-out text exactly once. How they are read hangs on no batch_size."""
+    """Windows that score every token of a held-out text exactly once, independent of batch_size."""
     num_steps = spec.training.num_steps
     if spec.training.carry_state:
         streams, steps = held_out_streams(len(ids) - 1, num_steps, vocabulary)

@@ -7,7 +7,7 @@ from gatelab.text.windows import Windows
 
 
 def perplexity(loss: float) -> float:
-    """exp(loss): among how many equally likely tokens the model hesitates. Infinite where it overflows."""
+    """exp(loss): the number of equally likely tokens among which the model hesitates. Infinite on overflow."""
     try:
         return math.exp(loss)
     except OverflowError:

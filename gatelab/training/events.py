@@ -15,8 +15,8 @@ class Event:
     """
     Attributes:
         position: how far the run has come.
-        checkpoint: captures the run at this position; valid until the next event is asked for, or of a pack the next
-            round. It raises `Diverged` where a number of the run is not finite.
+        checkpoint: captures the run at this position; valid until the next event is requested, or in a pack until the
+            next round. It raises `Diverged` where a number of the run is not finite.
     """
 
     position: Position

@@ -1,4 +1,4 @@
-"""Training: an iterator of events. Who persists them is not its business."""
+"""Training: an iterator of events. Its caller stores them."""
 
 from collections.abc import Iterator
 from typing import assert_never
@@ -39,7 +39,7 @@ def train(
 
     Raises:
         InvalidInput: the engine that is asked for cannot be used here.
-        InvalidSpec: the corpus is too short for the spec's windows, or has not all characters of its sample's prefix.
+        InvalidSpec: the corpus is too short for the spec's windows, or lacks a character of its sample's prefix.
         Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """
     tokenizer = None if resume is None else resume.tokenizer

@@ -1,4 +1,4 @@
-"""What an evaluation shows of a model besides its losses: a text that it writes, and what its gates do. In numpy,
+"""What an evaluation shows of a model besides its losses: a generated text, and the gates. In numpy,
 whatever engine trains."""
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ class Observation:
 
 
 def observe(spec: RunSpec, data: Data, network: Network, step: int, *, sound: bool) -> Observation:
-    """What the spec asks to be seen of the model after `step` optimizer steps.
+    """The observations that the spec asks for, after `step` optimizer steps.
 
     Args:
-        sound: whether its numbers are finite, as far as is known; where they are not it writes nothing.
+        sound: whether its numbers are finite, as far as known; if they are not, it generates nothing.
     """
     gates = saturation(network, data.validation) if spec.training.gate_statistics else None
     if not sound:
@@ -46,7 +46,7 @@ def observe(spec: RunSpec, data: Data, network: Network, step: int, *, sound: bo
 
 
 def sample(spec: RunSpec, data: Data, network: Network, step: int) -> str | None:
-    """What the model makes of the spec's prefix; None where the spec asks for no sample.
+    """The model's continuation of the spec's prefix; None if the spec asks for no sample.
 
     Raises:
         NotFinite: the model's numbers are not.

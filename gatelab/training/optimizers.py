@@ -24,7 +24,7 @@ def build_optimizer(spec: OptimizerSpec, parameters: Iterable[nn.Parameter]) -> 
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimizer remembers, as "parameter index.name" -> tensor."""
+    """The state of the optimizer, as "parameter index.name" -> tensor."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}.{name}": value.detach().clone()
@@ -35,7 +35,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Give the optimizer what `optimizer_state` took from one of the same spec."""
+    """Load a state that `optimizer_state` returned for the same spec."""
     per_parameter: dict[int, dict[str, Tensor]] = {}
     for key, value in state.items():
         index, name = key.split(".", 1)

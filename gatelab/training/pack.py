@@ -17,13 +17,13 @@ class Ended:
 
 
 News = list[tuple[str, Event | Ended | Exception]]
-"""What happened in a round, each with the name of its member. An exception is why that member failed, and left."""
+"""The events of a round, each with the name of its member. An exception means that the member failed and left."""
 
 
 class Pack:
     """Trains its members round by round: each takes its next step or, where that is due, is evaluated.
 
-    What a member computes does not depend on who is beside it, and what goes wrong with it ends it alone. Every
+    The results of a member do not depend on the other members, and a fault of a member ends only that member. Every
     member that takes part in a call of the engine counts an equal share of its time.
 
     Args:
@@ -36,7 +36,7 @@ class Pack:
         members: those that still train. A member that has ended or failed is removed.
 
     Raises:
-        InvalidInput: the engine is not there.
+        InvalidInput: the engine cannot be used.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Pack:
             yield self.round()
 
     def leave(self, name: str) -> None:
-        """The others go on without this member."""
+        """Remove this member; the others continue."""
         self.members.pop(name, None)
 
     def interrupt(self) -> None:
-        """Let the present round, or the next one, end early without news. Another thread may call this.
+        """End the current round, or the next one, early and without events. Another thread may call this.
 
-        Nothing is lost but its time: the round after it computes the same again.
+        Only time is lost: the following round computes the same again.
         """
         self._engine.interrupt()
 
@@ -74,9 +74,9 @@ class Pack:
         return news + self._ended(self.members)
 
     def round(self) -> News:
-        """Take every member one event further.
+        """Advance every member by one event.
 
-        The checkpoints of these events are valid until the next round. What is wrong with an evaluation comes after it.
+        The checkpoints of these events are valid until the next round. A fault of an evaluation follows it.
         """
         stepping: dict[str, Trainer] = {}
         evaluating: dict[str, Trainer] = {}
@@ -144,7 +144,7 @@ class Pack:
 
 
 def _evaluated(trainer: Trainer, losses: Sequence[float], seconds: float) -> tuple[Evaluated, Exception | None]:
-    """The evaluation with these losses, and what is wrong with the run, if anything is."""
+    """The evaluation with these losses, and the fault of the run, if there is one."""
     diverged = trainer.divergence(losses)
     network, step = trainer.network(), trainer.position.step
     seen = observe(trainer.spec, trainer.data, network, step, sound=diverged is None)

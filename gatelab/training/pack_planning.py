@@ -15,7 +15,7 @@ had fewer, packs brought up to 2.5 x; where it had more, every thread had someth
 than a tenth (`python -m benchmarks.training packs`)."""
 
 MEMORY_SHARE = 0.5
-"""How much of a GPU's free memory a pack may take, as far as it can be foreseen."""
+"""How much of a GPU's free memory a pack may take, by estimate."""
 
 _FLOAT = 4
 _COPIES = 4
@@ -37,7 +37,7 @@ def pack_size(spec: RunSpec, vocabulary: int, engine: EngineName, *, threads: in
     Args:
         vocabulary: number of token ids.
         threads: of the CPU.
-        memory: free bytes on the GPU; no matter elsewhere.
+        memory: free bytes on the GPU; ignored elsewhere.
     """
     match engine:
         case "native":

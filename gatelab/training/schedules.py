@@ -1,4 +1,4 @@
-"""The learning rate of every step: a pure function of the schedule, the step, and the cuts that a plateau brought."""
+"""The learning rate of every step: a pure function of the schedule, the step, and the cuts on a plateau."""
 
 import math
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class Ends:
         self.total_steps = int(min(batches * training.epochs, self._steps, bound))
 
     def evaluation_due(self, at: Position) -> bool:
-        """Whether the next thing to do at this position, behind a step, is an evaluation."""
+        """Whether an evaluation comes next at this position after a step."""
         if at.epoch_tokens == 0:
             return False
         if at.batch == self.batches and self._every_epochs and (at.epoch + 1) % self._every_epochs == 0:
@@ -52,7 +52,7 @@ class Ends:
         return self._bound(at) is not None
 
     def _bound(self, at: Position) -> EndedBy | None:
-        """What the run may not exceed and has reached."""
+        """The limits that the run has reached."""
         if at.step >= self._steps:
             return "max_steps"
         if at.tokens >= self._tokens:
@@ -62,14 +62,14 @@ class Ends:
         return "epochs" if at.epoch + (at.batch == self.batches) >= self._epochs else None
 
     def evaluated(self, at: Position, measured: Measured) -> Position:
-        """The position behind an evaluation, at the end of an epoch or within one, but for the time that it took."""
+        """The position after an evaluation, at the end of an epoch or within one, without the time that it took."""
         standing = self._standing(at.standing, measured)
         standing = replace(standing, ended=self._bound(at) or self._enough(standing))
         at = replace(at, epoch_loss=0.0, epoch_tokens=0, standing=standing)
         return next_epoch(at) if at.batch == self.batches else at
 
     def _enough(self, standing: StoppingState) -> EndedBy | None:
-        """Why the latest evaluation is reason to end."""
+        """Why the latest evaluation ends the run, if it does."""
         stop = self.training.stop
         if stop.target is not None and standing.measured is not None and standing.measured <= stop.target:
             return "target"

@@ -1,4 +1,4 @@
-"""One run on its way: its data, model and position. What to compute next, and what it means when it is computed."""
+"""One run on its way: its data, model and position. It says what to compute next, and interprets the results."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ from gatelab.training.stopping import Ends, Measured, next_epoch
 
 
 class Trainer:
-    """One run's parameters and position, and what is next. The pack computes, with an engine, and tells it the results.
+    """One run's parameters and position, and its next step. The pack computes with an engine and passes the results on.
 
     Args:
         spec: what is trained.
         data: the corpus as `spec` sees it, and every other run of its shape.
-        resume: where it goes on, a checkpoint of the same spec; at its start by default.
+        resume: the checkpoint of the same spec from which it resumes; by default it starts afresh.
 
     Raises:
         CorruptCheckpoint: the checkpoint's weights are not those of the spec.
@@ -68,7 +68,7 @@ class Trainer:
 
     @property
     def weights(self) -> dict[str, Array]:
-        """The parameters as they are now, by their names. The next step may change them."""
+        """The current parameters, by their names. The next step may change them."""
         return self.engine.parameters(self.index)
 
     def network(self) -> Network:
@@ -103,7 +103,7 @@ class Trainer:
         )
 
     def checkpoint(self) -> Checkpoint:
-        """The run as it is now, in arrays of its own.
+        """A copy of the run as it is now.
 
         Raises:
             Diverged: a weight, or a number of the optimizer or of the carried state, is not finite.
@@ -151,7 +151,7 @@ class Trainer:
             raise Diverged(f"the loss is {read.loss / read.tokens}", step=at.step + 1, epoch=at.epoch + 1)
 
     def stepped(self, read: Read, learning_rate: float, seconds: float) -> Stepped:
-        """The step is taken that `reading` asked for, at this rate; it took `seconds`."""
+        """Record that the step of `reading` was taken at this rate; it took `seconds`."""
         at = self.position
         self.carried = read.state
         # Not replace(), which takes longer than all the rest that a step costs here.
@@ -185,7 +185,7 @@ class Trainer:
     # -- An evaluation ------------------------------------------------------------------------------------------------
 
     def text(self, losses: Sequence[float]) -> Windows | None:
-        """What is evaluated next, once these are the mean losses on the texts before; None where that is all.
+        """The text to evaluate next, given the mean losses on the texts before; None if that was the last one.
 
         It is the validation text, and at the end of the run the test text.
         """
@@ -200,7 +200,7 @@ class Trainer:
         return Measured(at.epoch_loss / at.epoch_tokens, validation, self._bits(validation, self.data.validation))
 
     def divergence(self, losses: Sequence[float]) -> Diverged | None:
-        """What is not finite at an evaluation with these losses, if anything is; asked before `evaluated`."""
+        """What is not finite at an evaluation with these losses, if anything; called before `evaluated`."""
         at = self.position
         for text, loss in zip(("validation", "test"), losses, strict=False):
             if not math.isfinite(loss):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Wire(BaseModel):
-    """Frozen. A reader passes over fields that it does not know yet; NaN and infinities are null in JSON."""
+    """Frozen. A reader ignores fields that it does not know yet; NaN and infinities are null in JSON."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -16,12 +16,12 @@ class Wire(BaseModel):
         ser_json_inf_nan="null",
         # Every field is sent, so the description may promise it; the defaults are for readers of older data.
         json_schema_serialization_defaults_required=True,
-        # A model is built when it is first used: whoever imports the client waits for none of them.
+        # A model is built on first use, so importing the client does not wait for them.
         defer_build=True,
     )
 
     def stored(self) -> dict[str, Any]:
-        """The object as the database keeps it, in JSON types: what is set, without what is derived from it."""
+        """The object as the database keeps it, in JSON types: the fields that are set, without derived ones."""
         return self.model_dump(mode="json", exclude_unset=True)
 
 

@@ -1,4 +1,4 @@
-"""What a run measured. Losses travel; perplexities are derived from them wherever they are shown."""
+"""The measurements of a run. Losses are stored and sent; perplexities are derived from them for display."""
 
 import math
 from typing import Any, Literal
@@ -47,7 +47,7 @@ class Losses(Wire):
     @model_validator(mode="before")
     @classmethod
     def _perplexities_are_derived(cls, given: Any) -> Any:
-        """From the losses. Earlier versions stored and told perplexities alone: there the loss is the logarithm."""
+        """From the losses. Earlier versions stored and sent only perplexities: their logarithm is the loss."""
         if not isinstance(given, dict):
             return given
         derived: dict[str, float | None] = {}
@@ -128,7 +128,7 @@ class Sample(Wire):
 
 
 def perplexity(loss: float | None) -> float | None:
-    """exp(loss): among how many equally likely tokens the model hesitates. None where that is not finite."""
+    """exp(loss): the number of equally likely tokens among which the model hesitates. None if not finite."""
     if loss is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What happens in a job, as a union told apart by `type`.
+"""The events of a job, as a union discriminated by `type`.
 
-A new type of event is a new class in `JobEvent`. mypy and the compiler of the page then name every place that has to
-say what becomes of it.
+A new type of event is a new class in `JobEvent`. mypy and the compiler of the page then name every place that must
+handle it.
 """
 
 from collections.abc import Mapping

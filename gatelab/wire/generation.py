@@ -1,4 +1,4 @@
-"""Generated and judged text."""
+"""Generated and scored text."""
 
 from typing import Literal
 

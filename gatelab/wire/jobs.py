@@ -29,7 +29,7 @@ class RunCounts(Wire):
 
 
 class JobOf(Wire, Generic[Spec]):
-    """A job and how its runs stand. A submission is answered with the whole job, too."""
+    """A job, with the states of its runs. A submission is answered with the whole job, too."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class JobOf(Wire, Generic[Spec]):
 
     @property
     def finished(self) -> bool:
-        """Whether no run of it will go on."""
+        """Whether all its runs have ended."""
         return self.runs.finished >= self.runs.total
 
 

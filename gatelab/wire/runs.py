@@ -1,4 +1,4 @@
-"""Runs, and what they leave: checkpoints, errors, their descent."""
+"""Runs and their results: checkpoints, errors, their tree."""
 
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar

@@ -1,4 +1,4 @@
-"""What a job trains, as a digest: whoever asks for the same runs again is shown the job that has trained them."""
+"""A digest of the runs of a job: a request for the same runs again is shown the job that has trained them."""
 
 import sqlalchemy as sa
 from alembic import op

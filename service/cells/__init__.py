@@ -1,1 +1,1 @@
-"""Cells: the published ones, and what the equations of any other come to."""
+"""Cells: the published ones, and checks of any other equations."""

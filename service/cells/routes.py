@@ -1,4 +1,4 @@
-"""/v1/cells: the published cells, and what the equations of any other come to."""
+"""/v1/cells: the published cells, and checks of any other equations."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal

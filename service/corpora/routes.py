@@ -47,7 +47,7 @@ class CorpusBody(Spec):
 
 
 class SyntheticBody(Spec):
-    """A corpus to make up: a memory task."""
+    """A corpus for the service to make: a memory task."""
 
     name: Name
     synthetic: SyntheticSpec
@@ -169,7 +169,7 @@ def _add(service: Context, name: str, given: str, account: str) -> tuple[Stored,
 
 
 async def _body(request: Request, service: Context, account: str) -> tuple[str, str]:
-    """Name and text, from JSON, from an uploaded file, or made up."""
+    """Name and text, from JSON, from an uploaded file, or from a memory task."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _upload(request)

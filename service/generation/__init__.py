@@ -1,1 +1,1 @@
-"""Text from a trained run, its states, and how likely it finds texts."""
+"""Text from a trained run, its states, and the likelihood of texts."""

@@ -1,4 +1,4 @@
-"""What all routes that write text share: limits, the way into the batch, and out of it when nobody waits any more."""
+"""What all routes that generate text share: limits, joining the batch, and leaving it when the client has gone."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ def check_prompt(limits: Limits, characters: int, path: str = "prompt") -> None:
 def check_length(limits: Limits, tokens: int) -> None:
     """
     Raises:
-        InvalidRequest: more tokens are wanted than this installation writes in one answer.
+        InvalidRequest: more tokens were requested than this installation generates in one answer.
     """
     if tokens > limits.max_tokens:
         raise InvalidRequest.at("max_tokens", f"at most {limits.max_tokens} are allowed (got {tokens})")

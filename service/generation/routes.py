@@ -118,7 +118,7 @@ def mix(service: Service, run: str, body: Mix) -> MixedState:
 async def _ready(
     service: Context, request: Request, asking: Caller, run: str, body: GenerateRequest
 ) -> "tuple[Loaded, Session | None, Encoded]":
-    """What is needed for writing. A thread reads long prompts and states, and loads the model where it is not there."""
+    """The inputs for generation. A thread reads long prompts and states, and loads the model if it is not in memory."""
     if not isinstance(body.state, str) and len(body.prompt) <= SHORT_PROMPT:
         info = await service.short_reads.look(lambda store: store.checkpoints.find(run, body.checkpoint))
         if loaded := service.models.kept(run, info):
@@ -139,14 +139,14 @@ def _prompt(service: Context, loaded: Loaded, body: GenerateRequest) -> Encoded:
 
 
 def _begun(loaded: Loaded, run: str, body: GenerateRequest) -> "Session | None":
-    """The session of a text that begins here, if a state is wanted."""
+    """The session of a text that begins here, if a state was requested."""
     from gatelab.generation import Session
 
     return Session.begin(loaded.decoder, run, loaded.step) if body.state else None
 
 
 def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, Session | None]":
-    """The checkpoint that is asked for, or that of the state; and where to go on, if a state is wanted."""
+    """The requested checkpoint, or that of the state; and the session to continue, if a state was requested."""
     if not isinstance(body.state, str):
         loaded = service.models.get(run, body.checkpoint)
         return loaded, _begun(loaded, run, body)

@@ -1,4 +1,4 @@
-"""/v1/runs/{run}/score: how likely a trained run finds texts."""
+"""/v1/runs/{run}/score: the likelihood of texts under a trained run."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""/v1/jobs: requests to train, and what becomes of them."""
+"""/v1/jobs: submitting jobs, reading and steering them."""
 
 from functools import partial
 from typing import Annotated

@@ -30,7 +30,7 @@ from service.jobs.warm_starts import WarmStarts
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job would be.
+    """A checked job before it is queued.
 
     Attributes:
         corpora: those that the runs name, by the name or id by which they do.
@@ -98,7 +98,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str, engine: str 
 def _predicted(
     store: Store, runs: Sequence[RunSpec], works: Sequence[Work]
 ) -> tuple[list[float] | None, str | None, int]:
-    """Seconds of each run, the device, and how many past runs they go by.
+    """Seconds of each run, the device, and the number of past runs that they are predicted from.
 
     Runs with fields that the native engine has no code for go by past runs of that kind, as far as there are any.
     """

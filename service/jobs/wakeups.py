@@ -1,4 +1,4 @@
-"""Telling workers that there is work. Only a hint: a lost one costs latency, never a run."""
+"""Wake-ups of workers. They are only hints: a lost one costs latency, never a run."""
 
 import threading
 import time

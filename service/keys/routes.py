@@ -1,4 +1,4 @@
-"""/v1/keys: who may use this installation; /v1/login: a key as a cookie, for the page; /v1/account: who one is."""
+"""/v1/keys: API keys; /v1/login: a key as a cookie, for the page; /v1/account: the caller."""
 
 from fastapi import Request, Response
 from pydantic import Field, model_validator

@@ -1,4 +1,4 @@
-"""What a scrape is answered."""
+"""The answer to a scrape."""
 
 import os
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 
 
 class Instruments:
-    """What is counted in this process, and what the database knows when it is asked.
+    """The counts of this process, and the numbers that each scrape reads from the database.
 
     Where PROMETHEUS_MULTIPROC_DIR is set, prometheus-client keeps the first in files there, and a scrape of any process
     sees the sum over all.
@@ -91,7 +91,7 @@ class Instruments:
 
 
 class DatabaseCollector(Collector):
-    """What the database knows, asked at every scrape: the same whichever process answers."""
+    """Numbers of the database, read at every scrape: the same for every process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -61,13 +61,13 @@ class Watched:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that answers, such as `/v1/runs/{run}`: one of few values, whatever was asked for."""
+    """The template of the route that answers, such as `/v1/runs/{run}`: one of few values for all addresses."""
     route = scope.get("route")
     path = getattr(route, "path_format", None) or getattr(route, "path", None)
     return path if isinstance(path, str) else UNKNOWN_ROUTE
 
 
 def request_id(given: bytes | None) -> str:
-    """The client's own, if it is one that may stand in a log."""
+    """The client's own id, if it may be written to a log."""
     text = given.decode("latin-1") if given else ""
     return text if WELL_FORMED.fullmatch(text) else token_hex(16)

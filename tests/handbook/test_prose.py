@@ -16,6 +16,14 @@ BAD = [
     "Who has nothing left to do leaves.",
     "Every run is resumable to the bit.",
     "The worker goes on from the checkpoint before.",
+    "Whoever reads it waits.",
+    "It takes a file in the place of a folder.",
+    "The report says what became of both.",
+    "All of them, but for the last, are equal.",
+    "The file is not there.",
+    "Nothing of it is amiss.",
+    "A revoked key is good for nothing.",
+    "It is loaded once a process.",
 ]
 GOOD = [
     "There is no directory of this name, and it is no longer needed.",
@@ -24,6 +32,8 @@ GOOD = [
     "Of course it does. Who may see a run?",
     "As many as there are cores.",
     "It writes `one line a run`.",
+    "There is no place of this name.",
+    "The service answers 100 requests a second.",
 ]
 
 

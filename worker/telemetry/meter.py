@@ -1,4 +1,4 @@
-"""What a worker counts, cheaply enough to do so at every step."""
+"""The counts of a worker, cheap enough for every step."""
 
 from bisect import bisect_left
 from collections.abc import Iterator

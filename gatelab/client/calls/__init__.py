@@ -1,1 +1,1 @@
-"""The calls of the Python client, a file for each subject."""
+"""The calls of the Python client, one file per subject."""

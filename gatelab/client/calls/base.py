@@ -31,10 +31,10 @@ class Calls:
 
 
 def data_of(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
-    """What the spec leaves out stays left out: its default is the service's to choose."""
+    """Fields that the spec leaves out stay left out: the service chooses their defaults."""
     return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, BaseModel) else dict(spec)
 
 
 def path_of(*segments: str) -> str:
-    # A command line may hold bytes that are not Unicode. No id has them, so the service answers that it is not there.
+    # A command line may hold bytes that are not Unicode. No id has them, so the service answers that it does not exist.
     return "/v1/" + "/".join(quote(segment, safe="", errors="backslashreplace") for segment in segments)

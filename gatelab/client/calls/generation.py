@@ -1,4 +1,4 @@
-"""Text from trained runs, and how likely they find texts."""
+"""Text from trained runs, and the likelihoods that they give to texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SamplingOptions(TypedDict, total=False):
-    """How text is generated; what is left out is the service's choice. See `gatelab.specs.GenerateRequest`."""
+    """How text is generated; the service chooses the defaults. See `gatelab.specs.GenerateRequest`."""
 
     max_tokens: int
     temperature: float
@@ -71,7 +71,7 @@ class GenerationCalls(Calls):
         """The log-probability of each token of a text, in nats, and of the `top` likeliest tokens at its place.
 
         Args:
-            checkpoint: its step; by default the best one, where the run has one, else the latest.
+            checkpoint: its step; by default the best one if the run has one, or else the latest.
         """
         model = run if checkpoint is None else f"{run}@{checkpoint}"
         body = {"model": model, "prompt": text, "max_tokens": 0, "echo": True, "logprobs": top}

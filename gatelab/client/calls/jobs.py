@@ -1,4 +1,4 @@
-"""Jobs: ask for them, steer them, wait for them, compare what came of them."""
+"""Jobs: submit them, steer them, wait for them, compare their results."""
 
 from __future__ import annotations
 

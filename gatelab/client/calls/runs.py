@@ -1,4 +1,4 @@
-"""Runs and what they leave: evaluations, samples, checkpoints, files for other programs."""
+"""Runs and their results: evaluations, samples, checkpoints, files for other programs."""
 
 from __future__ import annotations
 

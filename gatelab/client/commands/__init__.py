@@ -1,1 +1,1 @@
-"""The `gatelab` commands, one group a file."""
+"""The `gatelab` commands, one file per group."""

@@ -18,7 +18,7 @@ def backup(
     ],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Back up a data directory into one file, while Gatelab runs. It holds keys: keep it to yourself."""
+    """Back up a data directory into one file, while Gatelab runs. The file contains keys: keep it secret."""
     library("make", target, data_dir)
 
 
@@ -31,6 +31,6 @@ def restore(
 
 
 def library(action: str, file: Path, data_dir: Path) -> None:
-    """Go on as the part of the library that does it: the client alone has no database."""
+    """Replace this process by the module of the library that does it: the client alone has no database."""
     arguments = module("gatelab.store.backup", action, "--", str(file))
     os.execve(sys.executable, arguments, {**os.environ, "GATELAB_DATA_DIR": str(data_dir)})

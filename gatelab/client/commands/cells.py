@@ -1,4 +1,4 @@
-"""`gatelab cells`: the published cells, and what the equations of any other come to."""
+"""`gatelab cells`: the published cells, and checks of the equations of any other."""
 
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +33,7 @@ def show(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Print the equations of a published cell, to begin from."""
+    """Print the equations of a published cell, to start your own from."""
     with Gatelab(url) as gatelab:
         cell = gatelab.cell(name)
     if as_json:
@@ -50,7 +50,7 @@ def check(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Say what equations come to, or where their first mistake is."""
+    """Check equations: print what they cost, or where their first mistake is."""
     with Gatelab(url) as gatelab:
         found = gatelab.check_cell(read_utf8(file, InvalidRequest), hidden, inputs)
     if as_json:

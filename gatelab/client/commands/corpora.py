@@ -75,7 +75,7 @@ def print_added(corpus: Corpus) -> None:
 def read_text(file: Path) -> str:
     """
     Raises:
-        InvalidCorpus: the file cannot be read, is not UTF-8, or is nothing to learn from.
+        InvalidCorpus: the file cannot be read, is not UTF-8, or has nothing to learn.
     """
     text = read_utf8(file, InvalidCorpus)
     accepted(text, str(file))

@@ -23,9 +23,9 @@ from gatelab.specs import JobSpec, parse
 PREFIXES = ("the time traveller ", "it was ")
 CHARACTERS = 200
 SETTINGS = {"GATELAB_THREADS": "1"}
-"""A model this small gains nothing from a second thread, and loses much to it where other programs run."""
+"""A model this small gains nothing from a second thread, and is slowed down by one if other programs run."""
 PATIENCE_SECONDS = 5.0
-"""The service is next door: where it is away for longer, it will not come back."""
+"""The service runs on the same machine: if it is away for longer, it will not come back."""
 
 
 def demo(
@@ -110,7 +110,7 @@ def report(gatelab: Gatelab, run: Run) -> None:
 
 @contextmanager
 def installation(data_dir: Path) -> Iterator[str]:
-    """The address of the Gatelab of `data_dir`: of one that runs already, else of one that runs as long as this.
+    """The address of the Gatelab of `data_dir`: one that is already running, or one that runs within this block.
 
     Raises:
         CannotRun: Gatelab does not start here.

@@ -70,7 +70,7 @@ def gates(
 
 
 def show(found: Gates, rows: int) -> None:
-    """Print the heat maps and what may follow."""
+    """Print the heat maps and the likely next tokens."""
     screen = console()
     for line in heat.render(heat.panels(found, rows), found.tokens, screen.width, screen.encoding):
         screen.print(line)

@@ -47,10 +47,10 @@ def submit(
 
 
 def spec_path(given: str) -> Path:
-    """The file that a command line means.
+    """The file that a command line names.
 
     Raises:
-        InvalidSpec: no recipe has the name behind `recipe:`.
+        InvalidSpec: no recipe has the name after `recipe:`.
     """
     if given.startswith(recipes.PREFIX):
         return recipes.find(given.removeprefix(recipes.PREFIX))
@@ -117,7 +117,7 @@ def watch_to_end(gatelab: Gatelab, job_id: str) -> None:
 
 
 def _note_repeats(asked: Job | Plan) -> None:
-    """Which of the runs are no news."""
+    """Point out the runs that repeat others."""
     if asked.left_out:
         print_note(f"Left out of the grid because they repeat earlier runs: {asked.left_out}")
     if asked.trained:

@@ -1,4 +1,4 @@
-"""Groups of commands, each of which is imported when it is used: most of what starting takes is importing."""
+"""Groups of commands, each of which is imported on first use: imports take most of the time of a start."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Listed:
     Attributes:
         name: as it is called.
         place: module of this package and attribute: a function, or an app with commands of its own.
-        help: the first sentence of what it says of itself.
+        help: the first sentence of its documentation.
     """
 
     name: str
@@ -65,7 +65,7 @@ def lazily(listed: Sequence[Listed]) -> type[Commands]:
     class Lazy(Commands):
         @property
         def commands(self) -> dict[str, Any]:
-            """All of them, imported: what goes through the whole tree asks for it."""
+            """All of them, imported, for code that walks through the whole tree."""
             return {name: each.load() for name, each in by_name.items()}
 
         @commands.setter

@@ -47,7 +47,7 @@ def compare(
 
 
 def choose_format(format: ReportFormat | None, output: Path | None) -> ReportFormat:
-    """The format that is asked for, or that of the file's name, or Markdown."""
+    """The requested format, or that of the file's name, or Markdown."""
     suffix = output.suffix.removeprefix(".") if output else ""
     named: dict[str, ReportFormat] = {name: name for name in get_args(ReportFormat)}
     return format or named.get(suffix, "md")

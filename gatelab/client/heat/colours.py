@@ -10,7 +10,7 @@ NOTHING: Colour = (128, 128, 128)
 
 
 def colour(value: float | None, low: float) -> Colour:
-    """The colour of a value between `low` (0 or -1) and 1; grey where there is none."""
+    """The colour of a value between `low` (0 or -1) and 1; grey without a value."""
     if value is None:
         return NOTHING
     scale = SIGNED if low < 0 else SHARES

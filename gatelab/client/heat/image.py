@@ -12,7 +12,7 @@ WIDEST = 16_000
 """Pixels: more than most programs show."""
 LABEL, MARGIN, LINE = 76, 12, 20
 BIGGEST, LEGIBLE = 16, 9
-"""Pixels of a step: the most, and the fewest that a letter can be read in."""
+"""The largest width of a step in pixels, and the smallest in which a letter can be read."""
 HEIGHT_OF_ALL = 20_000
 LEGEND = "gates: dark 0, bright 1; states: blue -1, white 0, red 1"
 
@@ -51,5 +51,5 @@ def png(panels: Sequence[Panel], tokens: Sequence[str]) -> bytes:
 
 
 def _drawn(mark: str) -> str:
-    """What the font that comes with Pillow has."""
+    """The characters of the font that comes with Pillow."""
     return {"▸": "^", "⏎": "\\", "→": ">", "…": "."}.get(mark, mark)

@@ -16,7 +16,7 @@ class Panel:
 
     Attributes:
         title: its name, and what it does in a few words.
-        rows: label and one value a step.
+        rows: label and one value per step.
         low: of the scale, which ends at 1: 0 for gates, -1 for states.
     """
 
@@ -29,7 +29,7 @@ def panels(gates: Gates, rows: int | None = None, hidden: bool = True) -> list[P
     """What there is to see: for each layer its gates, the hidden state, and the influence if it was asked for.
 
     Args:
-        rows: the most units of a panel: those that vary most, in their order; None for all.
+        rows: the number of units of a panel: those that vary most, in their order; None for all.
         hidden: also the hidden state, and the cell of an LSTM.
     """
     found = [panel for layer in gates.layers for panel in _of_layer(layer, len(gates.layers) > 1, rows, hidden)]
@@ -79,7 +79,7 @@ def _mean(values: Sequence[Value]) -> float:
 
 
 def _influence(gates: Gates) -> Iterator[Panel]:
-    """Shares of the greatest norm; steps that were not asked for are empty."""
+    """Shares of the greatest norm; steps outside the request are empty."""
     if (found := gates.influence) is None:
         return
     norms = {entry.at: entry.norm for entry in found.inputs}

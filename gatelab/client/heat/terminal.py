@@ -1,5 +1,4 @@
-"""A heat map as lines of text: a coloured digit a step, the first after the point, so that it can be read without
-colours too."""
+"""A heat map as lines of text: one coloured digit per step, the first decimal, readable without colours too."""
 
 from collections.abc import Iterator, Sequence
 
@@ -39,7 +38,7 @@ def _has(encoding: str, mark: str) -> bool:
 
 
 def digit(value: float | None) -> str:
-    """The first digit after the point of the value without its sign; 9 for 1 as well."""
+    """The first decimal of the absolute value; 9 for 1 as well."""
     return " " if value is None else str(min(int(abs(value) * 10), 9))
 
 

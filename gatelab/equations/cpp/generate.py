@@ -30,7 +30,7 @@ def generate(representation: Representation) -> str:
 
 
 def generate_known(representations: Sequence[Representation]) -> str:
-    """The source of the cells that the engine's library brings along, for one precision (see `known.hpp`)."""
+    """The source of the cells that the engine's library contains, for one precision (see `known.hpp`)."""
     names = [f"Known{number}" for number in range(len(representations))]
     lines: list[str] = []
     for name, representation in zip(names, representations, strict=True):

@@ -1,4 +1,4 @@
-"""Decoders: what writes with a model. `ReferenceDecoder` defines what is written; any other must choose as it does."""
+"""Decoders generate text with a model. `ReferenceDecoder` defines the result; any other must choose the same tokens."""
 
 from gatelab.generation.decoders.base import Decoded, Decoder, Stream
 from gatelab.generation.decoders.native import NativeDecoder
@@ -10,7 +10,7 @@ __all__ = ["Decoded", "Decoder", "NativeDecoder", "ReferenceDecoder", "Stream", 
 
 
 def build_decoder(network: Network, threads: int = 1) -> Decoder:
-    """The fastest decoder that there is for a model. `Checkpoint.check_weights` has found its weights finite."""
+    """The fastest available decoder for a model. `Checkpoint.check_weights` has found its weights finite."""
     if network.precision != "float32":
         return ReferenceDecoder(network)
     try:

@@ -1,4 +1,4 @@
-"""What every decoder can do: read a prompt, and go on with many texts at once."""
+"""What every decoder can do: read a prompt, and continue many texts at once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ class Stream:
 
     Attributes:
         how: how its tokens are chosen.
-        random: where the numbers come from that choose them.
+        random: the source of the random numbers that choose them.
         state: (layers, tensors of a state, hidden), before `token` is read.
-        token: the last one that is known.
+        token: the last known token.
         seen: (vocabulary,) 1 for the tokens of the text so far; only where their repetition is penalised.
         bias: (vocabulary,) what is added to the logits, if anything is.
     """
@@ -38,12 +38,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was chosen for a stream.
+    """The tokens chosen for a stream.
 
     Attributes:
         ids: (steps,), or fewer if there is a fault.
         logits: (steps, vocabulary) that they were chosen from, before any penalty, bias or filter; if asked for.
-        fault: why the text cannot go on behind `ids`: logits or a state that are not finite. The stream is spoiled.
+        fault: why the text cannot continue after `ids`: logits or a state that are not finite. The stream cannot be
+            used again.
     """
 
     ids: Ids
@@ -51,7 +52,7 @@ class Decoded:
     fault: NotFinite | None = None
 
     def first(self, count: int) -> "Decoded":
-        """The first `count` tokens at most. A fault behind them is none."""
+        """At most the first `count` tokens. A fault after them is dropped."""
         fault = self.fault if count > len(self.ids) else None
         return Decoded(self.ids[:count], None if self.logits is None else self.logits[:count], fault)
 
@@ -64,7 +65,7 @@ def cut_short(decoded: Decoded, finite: int) -> Decoded:
 
 
 class Decoder(ABC):
-    """A model that writes. Tokens of a stream depend neither on who is beside it nor on how many steps a call takes.
+    """A model that writes. A stream's tokens depend neither on other streams nor on the steps of a call.
 
     The weights are finite: `Network.of` checks those of a checkpoint, and the trainer those that it trains.
 
@@ -98,5 +99,5 @@ class Decoder(ABC):
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
         """Read the token of each stream and choose the next one, `steps` times. The streams move on.
 
-        A stream whose numbers are no longer finite ends with a fault. The others go on.
+        A stream whose numbers are no longer finite ends with a fault. The others continue.
         """

@@ -19,9 +19,9 @@ from gatelab.specs.engine_support import why_not
 from gatelab.text.tokenizers import SPECIALS, Ids
 
 TILE = 16
-"""Streams that one thread computes together: with no more of them, others have nothing to do."""
+"""The number of streams that one thread computes together; only more streams keep a second thread busy."""
 LIGHT = 1_000_000
-"""Operations of a call below which a second thread costs more than it brings."""
+"""Operations of a call below which a second thread costs more than it gains."""
 WIDE = 400_000
 """Parameters from which on threads compute the steps of one tile together: it waits for memory, not for them."""
 
@@ -30,7 +30,7 @@ class NativeDecoder(Decoder):
     """In single precision, on the CPU. Any number of threads may use it at once; calls run without Python's lock.
 
     Raises:
-        Unavailable: the native engine is, or it has no code for a field of the model.
+        Unavailable: the native engine cannot be used, or has no code for a field of the model.
     """
 
     def __init__(self, network: Network, threads: int = 1) -> None:

@@ -16,7 +16,7 @@ PROMPT_CHUNK = 1024
 
 
 class ReferenceDecoder(Decoder):
-    """It defines what other decoders must choose, but for the rounding of logits. It serves where they cannot."""
+    """It defines what other decoders must choose, except for rounding. It serves models that they cannot."""
 
     def __init__(self, network: Network) -> None:
         self._network, self.vocabulary = network, network.vocabulary

@@ -58,7 +58,7 @@ class NotBuilt(Exception):
 
 
 def build() -> list[Path]:
-    """Make what is missing or out of date, after any other process that is at it. Returns the libraries.
+    """Build what is missing or out of date, after any other process that is building. Returns the libraries.
 
     Raises:
         NotBuilt: no C++ compiler, one that failed, or a processor without a build.
@@ -83,7 +83,7 @@ def build() -> list[Path]:
 
 
 def known_cells() -> str:
-    """The source of the cells that the library brings along."""
+    """The source of the cells that the library contains."""
     sys.path.insert(0, str(HERE.parents[2]))
     try:
         from gatelab.equations import families, read
@@ -101,7 +101,7 @@ def cell_flags() -> list[str]:
 def _build(
     compiler: str, instructions: dict[str, list[str]], libraries: dict[str, Path], folder: Path, cells: str
 ) -> None:
-    """Compile everything, as many at once as there are processors, and make libraries of it."""
+    """Compile everything, with one job per processor, and link the libraries."""
     (folder / "cells.cpp").write_text(cells)
     jobs: list[tuple[str, list[str]]] = []
     objects: dict[str, list[Path]] = {name: [] for name in instructions}

@@ -1,4 +1,4 @@
-"""Telling whoever waited for a compiler what it was at."""
+"""Reports of compilations to the callers that waited for them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ from gatelab.specs.training import Precision
 
 @dataclass(frozen=True)
 class Compilation:
-    """Code of a cell that was not there yet.
+    """A compilation of the code of a cell.
 
     Attributes:
         digest: of the cell's representation.
-        seconds: that the compiler took.
+        seconds: the time that the compiler took.
     """
 
     digest: str
@@ -27,7 +27,7 @@ _listener: ContextVar[Callable[[Compilation], None] | None] = ContextVar("listen
 
 @contextmanager
 def compilations(tell: Callable[[Compilation], None]) -> Iterator[None]:
-    """Within it, `tell` hears of all that this thread has compiled: not of what the library or the folder had."""
+    """Within it, `tell` is called for everything that this thread compiles, but not for code that already existed."""
     token = _listener.set(tell)
     try:
         yield

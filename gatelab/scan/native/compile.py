@@ -1,7 +1,7 @@
-"""The code of a cell: the library's own, or compiled once for this machine and kept in a folder for all who ask again.
+"""The code of a cell: the library's own, or compiled once for this machine and kept in a folder for later use.
 
-What is compiled is made of a graph (`generate.py`): no text of a user gets to the compiler. The compiler is bounded in
-time, memory and size of what it writes, and the folder in its size.
+The compiled code is generated from a graph (`generate.py`): no text of a user reaches the compiler. The compiler is
+bounded in time, memory and size of what it writes, and the folder in its size.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ from gatelab.specs.training import Precision
 SECONDS = 120
 """Seconds of processor time that a compiler may take: twenty times what published cells need."""
 PATIENCE = 300
-"""Seconds after which it is ended, however busy the machine is."""
+"""Seconds after which it is stopped, however busy the machine is."""
 MEMORY = 4 * 2**30
 """Bytes that it may have."""
 LARGEST = 32 * 2**20
@@ -186,10 +186,10 @@ def _stamp(path: Path) -> str:
 
 
 def _own_folder(folder: Path) -> Path:
-    """A folder that nobody else can write to: what lies there is run.
+    """A folder that no other user can write to, since code in it is run.
 
     Raises:
-        Unavailable: it is another one.
+        Unavailable: other users can write to it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

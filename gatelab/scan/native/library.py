@@ -1,7 +1,7 @@
 """Finding and loading the build of the native engine for this processor.
 
 `build.py` makes one shared library for each instruction set, into the folder `lib` beside this file. The best one that
-the processor can run is loaded, once a process.
+the processor can run is loaded, once per process.
 """
 
 import ctypes
@@ -76,7 +76,7 @@ class Library:
             number += 1
 
     def known(self, digest: str, precision: str) -> "ctypes._Pointer[Code] | None":
-        """The code of a cell that it brings along, by the digest of its representation; None where it has none."""
+        """The code of a cell that it contains, by the digest of its representation; None if it has none."""
         if digest not in self._known:
             return None
         return self._library.gatelab_known(self._known[digest], PRECISIONS[precision]) or None
@@ -91,8 +91,8 @@ class Library:
 
         Raises:
             InvalidInput: a size is wrong; nothing was touched.
-            MemoryError: there is not enough of it.
-            Interrupted: the call was ended early. What it was to compute is not there.
+            MemoryError: there is not enough memory.
+            Interrupted: the call was stopped early. Its results do not exist.
         """
         self._check(self._library.gatelab_read(shape, members, len(members), threads, interrupted))
 
@@ -109,7 +109,7 @@ class Library:
 
         Raises:
             InvalidInput: a size is wrong.
-            MemoryError: there is not enough of it.
+            MemoryError: there is not enough memory.
         """
         address = c_void_p()
         self._check(self._library.gatelab_decoder_new(shape, parameters, forbidden, address))
@@ -124,12 +124,12 @@ class Library:
 
         Raises:
             InvalidInput: an argument is wrong; nothing was touched.
-            MemoryError: there is not enough of it.
+            MemoryError: there is not enough memory.
         """
         self._check(self._library.gatelab_decode(address, streams, len(streams), steps, threads))
 
     def peak(self, precision: str, threads: int, seconds: float) -> float:
-        """What the processor can do in products, in floating point operations a second: a ceiling to compare with.
+        """The speed limit of the processor in products, in floating-point operations per second.
 
         0 where this build does not compute in the precision.
         """
@@ -150,7 +150,7 @@ def load() -> Library:
     """The library for this processor.
 
     Raises:
-        Unavailable: there is none: no compiler was found when Gatelab was installed, or the processor is another one.
+        Unavailable: no compiler was found when Gatelab was installed, or the processor is not supported.
     """
     if not runnable():
         raise Unavailable(f"no build for this processor ({platform.machine()})")

@@ -1,4 +1,4 @@
-"""Models as the native engine takes them: where each tensor lies in flat parameters, and what is read."""
+"""Models in the form that the native engine takes: the place of each tensor in flat parameters, and the input."""
 
 import ctypes
 import math

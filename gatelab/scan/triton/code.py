@@ -53,7 +53,7 @@ def code_of(representation: Representation) -> Code:
 
 
 def _module(text: str) -> Mapping[str, Any]:
-    """What the module of this text defines; the same text is read once a process."""
+    """What the module of this text defines; the same text is read once per process."""
     name = f"gatelab.scan.triton.cell_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     with _lock:
         if name not in _modules:

@@ -21,7 +21,7 @@ _lock = Lock()
 
 
 def why_not(representation: Representation, hidden: int, precision: Precision, device: str) -> str | None:
-    """Why the kernels of a cell cannot be used on a device, or None if they can. It is tried once a process."""
+    """Why the kernels of a cell cannot be used on a device, or None if they can. It is tried once per process."""
     key = representation.digest, hidden, precision, device
     with _lock:
         if key not in _found:

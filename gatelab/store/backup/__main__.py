@@ -12,7 +12,7 @@ from gatelab.terminal import tolerate_any_text
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0 where it is done, 1 where it is refused."""
+    """Exit code 0 for success, 1 for a refusal."""
     tolerate_any_text()
     parser = argparse.ArgumentParser(prog="gatelab", description="Back up or restore a data directory.")
     parser.add_argument("action", choices=["make", "restore"])

@@ -1,7 +1,7 @@
 """The file of a backup: a plain tar archive, which is read back as strictly as it was written.
 
-The manifest comes first and says what follows, so every byte of the archive is known in advance but for the contents of
-the files, and their digests are known. Nothing of a header is believed: it is compared with what it must be.
+The manifest comes first and says what follows, so every byte of the archive is known in advance, except for the
+contents of the files, whose digests are known. Headers are not trusted, but compared with what they must be.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ def write(archive: BinaryIO, manifest: Manifest, sources: Mapping[str, Path]) ->
     """Write the archive of `manifest`, whose files are at `sources`.
 
     Raises:
-        DamagedBackup: a file is not what the manifest says: it changed meanwhile, or its disk did that.
+        DamagedBackup: a file differs from the manifest: it changed meanwhile, or its disk is faulty.
     """
     document = manifest.to_bytes()
     archive.write(_header(MANIFEST, len(document)) + document + _padding(len(document)))

@@ -27,7 +27,7 @@ FOR_POSTGRESQL = (
 class Made:
     """A backup that was made: its file, how many files are in it, its size in bytes and its sha256.
 
-    `missing` are the large checkpoints whose files are gone. Their runs go on from those before.
+    `missing` are the large checkpoints whose files are gone. Their runs resume from the checkpoints before those.
     """
 
     file: Path
@@ -44,7 +44,7 @@ def make(settings: Settings, target: Path) -> Made:
     keys of the installation.
 
     Raises:
-        InvalidInput: `target` is there already, there is no database, or it is PostgreSQL.
+        InvalidInput: `target` already exists, there is no database, or it is PostgreSQL.
         Unavailable: all large checkpoints are missing, the disk is full, or another backup is being made.
         DamagedBackup: the database or a large checkpoint is not what was saved: no backup is made of it.
     """
@@ -101,7 +101,7 @@ def _measured(path: Path) -> File:
 
 
 def _write(file: Path, manifest: Manifest, sources: Mapping[str, Path]) -> Made:
-    """Write the archive so that it is there in full, also after a power cut, or not at all."""
+    """Write the archive completely or not at all, even with a power cut."""
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as target:

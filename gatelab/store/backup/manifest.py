@@ -1,4 +1,4 @@
-"""What a backup holds: names, sizes and digests of its files, and of itself."""
+"""The manifest of a backup: names, sizes and digests of its files, and its own digest."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from gatelab.errors import DamagedBackup
 FORMAT = "gatelab-backup-1"
 DATABASE = "gatelab.db"
 SECRETS = ("session-key", "api-key")
-"""Files of a data directory without which its users would have to be given new keys."""
+"""Files of a data directory; without them, its users would need new keys."""
 
 LARGEST = 64 * 2**20
 """Bytes of a manifest. One of a million large checkpoints would be larger."""

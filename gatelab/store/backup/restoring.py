@@ -14,13 +14,13 @@ from gatelab.store.migrate import knows
 
 
 def restore(file: Path, data_dir: Path) -> Manifest:
-    """Make `data_dir`, which must not exist or be empty, what the backup `file` was made of.
+    """Restore the backup `file` into `data_dir`, which must not exist, or be empty.
 
-    It is built beside it and takes its place in one move, when every bit was verified.
+    The directory is built beside its place, and moved there in one step after every bit was verified.
 
     Raises:
-        InvalidInput: there is something in `data_dir`, or no such file, or a newer Gatelab made it.
-        DamagedBackup: the file is not, to the last bit, one that was made as a backup.
+        InvalidInput: `data_dir` is not empty, the file does not exist, or a newer Gatelab made it.
+        DamagedBackup: the file is not exactly as it was written, or not a backup.
         Unavailable: the file system refuses.
     """
     data_dir = data_dir.expanduser().absolute()
@@ -47,7 +47,7 @@ def restore(file: Path, data_dir: Path) -> Manifest:
 
 
 def _check_database(database: Path, manifest: Manifest) -> None:
-    """Whether it goes with the other files, and with this program."""
+    """Check that it matches the other files and this program."""
     try:
         revision, blobs = snapshot.named_by(database)
     except (sqlite3.Error, ValueError) as error:

@@ -118,7 +118,7 @@ def check(connection: sqlite3.Connection) -> None:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    # mode=rw: what is not there is not made.
+    # mode=rw: a missing file is not made.
     return sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
@@ -134,7 +134,7 @@ def _blob(run_id: str, token: int, step: int, sha256: str, size: int) -> Blob:
 
 
 def _link(source: Path, target: Path) -> bool:
-    """Whether the file is there, and now in the second place too."""
+    """Whether the file exists, and is now linked to the second place."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.link(source, target)

@@ -31,7 +31,7 @@ class Encoded:
         ids: (tokens,) integers, without `<bos>`.
         characters: how many the ids stand for after cleaning and normalisation, the unit of bits per character. Where a
             character has an id of its own, one that is not known counts, too.
-        unknown: how many characters of the original the vocabulary could not stand for.
+        unknown: the number of original characters that are not in the vocabulary.
     """
 
     ids: Ids
@@ -44,7 +44,7 @@ class Tokenizer(ABC):
     """Text to ids and back.
 
     Attributes:
-        clean: what is done to every text before it is read, in training and in prompts alike.
+        clean: the cleaning of every text before it is read, in training and in prompts alike.
     """
 
     kind: ClassVar[str]
@@ -58,14 +58,14 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def alphabet(self) -> str | None:
-        """The characters of the vocabulary, sorted; None where it can stand for others as well."""
+        """The characters of the vocabulary, sorted; None if it can represent others as well."""
 
     def encode(self, text: str) -> Encoded:
         """Ids of `text`. What is not in the vocabulary becomes `<unk>`."""
         return self._encode(cleaned(text, self.clean))
 
     def places(self, text: str) -> Ids:
-        """Where in `text` as it is given that begins which each id of `encode(text)` stands for."""
+        """The place in the given `text` at which each id of `encode(text)` begins."""
         if not self.clean:
             return self._places(text)
         origin = origins(text, self.clean)
@@ -92,7 +92,7 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def decoder(self, pending: bytes = b"") -> "TextDecoder":
-        """What makes text of ids that come one after the other.
+        """A decoder of ids that come one after the other.
 
         Args:
             pending: where an earlier decoder stopped.
@@ -103,7 +103,7 @@ class Tokenizer(ABC):
         return b""
 
     def to_json(self) -> dict[str, Any]:
-        """Everything `from_json` needs to make this tokenizer again."""
+        """Everything `from_json` needs to restore this tokenizer."""
         cleaning = {"clean": list(self.clean)} if self.clean else {}
         return {"kind": self.kind, **self._fields(), **cleaning}
 
@@ -118,19 +118,19 @@ class Tokenizer(ABC):
 
 
 class TextDecoder(ABC):
-    """Makes text of ids that come one after the other."""
+    """Decodes ids that come one after the other."""
 
     @property
     @abstractmethod
     def pending(self) -> bytes:
-        """The bytes of a character that is not complete: with them another decoder goes on."""
+        """The bytes of an incomplete character, with which another decoder continues."""
 
     @abstractmethod
     def __call__(self, token: int) -> str:
         """The text that the next id completes: empty for special ids, and inside a character of many bytes."""
 
     def many(self, ids: Ids) -> str:
-        """The text that the next ids (tokens,) complete together: the same, joined."""
+        """The text that the next ids (tokens,) complete together."""
         return "".join(map(self, ids.tolist()))
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Ids that stand for bytes of the UTF-8 text: nothing is unknown to them."""
+"""Ids that stand for bytes of the UTF-8 text, so that nothing is unknown."""
 
 import codecs
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def begins(data: bytes) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class ByteTokenizer(Tokenizer):
-    """One id a byte of the UTF-8 text. Its vocabulary needs no corpus, so nothing is unknown."""
+    """One id per byte of the UTF-8 text. Its vocabulary needs no corpus, so nothing is unknown."""
 
     kind: ClassVar[str] = "byte"
 

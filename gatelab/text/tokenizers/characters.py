@@ -15,7 +15,7 @@ from gatelab.text.tokenizers.base import SPECIAL_NAMES, SPECIALS, UNKNOWN, Encod
 
 @dataclass(frozen=True)
 class CharTokenizer(Tokenizer):
-    """One id a character; the vocabulary is the sorted set of the characters of all texts of a run."""
+    """One id per character; the vocabulary is the sorted set of the characters of all texts of a run."""
 
     kind: ClassVar[str] = "char"
     characters: str

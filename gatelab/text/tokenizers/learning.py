@@ -1,4 +1,4 @@
-"""What Hugging Face's tokenizers learn from a text. They are imported here alone, and only when something is learned.
+"""What Hugging Face's tokenizers learn from a text. They are imported only here, and only for learning.
 
 To them every byte is a character of its own (of Latin-1), so that whatever is learned can stand for any text.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_FOR_MERGES = 2**22
 MOST_FOR_SCORES = 2**18
-"""Characters that are learned from, at most: of longer texts, pieces at even distances. It bounds the time."""
+"""The most characters to learn from, which bounds the time; longer texts are sampled at even distances."""
 
 _PIECES = 64
 _LONGEST_PIECE = 16

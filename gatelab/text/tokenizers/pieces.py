@@ -77,7 +77,7 @@ class PieceTokenizer(Tokenizer):
 def check_pieces(count: int, longest: int) -> None:
     """
     Raises:
-        ValueError: a file that nobody trained asks for more memory than any vocabulary takes.
+        ValueError: the file needs more memory than any trained vocabulary.
     """
     from gatelab.specs.model import MOST_PIECES
 

@@ -1,4 +1,4 @@
-"""Where a text may be cut before words or parts of words are looked for in it: no token reaches over such a place."""
+"""Where a text may be cut before it is searched for words or parts of words: no token crosses such a place."""
 
 import re
 from collections.abc import Iterator

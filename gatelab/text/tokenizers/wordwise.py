@@ -1,4 +1,4 @@
-"""One id a word: those that are frequent in the text that is trained on. All others are `<unk>`."""
+"""One id per word that is frequent in the training text. All others are `<unk>`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class WordsTokenizer(Tokenizer):
     def read(cls, clean: tuple[Cleaning, ...], given: list[Any]) -> "WordsTokenizer":
         """
         Raises:
-            ValueError: these is not a list of words.
+            ValueError: this is not a list of words.
         """
         fit = all(isinstance(word, str) and 0 < len(word) <= LONGEST + 1 for word in given)
         if not fit or not 0 < len(given) <= MOST_PIECES or len(set(given)) < len(given):

@@ -32,14 +32,14 @@ __all__ = [
 ]
 
 Wanted = EngineName | Literal["auto"]
-"""An engine by name, or the fastest that there is."""
+"""An engine by name, or the fastest available one."""
 
 FASTEST: dict[Device, EngineName] = {"cpu": "native", "cuda": "triton"}
 """Device -> the engine that is taken there, if nothing is in its way."""
 
 log = structlog.get_logger(__name__)
 _told: set[str] = set()
-"""Why the fastest engine was not taken: each reason is logged once a process."""
+"""Why the fastest engine was not used: each reason is logged once per process."""
 
 
 def engine_named(name: EngineName) -> type[Engine]:
@@ -80,10 +80,10 @@ def choose_engine(
     cell: CellSpec | None = None,
     model: ModelSpec | None = None,
 ) -> EngineName:
-    """The engine that is wanted, or with `auto` the fastest for `device`, `precision`, `cell` and `model`.
+    """The requested engine, or with `auto` the fastest for `device`, `precision`, `cell` and `model`.
 
     Raises:
-        InvalidInput: the engine that is wanted cannot be used here, or none can; the message says why.
+        InvalidInput: the requested engine cannot be used here, or none can; the message says why.
     """
     name = FASTEST[device] if wanted == "auto" else wanted
     reason = obstacle(name, device, precision, cell, model)
@@ -108,7 +108,7 @@ def build_engine(
     """The engine of `choose_engine`, with these members, all of one precision and model.
 
     Raises:
-        InvalidInput: the engine that is wanted cannot be used here.
+        InvalidInput: the requested engine cannot be used here.
     """
     first = members[0]
     name = choose_engine(device, wanted, first.training.precision, first.spec.cell, first.spec)

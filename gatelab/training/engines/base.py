@@ -1,8 +1,8 @@
 """What every engine can do: read windows with the models of a pack, differentiate, update.
 
 An engine works on one or more members: models of equal shape, each with its own weights, data, optimizer values and
-position. What a member computes does not depend on who is beside it. All that goes in and out are NumPy's arrays: which
-library an engine computes with is its own matter, and is imported with the engine.
+position. The results of a member do not depend on the other members. Inputs and outputs are NumPy arrays; the library
+that an engine computes with is imported with the engine.
 """
 
 from abc import ABC, abstractmethod
@@ -81,7 +81,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Read:
-    """What came of a reading.
+    """The results of a reading.
 
     Attributes:
         loss: sum of the cross entropy over the scored targets, in nats.
@@ -151,11 +151,11 @@ class Engine(ABC):
 
     @abstractmethod
     def optimizer_state(self, member: int) -> dict[str, Array]:
-        """What a member's optimizer remembers, in arrays of their own, named as `optimizers.optimizer_state` does."""
+        """A copy of the state of a member's optimizer, named as by `optimizers.optimizer_state`."""
 
     @abstractmethod
     def restore_optimizer(self, member: int, state: Mapping[str, Array]) -> None:
-        """Give a member's optimizer what `optimizer_state` of any engine took."""
+        """Load a state into a member's optimizer that `optimizer_state` of any engine returned."""
 
     def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:
         """The mean loss of each member on a text, in nats per token."""

@@ -35,7 +35,7 @@ class FlatOptimizer:
     def next(self, rate: float, square_norm: float) -> Sequence[Update]:
         """The next step at this learning rate, to be copied; it counts as taken.
 
-        It is one update, or where biases decay otherwise one for each run of parameters.
+        It is one update, or several if biases decay differently: one for each range of parameters.
         """
         for update in self._updates:
             update.lr, update.square_norm, update.step = rate, square_norm, self.steps
@@ -62,7 +62,7 @@ class FlatOptimizer:
         return update
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What is remembered, as "parameter index.name" -> array of its own."""
+        """A copy of the state, as "parameter index.name" -> array."""
         if not self.steps:
             return {}
         state: dict[str, NDArray[Any]] = {}

@@ -27,7 +27,7 @@ class NativeEngine(Engine):
     """Trains on the CPU. All members in one call, each bit-identical to itself alone.
 
     Raises:
-        Unavailable: the native engine is.
+        Unavailable: the native engine cannot be used.
     """
 
     name = "native"
@@ -122,7 +122,7 @@ class NativeEngine(Engine):
     def _read(self, natives: "ctypes.Array[NativeMember]", threads: int) -> None:
         """
         Raises:
-            Interrupted: somebody asked for it. No member has changed, and the next reading is not concerned.
+            Interrupted: on request. No member has changed, and the next reading is not affected.
         """
         try:
             self._program.read(natives, threads, self._interrupted)
@@ -134,7 +134,7 @@ class NativeEngine(Engine):
 class Weights:
     """A member's parameters and their gradient, flat as C++ takes them.
 
-    C++ knows a head of its own alone. Where it is tied to the embedding, a copy of that goes in before each reading,
+    C++ supports only a separate head. Where it is tied to the embedding, a copy of that goes in before each reading,
     and its gradient comes out into the embedding's.
 
     Attributes:
@@ -200,7 +200,7 @@ class _Reading:
 def program_of(spec: ModelSpec, vocabulary: int, layout: Layout, precision: Precision = "fp32") -> Program:
     """
     Raises:
-        Unavailable: the native engine is.
+        Unavailable: the native engine cannot be used.
     """
     embedding = 0 if spec.input == "one_hot" else spec.input.embedding
     whole = untied(layout, spec.widths[-1], vocabulary)

@@ -17,7 +17,7 @@ from gatelab.training.reference import tensors, total_loss
 
 
 class TorchEngine(Engine):
-    """Members one after the other. It defines what the other engines must compute.
+    """Trains members one after the other. It defines the results of the other engines.
 
     It computes in the precision of the members' parameters. PyTorch's number of threads, which a process has one of,
     becomes this engine's.

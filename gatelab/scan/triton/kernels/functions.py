@@ -1,6 +1,6 @@
 """The functions of the language of equations, and what their derivatives need, as PyTorch defines them.
 
-A diverged run's NaN stays one: hence `where` in the place of Triton's maximum.
+They use `where` instead of Triton's maximum, so that the NaN of a diverged run stays NaN.
 """
 
 import triton

@@ -71,7 +71,7 @@ class StackedOptimizers:
         return dict(zip(rows[0], columns.to(self._stacks.device, self._stacks.dtype), strict=True))
 
     def state(self, member: int) -> dict[str, Array]:
-        """What the member's optimizer remembers, in arrays of their own."""
+        """A copy of the state of the member's optimizer."""
         optimizer, state = self._trainings[member].optimizer, dict[str, Array]()
         if self._steps[member] == 0:
             return state
@@ -83,7 +83,7 @@ class StackedOptimizers:
         return state
 
     def restore(self, member: int, state: Mapping[str, Array]) -> None:
-        """Give the member's optimizer what `state` of any engine took."""
+        """Load a state into the member's optimizer that `state` of any engine returned."""
         # SGD does not count its steps; all it must know is whether there were any.
         self._steps[member] = int(state.get("0.step", len(state)))
         for number, memory in enumerate(self._memory.values()):

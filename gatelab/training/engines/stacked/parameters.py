@@ -1,4 +1,4 @@
-"""The parameters of a pack, one tensor a name with the members in front."""
+"""The parameters of a pack: one tensor per name, with the members in front."""
 
 from collections.abc import Mapping, Sequence
 

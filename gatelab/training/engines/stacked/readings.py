@@ -80,7 +80,7 @@ class Group:
     def reads(self, losses: Tensor, last: Tensor) -> dict[int, Read]:
         """What came of the readings: losses (members,), last like the state of `arguments`."""
         summed = losses.tolist()
-        # Off the device only where somebody wants them.
+        # Copied from the device only where they are used.
         states = last.cpu().numpy() if any(self._carried) else np.empty(0)
         return {
             number: Read(summed[at], self._tokens[at], _state(states[:, :, at]) if self._carried[at] else ())

@@ -9,7 +9,7 @@ export interface Hold {
   unit: number | null;
 }
 
-/** Holds that differ by their steps alone are one clamp. */
+/** Holds that differ only in their steps are one clamp. */
 export function clampsOf(holds: readonly Hold[]): object[] {
   const groups = new Map<
     string,

@@ -1,4 +1,4 @@
-/** One job as it goes on: what it is, the curves of its runs, and what became of each since they were fetched. */
+/** A running job: its facts, the curves of its runs, and the changes of each since they were fetched. */
 import { type Job, type JobEvent, Problem, type Run, type RunCurve, api, data } from "./api";
 import { extend } from "./lines";
 import { type Message, follow } from "./live";

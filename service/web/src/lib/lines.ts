@@ -83,7 +83,7 @@ export function ceiling(nats: readonly number[], room: number): number | null {
 /** By the name of a gate: its mean, and the shares of its activations near 0 and near 1. */
 export type GateFigures = NonNullable<Evaluation["gates"]>[number];
 
-/** Adds an evaluation at the end of a curve. One that is there already changes nothing. */
+/** Adds an evaluation at the end of a curve. An evaluation that it already has changes nothing. */
 export function extend(curve: RunCurve, told: Evaluation): boolean {
   if ((curve.step.at(-1) ?? 0) >= told.step) return false;
   curve.epoch.push(told.epoch);

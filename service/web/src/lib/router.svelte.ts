@@ -32,7 +32,7 @@ export function go(address: string): void {
   scrollTo(0, 0);
 }
 
-/** Sets or removes values of the query, in the place of the present entry of the history. */
+/** Sets or removes values of the query. It replaces the current entry of the history. */
 export function setQuery(changes: Record<string, string | null>): void {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(changes)) {
