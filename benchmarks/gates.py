@@ -73,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--characters", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--influence", type=int, default=500, metavar="STEP")
-    parser.add_argument("--threads", type=int, default=2, help="of the worker")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the worker")
     return parser.parse_args()
 
 

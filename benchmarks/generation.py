@@ -136,7 +136,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.25, help="how long a contestant is measured in a round")
+    parser.add_argument("--seconds", type=float, default=0.25, help="how long each contestant is measured in a round")
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="hidden/streams")
     return parser.parse_args()
 

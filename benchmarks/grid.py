@@ -188,13 +188,19 @@ def by_shape(runs: list[dict[str, Any]], peer: dict[Shape, float]) -> tuple[list
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True, help="The Time Machine as published with the book")
-    parser.add_argument("--results", type=Path, required=True, help="JSON lines; made where it is missing")
-    parser.add_argument("--data-dir", type=Path, help="of the service; needed to go on after an interruption")
+    parser.add_argument("--results", type=Path, required=True, help="file of JSON lines, made if it is missing")
+    parser.add_argument(
+        "--data-dir", type=Path, help="data directory of the service; needed to continue after an interruption"
+    )
     parser.add_argument("--spec", type=Path, default=EXAMPLE, help="the job with the grid")
-    parser.add_argument("--threads", type=int, default=2, help="of the notebook, and of all workers together")
-    parser.add_argument("--workers", type=int, default=1, help="that share the threads and train a run each")
-    parser.add_argument("--epochs", type=int, default=100, help="of a run")
-    parser.add_argument("--peer-epochs", type=int, default=2, help="that the notebook is timed for, twice a shape")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="CPU threads of the notebook, and of all workers together"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="number of workers, which share the threads")
+    parser.add_argument("--epochs", type=int, default=100, help="epochs of a run")
+    parser.add_argument(
+        "--peer-epochs", type=int, default=2, help="epochs for which the notebook is timed, twice per shape"
+    )
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--only-peer", action="store_true")
     only.add_argument("--only-service", action="store_true")

@@ -199,7 +199,7 @@ def _milliseconds(values: Sequence[float]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20, help="over which processor time is counted")
+    parser.add_argument("--seconds", type=float, default=20, help="how long processor time is counted")
     return parser.parse_args()
 
 

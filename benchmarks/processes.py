@@ -41,7 +41,7 @@ class Taken:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1, help="of the worker's child")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the worker's child")
     arguments = parser.parse_args()
     warn_if_busy()
     with installation(arguments.threads) as gatelab:

@@ -174,7 +174,7 @@ def _arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--old", metavar="PATH", help="a checkout of an earlier version")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=300, help="of each round")
+    parser.add_argument("--requests", type=int, default=300, help="number of requests in each round")
     return parser.parse_args(arguments)
 
 

@@ -54,9 +54,9 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--every", type=int, default=100, help="steps of a peer between two looks at the held-out text")
+    parser.add_argument("--every", type=int, default=100, help="steps of a peer between two evaluations")
     parser.add_argument(
-        "--seconds", type=float, default=600.0, help="a peer ends after these; a recipe, at its own end"
+        "--seconds", type=float, default=600.0, help="time after which a peer stops; a recipe runs to its end"
     )
     parser.add_argument("--file", type=Path, metavar="CSV")
     return parser.parse_args()

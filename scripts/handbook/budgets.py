@@ -26,7 +26,7 @@ def budgets(document: Mapping[str, Any]) -> str:
         "  the bound of a whole answer. Every other streamed answer has that of one piece.\n"
         f"- **Unread streams**: all streams of `GET /v1/jobs/changes` of an account hold {_bytes(UNSENT_BYTES)} of\n"
         "  jobs at once in each process of the service. Further jobs wait until a client reads, or leaves.\n"
-        "- **Operations**: what the service computes, in threads of their own. An account has `computations` of these\n"
+        "- **Operations**: what the service computes, in separate threads. An account has `computations` of these\n"
         "  requests at once.\n"
         "- **Rows**: rows of the database that the service reads into memory or writes.\n"
         f"- **Ends**: after {BUSY_SECONDS} s of waiting for the database, a request is answered 503. Where the\n"
