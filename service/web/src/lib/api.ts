@@ -1,4 +1,4 @@
-/** The API, by its own description: a call that it does not take does not compile. */
+/** The API, typed by its own description: a call that it does not accept does not compile. */
 import createClient from "openapi-fetch";
 import type { Readable } from "openapi-typescript-helpers";
 import type { components, paths } from "./schema";
@@ -32,7 +32,7 @@ export interface Fault {
   message: string;
 }
 
-/** What the service answers instead of what was asked for (RFC 9457), or that it cannot be reached. */
+/** An error of the service (RFC 9457), or that it cannot be reached. */
 export class Problem extends Error {
   readonly status: number;
   readonly faults: readonly Fault[];
@@ -62,7 +62,7 @@ interface Answer<Data> {
   response: Response;
 }
 
-/** The data of an answer; throws the problem where it is one. */
+/** The data of an answer. Throws if the answer is a problem. */
 export async function data<Data>(asked: Promise<Answer<Data>>): Promise<NonNullable<Data>> {
   const { data, error, response } = await asked.catch((reason: unknown) => {
     throw Problem.from(reason);

@@ -1,6 +1,6 @@
-/** Asks about a text while it is being written: after a pause, one question at a time, and only the newest counts. */
+/** Sends requests about a text while the user types: after a pause, one at a time; only the newest counts. */
 
-/** How long somebody has to pause, in milliseconds. */
+/** The pause before a request, in milliseconds. */
 const PAUSE = 250;
 
 export class Asking<Question, Answer> {
@@ -12,7 +12,7 @@ export class Asking<Question, Answer> {
   private busy = false;
   private due = false;
 
-  /** `told` and `failed` hear of the newest question alone: an answer to an older text never replaces a newer one. */
+  /** `told` and `failed` are called only for the newest request: an older answer never replaces a newer one. */
   constructor(
     ask: (question: Question) => Promise<Answer>,
     told: (answer: Answer, question: Question) => void,
@@ -33,7 +33,7 @@ export class Asking<Question, Answer> {
     }, pause);
   }
 
-  /** Nothing is asked any more, and an answer on its way is not heard. */
+  /** Stops sending requests, and ignores the answer of a running one. */
   stop(): void {
     clearTimeout(this.timer);
     this.newest = undefined;

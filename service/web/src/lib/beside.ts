@@ -1,4 +1,4 @@
-/** The job that compares a cell with the two that everybody knows. */
+/** The job that compares a cell with a GRU and an LSTM. */
 import { type Draft, LEAST_SEEDS } from "./cells.ts";
 import { type Form, emptyForm, rowOf } from "./spec.ts";
 

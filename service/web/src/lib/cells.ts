@@ -1,4 +1,4 @@
-/** Cells as equations: what the service makes of them, what is wrong with them, and the draft in the editor. */
+/** Cells as equations: checks by the service, mistakes, and the draft in the editor. */
 import type { Problem } from "./api";
 import type { components } from "./schema";
 import type { Readable } from "openapi-typescript-helpers";
@@ -7,7 +7,7 @@ export type CheckedCell = Readable<components["schemas"]["CheckedCell"]>;
 export type PublishedCell = Readable<components["schemas"]["PublishedCell"]>;
 export type CellQuestion = components["schemas"]["CellCheck"] & { hidden: number; inputs: number };
 
-/** Fewer seeds than this tell a difference between cells from chance only where it is large. */
+/** With fewer seeds than this, only large differences between cells are significant. */
 export const LEAST_SEEDS = 5;
 
 /** Where the form for a job begins with the cell of the editor, beside a GRU and an LSTM. */
@@ -25,12 +25,12 @@ export interface Draft {
 
 export const NOTHING: Draft = { name: "", hidden: 32, inputs: 28, equations: "", begun: null };
 
-/** Whether the text is its author's own work, which nothing else keeps. */
+/** Whether the user has changed the text, which is stored nowhere else. */
 export function isOwn(draft: Draft): boolean {
   return draft.equations.trim() !== "" && draft.equations !== draft.begun?.equations;
 }
 
-/** The name that the draft should have: a published cell that somebody has changed is called otherwise. */
+/** The name that the draft should have: a changed published cell gets another name. */
 export function nameOf(draft: Draft): string {
   if (!draft.begun) return draft.name;
   const { name } = draft.begun;
@@ -38,7 +38,7 @@ export function nameOf(draft: Draft): string {
   return draft.name === `my ${name}` ? name : draft.name;
 }
 
-/** What the service is asked about a draft; null where there is nothing to ask. */
+/** The request to check a draft; null if there is nothing to check. */
 export function questionOf({ equations, hidden, inputs }: Draft): CellQuestion | null {
   return equations.trim() && hidden && inputs ? { equations, hidden, inputs } : null;
 }
@@ -70,7 +70,7 @@ export function spanOf(text: string, { line, column, length }: NonNullable<Mista
   return [begin + before, begin + before + length];
 }
 
-/** The draft of an account survives a reload, and is nowhere but in this tab. */
+/** The draft of an account survives a reload, and is stored only in this tab. */
 export function readDraft(account: string): Draft | null {
   try {
     const kept = JSON.parse(sessionStorage.getItem(keyOf(account)) ?? "null") as Partial<Draft> | null;

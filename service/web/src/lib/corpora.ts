@@ -1,7 +1,7 @@
 /** Corpora by their names. */
 import type { Corpus } from "./api";
 
-/** So many are named. */
+/** The number of names that are shown. */
 const MOST = 12;
 
 export function namesOf(corpora: readonly Pick<Corpus, "name">[]): string {
@@ -10,7 +10,7 @@ export function namesOf(corpora: readonly Pick<Corpus, "name">[]): string {
   return names.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
-/** The corpora that a spec names, as they are shown: what is trained on, and what else is read. */
+/** The corpora that a spec names, as they are shown: the training text first, then the others. */
 export function textsOf(
   corpus: string | { train: string; validation?: string | null; test?: string | null },
 ): string[] {

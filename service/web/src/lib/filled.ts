@@ -2,9 +2,9 @@
 import { type Fields, type Form, type Maybe, RARE, SCHEDULES, rowOf, specOf } from "./spec.ts";
 
 /**
- * The form that describes a spec; null where the spec asks for something that the form cannot say.
+ * The form that describes a spec; null if the spec has something that the form has no field for.
  *
- * What the spec is silent about has the API's own value. `published` are the names of the cells that come with Gatelab.
+ * Fields that the spec leaves out have the API's default. `published` are the names of the cells that come with Gatelab.
  */
 export function formOf(spec: Fields, published: readonly string[] = []): Form | null {
   const at = (path: string): any =>
@@ -72,7 +72,7 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
     warmup: or("training.optimizer.schedule.warmup", RARE.warmup),
     floor: or("training.optimizer.schedule.floor", RARE.floor),
     every: or("training.optimizer.schedule.every", RARE.every),
-    // The API's own value is another one for each schedule.
+    // The API's default differs between schedules.
     factor: or(
       "training.optimizer.schedule.factor",
       at("training.optimizer.schedule.kind") === "step" ? 0.1 : RARE.factor,
@@ -101,7 +101,7 @@ export function formOf(spec: Fields, published: readonly string[] = []): Form | 
   return kinds.every(([name, known]) => known.includes(form[name])) && says(specOf(form), inShort(spec)) ? form : null;
 }
 
-/** The spec without what its sizes say already, and with `dropout` as a number where that is enough. */
+/** The spec without fields that follow from its sizes, and with `dropout` as a number if possible. */
 function inShort(spec: Fields): Fields {
   if (typeof spec["model"] !== "object" || spec["model"] === null) return spec;
   const { sizes, layers, cell, dropout, ...others } = spec["model"] as Fields;
@@ -121,7 +121,7 @@ function shortDropout(dropout: unknown): unknown {
   return rates.every(([name]) => name === "layers") ? (rates[0]?.[1] ?? 0) : Object.fromEntries(rates);
 }
 
-/** What the form offers where the API may have more. */
+/** The choices of the form; the API may have more. */
 const KINDS = {
   ...{
     tokenizer: ["char", "letters", "byte", "bpe", "unigram", "words"],
@@ -134,7 +134,7 @@ const KINDS = {
 
 const LEARNED = ["bpe", "unigram", "words"];
 
-/** How many tokens are learned; null where it is as many as the API takes by itself. */
+/** The number of learned tokens; null if it is the API's default. */
 function silentPieces(kind: string, given: number | undefined): Maybe {
   return given === undefined || given === (kind === "words" ? SILENT_WORDS : SILENT_PIECES) ? null : given;
 }
@@ -145,7 +145,7 @@ const CELLS = ["gru", "rnn", "lstm", "equations"];
 
 const AROUND = { sizes: null, connections: "plain", norm: "none", tied: false, initial_state: "zero" };
 
-/** What the API takes where a spec is silent, of the fields that `specOf` leaves out or that `formOf` reads. */
+/** The API's defaults of the fields that `specOf` leaves out or `formOf` reads. */
 const SILENT: Fields = {
   corpus: { validation: null, test: null },
   tokenizer: { kind: "char", normalize: "none", clean: [], size: SILENT_PIECES, most: SILENT_WORDS, at_least: 2 },
@@ -177,7 +177,7 @@ const SILENT: Fields = {
   grid: {},
 };
 
-/** Whether `made` says all that `given` does, in its words or by the API's own value. */
+/** Whether `made` has everything in `given`, explicitly or by the API's default. */
 function says(made: unknown, given: unknown, silent: unknown = SILENT): boolean {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     return JSON.stringify(made === undefined ? silent : made) === JSON.stringify(given);

@@ -1,4 +1,4 @@
-/** What a cell computes, as few pieces to draw: its states, products, gates, and what joins them. */
+/** The computation of a cell as few pieces to draw: its states, products, gates, and connections. */
 
 export interface FlowNode {
   op: string;
@@ -10,7 +10,7 @@ export interface FlowNode {
 export interface Piece {
   id: string;
   kind: "state" | "after" | "product" | "gate" | "function";
-  /** What stands in it. A name may have an index: `W_r`. */
+  /** The label. A name may have an index: `W_r`. */
   text: string;
   /** Of a gate: how it is computed. `·` stands for what comes from another piece. */
   detail: string;
@@ -105,7 +105,7 @@ function expression(node: FlowNode, inside: (place: number, level?: number) => s
   return { text: `${NAMES[op] ?? op}(${node.operands.map((operand) => inside(operand)).join(", ")})`, level: 2 };
 }
 
-/** What a piece looks like. */
+/** The appearance of a piece. */
 function shown(node: FlowNode, text: string, inputs: number): Pick<Piece, "kind" | "text" | "detail"> {
   if (node.op === "state") return { kind: "state", text: node.name, detail: "" };
   if (node.op === "@") return { kind: "product", text, detail: "" };
@@ -113,7 +113,7 @@ function shown(node: FlowNode, text: string, inputs: number): Pick<Piece, "kind"
   return { kind: "function", text: bare(text, inputs), detail: "" };
 }
 
-/** Without the places of what comes in, where that leaves no doubt: `+`, `+ b`, `× p_i`, `1 −`, `tanh`. */
+/** Without the places of the inputs, if the result is unambiguous: `+`, `+ b`, `× p_i`, `1 −`, `tanh`. */
 function bare(text: string, inputs: number): string {
   if (inputs === 1 && text === `${SLOT} × ${SLOT}`) return "square";
   if (/^·( \+ ·)+$/.test(text)) return "+";

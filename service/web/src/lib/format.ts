@@ -59,7 +59,7 @@ export function ago(moment: string, now = Date.now()): string {
   return new Date(moment).toLocaleDateString("en", { year: "numeric", month: "short", day: "numeric" });
 }
 
-/** A character that can be seen: spaces and line ends have signs of their own. */
+/** A visible form of a character: spaces and line ends get signs. */
 export function visible(character: string): string {
   const signs: Record<string, string> = { " ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥" };
   return signs[character] ?? (/^\p{C}$/u.test(character) ? `U+${hex(character)}` : character);

@@ -1,4 +1,4 @@
-/** What the gates of a run do while it reads a text, and what is held of them. */
+/** The gates of a run while it reads a text, and the held ones. */
 import { type Gates, type GatesRequest, api, data } from "./api.ts";
 import { type Hold, type Rows, clampsOf } from "./holds.ts";
 
@@ -16,7 +16,7 @@ export type Layer = Gates["layers"][number];
 
 const [HIDDEN, CELL, STATE] = ["/hidden", "/cell", "/state "] as const;
 
-/** What of a layer can be shown: gates by their names, the rest by a word that no gate is called. */
+/** The parts of a layer that can be shown: gates by their names, the others by a word that is not a gate's name. */
 export function choicesOf(layer: Layer): { value: string; text: string }[] {
   return [
     ...gatesOf(layer).map((name) => ({ value: name, text: `${name} gate` })),
@@ -30,7 +30,7 @@ export function gatesOf(layer: Layer): string[] {
   return Object.keys(layer.gates ?? {});
 }
 
-/** What is shown at first: the update gate, or another one, or the hidden state. */
+/** The part that is shown first: the update gate, or another gate, or the hidden state. */
 export function firstOf(layer: Layer): string {
   const names = gatesOf(layer);
   return names.find((name) => name === "update") ?? names[0] ?? HIDDEN;

@@ -53,7 +53,7 @@ export function runLabel(index: number, axes: readonly Axis[], repeats: number):
   return values.join(", ");
 }
 
-/** Path -> its last field, or as much of the path as tells it from the others. */
+/** Path -> its last field, or as much of its end as distinguishes it from the others. */
 export function shortNames(paths: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const path of paths) {
@@ -97,7 +97,7 @@ function labelsOf(values: readonly unknown[]): string[] {
 export interface Measured {
   index: number;
   run: string;
-  /** Null: nothing yet, or no finite number. */
+  /** Null: no value yet, or no finite number. */
   value: number | null;
   /** Why the value is not a result: `diverged`, `not finite`, or `failed`. */
   failed?: string | null;

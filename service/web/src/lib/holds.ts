@@ -1,4 +1,4 @@
-/** Which gates are held at which values, and which units are worth a look. */
+/** Which gates are held at which values, and which units vary most. */
 
 /** A gate that is held at a value. Without `units`, all of the layer. */
 export interface Hold {
@@ -86,7 +86,7 @@ export function spansOf(holds: readonly Hold[]): Span[] {
   return spans;
 }
 
-/** As it stands in the address: `update=1@5-18`, `reset=0@4/layer1/unit3`, with commas between. */
+/** As in the address: `update=1@5-18`, `reset=0@4/layer1/unit3`, with commas between. */
 export function addressOf(holds: readonly Hold[]): string {
   return spansOf(holds)
     .map(({ gate, value, from, to, layer, unit }) => {
@@ -97,10 +97,10 @@ export function addressOf(holds: readonly Hold[]): string {
 }
 
 const WRITTEN = /^(\w+)=([0-9.e-]+)@(\d{1,6})(?:-(\d{1,6}))?(?:\/layer(\d{1,6}))?(?:\/unit(\d{1,6}))?$/;
-/** An address is written by anybody: more steps than any text here has are not taken from it. */
+/** An address can come from anybody, so the number of steps is bounded. */
 const MOST = 100_000;
 
-/** What an address says is held. Parts that say nothing are left out. */
+/** The holds in an address. Parts that are not valid are left out. */
 export function holdsIn(address: string): Hold[] {
   const holds: Hold[] = [];
   for (const part of address.split(",")) {

@@ -1,4 +1,4 @@
-/** What the influences of the inputs on a hidden state say, in words. */
+/** The influences of the inputs on a hidden state, in words. */
 
 export interface Input {
   at: number;
@@ -7,7 +7,7 @@ export interface Input {
   norm: number | null;
 }
 
-/** So many steps are few. */
+/** At most this many steps count as few. */
 const FEW = 5;
 /** Together they carry nearly all influence. */
 const NEARLY_ALL = 0.95;

@@ -4,7 +4,7 @@ import { extend } from "./lines";
 import { type Message, follow } from "./live";
 import { type Patch, hasEnded, patched } from "./patch";
 
-/** The compiler sees that none is missing. */
+/** The compiler checks that none is missing. */
 const TYPES = Object.keys({
   ...{ job_created: 0, run_started: 0, state: 0, progress: 0, evaluation: 0, sample: 0 },
   ...{ compiling: 0, checkpoint_corrupt: 0 },
@@ -30,7 +30,7 @@ export class LiveJob {
   readonly id: string;
   readonly #listeners = new Set<(event: JobEvent) => void>();
   readonly #byRun = new Map<string, RunCurve>();
-  /** Settled once the job is there, or a problem. */
+  /** Settled once the job is loaded, or there is a problem. */
   loaded: Promise<unknown> = Promise.resolve();
   #flush: ReturnType<typeof setTimeout> | undefined;
   #refresh: ReturnType<typeof setTimeout> | undefined;
@@ -126,7 +126,7 @@ export class LiveJob {
     try {
       this.job = await data(api.GET("/v1/jobs/{job}", { params: { path: { job: this.id } } }));
     } catch (error) {
-      // While the service is away the stream says so; it comes back with what is missing.
+      // While the service is away, the stream reports it, and later sends the missing events.
       if (Problem.from(error).status === 404) this.problem = Problem.from(error);
     }
   }

@@ -26,7 +26,7 @@ const WIDE = /[\p{Lu}mw+−×÷=]/u;
 const NARROW = /[ijlt.,'()·|\s]/;
 export const LOW = 0.75;
 
-/** In units of the size of the font; rather too wide than too narrow. */
+/** In units of the font size; an upper estimate. */
 export function widthOf(text: string): number {
   return partsOf(text).reduce((sum, part) => sum + (part.low ? LOW : 1) * lengthOf(part.text), 0);
 }

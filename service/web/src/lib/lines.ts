@@ -1,4 +1,4 @@
-/** From the curves of runs to what a line chart draws. */
+/** From the curves of runs to the lines of a chart. */
 import type { Evaluation, RunCurve } from "./api";
 
 export type Measure =
@@ -26,7 +26,7 @@ export function valuesOf(curve: RunCurve, measure: Measure): (number | null)[] {
   }
 }
 
-/** What evaluations are drawn over: epochs, or steps where there are several in an epoch. */
+/** The x-axis of evaluations: epochs, or steps if there are several evaluations in an epoch. */
 export function placed(curves: readonly { epoch: readonly number[]; step: readonly number[] }[]): "epoch" | "step" {
   return curves.some(({ epoch }) => epoch.some((value, at) => at > 0 && value <= epoch[at - 1]!)) ? "step" : "epoch";
 }
@@ -66,8 +66,8 @@ export function natsOf(value: number, perplexity: boolean): number {
 /**
  * The bound above which values are left out of a scale that all of them share; null where it leaves none out.
  *
- * All measures are losses of a kind, and what diverges goes up. Its lower quarter tells what is ordinary, so that even
- * where most runs diverge those that learn are told apart.
+ * All measures are losses of a kind, and diverging runs go up. The lower quartile defines the ordinary range, so
+ * that the learning runs can be distinguished even if most runs diverge.
  *
  * @param nats the values, in any order
  * @param room how far above the lower quarter a value is ordinary in any case, in nats

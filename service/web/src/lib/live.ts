@@ -11,7 +11,7 @@ export interface Following {
   after?: number;
   types: readonly string[];
   receive: (message: Message) => void;
-  /** Called when a connection is there, and when it is lost. */
+  /** Called when a connection opens, and when it is lost. */
   connected?: (is: boolean) => void;
 }
 
@@ -22,7 +22,7 @@ const LONGEST_WAIT = 30_000;
  * Follows a stream until the returned function is called.
  *
  * A lost connection is made again after the last event that came: by the browser, which sends Last-Event-ID, or here
- * where the browser gave up. A page that nobody sees holds no connection: a browser allows six to a host.
+ * where the browser gave up. A hidden page holds no connection, since a browser allows six per host.
  */
 export function follow(what: Following): () => void {
   let after = what.after ?? 0;

@@ -1,4 +1,4 @@
-/** The typeset equations that the service answers, taken into the page element by element, and nothing else with them. */
+/** The typeset equations of the service, copied into the page element by element, without anything else. */
 
 export const NAMESPACE = "http://www.w3.org/1998/Math/MathML";
 
@@ -8,7 +8,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   ...{ mi: [], mn: [], mo: ["stretchy"], msub: [], mfrac: [], msqrt: [] },
 };
 
-/** As much of an element, or of a text, as is looked at. */
+/** The properties of an element or a text that are read. */
 export interface Source {
   readonly nodeType: number;
   readonly nodeValue: string | null;
@@ -27,7 +27,7 @@ export interface Maker<Made> {
 const ELEMENT = 1;
 const TEXT = 3;
 
-/** A copy made of known elements alone; null where there is anything else, which the service has no reason to send. */
+/** A copy made only of known elements; null if there is anything else, which the service never sends. */
 export function adopted<Made>(source: Source, make: Maker<Made>): Made | null {
   if (source.nodeType === TEXT) return make.text(source.nodeValue ?? "");
   const name = source.localName ?? "";
@@ -48,7 +48,7 @@ export function adopted<Made>(source: Source, make: Maker<Made>): Made | null {
   return make.element(name, attributes, children);
 }
 
-/** The elements of a text in MathML; null where it is none, or has more in it than equations need. */
+/** The elements of a text in MathML; null if it is not MathML, or has more than equations need. */
 export function mathOf(text: string): Node | null {
   const { documentElement: root } = new DOMParser().parseFromString(text, "application/xml");
   if (root.localName !== "math") return null;

@@ -5,7 +5,7 @@ type Figures = Run["metrics"];
 type Facts = Pick<Run, "state" | "step" | "total_steps" | "epoch" | "error" | "sample">;
 export type Patch = Partial<Facts> & { metrics?: Partial<Figures> };
 
-/** What both an evaluation and the figures of a run have. The compiler sees that none is missing. */
+/** What both an evaluation and the figures of a run have. The compiler checks that none is missing. */
 const FIGURES = Object.keys({
   ...{ train_loss: 0, validation_loss: 0, test_loss: 0, bits_per_character: 0, test_bits_per_character: 0 },
   ...{ train_perplexity: 0, validation_perplexity: 0, test_perplexity: 0 },

@@ -1,6 +1,6 @@
-/** How the page lets a model write, and what it says of texts that were written otherwise. */
+/** The sampling options of the page, and their description for texts. */
 
-/** Where nobody asked for another: cool enough for mostly real words, warm enough not to write the same word for ever. */
+/** The default temperature: low enough for mostly real words, high enough not to repeat one word for ever. */
 export const TEMPERATURE = 0.6;
 
 /** How the characters of a sample were chosen, in a sentence. */

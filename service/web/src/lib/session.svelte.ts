@@ -1,27 +1,27 @@
-/** Who the page asks as. Its key becomes a cookie that no script can read. */
+/** The session of the page. Its key becomes a cookie that no script can read. */
 import { Problem, problemOf } from "./api";
 
-/** What an address may end in: a key, or a code that is good once and stands for one. */
+/** What an address may end in: a key, or a code for one that works once. */
 const SIGN_INS = { key: "#key=", code: "#code=" } as const;
 
 type SignIn = { key: string } | { code: string };
 
 class Session {
-  /** `asking` until it is known whether a key is needed; `choosing` where an address would end a session that there is. */
+  /** `asking` until it is known whether a key is needed; `choosing` if an address would replace an existing session. */
   state = $state<"asking" | "choosing" | "in" | "out">("asking");
   account = $state("");
-  /** False where the installation asks nobody for a key. */
+  /** False if the installation needs no keys. */
   auth = $state(false);
   trouble = $state("");
   private offered: SignIn | null = null;
 
   /**
-   * Signs in with what the address ends in, if anything: `gatelab up` prints such an address. Who is signed in already is
-   * asked first, since anybody's page may lead to such an address, and what is done next would be done as somebody else.
+   * Signs in with what the address ends in, if anything: `gatelab up` prints such an address. A user who is signed in is
+   * asked first, since any page may link to such an address, and the user would then act as somebody else.
    */
   async begin(): Promise<void> {
     const offered = offer(location.hash);
-    // Out of sight, and out of the browser's history.
+    // Removes it from the address and from the browser's history.
     if (offered) history.replaceState(null, "", location.pathname + location.search);
     await this.look();
     if (!offered) return;
@@ -32,7 +32,7 @@ class Session {
     }
   }
 
-  /** Ends the present session for the one that the address offers. */
+  /** Replaces the session by the one of the address. */
   async change(): Promise<void> {
     if (this.offered) await this.enter(this.offered);
     this.offered = null;

@@ -33,10 +33,10 @@ export interface Form {
   prefix: string;
   grid: GridRow[];
   repeats: number;
-  // What is asked for more rarely.
+  // Fields that are used less often.
   resetActs: "before" | "after";
   activation: "tanh" | "relu";
-  /** Units of each layer, with commas between them; empty: `hidden` in each of `layers`. */
+  /** Units of each layer, separated by commas; empty: `hidden` in each of `layers`. */
   sizes: string;
   connections: "plain" | "residual" | "highway";
   norm: boolean;
@@ -54,15 +54,15 @@ export interface Form {
   train: Maybe;
   validation: Maybe;
   test: Maybe;
-  /** Shares of the text, with commas between them; empty: 80/10/10. */
+  /** Shares of the text, separated by commas; empty: 80/10/10. */
   split: string;
   gap: number;
   /** Corpora for validation and test; empty: parts of `corpus`. */
   validationCorpus: string;
   testCorpus: string;
-  /** Steps, with commas between them. */
+  /** Steps, separated by commas. */
   clean: string;
-  /** Tokens that are learned; null: as many as the API takes by itself. */
+  /** Number of learned tokens; null: the API's default. */
   pieces: Maybe;
   carryState: boolean;
   momentum: number;
@@ -82,7 +82,7 @@ export interface Form {
   maxSteps: Maybe;
   maxSeconds: Maybe;
   evaluateSteps: Maybe;
-  /** The run that this one begins from; empty: none. */
+  /** The run that this one starts from; empty: none. */
   startRun: string;
   /** A step, or auto, best, latest. */
   startCheckpoint: string;
@@ -106,7 +106,7 @@ export const SCHEDULES = [
   ...(["constant", "linear", "cosine", "step", "exponential", "inverse_sqrt", "one_cycle", "plateau"] as const),
 ] as const;
 
-/** As the API has them: where a field has this value, the spec leaves it out. */
+/** The API's defaults: the spec leaves out a field with this value. */
 export const RARE = {
   ...{ resetActs: "before", activation: "tanh", sigma: null },
   ...{ sizes: "", connections: "plain", norm: false, tied: false, learnedState: false },
@@ -130,7 +130,7 @@ export function emptyForm(corpus: string): Form {
   };
 }
 
-/** Whether the form asks for something that is asked for rarely. */
+/** Whether the form uses any of the less common fields. */
 export function isRare(form: Form): boolean {
   return (Object.keys(RARE) as (keyof typeof RARE)[]).some((name) => form[name] !== RARE[name]);
 }
@@ -148,9 +148,9 @@ export const COMMON_PATHS: readonly GridRow[] = [
 
 export type Fields = Record<string, unknown>;
 
-/** The spec that the form describes. Throws where the values of a grid row are no list. */
+/** The spec that the form describes. Throws if the values of a grid row are not a list. */
 export function specOf(form: Form): Fields {
-  /** A field that is asked for more rarely, if it is asked for. */
+  /** A less common field, if it is used. */
   const rare = (name: keyof typeof RARE, field: string): Fields =>
     form[name] === RARE[name] ? {} : { [field]: form[name] };
   return {
@@ -206,7 +206,7 @@ function cellOf(form: Form, rare: Rare): Fields {
   };
 }
 
-/** Where sizes say the units of each layer, nothing else does. */
+/** If sizes set the units of each layer, no other field does. */
 function sizedOf(form: Form, cell: Fields): Fields {
   if (!form.sizes.trim()) return { cell, layers: form.layers };
   const { hidden: _, ...others } = cell;

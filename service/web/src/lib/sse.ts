@@ -1,4 +1,4 @@
-/** The events of a streamed answer to a POST, which EventSource cannot ask for. */
+/** The events of a streamed answer to a POST, which EventSource cannot send. */
 
 export interface ServerSent {
   type: string;

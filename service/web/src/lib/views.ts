@@ -1,4 +1,4 @@
-/** Which view an address leads to. All but the first are loaded when they are gone to. */
+/** The view of each address. All but the first are loaded on first use. */
 import type { Component } from "svelte";
 import Jobs from "../views/jobs/Jobs.svelte";
 

@@ -1,4 +1,4 @@
-/** Text from a model: written piece by piece, and how likely it finds each token of a text. */
+/** Text from a model: generated piece by piece, and the probability of each token of a text. */
 import { type Completion, type CompletionRequest, Problem, api, data, problemOf } from "./api";
 import { eventsOf } from "./sse.ts";
 
@@ -19,7 +19,7 @@ export interface Ending {
   checkpoint: number;
   unknown_characters: number;
   state: string | null;
-  /** Text behind the end that may begin a stop string. */
+  /** Text after the end that may begin a stop string. */
   held: string;
 }
 
@@ -60,14 +60,14 @@ export async function write(
 export interface Token {
   text: string;
   probability: number;
-  /** The likeliest tokens there, the first first. */
+  /** The likeliest tokens there, in order. */
   likeliest: { text: string; probability: number }[];
 }
 
 export interface Judged {
   /** Of what was given and what was written after it, as the model reads them. */
   tokens: Token[];
-  /** So many of the first were given. */
+  /** The number of tokens that were given. */
   given: number;
 }
 
