@@ -81,7 +81,7 @@ class Batcher:
         with self._lock:
             if len(self._active) + len(self._waiting) >= self._most + self._most_waiting:
                 raise Overloaded(
-                    f"{self._most} texts are being generated and {self._most_waiting} wait; try again soon"
+                    f"{self._most} texts are being generated and {self._most_waiting} are waiting; try again soon"
                 )
             self._waiting.append(writing)
             self._tell_texts()

@@ -36,8 +36,8 @@ METHODS = (
 def job_report(job_id: str, job: JobSpec, runs: Sequence[RunRecord], tuned: Sequence[str] = ()) -> Report:
     """The report of a job with these runs, one row for each grid point.
 
-    Runs that differ only in the seed are one point. Of points that differ only in the values of the `tuned` paths, the
-    report shows the one with the lowest validation loss, so each variant is compared at its own best learning rate.
+    Runs that differ only in the seed are one point. Among points that differ only in the values of the `tuned` paths,
+    the report shows the one with the lowest validation loss: each variant is compared at its own best learning rate.
 
     Raises:
         InvalidRequest: a path of `tuned` is not varied by the grid.

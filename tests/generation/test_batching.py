@@ -119,7 +119,7 @@ def test_more_than_may_wait_are_refused_and_the_others_served(model: LanguageMod
     async def crowd() -> list[str]:
         tasks = [asyncio.create_task(written(batcher, decoder, "it", how)) for _ in range(5)]
         await asyncio.sleep(0.1)
-        with pytest.raises(Overloaded, match="2 texts are being written and 3 wait"):
+        with pytest.raises(Overloaded, match="2 texts are being generated and 3 are waiting"):
             await written(batcher, decoder, "it", how)
         decoder.may_go.set()
         return list(await asyncio.gather(*tasks))

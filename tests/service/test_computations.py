@@ -256,7 +256,7 @@ def test_completions_of_too_much_are_refused(trained: Trained, monkeypatch: pyte
     assert "floating-point operations" in refusal()
     allow(trained.service, monkeypatch, logprob_values=99)
     # 4 of the prompt and 6 written, each with its own and 9 others.
-    assert "100 log-probabilities are more than allowed; at most 99" in refusal(echo=True, logprobs=9, max_tokens=6)
+    assert "100 log-probabilities are too many; at most 99" in refusal(echo=True, logprobs=9, max_tokens=6)
     allow(trained.service, monkeypatch, logprob_values=100)
     body = {"model": trained.run["id"], "prompt": "time", "echo": True, "logprobs": 9, "max_tokens": 6}
     assert trained.service.client.post("/v1/completions", json=body).status_code == 200
