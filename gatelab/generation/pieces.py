@@ -166,7 +166,7 @@ def write(
         at_once: write all of it here and now, which takes no longer than to hand it to the thread that writes.
 
     Raises:
-        Overloaded: too many texts are being written.
+        Overloaded: too many texts are being generated.
     """
     pieces = Pieces(
         decoder, stream, text, logits=logits, whole=whole, ended=ended, on_tokens=on_tokens, resume=batcher.resume

@@ -102,7 +102,7 @@ class Launcher:
             if self._start():
                 url = sockets.url(self.listener)
                 print(f"Gatelab is ready: {url}", flush=True)
-                print(f"The page, signed in (good once): {url}/#code={make_code(self.data_dir)}", flush=True)
+                print(f"Sign in with this link (it works once): {url}/#code={make_code(self.data_dir)}", flush=True)
                 self._watch()
         finally:
             self.stop()

@@ -97,7 +97,7 @@ async def begin(
         alone: whether it is the only text of its request.
 
     Raises:
-        Overloaded: too many texts are being written, at all or for this account.
+        Overloaded: too many texts are being generated, in total or for this account.
         NotFinite: the model's numbers are not, after the prompt.
     """
     from gatelab.generation import Text, stream_of, write

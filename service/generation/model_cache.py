@@ -43,7 +43,7 @@ class ModelCache:
     Args:
         capacity: how many stay in memory.
         most_bytes: how much of the memory they take together; the one used last stays whatever it takes.
-        on_texts: called with how many texts are being written and how many wait, as by `Batcher`.
+        on_texts: called with the number of texts being generated and of texts waiting, as by `Batcher`.
     """
 
     def __init__(

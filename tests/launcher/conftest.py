@@ -46,7 +46,7 @@ class Launcher:
         """The line with the address that signs in."""
         assert self.url
         line = self._lines.get(timeout=PATIENCE)
-        assert line.startswith("The page, signed in (good once): "), line
+        assert line.startswith("Sign in with this link (it works once): "), line
         return line.strip()
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
