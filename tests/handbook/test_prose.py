@@ -16,7 +16,6 @@ BAD = [
     "Who has nothing left to do leaves.",
     "Every run is resumable to the bit.",
     "The worker goes on from the checkpoint before.",
-    "Whoever reads it waits.",
     "It takes a file in the place of a folder.",
     "The report says what became of both.",
     "All of them, but for the last, are equal.",
@@ -32,7 +31,7 @@ GOOD = [
     "Of course it does. Who may see a run?",
     "As many as there are cores.",
     "It writes `one line a run`.",
-    "There is no place of this name.",
+    "Whoever controls the index could put a file in place of any package.",
     "The service answers 100 requests a second.",
 ]
 
