@@ -7,11 +7,11 @@ A page has its tables between marks, which no reader of the page sees:
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.published import files, memory, power, rows, shakespeare
+from benchmarks.published import files, memory, power, rows, shakespeare, zoo, zoo_tables
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import tables
 from gatelab.reports.build import job_report
@@ -57,20 +57,35 @@ def table(asked: str) -> str:
         FileNotFoundError: its raw results do not exist.
     """
     name, kind, *settings = asked.split()
-    file = RESULTS / f"{name}.csv"
     tuned = tuple(setting.removeprefix("tuned=") for setting in settings)
-    if name in memory.FILES and kind in memory.TABLES and not settings:
-        found = memory.TABLES[kind](memory.read(file))
-    elif name in shakespeare.FILES and kind in shakespeare.TABLES and not settings:
-        found = shakespeare.TABLES[kind](shakespeare.read(file))
-    elif name in EXPERIMENTS and kind in TABLES and all(setting.startswith("tuned=") for setting in settings):
-        found = _without(TABLES[kind](report(name, tuned)), TIMES)
+    if name in EXPERIMENTS and kind in TABLES and all(setting.startswith("tuned=") for setting in settings):
+        found: Table | None = _without(TABLES[kind](report(name, tuned)), TIMES)
     else:
-        trained = f"{', '.join(EXPERIMENTS)} with {', '.join(TABLES)}"
-        remembered = f"{', '.join(memory.FILES)} with {', '.join(memory.TABLES)}"
-        timed = f"{', '.join(shakespeare.FILES)} with {', '.join(shakespeare.TABLES)}"
-        raise ValueError(f"no table is called {asked!r}; use one of {trained}, of {remembered}, or of {timed}")
+        found = None if settings else _of_rows(name, kind)
+    if found is None:
+        raise ValueError(f"no table is called {asked!r}; use one of {', of '.join(_offered())}")
     return "\n".join(["", *table_lines(found), "", ""])
+
+
+def _of_rows(name: str, kind: str) -> Table | None:
+    """A table of a file that no job's report is made of; None where there is no such table."""
+    file = RESULTS / f"{name}.csv"
+    if name in memory.FILES and kind in memory.TABLES:
+        return memory.TABLES[kind](memory.read(file))
+    if name in shakespeare.FILES and kind in shakespeare.TABLES:
+        return shakespeare.TABLES[kind](shakespeare.read(file))
+    return zoo_tables.table(file, kind) if name in zoo.FILES else None
+
+
+def _offered() -> list[str]:
+    """The files and their tables, in words."""
+    named: list[tuple[Iterable[str], Iterable[str]]] = [
+        (EXPERIMENTS, TABLES),
+        (memory.FILES, memory.TABLES),
+        (shakespeare.FILES, shakespeare.TABLES),
+        *(([name], tables) for name, tables in zip(zoo.FILES, (zoo_tables.TEXT, zoo_tables.RECALL), strict=True)),
+    ]
+    return [f"{', '.join(files_of)} with {', '.join(kinds)}" for files_of, kinds in named]
 
 
 @cache

@@ -1,6 +1,6 @@
 """Runs trained in this process, in packs as a worker trains them, on the native engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,12 +16,17 @@ Name = TypeVar("Name", int, str)
 
 @dataclass(frozen=True)
 class Trained:
-    """One run in the end. `last` is its last evaluation; `error` says why it failed, if it did."""
+    """One run in the end, with all of its evaluations; `error` says why it failed, if it did."""
 
     trainer: Trainer
-    last: Evaluated | None
+    evaluations: Sequence[Evaluated]
     error: GatelabError | None
     together: int
+
+    @property
+    def last(self) -> Evaluated | None:
+        """The last evaluation, where there was one."""
+        return self.evaluations[-1] if self.evaluations else None
 
 
 def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[dict[Name, Trained]]:
@@ -42,16 +47,16 @@ def train(specs: Mapping[Name, RunSpec], text: str, threads: int) -> Iterator[di
 
 def _pack(specs: Mapping[Name, RunSpec], data: Data, threads: int) -> dict[Name, Trained]:
     trainers = {str(name): Trainer(spec, data) for name, spec in specs.items()}
-    last: dict[str, Evaluated] = {}
+    evaluations: dict[str, list[Evaluated]] = {name: [] for name in trainers}
     failed: dict[str, GatelabError] = {}
     for news in Pack(trainers, "cpu", "native", threads):
         for name, event in news:
             if isinstance(event, Evaluated):
-                last[name] = event
+                evaluations[name].append(event)
             elif isinstance(event, GatelabError):
                 failed[name] = event
             elif isinstance(event, Exception):
                 raise event
     return {
-        name: Trained(trainers[str(name)], last.get(str(name)), failed.get(str(name)), len(specs)) for name in specs
+        name: Trained(trainers[str(name)], evaluations[str(name)], failed.get(str(name)), len(specs)) for name in specs
     }
