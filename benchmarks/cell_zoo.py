@@ -9,26 +9,13 @@ not trained again. docs/results/cell-zoo.md shows what came of it.
 """
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.published import zoo, zoo_plan
 from benchmarks.published.experiments import RESULTS
 from benchmarks.published.training import train
-from benchmarks.published.zoo import AnyRow, Part, RecallRow, TextRow
-from gatelab.specs import RunSpec
+from benchmarks.published.zoo import AnyRow, RecallRow, TextRow, Trial
 from gatelab.text.memory_tasks import corpus_text
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Runs on one text, and what they are for. `lag` is 0 where the text asks for no memory."""
-
-    part: Part
-    lag: int
-    runs: Sequence[RunSpec]
-    text: str
 
 
 def main() -> None:
@@ -60,11 +47,14 @@ def measure(trial: Trial, kind: type[AnyRow], file: Path, threads: int) -> list[
     """Train the runs that the file lacks, write it after each pack, and give all its rows."""
     found = zoo.read(file, kind)
     there = {row.key for row in found}
-    missing = [run for run in trial.runs if zoo.key_of(trial.part, trial.lag, run) not in there]
-    print(f"{trial.part}, lag {trial.lag}: {len(trial.runs) - len(missing)} of {len(trial.runs)} runs are there", flush=True)
+    missing = [run for run in trial.runs if trial.key_of(run) not in there]
+    print(
+        f"{trial.part}, lag {trial.lag}: {len(trial.runs) - len(missing)} of {len(trial.runs)} runs are there",
+        flush=True,
+    )
     for pack in train(dict(enumerate(missing)), trial.text, threads):
-        rows = [kind.of(trial.part, trial.lag, missing[number], trained) for number, trained in pack.items()]
-        found = [*found, *rows]
+        rows: list[AnyRow] = [kind.of(trial, missing[number], trained) for number, trained in pack.items()]
+        found += rows
         zoo.write(file, found)
         for row in rows:
             print(*row.key, row.state, f"epoch {row.epoch}, {row.seconds:.1f} s", flush=True)

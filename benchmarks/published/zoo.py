@@ -1,7 +1,8 @@
 """The published cells compared: raw results, one row for each run, and what the tuning runs choose for each cell."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -14,7 +15,7 @@ from gatelab.network import Network
 from gatelab.specs import RecallSpec, RunSpec
 from gatelab.specs.cells import EquationsSpec
 
-FILES = ("cell-zoo", "cell-zoo-recall")
+FILES = ("cell-zoo",)
 
 Part = Literal["tuning", "comparison"]
 
@@ -32,6 +33,20 @@ Key = tuple[str, int, str, float, int, int]
 
 Loss = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
 """Nats per token; None where the run has none."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Runs on one text, and what they are for. `lag` is 0 where the text asks for no memory."""
+
+    part: Part
+    lag: int
+    runs: Sequence[RunSpec]
+    text: str
+
+    def key_of(self, run: RunSpec) -> Key:
+        """What the row of one of its runs is found by."""
+        return (self.part, self.lag, cell_of(run), run.training.optimizer.lr, run.training.seed, run.training.epochs)
 
 
 class Row(BaseModel):
@@ -64,11 +79,11 @@ class TextRow(Row):
     best_validation_loss: Loss
 
     @classmethod
-    def of(cls, part: Part, lag: int, run: RunSpec, trained: Trained) -> "TextRow":
+    def of(cls, trial: Trial, run: RunSpec, trained: Trained) -> "TextRow":
         best = min(trained.evaluations, key=lambda each: each.validation_loss, default=None)
         last = None if trained.error else trained.last
         return cls(
-            **_common(part, run, trained),
+            **_common(trial.part, run, trained),
             train_loss=last.train_loss if last else None,
             test_loss=last.test_loss if last else None,
             best_epoch=best.position.epoch if best else 0,
@@ -77,7 +92,7 @@ class TextRow(Row):
 
 
 class RecallRow(Row):
-    """A run on delayed recall, and the share of 1,000 fresh lines' symbols that it named; of none, where it diverged."""
+    """A run on delayed recall, and the share of 1,000 fresh symbols that it named: 0 where it diverged."""
 
     lag: int
     recall: float
@@ -91,12 +106,12 @@ class RecallRow(Row):
         return self.recall >= REMEMBERS
 
     @classmethod
-    def of(cls, part: Part, lag: int, run: RunSpec, trained: Trained) -> "RecallRow":
+    def of(cls, trial: Trial, run: RunSpec, trained: Trained) -> "RecallRow":
         trainer, accuracy = trained.trainer, 0.0
         if not trained.error:
             network = Network.of(trainer.checkpoint())
-            accuracy = gates.recall(network, trainer.data.tokenizer, task(lag), LINES).accuracy
-        return cls(**_common(part, run, trained), lag=lag, recall=accuracy)
+            accuracy = gates.recall(network, trainer.data.tokenizer, task(trial.lag), LINES).accuracy
+        return cls(**_common(trial.part, run, trained), lag=trial.lag, recall=accuracy)
 
 
 def _common(part: Part, run: RunSpec, trained: Trained) -> dict[str, Any]:
@@ -120,10 +135,6 @@ def _common(part: Part, run: RunSpec, trained: Trained) -> dict[str, Any]:
 AnyRow = TypeVar("AnyRow", TextRow, RecallRow)
 
 
-def key_of(part: Part, lag: int, run: RunSpec) -> Key:
-    return (part, lag, cell_of(run), run.training.optimizer.lr, run.training.seed, run.training.epochs)
-
-
 def cell_of(run: RunSpec) -> str:
     """The name of the zoo's file that a run's cell is."""
     cell = run.model.cell
@@ -144,10 +155,7 @@ def write(file: Path, found: Sequence[AnyRow]) -> None:
     ordered = sorted(found, key=lambda row: row.key)
     files.write(
         file,
-        [
-            {name: "" if value is None else str(value) for name, value in row.model_dump().items()}
-            for row in ordered
-        ],
+        [{name: "" if value is None else str(value) for name, value in row.model_dump().items()} for row in ordered],
     )
 
 
@@ -162,13 +170,14 @@ class Choice(NamedTuple):
 
 
 def choose(rows: Sequence[TextRow]) -> dict[str, Choice]:
-    """Cell -> the rate with which the fewest tuning seeds diverged, then with the lowest mean of their lowest validation
-    losses; and the median of the epochs in which these were reached.
+    """Cell -> its rate, and the mean of the epochs in which the tuning runs with this rate were best.
+
+    With that rate the fewest of them diverged, and then the mean of their lowest validation losses is the lowest.
     """
     found = {}
     for cell, rates in by_rate(rows).items():
         lr = min(rates, key=lambda each: (_diverged(rates[each]), best_loss(rates[each])))
-        found[cell] = Choice(lr, max(1, round(statistics.median(row.best_epoch for row in rates[lr]))))
+        found[cell] = Choice(lr, max(1, round(statistics.fmean(row.best_epoch for row in rates[lr]))))
     return found
 
 

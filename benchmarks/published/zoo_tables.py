@@ -56,7 +56,7 @@ def losses(rows: Sequence[TextRow]) -> Losses:
 
 
 def differences(rows: Sequence[TextRow]) -> list[Difference]:
-    """Of every cell to every baseline, each pair once, over the seeds with which both succeeded, at least two."""
+    """Every cell less every baseline, each pair once, over the seeds with which both succeeded, at least two."""
     found = losses(rows)
     pairs = [(cell, of) for of in BASELINES for cell in found if (cell, of) != BASELINES and cell != of]
     common = {pair: sorted(found[pair[0]].keys() & found[pair[1]].keys()) for pair in pairs}
@@ -81,7 +81,11 @@ def _ranked(rows: Sequence[TextRow]) -> list[str]:
 def text_results(rows: Sequence[TextRow]) -> Table:
     """One row for each cell, the best first."""
     compared = [row for row in rows if row.part == "comparison"]
-    found, choices, beside = losses(rows), zoo.choose(rows), {(each.cell, each.baseline): each for each in differences(rows)}
+    found, choices, beside = (
+        losses(rows),
+        zoo.choose(rows),
+        {(each.cell, each.baseline): each for each in differences(rows)},
+    )
     lines = []
     for cell in _ranked(rows):
         of_cell, choice = [row for row in compared if row.cell == cell], choices[cell]
@@ -97,7 +101,17 @@ def text_results(rows: Sequence[TextRow]) -> Table:
                 *against,
             ]
         )
-    columns = ["cell", "parameters", "rate", "epochs", "seeds", "test loss", "test ppl", "less the GRU's", "less the LSTM's"]
+    columns = [
+        "cell",
+        "parameters",
+        "rate",
+        "epochs",
+        "seeds",
+        "test loss",
+        "test ppl",
+        "less the GRU's",
+        "less the LSTM's",
+    ]
     return Table("Test losses", columns, lines, frozenset(range(1, 7)))
 
 
@@ -142,7 +156,9 @@ def text_tuning(rows: Sequence[TextRow]) -> Table:
     choices, tuned = zoo.choose(rows), zoo.by_rate(rows)
     rates = sorted({lr for of in tuned.values() for lr in of})
     lines = [[cell, *(_tuned(of[lr]) for lr in rates), *_chosen(choices[cell])] for cell, of in tuned.items()]
-    return Table("Tuning", ["cell", *(f"rate {lr:g}" for lr in rates), "chosen", "epochs"], lines, frozenset(range(1, 7)))
+    return Table(
+        "Tuning", ["cell", *(f"rate {lr:g}" for lr in rates), "chosen", "epochs"], lines, frozenset(range(1, 7))
+    )
 
 
 def _tuned(rows: Sequence[TextRow]) -> str:
