@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 RUNS = {
     "bfloat16": 2 * 2 * 5,
     "cell-zoo": 30 * 4 * 2,
-    "cell-zoo-recall": 30 * 3 * 2,
+    "cell-zoo-recall": 30 * 3,
     "forget-bias": 2 * 5,
     "gate-ablation": 6 * 20,
     "gate-ablation-rates": 6 * 5 * 20,
