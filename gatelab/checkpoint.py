@@ -11,14 +11,14 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint, NotFinite
 from gatelab.specs.job import RunSpec
 from gatelab.stopping_state import BEGINNING, StoppingState, Waiting
+from gatelab.tensor_file import once, read_arrays, read_metadata
 from gatelab.text.tokenizers import Tokenizer, from_json
 from gatelab.wire.evaluations import EndedBy
 
@@ -111,7 +111,7 @@ class Checkpoint:
             CorruptCheckpoint: `data` is not what `to_bytes` writes.
         """
         try:
-            arrays, document = load(data), _document(data)
+            arrays, document = read_arrays(data), _document(data)
             if document.get("format") not in (FORMAT, PACKED_FORMAT):
                 raise CorruptCheckpoint(f"not a {FORMAT} file: format is {document.get('format')!r}")
             spec = RunSpec.model_validate(document["spec"])
@@ -126,7 +126,7 @@ class Checkpoint:
                 optimizer,
                 _states(_group(arrays, "carried")),
             )
-        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CorruptCheckpoint(f"not a checkpoint: {error}") from error
 
     def not_finite(self) -> str | None:
@@ -190,33 +190,12 @@ def first_not_finite(arrays: Iterable[tuple[str, Array]]) -> str | None:
     return next((name for name, array in arrays if not np.isfinite(array).all()), None)
 
 
-def read_metadata(data: bytes) -> dict[str, Any]:
-    """The metadata of a safetensors file in memory, which the library reads from files only.
-
-    Raises:
-        ValueError: there are none, or the header has a name twice, which two readers could read differently.
-    """
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size], object_pairs_hook=_once)
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict):
-        raise ValueError("it has no metadata")  # noqa: TRY004 - as of all other damage
-    return metadata
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("its header has the same name twice")
-    return found
-
-
 def _document(data: bytes) -> dict[str, Any]:
     """What `to_bytes` put into the header."""
     metadata = read_metadata(data)
     if METADATA not in metadata:
         raise ValueError(f"its metadata has no {METADATA!r}")
-    document = json.loads(metadata[METADATA], object_pairs_hook=_once)
+    document = json.loads(metadata[METADATA], object_pairs_hook=once)
     return document if isinstance(document, dict) else {}
 
 

@@ -1,9 +1,14 @@
 """`python -m service`: the HTTP service, with bounds on connections that uvicorn's own command does not set."""
 
 import argparse
+import socket
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from service.connections import Connection, raise_file_limit
 
@@ -11,13 +16,31 @@ HEALTH_SECONDS = 60
 """How long one of several processes may leave its parent without an answer before it is replaced; a busy machine alone
 must not lead to that."""
 
+ACCEPTED_AT_ONCE = 8
+"""Connections that the event loop accepts each time round. uvloop accepts one from each socket that listens: where they
+come faster than the loop goes round, they would wait longer and longer, and with them everybody behind."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     raise_file_limit()
-    uvicorn.run(
+    config = uvicorn.Config(
         http=Connection, factory=True, use_colors=False, timeout_worker_healthcheck=HEALTH_SECONDS, **vars(options)
     )
+    sockets = listeners(config.bind_socket())
+    if config.workers > 1:
+        Multiprocess(config, sockets=sockets).run()
+        return
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=sockets)
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def listeners(bound: socket.socket) -> list[socket.socket]:
+    """The same socket, several times over: they share their queue of connections."""
+    return [bound, *(bound.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -40,10 +40,11 @@ def still_wanted() -> None:
         Abandoned: the client has gone, so nobody would read the answer.
     """
     if (gone := _gone.get()) is not None and gone.is_set():
-        raise _abandoned()
+        raise abandoned()
 
 
-def _abandoned() -> Abandoned:
+def abandoned() -> Abandoned:
+    """The error of a request that nobody waits for any more."""
     return Abandoned("the client has closed the connection")
 
 
@@ -121,5 +122,5 @@ async def _until_gone(request: Request, computation: _Computation[Result]) -> Re
         await asyncio.wait({answer})
         raise
     if answer.cancelled():
-        raise _abandoned()
+        raise abandoned()
     return answer.result()

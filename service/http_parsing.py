@@ -4,9 +4,14 @@ httptools is several times as fast as h11. By itself it takes a head of any leng
 said (RFC 9112, section 3.2: exactly once).
 """
 
+import asyncio
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 MOST_HEAD_BYTES = 64 * 1024
 """A request's line and headers together; as h11 with uvicorn's setting."""
@@ -14,6 +19,18 @@ MOST_HEAD_BYTES = 64 * 1024
 
 class _RefusedError(Exception):
     """The head of a request is not what it must be. httptools makes a refusal of it: 400."""
+
+
+def _unless_gone(cycle: RequestResponseCycle, app: "ASGI3Application") -> "ASGI3Application":
+    """The application, unless the client has gone: where many come and go, the loop reads requests of those that left
+    before they were let in."""
+
+    async def answer(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+        await asyncio.sleep(0)  # the loop reads from the connection once more: perhaps that it has ended
+        if not cycle.transport.is_closing():
+            await app(scope, receive, send)
+
+    return answer
 
 
 class StrictHttpTools(HttpToolsProtocol):
@@ -30,6 +47,9 @@ class StrictHttpTools(HttpToolsProtocol):
         if self._head_bytes > MOST_HEAD_BYTES:
             self.logger.warning("a request's head has over %d bytes", MOST_HEAD_BYTES)
             self.send_400_response(HTTPStatus.BAD_REQUEST.phrase)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
+        super()._start_asgi_task(cycle, _unless_gone(cycle, app))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

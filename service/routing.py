@@ -1,5 +1,6 @@
 """Bodies in JSON: of two values for one key, none is dropped silently."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
@@ -13,9 +14,10 @@ from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidRequest
 from service.authorization import guard
+from service.computations import abandoned
 from service.problems import RESPONSES
 
-LARGE = 2**20
+LARGE = 2**15
 """Bytes of a body that is read beside the event loop, which goes on meanwhile."""
 _SHOWN = 100
 """Characters of a key, and of the path to it, that a message shows."""
@@ -32,8 +34,14 @@ class StrictRequest(Request):
         """
         if not hasattr(self, "_json"):
             body = await self.body()
-            self._json = read(body) if len(body) < LARGE else await to_thread.run_sync(read, body)
+            self._json = read(body) if len(body) < LARGE else await self._read_beside(body)
         return self._json
+
+    async def _read_beside(self, body: bytes) -> Any:
+        await asyncio.sleep(0)  # the loop reads from the connection once more: perhaps that it has ended
+        if await self.is_disconnected():
+            raise abandoned()
+        return await to_thread.run_sync(read, body)
 
 
 class StrictRoute(APIRoute):

@@ -12,10 +12,11 @@ import torch
 from safetensors.numpy import save as save_numpy
 from safetensors.torch import load, save
 
-from gatelab.checkpoint import METADATA, Checkpoint, read_metadata
+from gatelab.checkpoint import METADATA, Checkpoint
 from gatelab.errors import CorruptCheckpoint, InvalidState
 from gatelab.generation import Sealer, Session
 from gatelab.specs import GruSpec, LstmSpec
+from gatelab.tensor_file import read_metadata
 from tests.generation.models import native
 from tests.generation.test_decoders import model_of
 from tests.test_checkpoint import WHOLE, opened

@@ -1,5 +1,6 @@
 """JSON that says something twice is refused at every address, with the key and the path."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message
 
-from gatelab.errors import InvalidRequest
+from gatelab.errors import Abandoned, InvalidRequest
 from service import routing
+from service.routing import LARGE, StrictRequest
 from tests.randomized import examples
 from tests.service.conftest import Trained
 from tests.service.installation import Installation, problem
@@ -88,3 +91,24 @@ def test_what_is_said_twice_is_named_with_its_path(path: list[str | int], key: s
 def test_of_keys_within_keys_that_are_given_twice_one_is_named_that_is_there() -> None:
     with pytest.raises(InvalidRequest, match=r"^a: the key 'a'"):
         routing.read(b'{"a": {"b": 1, "b": 2}, "a": 3}')
+
+
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("size", [LARGE - 1, LARGE])
+def test_a_large_body_is_read_for_nobody_whose_client_has_gone(size: int, stays: bool) -> None:
+    body = b'"' + b"x" * (size - 2) + b'"'
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if not messages and stays:
+            await asyncio.Event().wait()
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    async def read() -> object:
+        return await StrictRequest({"type": "http"}, receive).json()
+
+    if stays or size < LARGE:
+        assert asyncio.run(read()) == "x" * (size - 2)
+        return
+    with pytest.raises(Abandoned):
+        asyncio.run(read())

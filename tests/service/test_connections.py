@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from service import connections
+from service.__main__ import ACCEPTED_AT_ONCE, listeners
 from service.connections import Connection, most_connections, raise_file_limit
 from tests.processes import free_port
 from tests.waiting import eventually
@@ -31,6 +32,8 @@ class App:
         if scope["type"] == "lifespan":
             return
         self.begun += 1
+        if scope["path"] == "/hold":
+            self.go.wait()  # and the event loop with it
         while (message := await receive()).get("more_body"):
             pass
         while not self.go.is_set() and message["type"] != "http.disconnect":
@@ -132,6 +135,28 @@ def test_who_has_a_request_is_not_put_out(server: Server, monkeypatch: pytest.Mo
     assert closed(server.connect(GET)), "there is no room"
     server.app.go.set()
     assert all(answered(connection) for connection in working)
+
+
+def test_those_who_have_gone_before_they_were_let_in_cost_no_work(server: Server) -> None:
+    server.app.go.clear()
+    holding = server.connect(GET.replace(b"/", b"/hold", 1))
+    eventually(lambda: server.app.begun == 1, "the loop is held up")
+    for _ in range(20):
+        server.connect(GET).close()
+    stays = server.connect(GET)
+    server.app.go.set()
+    assert answered(holding)
+    assert answered(stays)
+    assert server.app.begun == 2
+
+
+def test_a_socket_listens_several_times_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        found = listeners(bound)
+        assert len(found) == ACCEPTED_AT_ONCE
+        assert {each.getsockname() for each in found} == {bound.getsockname()}
+        for each in found[1:]:
+            each.close()
 
 
 def test_a_process_may_open_as_many_files_as_its_connections_need() -> None:

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from gatelab.checkpoint import METADATA, Checkpoint, read_metadata
+from gatelab.checkpoint import METADATA, Checkpoint
 from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint
 from gatelab.model import model_of
 from gatelab.specs import CellSpec, GruSpec, ModelSpec
 from gatelab.specs.packed_parameters import packed_letters
 from gatelab.stopping_state import StoppingState
+from gatelab.tensor_file import read_metadata
 from gatelab.text import Corpus
 from gatelab.training import train
 from tests.randomized import CLASSIC, EQUATIONS, cell_name

@@ -1,0 +1,108 @@
+"""Reading safetensors files that are in memory.
+
+The format: eight bytes with the length of a header in JSON, the header, and the bytes of the arrays without a gap. The
+library's own reader copies every array while no other thread can run; of a large checkpoint that takes tens of
+milliseconds, in which a service answers nobody.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+METADATA = "__metadata__"
+MOST_HEADER_BYTES = 100 * 2**20
+"""As in the library."""
+TYPES: Mapping[str, np.dtype[Any]] = {
+    name: np.dtype(code)
+    for name, code in {
+        "BOOL": "?",
+        "U8": "<u1",
+        "I8": "<i1",
+        "U16": "<u2",
+        "I16": "<i2",
+        "U32": "<u4",
+        "I32": "<i4",
+        "U64": "<u8",
+        "I64": "<i8",
+        "F16": "<f2",
+        "F32": "<f4",
+        "F64": "<f8",
+    }.items()
+}
+"""numpy has no others."""
+
+
+def read_arrays(data: bytes) -> dict[str, Array]:
+    """The arrays of a file, each in memory of its own.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError: it is not such a file.
+    """
+    header, begin = _header(data)
+    bytes_of = memoryview(data)[begin:]
+    arrays = {}
+    end = 0
+    for name, entry, first, last in sorted(_entries(header), key=lambda found: found[2:]):
+        kind, shape = TYPES[entry["dtype"]], tuple(_whole(size) for size in entry["shape"])
+        if first != end or last - first != kind.itemsize * math.prod(shape):
+            raise ValueError(f"the bytes of {name[:100]!r} are not those of its type and shape, or not in their place")
+        # While numpy copies a large array, other threads run.
+        arrays[name] = np.frombuffer(bytes_of[first:last], kind).reshape(shape).copy()
+        end = last
+    if end != len(bytes_of):
+        raise ValueError(f"{len(bytes_of) - end} bytes too many or too few")
+    return arrays
+
+
+def read_metadata(data: bytes) -> dict[str, Any]:
+    """The metadata of a file.
+
+    Raises:
+        ValueError: there are none, or the header has a name twice: two readers could take it for two things.
+    """
+    metadata = _header(data)[0].get(METADATA)
+    if not isinstance(metadata, dict):
+        raise ValueError("it has no metadata")  # noqa: TRY004 - as of all other damage
+    return metadata
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `object_pairs_hook`.
+
+    Raises:
+        ValueError: it has a name twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("its header has the same name twice")
+    return found
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    """The header, and where the bytes of the arrays begin."""
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or size > min(len(data) - 8, MOST_HEADER_BYTES):
+        raise ValueError("it is shorter than its header says")
+    header = json.loads(data[8 : 8 + size], object_pairs_hook=once)
+    if not isinstance(header, dict):
+        raise ValueError("its header is not an object")  # noqa: TRY004 - as of all other damage
+    return header, 8 + size
+
+
+def _entries(header: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], int, int]]:
+    for name, entry in header.items():
+        if name != METADATA:
+            first, last = entry["data_offsets"]
+            yield name, entry, _whole(first), _whole(last)
+
+
+def _whole(number: Any) -> int:
+    if type(number) is not int or not 0 <= number < 2**63:
+        raise ValueError(f"not a size: {str(number)[:100]}")
+    return number
