@@ -19,7 +19,7 @@ class RnnSpec(Spec):
 
     kind: Literal["rnn"]
     hidden: Hidden = 32
-    activation: Literal["tanh", "relu"] = "tanh"
+    activation: Literal["tanh", "relu"] = Field("tanh", description="function of the new state")
 
     @property
     def equations(self) -> str:

@@ -10,19 +10,19 @@ from gatelab.specs.base import Spec, Text
 class NormalInitSpec(Spec):
     """Weights from a normal distribution with mean 0 and this standard deviation; biases 0."""
 
-    normal: float = Field(gt=0, le=10)
+    normal: float = Field(gt=0, le=10, description="standard deviation")
 
 
 class NormalSpec(Spec):
     """From a normal distribution with mean 0 and this standard deviation."""
 
-    normal: float = Field(gt=0, le=10)
+    normal: float = Field(gt=0, le=10, description="standard deviation")
 
 
 class UniformSpec(Spec):
     """From a uniform distribution between minus this number and this number."""
 
-    uniform: float = Field(gt=0, le=10)
+    uniform: float = Field(gt=0, le=10, description="bound of the distribution")
 
 
 Constant = Annotated[float, Field(ge=-100, le=100)]

@@ -16,9 +16,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
 class TextsSpec(Spec):
     """Corpora by their names or ids. A part that has no text of its own is cut from the training text."""
 
-    train: Name
-    validation: Name | None = None
-    test: Name | None = None
+    train: Name = Field(description="the corpus to train on")
+    validation: Name | None = Field(None, description="the corpus to validate on; null: a part of the training text")
+    test: Name | None = Field(None, description="the corpus to test on; null: a part of the training text")
 
     @property
     def several(self) -> bool:
@@ -41,10 +41,10 @@ class RunSpec(Spec):
     """One model trained once: every hyper-parameter resolved, and a seed."""
 
     corpus: CorpusSpec = Field(description="name or id of a corpus, or {train: a, validation: b, test: c}")
-    tokenizer: TokenizerSpec = CharTokenizerSpec(kind="char")
-    model: ModelSpec = ModelSpec()
-    training: TrainingSpec = TrainingSpec()
-    start: StartSpec | None = Field(None, description="a checkpoint of another run to begin from")
+    tokenizer: TokenizerSpec = Field(CharTokenizerSpec(kind="char"), description="how texts become tokens")
+    model: ModelSpec = Field(ModelSpec(), description="cell, layers and head")
+    training: TrainingSpec = Field(TrainingSpec(), description="windows, optimizer, epochs, evaluation")
+    start: StartSpec | None = Field(None, description="a checkpoint of another run to start from")
 
     @property
     def texts(self) -> TextsSpec:
@@ -55,7 +55,7 @@ class RunSpec(Spec):
 class JobSpec(RunSpec):
     """A request: a run spec, optionally with a grid over any of its paths and repeats with other seeds."""
 
-    name: Name = "job"
+    name: Name = Field("job", description="name of the job in lists and reports")
     grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
         default_factory=dict, description="paths of the spec, each with its values; the runs are all combinations"
     )

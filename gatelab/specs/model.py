@@ -79,7 +79,7 @@ TokenizerSpec = Annotated[CharTokenizerSpec | ByteTokenizerSpec | LearnedTokeniz
 class EmbeddingSpec(Spec):
     """Tokens enter the first layer as learned vectors of this size."""
 
-    embedding: int = Field(ge=1, le=65536)
+    embedding: int = Field(ge=1, le=65536, description="numbers in the vector of a token")
 
 
 def word_or_object(value: Any) -> str:
@@ -104,8 +104,8 @@ def _added(default: object) -> Any:
 class ModelSpec(Spec):
     """input -> `layers` cells of one kind, each followed by dropout -> linear head over the vocabulary."""
 
-    cell: CellSpec = GruSpec(kind="gru")
-    layers: int = Field(1, ge=1, le=64)
+    cell: CellSpec = Field(GruSpec(kind="gru"), description="the recurrent cell of every layer")
+    layers: int = Field(1, ge=1, le=64, description="number of layers")
     sizes: Annotated[tuple[Hidden, ...], Field(min_length=1, max_length=64)] | None = Field(
         None,
         description="units of each layer, the first one first; null: cell.hidden in each of `layers`. Both are then the"

@@ -17,7 +17,7 @@ class _Schedule(Spec):
     """
 
     kind: str
-    by: Literal["steps", "epochs"] = Field("steps", description="what the lengths of the schedule are counted in")
+    by: Literal["steps", "epochs"] = Field("steps", description="unit of the lengths of the schedule")
     warmup: float = Field(0.0, ge=0, le=1e12, description="length of the linear warm-up, in `by`")
 
 
@@ -58,8 +58,8 @@ class StepScheduleSpec(_Falling):
     """Multiplied by `factor` after every `every`, as torch's StepLR."""
 
     kind: Literal["step"]
-    every: Span
-    factor: float = Field(0.1, gt=0, le=1)
+    every: Span = Field(description="length between two falls, in `by`")
+    factor: float = Field(0.1, gt=0, le=1, description="multiplies the rate at each fall")
 
 
 class ExponentialSpec(_Falling):
@@ -67,7 +67,7 @@ class ExponentialSpec(_Falling):
 
     kind: Literal["exponential"]
     every: Span = Field(1.0, description="length over which the rate falls by factor, in `by`")
-    factor: float = Field(gt=0, le=1)
+    factor: float = Field(gt=0, le=1, description="multiplies the rate over each stretch")
 
 
 class InverseSqrtSpec(_Falling):
@@ -102,7 +102,7 @@ class PlateauSpec(_Falling):
     """
 
     kind: Literal["plateau"]
-    factor: float = Field(0.5, gt=0, lt=1)
+    factor: float = Field(0.5, gt=0, lt=1, description="multiplies the rate at each cut")
     patience: int = Field(
         2, ge=1, le=1_000_000, description="evaluations in a row without improvement after which the rate is cut"
     )

@@ -13,9 +13,9 @@ Metric = Literal["validation_loss", "train_loss", "bits_per_character"]
 class EvaluateEverySpec(Spec):
     """How often the model is evaluated: every `epochs`, `steps` or `tokens`, and at the end."""
 
-    epochs: int | None = Field(None, ge=1, le=1_000_000)
-    steps: int | None = Field(None, ge=1, le=1_000_000_000)
-    tokens: int | None = Field(None, ge=1, le=2**53)
+    epochs: int | None = Field(None, ge=1, le=1_000_000, description="epochs between evaluations")
+    steps: int | None = Field(None, ge=1, le=1_000_000_000, description="optimizer steps between evaluations")
+    tokens: int | None = Field(None, ge=1, le=2**53, description="training tokens between evaluations")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "EvaluateEverySpec":
@@ -43,8 +43,8 @@ class StopSpec(Spec):
     )
     metric: Metric = Field("validation_loss", description="the metric that patience and target look at")
     target: float | None = Field(None, gt=0, le=1000, description="training ends when the metric is at most this")
-    max_steps: int | None = Field(None, ge=1, le=10**15)
-    max_tokens: int | None = Field(None, ge=1, le=2**53)
+    max_steps: int | None = Field(None, ge=1, le=10**15, description="training ends after this many optimizer steps")
+    max_tokens: int | None = Field(None, ge=1, le=2**53, description="training ends after this many training tokens")
     max_seconds: float | None = Field(
-        None, gt=0, le=1e9, description="training ends after this time of training and evaluation"
+        None, gt=0, le=1e9, description="training ends after this many seconds of training and evaluation"
     )

@@ -27,7 +27,7 @@ class _Optimizer(Spec):
     """What every optimizer has."""
 
     kind: str
-    lr: LearningRate = 1e-3
+    lr: LearningRate = Field(1e-3, description="learning rate")
     schedule: ScheduleSpec = Field(CONSTANT, description="how the learning rate changes; lr is the highest rate")
 
 
@@ -35,10 +35,12 @@ class SgdSpec(_Optimizer):
     """Stochastic gradient descent, as torch.optim.SGD."""
 
     kind: Literal["sgd"]
-    lr: LearningRate
-    momentum: float = Field(0.0, ge=0, lt=1)
+    lr: LearningRate = Field(description="learning rate")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the previous update that is added")
     nesterov: bool = Field(False, description="Nesterov momentum; needs a momentum above 0")
-    weight_decay: float = Field(0.0, ge=0, le=10)
+    weight_decay: float = Field(
+        0.0, ge=0, le=10, description="L2 penalty: this times the weight is added to the gradient"
+    )
 
     @model_validator(mode="after")
     def _nesterov_has_momentum(self) -> "SgdSpec":
@@ -52,26 +54,30 @@ class RmspropSpec(_Optimizer):
 
     kind: Literal["rmsprop"]
     alpha: float = Field(0.99, ge=0, lt=1, description="decay of the running mean of squared gradients")
-    eps: float = Field(1e-8, gt=0, le=1)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0, le=10)
+    eps: float = Field(1e-8, gt=0, le=1, description="added to the denominator, against division by 0")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the previous update that is added")
+    weight_decay: float = Field(
+        0.0, ge=0, le=10, description="L2 penalty: this times the weight is added to the gradient"
+    )
 
 
 class AdamSpec(_Optimizer):
     """Adam (Kingma & Ba 2015), as torch.optim.Adam."""
 
     kind: Literal["adam"]
-    betas: Betas = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0, le=1)
+    betas: Betas = Field((0.9, 0.999), description="decays of the running means of the gradient and of its square")
+    eps: float = Field(1e-8, gt=0, le=1, description="added to the denominator, against division by 0")
 
 
 class AdamWSpec(_Optimizer):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019), as torch.optim.AdamW."""
 
     kind: Literal["adamw"]
-    betas: Betas = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0, le=1)
-    weight_decay: float = Field(0.01, ge=0, le=10)
+    betas: Betas = Field((0.9, 0.999), description="decays of the running means of the gradient and of its square")
+    eps: float = Field(1e-8, gt=0, le=1, description="added to the denominator, against division by 0")
+    weight_decay: float = Field(
+        0.01, ge=0, le=10, description="decoupled: each step subtracts lr times this times the weight"
+    )
     decay_biases: bool = Field(True, description="whether biases decay too; false: only matrices do")
 
 
@@ -87,10 +93,12 @@ class WindowsSpec(Spec):
     With `test` too, the `test` windows after those are scored once, after the last epoch.
     """
 
-    stride: int | None = Field(None, ge=1, le=1_000_000, description="tokens between window starts; default num_steps")
-    train: int | None = Field(None, ge=1, le=1_000_000_000)
-    validation: int | None = Field(None, ge=1, le=1_000_000_000)
-    test: int | None = Field(None, ge=1, le=1_000_000_000)
+    stride: int | None = Field(
+        None, ge=1, le=1_000_000, description="tokens between the starts of windows; default num_steps"
+    )
+    train: int | None = Field(None, ge=1, le=1_000_000_000, description="number of windows for training")
+    validation: int | None = Field(None, ge=1, le=1_000_000_000, description="number of windows for validation")
+    test: int | None = Field(None, ge=1, le=1_000_000_000, description="number of windows for the test")
     split: tuple[Share, Share, Share] | None = Field(
         None,
         description="shares of the text for training, validation and test, such as [0.9, 0.05, 0.05]; default 80/10/10",
@@ -122,30 +130,32 @@ class WindowsSpec(Spec):
 class SampleSpec(Spec):
     """Text generated at every evaluation, to watch the model learn."""
 
-    prefix: PromptText = Field("", max_length=10_000)
+    prefix: PromptText = Field("", max_length=10_000, description="text to continue")
     characters: int = Field(50, ge=1, le=10_000, description="tokens to generate after the prefix")
-    temperature: float = Field(0.0, ge=0, le=100, description="0 takes the likeliest token")
+    temperature: float = Field(0.0, ge=0, le=100, description="randomness; 0 always takes the likeliest token")
 
 
 class TrainingSpec(Spec):
     num_steps: int = Field(32, ge=1, le=1_000_000, description="tokens of a window: truncated backpropagation length")
-    batch_size: int = Field(64, ge=1, le=1_000_000)
-    windows: WindowsSpec = WindowsSpec()
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="windows per optimizer step")
+    windows: WindowsSpec = Field(WindowsSpec(), description="how the text is split and cut into windows")
     carry_state: bool = Field(
         False,
         description="windows follow each other in the text and the hidden state is carried from one to the next",
     )
-    optimizer: OptimizerSpec = AdamSpec(kind="adam")
+    optimizer: OptimizerSpec = Field(AdamSpec(kind="adam"), description="optimizer and learning rate")
     clip_norm: float | None = Field(1.0, gt=0, le=1e9, description="bound of the gradient's norm; null for none")
-    epochs: int = Field(10, ge=1, le=1_000_000)
-    stop: StopSpec = StopSpec()
-    evaluate_every: EvaluateEverySpec = EvaluateEverySpec(epochs=1)
-    seed: int = Field(0, ge=0, lt=SEEDS)
+    epochs: int = Field(10, ge=1, le=1_000_000, description="passes over the training windows")
+    stop: StopSpec = Field(StopSpec(), description="conditions that end training early")
+    evaluate_every: EvaluateEverySpec = Field(
+        EvaluateEverySpec(epochs=1), description="interval between evaluations on the validation text"
+    )
+    seed: int = Field(0, ge=0, lt=SEEDS, description="determines first values, the order of windows and dropout masks")
     precision: Precision = Field(
         "fp32",
         description="precision of the operands of matrix products; bf16 is less exact, but faster where available",
     )
-    sample: SampleSpec | None = SampleSpec()
+    sample: SampleSpec | None = Field(SampleSpec(), description="text to generate at evaluations; null for none")
     gate_statistics: bool = Field(
         False, description="measure at every evaluation what the gates do on the beginning of the validation text"
     )

@@ -80,10 +80,10 @@ def _bounds(schema: Schema) -> Iterator[str]:
     for key, sign in LIMITS.items():
         if key in schema:
             yield f"{sign} {_number(schema[key])}"
-    things = "items" if schema.get("type") == "array" else "characters"
+    thing = "item" if schema.get("type") == "array" else "character"
     for key, words in LENGTHS.items():
         if key in schema:
-            yield f"{words} {schema[key]:,} {things}"
+            yield f"{words} {schema[key]:,} {thing}{'' if schema[key] == 1 else 's'}"
     if "pattern" in schema:
         yield f"matching {code(schema['pattern'])}"
 
