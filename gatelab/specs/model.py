@@ -108,8 +108,8 @@ class ModelSpec(Spec):
     layers: int = Field(1, ge=1, le=64, description="number of layers")
     sizes: Annotated[tuple[Hidden, ...], Field(min_length=1, max_length=64)] | None = Field(
         None,
-        description="units of each layer, the first one first; null: cell.hidden in each of `layers`. Both are then the"
-        " list's: its length, and its last number",
+        description="units of each layer, the first one first; null: cell.hidden in each of `layers`. With a list, its"
+        " length is `layers`, and its last number cell.hidden",
         exclude_if=_added(None),
     )
     input: InputSpec = Field("one_hot", description="one_hot, or {embedding: size}")
