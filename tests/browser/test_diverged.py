@@ -155,7 +155,7 @@ def test_one_diverged_run_leaves_the_others_their_colours(written: Written) -> N
 def test_a_job_of_diverged_runs_says_so(written: Written) -> None:
     job = written.job({0: [], 1: []}, failed=(0, 1), name="all-diverged", grid={"training.optimizer.lr": [0.1, 0.2]})
     page = written.window.go(f"/jobs/{job}")
-    expect(page.get_by_text("2 of them diverged before the first evaluation")).to_be_visible()
+    expect(page.get_by_text("2 of them diverged before the first one")).to_be_visible()
     page.get_by_role("tab", name="Heat map").click()
     assert heat(page) == [["diverged"], ["diverged"]]
 
