@@ -88,7 +88,7 @@ def test_a_gate_that_is_held_cuts_what_the_state_depends_on(
 
 def _check_exercise(page: Page) -> None:
     told = page.get_by_text("Exactly none:")
-    expect(told).to_contain_text("Only step 4 (␣) counts.")
+    expect(told).to_contain_text("Only step 4 (␣) has any influence.")
     none = ", ".join(f"step {at} ({token})" for at, token in enumerate(["<bos>", *"the␣tim"]) if at != 4)
     expect(told).to_contain_text(f"Exactly none: {none}.")
     expect(told).to_contain_text("The initial state: exactly none.")
