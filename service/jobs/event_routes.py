@@ -11,7 +11,6 @@ from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
 from gatelab.specs.integers import Count
-from gatelab.store.events import LOOK_CHARACTERS
 from gatelab.wire.events import JobMessage
 from gatelab.wire.jobs import Gone, Ready
 from service.authorization import Asking, Caller, while_good
@@ -28,6 +27,9 @@ LOOK_SECONDS = 0.25
 KEEP_ALIVE_SECONDS = 15.0
 JOBS_AT_ONCE = 8
 """How many are read from the database together."""
+READING_BYTES = 8 * 2**20
+"""What it takes to read a spec of a megabyte: its text, what is made of it, and the message. So an account reads few at
+once."""
 
 
 @router.get("/changes", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
@@ -145,7 +147,7 @@ async def _differences(
             yield event(Gone(id=id), "gone")
     changed = [id for id in reversed(list(newest)) if (known or {}).get(id) != newest[id]]
     while changed and not service.stopping:
-        reserved = service.quotas.unsent.reserve(account, LOOK_CHARACTERS + service.settings.limits.spec_bytes)
+        reserved = service.quotas.unsent.reserve(account, READING_BYTES)
         if reserved is None:
             yield KEEP_ALIVE
             await sleep(LOOK_SECONDS)
