@@ -141,6 +141,19 @@ def test_turns_come_even_where_one_worker_does_all(store: Store) -> None:
     assert _owns(store, "bob", second.run_id)
 
 
+def test_an_account_that_trains_less_comes_before_one_that_was_served_longer_ago(store: Store) -> None:
+    submit(store, "ada", 2)
+    still_training = store.claims.claim("worker")
+    submit(store, "bob", 1)
+    served_later = store.claims.claim("worker")
+    assert still_training is not None
+    assert served_later is not None
+    store.claims.release(served_later)
+    following = store.claims.claim("worker")
+    assert following is not None
+    assert _owns(store, "bob", following.run_id)
+
+
 def test_an_account_may_have_so_many_unfinished_runs(store: Store, new_job: Callable[..., object]) -> None:
     new_job()
     job = submit(store, "ada", 3, most=5)
