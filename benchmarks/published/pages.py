@@ -83,7 +83,7 @@ def _offered() -> list[str]:
         (EXPERIMENTS, TABLES),
         (memory.FILES, memory.TABLES),
         (shakespeare.FILES, shakespeare.TABLES),
-        *(([name], tables) for name, tables in zip(zoo.FILES, (zoo_tables.TEXT, zoo_tables.RECALL), strict=False)),
+        *(([name], tables) for name, tables in zip(zoo.FILES, (zoo_tables.TEXT, zoo_tables.RECALL), strict=True)),
     ]
     return [f"{', '.join(files_of)} with {', '.join(kinds)}" for files_of, kinds in named]
 

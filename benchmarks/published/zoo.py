@@ -15,7 +15,7 @@ from gatelab.network import Network
 from gatelab.specs import RecallSpec, RunSpec
 from gatelab.specs.cells import EquationsSpec
 
-FILES = ("cell-zoo",)
+FILES = ("cell-zoo", "cell-zoo-recall")
 
 Part = Literal["tuning", "comparison"]
 

@@ -185,3 +185,12 @@ def test_the_file_of_the_text_has_every_run_of_the_plan() -> None:
     compared = zoo_plan.comparison(zoo.choose(rows))
     expected = planned("tuning", 0, zoo_plan.tuning()) + planned("comparison", 0, compared)
     assert sorted(row.key for row in rows) == sorted(expected)
+
+
+def test_the_file_of_recall_has_every_run_of_the_plan() -> None:
+    rows = zoo.read(RESULTS / "cell-zoo-recall.csv", RecallRow)
+    choices = zoo.choose_recall(rows)
+    expected = planned("tuning", zoo_plan.TUNED_LAG, zoo_plan.recall_tuning())
+    for lag in zoo_plan.LAGS:
+        expected += planned("comparison", lag, zoo_plan.recall_comparison(choices, lag))
+    assert sorted(row.key for row in rows) == sorted(expected)

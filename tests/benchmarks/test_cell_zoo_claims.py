@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks.published import zoo, zoo_tables
+from benchmarks.published import zoo, zoo_plan, zoo_tables
 from benchmarks.published.experiments import RESULTS
-from benchmarks.published.zoo import TextRow
+from benchmarks.published.zoo import RecallRow, TextRow
 from benchmarks.published.zoo_tables import Difference
-from tests.benchmarks.test_claims import assert_said, between
+from tests.benchmarks.test_claims import assert_said, between, fisher
 
 PAGE = "results/cell-zoo"
 TRAINED = 10_031
@@ -22,6 +22,11 @@ TRAINED = 10_031
 @cache
 def text_rows() -> list[TextRow]:
     return zoo.read(RESULTS / "cell-zoo.csv", TextRow)
+
+
+@cache
+def recall_rows() -> list[RecallRow]:
+    return zoo.read(RESULTS / "cell-zoo-recall.csv", RecallRow)
 
 
 def named(cells: Sequence[str]) -> str:
@@ -39,7 +44,7 @@ def judged(baseline: str, verdict: str) -> list[Difference]:
 
 
 def test_every_cell_trains(time_machine: str) -> None:
-    rows = text_rows()
+    rows = [*text_rows(), *recall_rows()]
     diverged = sum(row.state == "diverged" for row in rows)
     counts = np.array(list(Counter(re.sub("[^A-Za-z]+", " ", time_machine).strip().lower()[:TRAINED]).values()))
     guess = -float(np.sum(counts / TRAINED * np.log(counts / TRAINED)))
@@ -105,4 +110,27 @@ def test_what_was_best_at_the_edge_of_what_was_tried() -> None:
         PAGE,
         f"{named([cell for cell, choice in choices.items() if choice.lr == 0.1])} are best at its highest rate, 0.1",
         f"{named([cell for cell, choice in choices.items() if choice.epochs == 50])} at the last of the 50 epochs",
+    )
+
+
+@pytest.mark.parametrize("lag", zoo_plan.LAGS)
+def test_which_cells_remember(lag: int) -> None:
+    counts: dict[str, int] = {}
+    for row in recall_rows():
+        if row.part == "comparison" and row.lag == lag:
+            counts[row.cell] = counts.get(row.cell, 0) + row.remembers
+    seeds = zoo_plan.RECALL_SEEDS
+    others = sorted((found, cell) for cell, found in counts.items() if found < seeds)
+    assert_said(
+        PAGE,
+        f"at lag {lag}, {len(counts) - len(others)} of {len(counts)} cells remembered with every seed",
+        "; ".join(f"`{cell}` with {found} of {seeds}" for found, cell in others),
+    )
+
+
+def test_what_five_seeds_of_recall_could_tell_apart() -> None:
+    seeds, comparisons = zoo_plan.RECALL_SEEDS, len(zoo_tables.differences(text_rows()))
+    p = fisher((seeds, seeds), (0, seeds))
+    assert_said(
+        PAGE, f"p = {p:.3f} by Fisher's exact test", f"for {comparisons} comparisons makes {comparisons * p:.2f}"
     )
