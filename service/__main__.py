@@ -1,6 +1,8 @@
 """`python -m service`: the HTTP service, with bounds on connections that uvicorn's own command does not set."""
 
 import argparse
+import asyncio
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -27,20 +29,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = uvicorn.Config(
         http=Connection, factory=True, use_colors=False, timeout_worker_healthcheck=HEALTH_SECONDS, **vars(options)
     )
-    sockets = listeners(config.bind_socket())
     if config.workers > 1:
-        Multiprocess(config, sockets=sockets).run()
+        Multiprocess(config, sockets=copies(config.bind_socket(), ACCEPTED_AT_ONCE)).run()
         return
-    server = uvicorn.Server(config)
+    config.load_app()
+    server = Server(config)
     with suppress(KeyboardInterrupt):
-        server.run(sockets=sockets)
+        server.run()
     if not server.started:
         sys.exit(STARTUP_FAILURE)
 
 
-def listeners(bound: socket.socket) -> list[socket.socket]:
-    """The same socket, several times over: they share their queue of connections."""
-    return [bound, *(bound.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+def copies(listening: socket.socket, number: int) -> list[socket.socket]:
+    """The same socket this many times: they share their queue of connections."""
+    return [listening, *(listening.dup() for _ in range(number - 1))]
+
+
+class Server(uvicorn.Server):
+    """Listens with several copies of each of its sockets."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        for listening in [each for server in self.servers for each in server.sockets]:
+            for _ in range(ACCEPTED_AT_ONCE - 1):
+                copy = socket.socket(fileno=os.dup(listening.fileno()))
+                self.servers.append(await loop.create_server(self._connection, sock=copy, backlog=self.config.backlog))
+
+    def _connection(self) -> asyncio.Protocol:
+        return Connection(self.config, self.server_state, self.lifespan.state)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 
 from service import connections
-from service.__main__ import ACCEPTED_AT_ONCE, listeners
+from service.__main__ import ACCEPTED_AT_ONCE, copies
+from service.__main__ import Server as ServiceServer
 from service.connections import Connection, most_connections, raise_file_limit
 from tests.processes import free_port
 from tests.waiting import eventually
@@ -150,13 +151,23 @@ def test_those_who_have_gone_before_they_were_let_in_cost_no_work(server: Server
     assert server.app.begun == 2
 
 
-def test_a_socket_listens_several_times_over() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        found = listeners(bound)
-        assert len(found) == ACCEPTED_AT_ONCE
-        assert {each.getsockname() for each in found} == {bound.getsockname()}
+def test_a_server_listens_several_times_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        found = copies(one, 3)
+        assert {each.getsockname() for each in found} == {one.getsockname()}
+        assert len({each.fileno() for each in found}) == 3
         for each in found[1:]:
             each.close()
+    server = ServiceServer(uvicorn.Config(App(), port=free_port(), log_level="error", http=Connection, lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    eventually(lambda: server.started and len(server.servers) == ACCEPTED_AT_ONCE, "the server listens")
+    place = Server(App(), server.config.port)
+    with place.open:
+        for connection in [place.connect(GET) for _ in range(3 * ACCEPTED_AT_ONCE)]:
+            assert answered(connection)
+    server.should_exit = True
+    thread.join()
 
 
 def test_a_process_may_open_as_many_files_as_its_connections_need() -> None:
