@@ -13,7 +13,7 @@ from gatelab.sweeps import expand
 SEEDS, RECALL_SEEDS = 10, 5
 """Seeds of the comparisons, from 0. Those of the tuning are the examples', from 100."""
 
-LAGS = (20,)
+LAGS = (20, 40)
 TUNED_LAG = LAGS[0]
 """Where the rates of recall are chosen, for all lags."""
 
