@@ -35,6 +35,14 @@ def test_too_many_requests_in_a_second(tmp_path: Path, monkeypatch: pytest.Monke
         assert service.client.get("/v1/account", headers=first).status_code == 200
 
 
+def test_a_second_is_over_after_a_second() -> None:
+    times = [0.0]
+    window = MovingWindow(2, lambda: times[-1])
+    for time, allowed in [(0.0, True), (0.25, True), (0.75, False), (1.0, True), (1.0, False), (1.25, True)]:
+        times.append(time)
+        assert window.hit("key") is allowed, time
+
+
 def test_too_many_texts_of_an_account(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     context = trained.service.client.app.state.context  # type: ignore[attr-defined]
     quotas = Quotas(limited(generations=2, event_streams=1))
