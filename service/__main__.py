@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         http=Connection, factory=True, use_colors=False, timeout_worker_healthcheck=HEALTH_SECONDS, **vars(options)
     )
     if config.workers > 1:
-        Multiprocess(config, sockets=copies(config.bind_socket(), ACCEPTED_AT_ONCE)).run()
+        bound = config.bind_socket()
+        Multiprocess(config, sockets=[bound, *copies(bound)]).run()
         return
     config.load_app()
     server = Server(config)
@@ -40,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(STARTUP_FAILURE)
 
 
-def copies(listening: socket.socket, number: int) -> list[socket.socket]:
-    """The same socket this many times: they share their queue of connections."""
-    return [listening, *(listening.dup() for _ in range(number - 1))]
+def copies(listening: socket.SocketType) -> list[socket.socket]:
+    """Further sockets that listen with this one: they share its queue of connections."""
+    return [socket.socket(fileno=os.dup(listening.fileno())) for _ in range(ACCEPTED_AT_ONCE - 1)]
 
 
 class Server(uvicorn.Server):
@@ -52,8 +53,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         for listening in [each for server in self.servers for each in server.sockets]:
-            for _ in range(ACCEPTED_AT_ONCE - 1):
-                copy = socket.socket(fileno=os.dup(listening.fileno()))
+            for copy in copies(listening):
                 self.servers.append(await loop.create_server(self._connection, sock=copy, backlog=self.config.backlog))
 
     def _connection(self) -> asyncio.Protocol:

@@ -1,6 +1,4 @@
-"""Bodies that are too large are refused: before they are read if they declare their size, or else as soon as they
-exceed
-it."""
+"""Bodies that are too large are refused: before they are read if they declare their size, else once they exceed it."""
 
 from collections.abc import Callable, Iterable
 
