@@ -28,8 +28,8 @@ KEEP_ALIVE_SECONDS = 15.0
 JOBS_AT_ONCE = 8
 """How many are read from the database together."""
 READING_BYTES = 8 * 2**20
-"""What it takes to read a spec of a megabyte: its text, what is made of it, and the message. So an account reads few at
-once."""
+"""The memory that reading a spec of a megabyte takes: its text, its objects and its message. It bounds how many specs
+an account reads at once."""
 
 
 @router.get("/changes", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
