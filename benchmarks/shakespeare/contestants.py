@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.peers import small_gpt, torch_lstm
+from benchmarks.peers import min_gru, small_gpt, torch_lstm
 from gatelab.client import recipes, specfile
 from gatelab.sweeps import expand
 from gatelab.text import Corpus
@@ -54,14 +54,30 @@ def gpt(text: str, seed: int, how: How) -> Iterator[Look]:
     torch.manual_seed(seed)
     training, held_out, vocabulary = text_ids(text)
     model = small_gpt.SmallGpt(small_gpt.Sizes(vocabulary))
+    return _timed(small_gpt.steps(model, training, seed), _by_window(model, held_out), how)
+
+
+def min_gru_model(text: str, seed: int, how: How) -> Iterator[Look]:
+    """A model of minGRUs. The time of its evaluations does not count."""
+    torch.manual_seed(seed)
+    training, held_out, vocabulary = text_ids(text)
+    model = min_gru.MinGruModel(min_gru.Sizes(vocabulary))
+    return _timed(min_gru.steps(model, training, seed), _by_window(model, held_out), how)
+
+
+def _by_window(model: small_gpt.SmallGpt | min_gru.MinGruModel, held_out: Tensor) -> Callable[[], float]:
+    """What computes the loss on the held-out text, each window of which is read by itself."""
     window = model.sizes.window
     windows = held_out[: (len(held_out) - 1) // window * window + 1].unfold(0, window + 1, window)
 
     def loss() -> float:
+        model.eval()
         pieces = torch.split(windows, 256)
-        return float(sum(model.loss(piece).item() * len(piece) for piece in pieces) / len(windows))
+        found = float(sum(model.loss(piece).item() * len(piece) for piece in pieces) / len(windows))
+        model.train()
+        return found
 
-    return _timed(small_gpt.steps(model, training, seed), loss, how)
+    return loss
 
 
 def lstm(text: str, seed: int, how: How) -> Iterator[Look]:
@@ -98,7 +114,11 @@ def _timed(steps: Iterator[int], loss: Callable[[], float], how: How) -> Iterato
             start = time.perf_counter()
 
 
-PEERS: Mapping[str, Contestant] = {"nanoGPT's CPU setting": gpt, "torch.nn.LSTM 512": lstm}
+PEERS: Mapping[str, Contestant] = {
+    "nanoGPT's CPU setting": gpt,
+    "torch.nn.LSTM 512": lstm,
+    "minGRU 3 x 384": min_gru_model,
+}
 
 
 def contestants() -> dict[str, Contestant]:
