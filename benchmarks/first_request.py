@@ -7,11 +7,7 @@ trace, each for the first time and then again. Prints medians.
 """
 
 import argparse
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -24,6 +20,7 @@ from pydantic import SecretStr
 
 from benchmarks import tables
 from benchmarks.idle_machine import warn_if_busy
+from benchmarks.installation import PATIENCE, mebibytes, service_alone
 from gatelab.settings import Settings
 from gatelab.specs import JobSpec, parse
 from gatelab.store import Store
@@ -31,8 +28,6 @@ from gatelab.store.migrate import upgrade
 from gatelab.sweeps import expand
 from worker.slice import Slice
 
-PATIENCE = 120
-"""Seconds that a service may take to start."""
 SPEC = {
     "corpus": "words",
     "model": {"cell": {"kind": "gru", "hidden": 256}},
@@ -77,57 +72,25 @@ def trained(settings: Settings) -> str:
 
 def measured(settings: Settings, run: str) -> dict[str, float]:
     """Milliseconds and MiB by what they are of, in a service that was just started."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "GATELAB_DATABASE_URL": settings.database_url.get_secret_value(),
-        "GATELAB_DATA_DIR": str(settings.data_dir),
-        "GATELAB_BROKER_URL": "memory://",
-        "GATELAB_AUTH": "false",
-    }
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "service", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as service:
-        try:
-            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
-                found = {"start, ms": _timed(lambda: _ready(client), begun)}
-                found["memory when ready, MiB"] = _memory(service.pid)
-                for name, body in ASKED.items():
-                    for time_ in ("first", "again"):
+    with service_alone(settings) as (url, process), httpx2.Client(base_url=url, timeout=PATIENCE) as client:
+        found = {"start, ms": 1000 * (time.perf_counter() - begun)}
+        found["memory when ready, MiB"] = mebibytes(process)
+        for name, body in ASKED.items():
+            for time_ in ("first", "again"):
 
-                        def ask(name: str = name, body: Any = body) -> None:
-                            client.post(f"/v1/runs/{run}/{name}", json=body).raise_for_status()
+                def ask(name: str = name, body: Any = body) -> None:
+                    client.post(f"/v1/runs/{run}/{name}", json=body).raise_for_status()
 
-                        found[f"{name}, {time_}, ms"] = _timed(ask)
-                    found[f"memory after {name}, MiB"] = _memory(service.pid)
-            return found
-        finally:
-            service.terminate()
+                found[f"{name}, {time_}, ms"] = _timed(ask)
+            found[f"memory after {name}, MiB"] = mebibytes(process)
+    return found
 
 
-def _ready(client: httpx2.Client) -> None:
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends:
-        try:
-            if client.get("/healthz").is_success:
-                return
-        except httpx2.TransportError:
-            time.sleep(0.02)
-    raise TimeoutError(f"the service was not ready within {PATIENCE} seconds")
-
-
-def _timed(action: Callable[[], object], begun: float | None = None) -> float:
-    if begun is None:
-        begun = time.perf_counter()
+def _timed(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
     action()
     return 1000 * (time.perf_counter() - begun)
-
-
-def _memory(process: int) -> float:
-    """MiB that a process has in memory."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

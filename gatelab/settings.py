@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     inline_checkpoint_bytes: int = Field(
         8 * 2**20, ge=0, description="larger checkpoints are files in data_dir/blobs instead of database rows"
     )
+    model_cache_mib: int = Field(
+        512, ge=1, description="MiB of memory for the models that the service generates with; the latest used stay"
+    )
     limits: Limits = Field(Limits(), description="upper bounds on what requests may ask for")
     auth: bool = Field(True, description="whether requests need an API key; if not, anybody may do anything")
     allowed_hosts: str = Field(

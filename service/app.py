@@ -100,7 +100,7 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
     sharing = SharedCounts(counts) if counts else None
     instruments, quotas = Instruments(store), Quotas(settings.limits, sharing)
     tracer = tracing.provider("gatelab-service")
-    models = ModelCache(store, on_texts=instruments.texts)
+    models = ModelCache(store, most_bytes=settings.model_cache_mib * 2**20, on_texts=instruments.texts)
     context = Context(
         settings=settings,
         store=store,

@@ -1,9 +1,12 @@
-"""Continuous batching: texts of the same model are written together; each joins and leaves between two calls."""
+"""Continuous batching: texts of one model, and of models of one kind, are written together.
+
+Each joins and leaves between two calls.
+"""
 
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gatelab.errors import Overloaded
@@ -44,6 +47,10 @@ class Writing:
     exact: bool = False
     dropped: bool = False
     paused: bool = False
+
+
+Model = tuple[Decoder, Sequence[Writing]]
+"""A model, and the texts that it writes."""
 
 
 class Batcher:
@@ -94,13 +101,13 @@ class Batcher:
 
     def write_now(self, writing: Writing) -> None:
         """Write all of a short text in the caller's thread."""
-        self._hand_over([writing], self._decoded(writing.decoder, [writing], writing.remaining))
+        self._hand_over([writing], self._decoded([(writing.decoder, [writing])], writing.remaining))
 
     def _run(self) -> None:
         while self._admit() or self._more_comes():
             ready = [w for w in self._active if not w.paused]
-            for decoder in {id(w.decoder): w.decoder for w in ready}.values():
-                self._advance(decoder, [w for w in ready if w.decoder is decoder])
+            for models in _by_kind(ready):
+                self._advance(models)
             if not ready and self._active:
                 self._resumed.wait(LOOK_SECONDS)
                 self._resumed.clear()
@@ -136,22 +143,30 @@ class Batcher:
             self._told = texts
             self._on_texts(*texts)
 
-    def _advance(self, decoder: Decoder, writings: Sequence[Writing]) -> None:
-        """One call for the texts of one model. Tokens after the end of a text are discarded."""
+    def _advance(self, models: Sequence[Model]) -> None:
+        """One call for the texts of models of one kind. Tokens after the end of a text are discarded."""
+        writings = [w for _, some in models for w in some]
         most = [max(w.remaining for w in writings), *(w.remaining for w in writings if w.exact)]
         if any(w.logits for w in writings):
-            most.append(max(1, min(TOKENS_WITH_LOGITS, MOST_LOGITS // decoder.vocabulary)))
-        steps = min(self._steps(decoder, len(writings)), LONGEST_CALL, *most)
+            most.append(max(1, min(TOKENS_WITH_LOGITS, MOST_LOGITS // max(d.vocabulary for d, _ in models))))
+        steps = min(self._steps(models), LONGEST_CALL, *most)
         begun = time.perf_counter()
-        decoded = self._decoded(decoder, writings, steps)
+        decoded = self._decoded(models, steps)
         if decoded:
-            self._pace[decoder] = (time.perf_counter() - begun) / (steps * len(writings))
+            pace = (time.perf_counter() - begun) / (steps * len(writings))
+            self._pace.update((decoder, pace) for decoder, _ in models)
         self._hand_over(writings, decoded)
 
-    def _decoded(self, decoder: Decoder, writings: Sequence[Writing], steps: int) -> Sequence[Decoded]:
+    def _decoded(self, models: Sequence[Model], steps: int) -> Sequence[Decoded]:
         """The chosen tokens of each text. If the call fails, each of them gets the error, and nothing is returned."""
+        writings = [w for _, some in models for w in some]
+        logits = any(w.logits for w in writings)
+        decoder, _ = models[0]
         try:
-            return decoder.decode([w.stream for w in writings], steps, logits=any(w.logits for w in writings))
+            if len(models) == 1:
+                return decoder.decode([w.stream for w in writings], steps, logits=logits)
+            texts = [(decoder, [w.stream for w in some]) for decoder, some in models]
+            return decoder.decode_together(texts, steps, logits=logits)
         except Exception as error:
             for writing in writings:
                 writing.dropped = True
@@ -172,7 +187,19 @@ class Batcher:
         except RuntimeError:  # its event loop is closed: nobody waits any more
             writing.dropped = True
 
-    def _steps(self, decoder: Decoder, writings: int) -> int:
-        """The number of steps that fit into `CALL_SECONDS`, according to the last call."""
-        pace = self._pace.get(decoder)
-        return 1 if pace is None else max(1, int(CALL_SECONDS / (pace * writings)))
+    def _steps(self, models: Sequence[Model]) -> int:
+        """The number of steps that fit into `CALL_SECONDS`, according to the last calls."""
+        paces = [self._pace[decoder] for decoder, _ in models if decoder in self._pace]
+        texts = sum(len(writings) for _, writings in models)
+        return max(1, int(CALL_SECONDS / (max(paces) * texts))) if paces else 1
+
+
+def _by_kind(writings: Sequence[Writing]) -> Iterable[Sequence[Model]]:
+    """The texts of each model, and the models that may be computed together."""
+    models: dict[int, tuple[Decoder, list[Writing]]] = {}
+    for writing in writings:
+        models.setdefault(id(writing.decoder), (writing.decoder, []))[1].append(writing)
+    kinds: dict[Hashable, list[Model]] = {}
+    for number, model in models.items():
+        kinds.setdefault(number if model[0].kind is None else model[0].kind, []).append(model)
+    return kinds.values()

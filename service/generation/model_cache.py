@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int, str]
 """Run, step and sha256."""
+BESIDE_WEIGHTS = 2**17
+"""Bytes of a small model's other parts: its spec, its vocabulary and the decoder's tables."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ModelCache:
     However many ask for the same at once, it is loaded once.
 
     Args:
-        capacity: how many stay in memory.
+        capacity: how many stay in memory; by default as many as fit into `most_bytes`.
         most_bytes: how much of the memory they take together; the one used last stays whatever it takes.
         on_texts: called with the number of texts being generated and of texts waiting, as by `Batcher`.
     """
@@ -49,8 +51,8 @@ class ModelCache:
     def __init__(
         self,
         store: Store,
-        capacity: int = 8,
-        most_bytes: int = 2**31,
+        capacity: int | None = None,
+        most_bytes: int = 2**29,
         on_texts: Callable[[int, int], object] = lambda *_: None,
     ) -> None:
         self._store, self._capacity, self._most_bytes = store, capacity, most_bytes
@@ -104,7 +106,7 @@ class ModelCache:
 
     def _is_full(self) -> bool:
         taken = sum(each.bytes for each in self._loaded.values())
-        return len(self._loaded) > self._capacity or taken > self._most_bytes
+        return taken > self._most_bytes or (self._capacity is not None and len(self._loaded) > self._capacity)
 
     def _find(self, key: Key) -> Loaded | None:
         with self._lock:
@@ -136,5 +138,6 @@ def _load(saved: Saved) -> Loaded:
     checkpoint = _read(saved)
     decoder = build_decoder(Network.of(checkpoint), os.cpu_count() or 1)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
-    # The weights as they came, and as the decoder lays them out.
-    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * len(saved.data))
+    # The weights in a row, and again as products read them.
+    weights = sum(array.nbytes for array in checkpoint.weights.values())
+    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * weights + BESIDE_WEIGHTS)

@@ -8,6 +8,12 @@
 
 namespace {
 
+// Decode texts of one model.
+int decode(const GatelabDecoder *decoder, GatelabStream *streams, int count, int steps, int threads) {
+    const GatelabTexts texts{decoder, streams, count};
+    return gatelab_decode(&texts, 1, steps, threads);
+}
+
 // Texts of one model, each with arrays of exactly the size that the interface asks for.
 struct Texts {
     static constexpr int STEPS = 5;
@@ -54,7 +60,7 @@ void test_decoders(Random &random) {
         Texts alone(first);
         for (int i = 0; i < 37; i++) {
             GatelabStream s = alone.stream(i);
-            check(gatelab_decode(decoder, &s, 1, Texts::STEPS, 1) == 0, "decoding");
+            check(decode(decoder, &s, 1, Texts::STEPS, 1) == 0, "decoding");
             check(s.finite == Texts::STEPS, "finite steps", s.finite);
             for (int64_t token : alone.tokens[i]) check(token >= 2 && token < 21, "a token", token);
         }
@@ -65,7 +71,7 @@ void test_decoders(Random &random) {
             Texts together(first);
             std::vector<GatelabStream> streams;
             for (int i = 0; i < count; i++) streams.push_back(together.stream(i));
-            check(gatelab_decode(decoder, streams.data(), count, Texts::STEPS, threads) == 0, "decoding");
+            check(decode(decoder, streams.data(), count, Texts::STEPS, threads) == 0, "decoding");
             for (int i = 0; i < count; i++) {
                 check(together.tokens[i] == alone.tokens[i], "tokens");
                 check_same("states", together.states[i], alone.states[i]);
@@ -77,13 +83,58 @@ void test_decoders(Random &random) {
         std::vector<GatelabStream> streams;
         for (int i = 0; i < 5; i++) streams.push_back(together.stream(i));
         together.states[2][7] = std::numeric_limits<float>::infinity();
-        check(gatelab_decode(decoder, streams.data(), 5, Texts::STEPS, 1) == 0, "decoding");
+        check(decode(decoder, streams.data(), 5, Texts::STEPS, 1) == 0, "decoding");
         for (int i = 0; i < 5; i++) {
             check(streams[i].finite == (i == 2 ? 0 : Texts::STEPS), "finite steps", streams[i].finite);
             if (i != 2) check(together.tokens[i] == alone.tokens[i], "tokens beside one that breaks");
         }
         gatelab_decoder_free(decoder);
     }
+}
+
+// Models of all cells and of several sizes in one call: each text is what it is alone.
+void test_models_together(Random &random) {
+    std::vector<GatelabDecoder *> decoders;
+    std::vector<Texts> alone;
+    for (int cell = 0; cell < CELLS; cell++) {
+        const Model model({cell, 1 + cell % 2, 5 + 7 * cell, 21, cell % 2 * 5});
+        const std::vector<double> numbers = Case(model, {1, 1}, random).parameters();
+        const std::vector<float> parameters(numbers.begin(), numbers.end());
+        GatelabDecoder *decoder = nullptr;
+        check(gatelab_decoder_new(&model.shape, parameters.data(), 2, &decoder) == 0, "a decoder");
+        decoders.push_back(decoder);
+        alone.emplace_back(model, 1 + 6 * cell, random);
+    }
+    const std::vector<Texts> first(alone);
+    for (int cell = 0; cell < CELLS; cell++)
+        for (size_t i = 0; i < alone[cell].tokens.size(); i++) {
+            GatelabStream s = alone[cell].stream(static_cast<int>(i));
+            check(decode(decoders[cell], &s, 1, Texts::STEPS, 1) == 0, "decoding");
+        }
+    for (int threads = 1; threads <= MOST_THREADS; threads++) {
+        where = "decoders of all cells, " + std::to_string(threads) + " threads";
+        std::vector<Texts> together(first);
+        std::vector<std::vector<GatelabStream>> streams(CELLS);
+        std::vector<GatelabTexts> texts;
+        for (int cell = 0; cell < CELLS; cell++) {
+            const int count = static_cast<int>(together[cell].tokens.size());
+            for (int i = 0; i < count; i++) streams[cell].push_back(together[cell].stream(i));
+            texts.push_back({decoders[cell], streams[cell].data(), count});
+        }
+        check(gatelab_decode(texts.data(), CELLS, Texts::STEPS, threads) == 0, "decoding");
+        for (int cell = 0; cell < CELLS; cell++)
+            for (size_t i = 0; i < alone[cell].tokens.size(); i++) {
+                check(together[cell].tokens[i] == alone[cell].tokens[i], "tokens");
+                check_same("states", together[cell].states[i], alone[cell].states[i]);
+                check_same("logits", together[cell].logits[i], alone[cell].logits[i]);
+            }
+    }
+    GatelabTexts nothing{decoders[0], nullptr, 1};
+    check(gatelab_decode(&nothing, 1, 1, 1) != 0, "no streams");
+    nothing = {nullptr, nullptr, 1};
+    check(gatelab_decode(&nothing, 1, 1, 1) != 0, "no decoder");
+    check(gatelab_decode(nullptr, 1, 1, 1) != 0, "no texts");
+    for (GatelabDecoder *decoder : decoders) gatelab_decoder_free(decoder);
 }
 
 void test_refused_decoding(Random &random) {
@@ -98,7 +149,7 @@ void test_refused_decoding(Random &random) {
         GatelabStream s = texts.stream(0);
         s.temperature = 1;
         change(s);
-        check(gatelab_decode(decoder, &s, 1, steps, 1) != 0, what);
+        check(decode(decoder, &s, 1, steps, 1) != 0, what);
     };
     using Stream = GatelabStream;
     refused("no steps", 0, [](Stream &) {});

@@ -20,6 +20,7 @@ int main(int count, char **arguments) {
     test_threads_come_and_go(random);
     test_fork(random);
     test_decoders(random);
+    test_models_together(random);
     test_refused_decoding(random);
     test_optimizers(random);
     test_interruption(random);

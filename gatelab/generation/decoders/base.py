@@ -1,7 +1,7 @@
 """What every decoder can do: read a prompt, and continue many texts at once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,9 +71,11 @@ class Decoder(ABC):
 
     Attributes:
         vocabulary: number of token ids.
+        kind: decoders of equal kind may decode in one call, by `decode_together`; None: this one decodes by itself.
     """
 
     vocabulary: int
+    kind: Hashable = None
 
     @abstractmethod
     def initial_state(self) -> Floats:
@@ -101,3 +103,12 @@ class Decoder(ABC):
 
         A stream whose numbers are no longer finite ends with a fault. The others continue.
         """
+
+    @classmethod
+    def decode_together(cls, texts: "Sequence[Texts]", steps: int, *, logits: bool = False) -> list[Decoded]:
+        """As `decode`, for the streams of several decoders of one kind. What was chosen, stream by stream."""
+        return [found for decoder, streams in texts for found in decoder.decode(streams, steps, logits=logits)]
+
+
+Texts = tuple[Decoder, Sequence[Stream]]
+"""A decoder, and streams that it continues."""

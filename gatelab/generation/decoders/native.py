@@ -1,19 +1,22 @@
 """The native decoder: reads, predicts and chooses in C++, many tokens of many streams in one call."""
 
+import ctypes
 import weakref
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.architecture import parameter_shapes
-from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream, cut_short
+from gatelab.generation.decoders.base import Decoded, Decoder, Floats, Stream, Texts, cut_short
 from gatelab.generation.sampling import not_finite
 from gatelab.network import Network
 from gatelab.scan.native import Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member
 from gatelab.scan.native.interface import Stream as NativeStream
+from gatelab.scan.native.interface import Texts as NativeTexts
 from gatelab.scan.native.program import address, number_pointer, pointer, untied
 from gatelab.specs.engine_support import why_not
 from gatelab.text.tokenizers import SPECIALS, Ids
@@ -48,6 +51,8 @@ class NativeDecoder(Decoder):
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)
         self._head = arrays["weight_head"], arrays["bias_head"]
         self._address = self._program.new_decoder(self._parameters, SPECIALS)
+        if type(self) is NativeDecoder:  # another class may decode in a way of its own
+            self.kind = spec.cell.representation.digest, spec.layers, spec.cell.hidden, embedding
         self._initial = np.array(network.initial_state(1), np.float32)[:, :, 0]
         weakref.finalize(self, self._library.free_decoder, self._address)
 
@@ -84,27 +89,57 @@ class NativeDecoder(Decoder):
         return after
 
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
-        call = _Call(streams, steps, self.vocabulary if logits else 0)
-        work = 2 * len(self._parameters) * len(streams) * steps
-        most = self._threads if len(self._parameters) >= WIDE else -(-len(streams) // TILE)
-        threads = min(self._threads, most, max(1, work // LIGHT))
-        self._library.decode(self._address, call.natives, steps, threads)
-        return call.taken()
+        return _decode([(self, streams)], steps, logits)
+
+    @classmethod
+    def decode_together(cls, texts: Sequence[Texts], steps: int, *, logits: bool = False) -> list[Decoded]:
+        native = [(decoder, streams) for decoder, streams in texts if isinstance(decoder, NativeDecoder)]
+        if len(native) < len(texts):
+            raise TypeError("native decoders decode together with native decoders")
+        return _decode(native, steps, logits)
+
+
+def _decode(texts: Sequence[tuple[NativeDecoder, Sequence[Stream]]], steps: int, logits: bool) -> list[Decoded]:
+    call = _Call(texts, steps, logits)
+    parameters = [len(decoder._parameters) for decoder, _ in texts]
+    work = sum(2 * size * len(streams) * steps for size, (_, streams) in zip(parameters, texts, strict=True))
+    tiles = sum(-(-len(streams) // TILE) for _, streams in texts)
+    decoder, _ = texts[0]
+    most = decoder._threads if tiles == 1 and parameters[0] >= WIDE else tiles
+    decoder._library.decode(call.texts, steps, min(decoder._threads, most, max(1, work // LIGHT)))
+    return call.taken()
 
 
 class _Call:
-    """Streams in the arrays that the native decoder takes: one of each kind for all of them, which is quicker."""
+    """Streams in the arrays that the native decoder takes: one of each kind for all of them, which is quicker.
 
-    def __init__(self, streams: Sequence[Stream], steps: int, vocabulary: int) -> None:
-        count, self._streams = len(streams), streams
+    Args:
+        texts: of decoders whose states have one shape.
+    """
+
+    def __init__(self, texts: Sequence[tuple[NativeDecoder, Sequence[Stream]]], steps: int, logits: bool) -> None:
+        streams = self._streams = [stream for _, some in texts for stream in some]
+        count = len(streams)
         self._states = np.stack([stream.state for stream in streams])
         self._uniforms = np.empty((count, steps))
         self._ids = np.empty((count, steps), np.int64)
-        self._logits = np.empty((count, steps, vocabulary), np.float32) if vocabulary else None
-        self.natives = (NativeStream * count)()
-        state, uniforms, ids, logits = map(_rows, (self._states, self._uniforms, self._ids, self._logits))
-        for number, (native, stream) in enumerate(zip(self.natives, streams, strict=True)):
-            native.state, native.tokens, native.logits = state(number), ids(number), logits(number)
+        self._logits: list[Floats | None] = [None] * count
+        if logits:
+            shapes = [(len(some), steps, decoder.vocabulary) for decoder, some in texts]
+            self._logits = [of_one for shape in shapes for of_one in np.empty(shape, np.float32)]
+        self._natives = (NativeStream * count)()
+        self._fill()
+        self.texts = (NativeTexts * len(texts))()
+        ends = accumulate(len(some) for _, some in texts)
+        for native, (decoder, some), end in zip(self.texts, texts, ends, strict=True):
+            native.decoder, native.count = decoder._address, len(some)
+            native.streams = ctypes.pointer(self._natives[end - len(some)])
+
+    def _fill(self) -> None:
+        arrays: tuple[NDArray[Any], ...] = self._states, self._uniforms, self._ids
+        state, uniforms, ids = map(_rows, arrays)
+        for number, (native, stream) in enumerate(zip(self._natives, self._streams, strict=True)):
+            native.state, native.tokens, native.logits = state(number), ids(number), address(self._logits[number])
             native.token, how = stream.token, stream.how
             if how.temperature:
                 stream.random.random(out=self._uniforms[number])
@@ -119,14 +154,11 @@ class _Call:
         tokens = self._ids[:, -1].tolist()
         for stream, state, token in zip(self._streams, self._states, tokens, strict=True):
             stream.state, stream.token = state, token
-        known = [None] * len(tokens) if self._logits is None else self._logits
-        decoded = [Decoded(ids, logits) for ids, logits in zip(self._ids, known, strict=True)]
-        return [cut_short(each, native.finite) for each, native in zip(decoded, self.natives, strict=True)]
+        decoded = [Decoded(ids, logits) for ids, logits in zip(self._ids, self._logits, strict=True)]
+        return [cut_short(each, native.finite) for each, native in zip(decoded, self._natives, strict=True)]
 
 
-def _rows(array: NDArray[Any] | None) -> Callable[[int], int | None]:
+def _rows(array: NDArray[Any]) -> Callable[[int], int]:
     """Where each row of an array is."""
-    if array is None:
-        return lambda _: None
     begin, stride = array.ctypes.data, array.strides[0]
     return lambda number: begin + number * stride

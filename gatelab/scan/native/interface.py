@@ -2,7 +2,7 @@
 
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint8, c_void_p
 
-ABI = 8
+ABI = 9
 MAX_LAYERS = 64
 MAX_LETTERS = 64
 
@@ -75,6 +75,12 @@ class Stream(Structure):
         ("logits", c_void_p),
         ("finite", c_int64),
     ]
+
+
+class Texts(Structure):
+    """Those of one model."""
+
+    _fields_ = [("decoder", c_void_p), ("streams", POINTER(Stream)), ("count", c_int32)]
 
 
 class Update(Structure):

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from gatelab.errors import Interrupted, InvalidInput
-from gatelab.scan.native.interface import ABI, PRECISIONS, Code, Member, Shape, Stream, Update, floats
+from gatelab.scan.native.interface import ABI, PRECISIONS, Code, Member, Shape, Texts, Update, floats
 
 FOLDER = Path(__file__).parent / "lib"
 
@@ -55,7 +55,7 @@ class Library:
         self._library.gatelab_decoder_new.argtypes = [ctypes.POINTER(Shape), floats, c_int32, ctypes.POINTER(c_void_p)]
         self._library.gatelab_decoder_free.argtypes = [c_void_p]
         self._library.gatelab_decoder_free.restype = None
-        self._library.gatelab_decode.argtypes = [c_void_p, ctypes.POINTER(Stream), c_int32, c_int32, c_int32]
+        self._library.gatelab_decode.argtypes = [ctypes.POINTER(Texts), c_int32, c_int32, c_int32]
         self._library.gatelab_explain.argtypes = [c_int]
         self._library.gatelab_explain.restype = c_char_p
         self._library.gatelab_has.argtypes = [c_int32]
@@ -119,14 +119,14 @@ class Library:
     def free_decoder(self, address: int) -> None:
         self._library.gatelab_decoder_free(address)
 
-    def decode(self, address: int, streams: "ctypes.Array[Stream]", steps: int, threads: int) -> None:
-        """Read a token and choose the next one, `steps` times, for each of `streams`.
+    def decode(self, texts: "ctypes.Array[Texts]", steps: int, threads: int) -> None:
+        """Read a token and choose the next one, `steps` times, for each stream of each model.
 
         Raises:
             InvalidInput: an argument is wrong; nothing was touched.
             MemoryError: there is not enough memory.
         """
-        self._check(self._library.gatelab_decode(address, streams, len(streams), steps, threads))
+        self._check(self._library.gatelab_decode(texts, len(texts), steps, threads))
 
     def peak(self, precision: str, threads: int, seconds: float) -> float:
         """The speed limit of the processor in products, in floating-point operations per second.

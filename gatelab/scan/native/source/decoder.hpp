@@ -1,6 +1,8 @@
 // Text from a model: a token is read, the next one is chosen, and so on, for many texts at once.
 #pragma once
 
+#include <vector>
+
 #include "call.hpp"
 #include "sampling.hpp"
 
@@ -20,28 +22,24 @@ struct GatelabDecoder {
     const int32_t forbidden;
     const GatelabShape &shape() const { return shape_; }
 
-    // Each tile by one thread; a tile that is alone by all of them.
-    void decode(GatelabStream *streams, int64_t count, int64_t steps, int threads) const {
-        const int64_t tiles = (count + TILE - 1) / TILE;
-        const auto tile = [&](int64_t number) {
-            decode_tile(streams + number * TILE, std::min(TILE, count - number * TILE), steps);
-        };
-        if (threads > 1 && tiles == 1 && shape_.precision == GATELAB_FP32) return decode_together(streams, count, steps, threads);
-        const int team = static_cast<int>(std::min<int64_t>(threads, tiles));
-        if (team == 1) {
-            gatelab::FlushDenormals flush;
-            for (int64_t number = 0; number < tiles; number++) tile(number);
-            return;
-        }
-        std::atomic<bool> out_of_memory{false};
-        gatelab::share(team, tiles, [&](int64_t number) {
-            try {
-                tile(number);
-            } catch (const std::bad_alloc &) {
-                out_of_memory = true;
-            }
+    // One tile, by one thread.
+    void decode_tile(GatelabStream *streams, int64_t count, int64_t steps) const {
+        const int64_t rows = gatelab::Model::computed(count);
+        const gatelab::ModelWork work = this->work(rows);
+        begin(streams, count, rows, work);
+        advance(streams, count, rows, steps, work, {});
+        end(streams, count, work);
+    }
+
+    // One tile, by several threads.
+    void decode_together(GatelabStream *streams, int64_t count, int64_t steps, int threads) const {
+        const int64_t rows = gatelab::Model::computed(count);
+        const gatelab::ModelWork work = this->work(rows);
+        begin(streams, count, rows, work);
+        gatelab::team(threads, [&](gatelab::Team &team, int number) {
+            advance(streams, count, rows, steps, work, {&team, number});
         });
-        if (out_of_memory) throw std::bad_alloc();
+        end(streams, count, work);
     }
 
   private:
@@ -57,24 +55,6 @@ struct GatelabDecoder {
         model_.lay_out_work(rows, 1, false, false, measure, false);
         gatelab::Arena arena(memory.of(measure.used()));
         return model_.lay_out_work(rows, 1, false, false, arena, false);
-    }
-
-    void decode_tile(GatelabStream *streams, int64_t count, int64_t steps) const {
-        const int64_t rows = gatelab::Model::computed(count);
-        const gatelab::ModelWork work = this->work(rows);
-        begin(streams, count, rows, work);
-        advance(streams, count, rows, steps, work, {});
-        end(streams, count, work);
-    }
-
-    void decode_together(GatelabStream *streams, int64_t count, int64_t steps, int threads) const {
-        const int64_t rows = gatelab::Model::computed(count);
-        const gatelab::ModelWork work = this->work(rows);
-        begin(streams, count, rows, work);
-        gatelab::team(threads, [&](gatelab::Team &team, int number) {
-            advance(streams, count, rows, steps, work, {&team, number});
-        });
-        end(streams, count, work);
     }
 
     void advance(GatelabStream *streams, int64_t count, int64_t rows, int64_t steps, const gatelab::ModelWork &work,
@@ -143,3 +123,41 @@ struct GatelabDecoder {
     gatelab::Block weights_memory_;
     gatelab::ModelWeights weights_;
 };
+
+namespace gatelab {
+
+// Texts of one model that are computed together, for each tile.
+inline std::vector<GatelabTexts> tiles_of(const GatelabTexts *texts, int models) {
+    constexpr int32_t most = GatelabDecoder::TILE;
+    std::vector<GatelabTexts> tiles;
+    for (int i = 0; i < models; i++)
+        for (int32_t at = 0; at < texts[i].count; at += most)
+            tiles.push_back({texts[i].decoder, texts[i].streams + at, std::min(most, texts[i].count - at)});
+    return tiles;
+}
+
+// Each tile by one thread, of whichever model; a tile that is alone by all of them.
+inline void decode(const GatelabTexts *texts, int models, int64_t steps, int threads) {
+    const std::vector<GatelabTexts> tiles = tiles_of(texts, models);
+    const auto decode_tile = [&](const GatelabTexts &tile) { tile.decoder->decode_tile(tile.streams, tile.count, steps); };
+    const GatelabTexts &first = tiles.front();
+    if (threads > 1 && tiles.size() == 1 && first.decoder->shape().precision == GATELAB_FP32)
+        return first.decoder->decode_together(first.streams, first.count, steps, threads);
+    const int team = static_cast<int>(std::min<size_t>(threads, tiles.size()));
+    if (team == 1) {
+        FlushDenormals flush;
+        for (const GatelabTexts &tile : tiles) decode_tile(tile);
+        return;
+    }
+    std::atomic<bool> out_of_memory{false};
+    share(team, static_cast<int64_t>(tiles.size()), [&](int64_t number) {
+        try {
+            decode_tile(tiles[number]);
+        } catch (const std::bad_alloc &) {
+            out_of_memory = true;
+        }
+    });
+    if (out_of_memory) throw std::bad_alloc();
+}
+
+}  // namespace gatelab

@@ -51,15 +51,23 @@ int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int3
 
 void gatelab_decoder_free(GatelabDecoder *decoder) { delete decoder; }
 
-int gatelab_decode(const GatelabDecoder *decoder, GatelabStream *streams, int32_t count, int32_t steps, int32_t threads) {
-    if (!decoder || !streams) return NULL_POINTER;
-    if (count < 1) return BAD_COUNT;
+static Error check(const GatelabTexts &texts) {
+    if (!texts.decoder || !texts.streams) return NULL_POINTER;
+    if (texts.count < 1) return BAD_COUNT;
+    for (int i = 0; i < texts.count; i++)
+        if (Error error = check(texts.decoder->shape(), texts.streams[i])) return error;
+    return OK;
+}
+
+int gatelab_decode(const GatelabTexts *texts, int32_t models, int32_t steps, int32_t threads) {
+    if (!texts) return NULL_POINTER;
+    if (models < 1) return BAD_COUNT;
     if (steps < 1 || steps > 1 << 24) return BAD_STEPS;
     if (threads < 1 || threads > 1024) return BAD_THREADS;
-    for (int i = 0; i < count; i++)
-        if (Error error = check(decoder->shape(), streams[i])) return error;
+    for (int i = 0; i < models; i++)
+        if (Error error = check(texts[i])) return error;
     try {
-        decoder->decode(streams, count, steps, threads);
+        decode(texts, models, steps, threads);
     } catch (const std::bad_alloc &) {
         return NO_MEMORY;
     }

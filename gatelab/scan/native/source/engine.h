@@ -13,7 +13,7 @@ extern "C" {
 
 #define GATELAB_API __attribute__((visibility("default")))
 
-#define GATELAB_ABI 8
+#define GATELAB_ABI 9
 #define GATELAB_MAX_LAYERS 64
 #define GATELAB_MAX_STATES 8
 #define GATELAB_MAX_LETTERS 64
@@ -114,6 +114,13 @@ typedef struct {
     int64_t finite;         /* out: steps before the first whose logits or state are not finite; what is behind is not set */
 } GatelabStream;
 
+/* Texts of one model. */
+typedef struct {
+    const GatelabDecoder *decoder;
+    GatelabStream *streams;
+    int32_t count; /* of the streams */
+} GatelabTexts;
+
 /* All return 0, or a number that says which argument is wrong: see gatelab_explain. */
 /* `interrupted`: read between tiles. Where it is no longer 0, the call ends early with an error, and what it was to put out
    is not set. NULL: nobody interrupts. */
@@ -124,10 +131,9 @@ GATELAB_API int gatelab_update(GatelabUpdate *updates, int32_t count);
 GATELAB_API int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int32_t forbidden,
                                     GatelabDecoder **decoder);
 GATELAB_API void gatelab_decoder_free(GatelabDecoder *decoder);
-/* Read a token and choose the next one, `steps` times, for each stream. A stream's tokens depend neither on who is beside
-   it nor on the number of threads. Any number of threads may do so at once with one decoder. */
-GATELAB_API int gatelab_decode(const GatelabDecoder *decoder, GatelabStream *streams, int32_t count, int32_t steps,
-                               int32_t threads);
+/* Read a token and choose the next one, `steps` times, for each stream of each model. A stream's tokens depend neither on
+   the streams and models beside it nor on the number of threads. Any number of threads may do so at once with one decoder. */
+GATELAB_API int gatelab_decode(const GatelabTexts *texts, int32_t models, int32_t steps, int32_t threads);
 GATELAB_API const char *gatelab_explain(int error);
 
 /* Of a library of one cell: its code, for one precision. */
