@@ -50,8 +50,8 @@ test-all: test long ## `make test`, then the long campaigns
 long: $(VENV)/installed-dev page ## the long campaigns alone: faults, sanitizers, browser, fuzz, load, benchmarks
 	@python -m tests.browser.chromium
 	@scripts/test -m long $(ARGS)
-	@python -m tests.fuzz --seconds 20
-	@python -m benchmarks.load --seconds 20
+	@python -m tests.fuzz --seconds 10
+	@python -m benchmarks.load --seconds 10
 	@python -m benchmarks.hostile --seconds 1
 
 faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")

@@ -187,6 +187,7 @@ def install(project: Path, *parts: str) -> tuple[str, list[str]]:
     return done.stderr, sorted(path.stem for path in installed.glob("*.py"))
 
 
+@pytest.mark.long
 def test_a_file_with_its_hash_is_installed(project: Path) -> None:
     (project / "locks/client.txt").write_text(wheel(project))
     said, installed = install(project)
@@ -201,6 +202,7 @@ def test_a_file_with_another_hash_is_not_installed(project: Path) -> None:
     assert installed == []
 
 
+@pytest.mark.long
 def test_a_build_that_somebody_else_offers_under_the_version_is_not_installed(project: Path) -> None:
     """`1.0+cpu` counts as 1.0, and pip prefers it, wherever it is found: an index of others needs no more."""
     (project / "locks/client.txt").write_text(wheel(project))
@@ -210,6 +212,7 @@ def test_a_build_that_somebody_else_offers_under_the_version_is_not_installed(pr
     assert installed == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("needs", "more"), [("", []), ("nvidia-tiny==1.0", ["nvidia_tiny"])])
 def test_pytorch_s_build_decides_whether_nvidia_s_libraries_come(needs: str, more: list[str], project: Path) -> None:
     (project / "locks/torch.txt").write_text(wheel(project, "torch", needs=needs))

@@ -4,13 +4,11 @@ Each prints how long it took. The README's readers have the same steps to take, 
 """
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from gatelab.client.api import Gatelab
 from tests.acceptance import test_guides
@@ -61,25 +59,16 @@ def test_a_student_reaches_the_answer_of_the_first_exercise(up: Up, time_machine
         assert held.initial_state == 0
 
 
-@pytest.mark.long
-def test_a_researcher_compares_a_cell_of_their_own(up: Up, time_machine: str) -> None:
-    page = (ROOT / "docs" / "guides" / "your-own-cell.md").read_text(encoding="utf-8")
-    [spec] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+def test_a_researcher_compares_a_cell_of_their_own(up: Up, tmp_path: Path, time_machine: str) -> None:
     with Gatelab(up.url) as gatelab:
         gatelab.add_corpus("time-machine", time_machine)
-        job = gatelab.submit(yaml.safe_load(spec))
-        assert gatelab.wait(job.id, patience=600).state == "succeeded"
-        report = json.loads(gatelab.report(job.id, "json"))
-        assert any("leaky" in json.dumps(variant) for variant in report["variants"])
-        pairs = report["comparison"]["pairs"]
-        assert len(pairs) == 3
-        assert any(pair["significant"] for pair in pairs)
+        test_guides.run_page(ROOT / "docs" / "guides" / "your-own-cell.md", up, tmp_path)
+        report = json.loads(gatelab.report(next(gatelab.jobs()).id, "json"))
+    assert any("leaky" in json.dumps(variant) for variant in report["variants"])
+    pairs = report["comparison"]["pairs"]
+    assert len(pairs) == 3
+    assert any(pair["significant"] for pair in pairs)
 
 
-@pytest.mark.long
 def test_a_developer_gets_text_by_curl_and_by_openai_s_client(up: Up, tmp_path: Path) -> None:
-    for block in test_guides.blocks(ROOT / "docs" / "start" / "text-generator.md"):
-        if block.file:
-            (tmp_path / block.file).write_text(block.code, encoding="utf-8")
-        else:
-            test_guides.run(block, up, tmp_path)
+    test_guides.run_page(ROOT / "docs" / "start" / "text-generator.md", up, tmp_path)

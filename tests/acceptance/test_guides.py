@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from _pytest.mark.structures import ParameterSet
 
 from gatelab.client.api import Gatelab
 from gatelab.specs import JobSpec, parse
@@ -31,11 +30,15 @@ BLOCK = re.compile(
 SHOWN = {"console", "text"}
 BEFORE = "if [ -f variables ]; then . ./variables; fi\n"
 AFTER = "\ndeclare -p | grep '^declare -- ' > variables || true\n"
-RUN_ELSEWHERE = {"docs/guides/http.md": "test_local_server.py"}
+RUN_ELSEWHERE = {
+    "docs/guides/http.md": "test_local_server.py",
+    "docs/guides/your-own-cell.md": "test_doors.py",
+    "docs/start/text-generator.md": "test_doors.py",
+}
 PAGES = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs" / "start").glob("*.md")),
-    *(p for p in sorted((ROOT / "docs" / "guides").glob("*.md")) if str(p.relative_to(ROOT)) not in RUN_ELSEWHERE),
+    page
+    for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/start/*.md")), *sorted(ROOT.glob("docs/guides/*.md")))
+    if str(page.relative_to(ROOT)) not in RUN_ELSEWHERE
 ]
 SMALL = {
     "corpus": "small",
@@ -70,21 +73,21 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         up.stop()
 
 
-def _parameter(page: Path) -> ParameterSet:
-    """The README's blocks run in `make test`; those of all other pages take long."""
-    marks = () if page.name == "README.md" else pytest.mark.long
-    return pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
-
-
-@pytest.mark.parametrize("page", [_parameter(page) for page in PAGES])
+@pytest.mark.long
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run(page: Path, up: Up, tmp_path: Path) -> None:
+    run_page(page, up, tmp_path)
+
+
+def run_page(page: Path, up: Up, folder: Path) -> None:
+    """Run all blocks of a page, in its order, in one folder."""
     for block in blocks(page):
         if block.file:
-            (tmp_path / block.file).write_text(block.code, encoding="utf-8")
+            (folder / block.file).write_text(block.code, encoding="utf-8")
         if block.language == "yaml":
             assert expand(parse(JobSpec, yaml.safe_load(block.code)), max_runs=1000)
         elif block.language not in SHOWN:
-            run(block, up, tmp_path)
+            run(block, up, folder)
 
 
 def run(block: Block, up: Up, folder: Path) -> None:

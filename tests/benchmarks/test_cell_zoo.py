@@ -57,12 +57,13 @@ def test_every_published_cell_is_tuned_and_compared_on_other_seeds() -> None:
 
 def test_what_is_compared_differs_from_what_was_tuned_by_seed_epochs_and_stopping_alone() -> None:
     choices = {cell: Choice(0.03, 5 + number) for number, cell in enumerate(published())}
+    tuned_on = zoo_plan.tuning()
     for run in zoo_plan.comparison(choices):
         assert run.training.epochs == run.training.evaluate_every.epochs == choices[zoo.cell_of(run)].epochs
         assert run.training.stop.patience is None
         same = {"seed": 100, "epochs": 50, "stop": {"patience": 8}, "evaluate_every": {"epochs": 1}}
         training = run.training.model_dump() | same
-        assert RunSpec.model_validate(run.model_dump() | {"training": training}) in zoo_plan.tuning()
+        assert RunSpec.model_validate(run.model_dump() | {"training": training}) in tuned_on
 
 
 def test_a_run_on_recall_ends_where_it_remembers() -> None:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
             "--only",
             "nanoGPT's CPU setting",
             "torch.nn.LSTM 512",
+            "minGRU 3 x 384",
             "--threads",
             "1",
             "--every",
@@ -41,7 +42,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
             "--seconds",
             "0",
         ),
-        "LSTM",
+        "minGRU",
     ),
     "submission": (("--text", "{text}", "--rounds", "1", "--threads", "1", "--epochs", "1"), "seconds"),
 }

@@ -14,6 +14,8 @@ from gatelab.client.commands import demo
 from tests.launcher.conftest import alive, descendants
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 QUICK = (
     "import sys; from gatelab.client.commands import demo; from gatelab.client.main import main; full = demo.spec; "
     "demo.spec = lambda corpus: full(corpus).model_copy(update={'training': full(corpus).training.model_copy("
@@ -72,7 +74,6 @@ def test_it_trains_writes_and_keeps_its_model_for_the_gatelab_that_runs_on_its_d
     assert again[again.index("Validation perplexity ") :] == first[first.index("Validation perplexity ") :]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("by", "code"),
     [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)],

@@ -16,6 +16,8 @@ from tests.service.installation import installation
 from tests.telemetry.exposed import Exposed
 from tests.waiting import PATIENCE, eventually
 
+pytestmark = pytest.mark.long
+
 EVENTS = "/v1/jobs/{job}/events"
 
 
@@ -60,7 +62,6 @@ def test_a_scrape_of_any_sees_what_all_have_counted(tmp_path: Path, job: str) ->
         assert found.value("gatelab_runs", state="queued") == 1
 
 
-@pytest.mark.long
 def test_the_streams_of_a_process_that_was_killed_are_no_longer_open(tmp_path: Path, job: str) -> None:
     with two_processes(tmp_path) as (url, parent), httpx2.Client(base_url=url, timeout=PATIENCE) as http:
         with http.stream("GET", f"/v1/jobs/{job}/events") as stream:
