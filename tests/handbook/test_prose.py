@@ -27,6 +27,7 @@ BAD = [
 GOOD = [
     "There is no directory of this name, and it is no longer needed.",
     "GRU and LSTM could not be told apart.",
+    "- GRU and LSTM could not be told\n  apart.",
     "The run is bitwise identical, and resumes from the last checkpoint.",
     "Of course it does. Who may see a run?",
     "As many as there are cores.",
