@@ -27,9 +27,10 @@ CLASSIC: tuple[CellSpec, ...] = (
 """Every variant that has options instead of equations. The contract suite fails if one is missing."""
 
 EQUATIONS: tuple[CellSpec, ...] = tuple(
-    EquationsSpec(kind="equations", name=name, equations=zoo()[name].equations) for name in ("mgu", "fastgrnn", "slstm")
+    EquationsSpec(kind="equations", name=name, equations=zoo()[name].equations)
+    for name in ("mgu", "fastgrnn", "slstm", "ln_gru")
 )
-"""Cells that are written as equations: with a gate that is used twice, with scalars, and with four states."""
+"""Cells that are written as equations: with a gate used twice, with scalars, with four states, and with means."""
 
 CELLS = CLASSIC + EQUATIONS
 

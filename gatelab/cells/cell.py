@@ -39,6 +39,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "hard_tanh": functional.hardtanh,
     "max": torch.maximum,
     "min": torch.minimum,
+    "mean": lambda a: a.mean(dim=-1, keepdim=True),
 }
 OPERATIONS = ARITHMETIC | FUNCTIONS
 
@@ -196,9 +197,10 @@ class Cell(nn.Module):
         return OPERATIONS[op](*map(self._tensor, operands))
 
     def _of_all(self, value: Tensor | float, like: Tensor) -> Tensor:
-        """(batch, hidden). What is computed from parameters alone is the same for all sequences."""
+        """(batch, hidden). A mean is the same for all units, what comes of parameters alone for all sequences."""
         found = self._tensor(value)
-        return found if found.dim() == like.dim() else found.expand_as(like)
+        whole = found.dim() == like.dim() and found.shape[-1] == like.shape[-1]
+        return found if whole else found.expand_as(like)
 
     def _tensor(self, value: Tensor | float) -> Tensor:
         """A number in the cell's precision, where the cell is."""

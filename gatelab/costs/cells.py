@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gatelab.equations import Representation
-from gatelab.equations.functions import ARGUMENTS
+from gatelab.equations import Node, Representation
+from gatelab.equations.functions import ARGUMENTS, REDUCTIONS
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class CellCounts:
         vectors: (hidden,), trained.
         scalars: trained numbers that all units share.
         states: tensors of its state.
-        activations: numbers a unit that go through an activation function.
+        activations: numbers a unit that go through an activation function or into a mean.
         kept: numbers a unit that the way back needs, the states among them.
     """
 
@@ -50,14 +50,19 @@ def of_equations(found: Representation) -> CellCounts:
         vectors=kinds.count("vector"),
         scalars=kinds.count("scalar"),
         states=len(found.states),
-        activations=max(1, sum(node.op in ARGUMENTS and not node.scalar for node in found.nodes)),
+        activations=max(1, sum(_of_each_unit(node) for node in found.nodes)),
         kept=kinds.count("input_matrix") + len(_kept(found)) + len(found.states),
     )
 
 
+def _of_each_unit(node: Node) -> bool:
+    """Whether a function takes a number of every unit: its value may still be one for all of them."""
+    return node.op in ARGUMENTS and (not node.scalar or node.op in REDUCTIONS)
+
+
 _BY_RESULT = frozenset({"sigmoid", "tanh", "exp", "sqrt", "relu"})
 """Functions whose derivative is known from their result."""
-_LINEAR = frozenset({"+", "-", "negative", "gate"})
+_LINEAR = frozenset({"+", "-", "negative", "gate"}) | REDUCTIONS
 
 
 def _kept(found: Representation) -> set[int]:

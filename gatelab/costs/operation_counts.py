@@ -28,7 +28,7 @@ class Work:
         parameters: trained numbers.
         memory_bytes: estimate of weights, gradient, optimizer state and the activations of one batch.
         scan_steps: steps of a layer over a batch, one after the other: what overheads are paid for.
-        elements: numbers that go through an activation function: what memory traffic is paid for.
+        elements: numbers that go through an activation function or into a mean: what memory traffic is paid for.
         flops: floating-point operations of the matrix products.
         stored_bytes: most bytes of checkpoints and samples that the run leaves. It says nothing of time, and takes no
             part in comparisons; 0 for runs of earlier versions.

@@ -18,5 +18,8 @@ PRODUCTS = 32
 STAGES = 6
 """Recurrent products that must be computed one after another."""
 
+MEANS = 16
+"""Means over the units, each of which an engine may have to finish before it goes on."""
+
 STATES = 8
 PARAMETERS = 64

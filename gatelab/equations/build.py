@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NoReturn
 
 from gatelab.equations import bounds
-from gatelab.equations.functions import ARGUMENTS, GATE_FUNCTIONS, INPUT, KEYWORDS
+from gatelab.equations.functions import ARGUMENTS, GATE_FUNCTIONS, INPUT, KEYWORDS, REDUCTIONS
 from gatelab.equations.mistakes import InvalidEquations, Place
 from gatelab.equations.representation import Kind, Node, Parameter, Representation
 from gatelab.equations.reserved import RESERVED
@@ -66,7 +66,7 @@ class Builder:
             tuple(Parameter(name, kind, self._initial(name)) for name, kind in self._parameters.items()),
             self._gates,
         )
-        self._check_stages(found)
+        self._check_work(found)
         return found
 
     # -- Lines --------------------------------------------------------------------------------------------------------
@@ -114,6 +114,8 @@ class Builder:
                 return self._named(text, place)
             case Minus(operand):
                 return self._operation("negative", self._node(operand))
+            case Call(function, (argument,), place) if function in REDUCTIONS:
+                return self._reduction(function, self._node(argument), place)
             case Call(function, arguments):
                 return self._operation(function, *map(self._node, arguments))
             case Binary():
@@ -135,6 +137,11 @@ class Builder:
 
     def _operation(self, op: str, *places: int) -> int:
         return self._add(Node(op, places, scalar=all(self._nodes[place].scalar for place in places)))
+
+    def _reduction(self, function: str, operand: int, place: Place) -> int:
+        if self._nodes[operand].scalar:
+            self._fail(f"{function} needs a vector, and this is one number for all units", place)
+        return self._add(Node(function, (operand,), scalar=True))
 
     def _product(self, product: Product) -> int:
         matrix, place = product.matrix.text, product.matrix.place
@@ -206,7 +213,7 @@ class Builder:
                 what = f"neither {state} nor {name} is" if state else f"{name} is not"
                 self._fail(f"{what} used: use it in another line, or leave this one out", place)
 
-    def _check_stages(self, found: Representation) -> None:
+    def _check_work(self, found: Representation) -> None:
         if (stages := max(found.stages)) > bounds.STAGES:
             raise InvalidEquations(
                 f"{stages} recurrent products must be computed one after another; at most {bounds.STAGES} are allowed"
@@ -216,6 +223,8 @@ class Builder:
             raise InvalidEquations(
                 f"there are {products} products with matrices; at most {bounds.PRODUCTS} are allowed"
             )
+        if (means := sum(node.op in REDUCTIONS for node in found.nodes)) > bounds.MEANS:
+            raise InvalidEquations(f"there are {means} means over the units; at most {bounds.MEANS} are allowed")
 
     # -- Mistakes -----------------------------------------------------------------------------------------------------
 

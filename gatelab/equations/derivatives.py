@@ -43,6 +43,8 @@ class Graph:
 #   where_within(a, g)       g where |a| < value or a is not a number, else 0
 #   where_larger(a, b, g)    g where a > b or one is not a number, half of it where they are equal, else 0
 #   sign(a), gelu_slope(a)   the derivatives of abs and gelu
+# A gradient has a number for each unit, also where the value is one number for all of them. So the gradient of a mean,
+# which every unit reads, is the mean of what they read it for: a mean is its own transpose.
 RULES: Mapping[str, Rule] = {
     "gate": lambda _, g, y, a: (g,),
     "+": lambda _, g, y, a, b: (g, g),
@@ -65,6 +67,7 @@ RULES: Mapping[str, Rule] = {
     "cos": lambda of, g, y, a: (of.op("negative", of.op("*", g, of.op("sin", a))),),
     "hard_sigmoid": lambda of, g, y, a: (of.op("where_within", a, of.op("*", g, of.number(1 / 6)), value=3.0),),
     "hard_tanh": lambda of, g, y, a: (of.op("where_within", a, g, value=1.0),),
+    "mean": lambda of, g, y, a: (of.op("mean", g),),
     "max": lambda of, g, y, a, b: (of.op("where_larger", a, b, g), of.op("where_larger", b, a, g)),
     "min": lambda of, g, y, a, b: (of.op("where_larger", b, a, g), of.op("where_larger", a, b, g)),
 }

@@ -20,12 +20,16 @@ ARGUMENTS: Final[dict[str, int]] = {
     "hard_tanh": 1,
     "max": 2,
     "min": 2,
+    "mean": 1,
 }
 """Function -> how many arguments it takes.
 
 They are PyTorch's: gelu is the exact one (Hendrycks & Gimpel 2016), hard_sigmoid is min(max(a / 6 + 1 / 2, 0), 1),
-hard_tanh is min(max(a, -1), 1).
+hard_tanh is min(max(a, -1), 1), and mean is over the cell's units: one number for all of them.
 """
+
+REDUCTIONS: Final = frozenset({"mean"})
+"""Functions of all units of their argument. Every other function gives each unit a value of that unit's own numbers."""
 
 KEYWORDS: Final = frozenset({"matrix", "vector", "scalar", "gate"})
 

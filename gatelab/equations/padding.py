@@ -38,6 +38,7 @@ _AT_0: Mapping[str, Callable[..., float]] = {
     "hard_tanh": lambda a: min(max(a, -1.0), 1.0),
     "max": max,
     "min": min,
+    "mean": lambda _: math.nan,  # the other units have numbers
     "where_positive": lambda a, g: g if a > 0 else 0.0,
     "where_within": lambda _, g: g,
     "where_larger": _where_larger,

@@ -1,7 +1,8 @@
 """How an engine computes a cell: its phases, and which sums share a loaded operand.
 
 A phase is a set of sums that can be computed at once, with the operations on single units that follow them.
-The operands of a phase's products are states, or were computed by an earlier phase.
+The operands of a phase's products are states, or were computed by an earlier phase. So were those of its means, since a
+mean is known when all units are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from gatelab.equations import Representation
+from gatelab.equations.functions import REDUCTIONS
 from gatelab.equations.sums import Reduction, Sum
 
 WIDEST = 4
@@ -56,6 +58,21 @@ class Run:
     letters: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Mean:
+    """A mean over the units.
+
+    Attributes:
+        node: its place in the graph.
+        operand: that of what it is the mean of.
+        phase: at whose end it is taken.
+    """
+
+    node: int
+    operand: int
+    phase: int
+
+
 class Plan:
     """
     Attributes:
@@ -71,13 +88,18 @@ class Plan:
 
     @cached_property
     def levels(self) -> Sequence[int]:
-        """For each node of the graph, the number of recurrent products on the longest path to it."""
+        """For each node of the graph, the number of recurrent products and means on the longest path to it.
+
+        A mean is at least the second of them: what the first phase computes is never complete before its end.
+        """
         found: list[int] = []
         for node in self.graph.nodes:
             level = max((found[operand] for operand in node.operands), default=0)
             if node.op == "sum":
                 products = self.sums[int(node.value)].products
                 level = 1 + max(found[operand] for operand, _ in products) if products else 0
+            elif node.op in REDUCTIONS:
+                level = max(level, 1) + 1
             found.append(level)
         return found
 
@@ -87,7 +109,16 @@ class Plan:
         nodes = self.graph.nodes
         multiplied = {operand for each in self.sums for operand, _ in each.products}
         early = any(self.levels[place] == 0 and nodes[place].op != "state" for place in multiplied)
-        return 0 if early or not multiplied else 1
+        return 1 if (multiplied or self._reductions) and not early else 0
+
+    @cached_property
+    def _reductions(self) -> list[int]:
+        return [place for place, node in enumerate(self.graph.nodes) if node.op in REDUCTIONS]
+
+    @cached_property
+    def means(self) -> tuple[Mean, ...]:
+        operands = [(place, self.graph.nodes[place].operands[0]) for place in self._reductions]
+        return tuple(Mean(place, operand, self._phase(operand)) for place, operand in operands)
 
     @cached_property
     def phases(self) -> int:
@@ -127,14 +158,19 @@ class Plan:
         """For each node of the graph, the phase in which it can be computed."""
         found: list[int] = []
         for node in self.graph.nodes:
-            before = max((found[operand] for operand in node.operands), default=0)
-            found.append(self.sum_phases[int(node.value)] if node.op == "sum" else before)
+            phase = max((found[operand] for operand in node.operands), default=0)
+            if node.op == "sum":
+                phase = self.sum_phases[int(node.value)]
+            elif node.op in REDUCTIONS:
+                phase = self._phase(len(found))
+            found.append(phase)
         return found
 
     @cached_property
     def results(self) -> list[tuple[int, int]]:
-        """(node, phase) of all that a step computes for others: operands, and the states after it."""
+        """(node, phase) of all that a step computes for others: operands, also of means, and the states after it."""
         operands = [(operand.node, operand.phase) for operand in self.operands if operand.kind == "computed"]
+        operands += [(mean.operand, mean.phase) for mean in self.means]
         return operands + list(zip(self.after, self.after_phases, strict=True))
 
     @cached_property

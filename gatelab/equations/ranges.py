@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from gatelab.equations.representation import Representation
+from gatelab.equations.representation import Node, Representation
 
 Range = tuple[float, float]
 ANY: Range = (-math.inf, math.inf)
+LARGEST_STANDARD = 256.0
+"""The largest number that normalizing makes: the root of the most units that a cell may have."""
 
 
 def ranges(cell: Representation, states: Mapping[str, Range], weights: Range | Callable[[], Range]) -> list[Range]:
@@ -33,6 +35,8 @@ def ranges(cell: Representation, states: Mapping[str, Range], weights: Range | C
                 value = _product(operands[0], drawn())
             case "gate":
                 value = operands[0]
+            case "mean":
+                value = _mean(operands[0])
             case "+" | "-" | "*" | "/":
                 value = _arithmetic(cell, place, found)
             case _:
@@ -52,7 +56,7 @@ def _arithmetic(cell: Representation, place: int, found: Sequence[Range]) -> Ran
             return towards or _below_maximum(cell, place) or _sum(left, _negative(right))
         case "*":
             return _square(left) if node.operands[0] == node.operands[1] else _product(left, right)
-    return _share(cell, place, found) or _quotient(left, right)
+    return _share(cell, place, found) or _standard(cell, place, found) or _quotient(left, right)
 
 
 def _mixture(cell: Representation, place: int, found: Sequence[Range]) -> Range | None:
@@ -103,6 +107,42 @@ def _share(cell: Representation, place: int, found: Sequence[Range]) -> Range | 
     return (0.0, 1.0) if part in terms and all(found[term][0] >= 0 < found[term][1] for term in terms) else None
 
 
+def _standard(cell: Representation, place: int, found: Sequence[Range]) -> Range | None:
+    """c / sqrt(mean(c * c) + e) is at most the root of the number of units, however large c is; c may have a gain."""
+    part, whole = cell.nodes[place].operands
+    if found[whole] == (0, 0):
+        return None
+    if _is_root_mean_square(cell, whole, part, found):
+        return _bounded(found[part])
+    factors = cell.nodes[part].operands if cell.nodes[part].op == "*" else ()
+    for c, gain in (factors, factors[::-1]) if factors else ():
+        if _is_root_mean_square(cell, whole, c, found):
+            return _product(_bounded(found[c]), found[gain])
+    return None
+
+
+def _bounded(c: Range) -> Range:
+    return (-LARGEST_STANDARD if c[0] < 0 else 0.0), (LARGEST_STANDARD if c[1] > 0 else 0.0)
+
+
+def _is_root_mean_square(cell: Representation, place: int, of: int, found: Sequence[Range]) -> bool:
+    """Whether a value is sqrt(mean(of * of)), or larger."""
+    place, under_root = _without_positive(cell, place, found), False
+    if cell.nodes[place].op == "sqrt":
+        place, under_root = _without_positive(cell, cell.nodes[place].operands[0], found), True
+    node = cell.nodes[place]
+    return under_root and node.op == "mean" and cell.nodes[node.operands[0]] == Node("*", (of, of))
+
+
+def _without_positive(cell: Representation, place: int, found: Sequence[Range]) -> int:
+    """What of a sum is a mean or a root, if nothing negative is added to it; else the sum."""
+    node = cell.nodes[place]
+    for one, other in (node.operands, node.operands[::-1]) if node.op == "+" else ():
+        if cell.nodes[one].op in ("mean", "sqrt") and found[other][0] >= 0:
+            return one
+    return place
+
+
 def hull(a: Range, b: Range) -> Range:
     return min(a[0], b[0]), max(a[1], b[1])
 
@@ -130,6 +170,11 @@ def _quotient(a: Range, b: Range) -> Range:
     if b == (0, 0):
         return math.nan, math.nan
     return a if b[0] <= 0 <= b[1] else _product(a, (1 / b[1], 1 / b[0]))
+
+
+def _mean(a: Range) -> Range:
+    """A point stands for one unit. The others have other numbers, or all of them are 0."""
+    return (a[0] / 2, a[0] / 2) if a[0] == a[1] else a
 
 
 def _rising(function: Callable[[float], float]) -> Callable[[Range], Range]:

@@ -25,7 +25,7 @@ class Node:
         operands: the places of the nodes that it is computed from.
         name: of the matrix, state, parameter or gate.
         value: of a number.
-        scalar: whether it is one number for all units.
+        scalar: whether it is one number for all units; that of a mean differs from sequence to sequence.
     """
 
     op: str

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from gatelab.equations import Node
 from gatelab.equations.derivatives import Graph, add_up, reverse
+from gatelab.equations.functions import REDUCTIONS
 from gatelab.equations.plan import Plan
 
 EXPENSIVE = frozenset(
@@ -40,6 +41,7 @@ class Schedule:
         forward, backward: by phase.
         kept: nodes, in the order of their places; the first `carried` of them are read by later phases.
         crossing: derivatives that a phase computes for those that come after it on the way back.
+        back_means: derivatives that are means over the units.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -49,6 +51,7 @@ class Schedule:
         self._when: dict[int, int] = {}
         self._stores_back = self._derivatives()
         self.crossing: list[int] = []
+        self.back_means: list[int] = []
         needed_back = self._needed_back()
         back = _kept(needed_back)
         needed = self._needed_forward(back)
@@ -67,10 +70,12 @@ class Schedule:
 
         def source(phase: int, place: int) -> tuple[str, int] | None:
             node = self.graph.nodes[place]
+            if node.op in REDUCTIONS and self.plan.node_phases[place] == phase:
+                return "mean", self._mean(place)
             if self.plan.node_phases[place] < phase:
                 if place in after and self.plan.after_phases[after[place]] < phase and node.op != "state":
                     return "after", after[place]
-                if node.op == "sum" or node.op in EXPENSIVE:
+                if _is_kept(node):
                     return "kept", place
             return ("sum", int(node.value)) if node.op == "sum" else self._leaf(place)
 
@@ -89,8 +94,15 @@ class Schedule:
             for operand in self.plan.operands
             if operand.kind == "computed" and operand.phase == phase
         ]
+        computed += [
+            ("set_mean", (number,), mean.operand) for number, mean in enumerate(self.plan.means) if mean.phase == phase
+        ]
         pairs = zip(self.plan.after, self.plan.after_phases, strict=True)
         return computed + [("set_after", (s,), node) for s, (node, at) in enumerate(pairs) if at == phase]
+
+    def _mean(self, place: int) -> int:
+        """The number of a mean, by its place in the graph."""
+        return [mean.node for mean in self.plan.means].index(place)
 
     # -- Backward -----------------------------------------------------------------------------------------------------
 
@@ -145,32 +157,42 @@ class Schedule:
             if missing := [each for each in operands if each not in self._when]:
                 left.extend(missing)
                 continue
-            self._when[at] = min((self._when[each] for each in operands), default=self.plan.phases)
+            first = min((self._when[each] for each in operands), default=self.plan.phases)
+            # A mean is taken between two phases.
+            self._when[at] = first - (at >= self._values and self.graph.nodes[at].op in REDUCTIONS)
             left.pop()
         return self._when[place]
 
     def _needed_back(self) -> list[Steps]:
         """From the first phase of the way forward, the last of the way back, so that each knows what it owes."""
-        found, owed = list[Steps](), set[int]()
+        found, owed, means = list[Steps](), set[int](), set[int]()
         after = {node: s for s, node in enumerate(self.plan.after)}
 
         def source(phase: int, place: int) -> tuple[str, int] | None:
             node = self.graph.nodes[place]
+            if place >= self._values and node.op in REDUCTIONS and phase == self.when(place):
+                return "d_mean", place
             if place in self._seeds:
                 return node.op, int(node.name)
             if place >= self._values:
                 return ("crossing", place) if phase < self.when(place) < self.plan.phases else self._leaf(place)
             if place in after and node.op != "state":
                 return "after", after[place]
-            return ("kept", place) if node.op == "sum" or node.op in EXPENSIVE else self._leaf(place)
+            return ("kept", place) if _is_kept(node) else self._leaf(place)
 
         for phase in range(self.plan.phases):
             stores = [*self._stores_back[phase], *(("cross", (n,), n) for n in sorted(owed) if self.when(n) == phase)]
             stores += [each for each in self._results(phase) if each[0] == "set_operand"]
+            stores += [
+                ("set_d_mean", (n,), self.graph.nodes[n].operands[0])
+                for n in sorted(means)
+                if self.when(n) + 1 == phase
+            ]
             steps = self._closure(stores, partial(source, phase))
             owed.update(node for node, (what, _) in steps.loads.items() if what == "crossing")
+            means.update(node for node, (what, _) in steps.loads.items() if what == "d_mean")
             found.append(steps)
-        self.crossing = sorted(owed)
+        self.crossing, self.back_means = sorted(owed), sorted(means)
         return found
 
     # -- Both ---------------------------------------------------------------------------------------------------------
@@ -210,6 +232,7 @@ class Schedule:
     def _numbered(self, steps: Steps) -> Steps:
         """With the places of kept and crossing values instead of their nodes."""
         tables = {"kept": self.kept, "keep": self.kept, "crossing": self.crossing, "cross": self.crossing}
+        tables |= {"d_mean": self.back_means, "set_d_mean": self.back_means}
 
         def number(what: str, at: int) -> int:
             return tables[what].index(at) if what in tables else at
@@ -217,6 +240,10 @@ class Schedule:
         loads = {node: (what, number(what, at)) for node, (what, at) in steps.loads.items()}
         stores = [(what, tuple(number(what, at) for at in numbers), node) for what, numbers, node in steps.stores]
         return Steps(loads, steps.computed, stores)
+
+
+def _is_kept(node: Node) -> bool:
+    return node.op == "sum" or node.op in EXPENSIVE or node.op in REDUCTIONS
 
 
 def _kept(phases: Sequence[Steps]) -> set[int]:

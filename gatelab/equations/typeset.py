@@ -5,6 +5,7 @@ Vectors are columns here, as in papers, and states carry the step: h is h_{t-1},
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 from unicodedata import lookup
 
@@ -64,12 +65,13 @@ class _Writer:
     def write(self, expression: Expression) -> Formula:
         match expression:
             case Number(value):
-                shown = f"{value:.12g}"
+                shown = _digits(value)
                 return Formula(shown, f"<mn>{shown}</mn>")
             case Name(text):
                 return self.name(text)
             case Minus(Number(value)):
-                return Formula(f"-{value:.12g}", f"<mrow><mo>{MINUS}</mo><mn>{value:.12g}</mn></mrow>")
+                shown = _digits(value)
+                return Formula(f"-{shown}", f"<mrow><mo>{MINUS}</mo><mn>{shown}</mn></mrow>")
             case Minus(operand):
                 return _joined([_symbol("-", MINUS), self._within(operand, 1)], 0)
             case Product(matrix, operand):
@@ -135,6 +137,12 @@ class _Writer:
         latex = ",".join(each.latex for each in indices)
         below = "<mo>,</mo>".join(each.mathml for each in indices)
         return Formula(f"{letter.latex}_{{{latex}}}", f"<msub>{letter.mathml}<mrow>{below}</mrow></msub>")
+
+
+def _digits(value: float) -> str:
+    """Without an exponent where the number is not too small or large for that: 0.00001, not 1e-05."""
+    shown = f"{value:.12g}"
+    return f"{Decimal(shown):f}" if "e-0" in shown else shown
 
 
 def _word(text: str) -> Formula:

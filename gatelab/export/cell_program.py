@@ -24,6 +24,7 @@ _FUNCTIONS: Mapping[str, str] = {
     "hard_tanh": "np.clip({}, -1, 1)",
     "max": "np.maximum({}, {})",
     "min": "np.minimum({}, {})",
+    "mean": "np.mean({}, axis=-1, keepdims=True)",
 }
 """Function -> the program that computes it of operands."""
 

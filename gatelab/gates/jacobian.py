@@ -1,8 +1,8 @@
 """The exact derivative of a step of a layer, for many rows of a Jacobian at once.
 
-A unit depends on other units through products with matrices alone. Between them all is elementwise: the derivative of
-one value by another is one number per unit. These numbers are found first (`_factors`), by the rules of
-`gatelab.equations.derivatives`; then every row is multiplied by them, and by the matrices.
+A unit depends on other units through products with matrices and through means. Between them all is elementwise: the
+derivative of one value by another is one number per unit. These numbers are found first (`_factors`), by the rules of
+`gatelab.equations.derivatives`; then every row is multiplied by them, and by the matrices, or its mean is taken.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 
 from gatelab.equations import Node
 from gatelab.equations.derivatives import RULES, Graph
+from gatelab.equations.functions import REDUCTIONS
 from gatelab.gates.connection_jacobian import added
 from gatelab.network import Array, GateOverride, Layer, State
 from gatelab.network.evaluation import Evaluation
@@ -18,7 +19,9 @@ from gatelab.network.evaluation import Evaluation
 Rows = list[Array | None]
 """For each tensor of a state, derivatives by it (rows, hidden); None is 0."""
 
-_ENDS = frozenset({"read", "state", "@"})
+_MIXING = frozenset({"@"}) | REDUCTIONS
+"""What makes a unit depend on others."""
+_ENDS = frozenset({"read", "state"}) | _MIXING
 """Where what is elementwise ends."""
 
 
@@ -35,7 +38,7 @@ class Differentiated:
             for place, node in enumerate(self._cell.nodes)
             if self._depends[place] and node.op not in _ENDS
         }
-        self._products = [place for place, node in enumerate(self._cell.nodes) if node.op == "@"]
+        self._mixing = [place for place, node in enumerate(self._cell.nodes) if node.op in _MIXING]
         self._evaluation = Evaluation(graph.nodes, layer.weights)
         self._paths: dict[int, list[int]] = {}
 
@@ -67,15 +70,21 @@ class Differentiated:
         for place, of_state in zip(self._cell.after, after, strict=True):
             if of_state is not None:
                 add(place, of_state)
-        for place in reversed(self._products):  # what a product is made of stands before it
-            if (of_product := pending.pop(place, None)) is not None:
+        for place in reversed(self._mixing):  # what a product or a mean is made of stands before it
+            if (of_mixed := pending.pop(place, None)) is not None:
                 node = self._cell.nodes[place]
-                add(node.operands[0], of_product @ self._layer.weights[node.name].T)
+                add(node.operands[0], self._transposed(node, of_mixed))
         of_input, of_before = self._collected(pending)
         if kept:
             old = (None if of_state is None else kept * of_state for of_state in rows)
             of_before = [added(*each) for each in zip(of_before, old, strict=True)]
         return of_input, of_before
+
+    def _transposed(self, node: Node, rows: Array) -> Array:
+        """Derivatives by the operand of what mixes units, from those by its value (rows, hidden)."""
+        if node.op == "@":
+            return rows @ self._layer.weights[node.name].T
+        return np.broadcast_to(rows.mean(axis=-1, keepdims=True), rows.shape)
 
     def _collected(self, pending: Mapping[int, Array]) -> tuple[Array | None, Rows]:
         of_input: Array | None = None
@@ -90,7 +99,7 @@ class Differentiated:
         return of_input, [of_state.get(name) for name in self._layer.states]
 
     def _factors(self, target: int, values: Sequence[Array], held: Mapping[str, Array]) -> dict[int, Array]:
-        """The derivatives of a value by each read, state and product that it is made of without another product."""
+        """The derivatives of a value by each end that it is made of without another end between them."""
         found: dict[int, Array] = {target: np.ones(())}
         for place in self._path(target):
             node, factor = self._cell.nodes[place], found.pop(place)

@@ -77,6 +77,7 @@ FUNCTIONS: dict[str, Function] = {
     "hard_tanh": lambda a: np.clip(a, -1, 1),
     "max": np.maximum,
     "min": np.minimum,
+    "mean": lambda a: np.mean(a, axis=-1, keepdims=True),
     "sign": np.sign,
     "gelu_slope": gelu_slope,
     "where_positive": lambda a, g: np.where(a <= 0, 0.0, g),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from gatelab.equations.functions import REDUCTIONS
 from gatelab.errors import InvalidSpec, Problem
 from gatelab.specs.model import ModelSpec
 
@@ -16,6 +17,9 @@ WORDS: dict[Part, str] = {
 }
 
 
+CELL = "cell.equations"
+
+
 def lacking(part: Part, model: ModelSpec) -> list[str]:
     """The fields of a model, with their values where those matter, that this part has no code for."""
     return list(_lacking(part, model))
@@ -23,14 +27,14 @@ def lacking(part: Part, model: ModelSpec) -> list[str]:
 
 def _lacking(part: Part, model: ModelSpec) -> Iterator[str]:
     drops = model.drops
+    if part == "triton":
+        yield from _not_in_triton(model)
     if len(set(model.widths)) > 1:
         yield "sizes"
     if model.connections != "plain" and model.layers > 1:
         yield f"connections: {model.connections}"
     if model.norm != "none":
         yield f"norm: {model.norm}"
-    if model.tied and part == "triton":
-        yield "tied: true"
     if drops.zoneout:
         yield "dropout.zoneout"
     if part == "decoder":
@@ -40,6 +44,14 @@ def _lacking(part: Part, model: ModelSpec) -> Iterator[str]:
             yield f"dropout.{field}"
     if model.initial_state != "zero":
         yield f"initial_state: {model.initial_state}"
+
+
+def _not_in_triton(model: ModelSpec) -> Iterator[str]:
+    """What the native engine and its decoder have code for."""
+    if reductions := {node.op for node in model.cell.representation.nodes} & REDUCTIONS:
+        yield f"{CELL}: {', '.join(sorted(reductions))}"
+    if model.tied:
+        yield "tied: true"
 
 
 def why_not(part: Part, model: ModelSpec) -> str | None:
@@ -60,8 +72,14 @@ def check_engine(engine: str, model: ModelSpec) -> None:
         return
     part: Part = "native" if engine == "native" else "triton"
     if fields := lacking(part, model):
-        message = f"{WORDS[part]}, which GATELAB_ENGINE names, has no code for it: leave it out, or set auto or torch"
-        raise InvalidSpec(Problem(f"model.{field.partition(':')[0]}", message) for field in fields)
+        raise InvalidSpec(_problem(part, *field.split(": ")) for field in fields)
+
+
+def _problem(part: Part, field: str, value: str = "") -> Problem:
+    # A cell's equations are many: name the function.
+    what = value if field == CELL else "it"
+    message = f"{WORDS[part]}, which GATELAB_ENGINE names, has no code for {what}: leave it out, or set auto or torch"
+    return Problem(f"model.{field}", message)
 
 
 def trained_by_torch(models: Iterable[ModelSpec]) -> str | None:

@@ -16,7 +16,8 @@ from gatelab.equations.zoo import zoo as published
 from gatelab.specs import RunSpec
 from gatelab.text.memory_tasks import corpus_text
 
-EVERY = set(published())
+EVERY = {row.cell for row in zoo.read(RESULTS / "cell-zoo.csv", TextRow)}
+"""The cells that were compared. Those that were added to the published ones since are not among them."""
 
 
 def text_row(cell: str, seed: int, test_loss: float | None, **others: object) -> TextRow:
@@ -42,7 +43,8 @@ def recall_row(lr: float, seed: int, recall: float, step: int) -> RecallRow:
 # -- The plan ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_published_cell_is_tuned_and_compared_on_other_seeds() -> None:
+def test_every_cell_is_tuned_and_compared_on_other_seeds() -> None:
+    assert published().keys() >= EVERY
     choices = dict.fromkeys(EVERY, Choice(0.01, 7))
     for tuning, comparison, seeds in (
         (zoo_plan.tuning(), zoo_plan.comparison(choices), zoo_plan.SEEDS),
@@ -56,7 +58,7 @@ def test_every_published_cell_is_tuned_and_compared_on_other_seeds() -> None:
 
 
 def test_what_is_compared_differs_from_what_was_tuned_by_seed_epochs_and_stopping_alone() -> None:
-    choices = {cell: Choice(0.03, 5 + number) for number, cell in enumerate(published())}
+    choices = {cell: Choice(0.03, 5 + number) for number, cell in enumerate(sorted(EVERY))}
     tuned_on = zoo_plan.tuning()
     for run in zoo_plan.comparison(choices):
         assert run.training.epochs == run.training.evaluate_every.epochs == choices[zoo.cell_of(run)].epochs

@@ -16,8 +16,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def test_the_cell_is_checked_as_the_page_says(fresh: Live, tmp_path: Path) -> None:
-    equations, printed, mistake = blocks("text")
+def test_the_cells_are_checked_as_the_page_says(fresh: Live, tmp_path: Path) -> None:
+    equations, printed, mistake, normalized, of_normalized = blocks("text")
+    file = tmp_path / "normalized.cell"
+    file.write_text(normalized)
+    lines = fresh.command("cells", "check", str(file)).stdout.splitlines()
+    assert [line.rstrip() for line in lines] == of_normalized.splitlines()
     file = tmp_path / "leaky.cell"
     file.write_text(equations)
     lines = fresh.command("cells", "check", str(file)).stdout.splitlines()
@@ -40,5 +44,6 @@ def test_the_page_names_all_functions_and_bounds() -> None:
     page = PAGE.read_text()
     [row] = re.findall(r"^\| functions \| `(.*)` \|$", page, re.MULTILINE)
     assert set(row.split()) == set(ARGUMENTS)
-    for number in (bounds.CHARACTERS, bounds.NODES, bounds.PRODUCTS, bounds.STAGES, bounds.STATES, bounds.PARAMETERS):
+    sizes = (bounds.CHARACTERS, bounds.NODES, bounds.STATES, bounds.PARAMETERS)
+    for number in (*sizes, bounds.PRODUCTS, bounds.STAGES, bounds.MEANS):
         assert f"{number:,} " in page

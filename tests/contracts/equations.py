@@ -4,7 +4,7 @@ x (inputs,) or (batch, inputs), h (batch, hidden), matrices as in the equations:
 in the letter of what they compute, such as W_z. `replaced` gives gate activations to use instead of the computed ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ Weights = Mapping[str, Array]
 State = tuple[Array, ...]
 
 NONE: Mapping[str, Array] = {}
+EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,44 @@ def slstm(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NO
     return Step((o * c / n, after_m, c, n), {"output": o})
 
 
+def standard(*parts: Array) -> list[Array]:
+    """Ba et al. (2016), eq. 3 and 4: the numbers of all parts together with mean 0 and variance 1."""
+    whole = np.concatenate(parts, axis=-1)
+    centred = whole - whole.mean(axis=-1, keepdims=True)
+    return np.split(centred / np.sqrt(whole.var(axis=-1, keepdims=True) + EPSILON), len(parts), axis=-1)
+
+
+def normalized(w: Weights, of: str, x: Array, h: Array) -> Iterator[Array]:
+    """Sums of what comes from the state and from the input, each normalized over all of them, with one bias."""
+    of_state = standard(*(h @ w[f"U_{each}"] for each in of))
+    of_input = standard(*(x @ w[f"W_{each}"] for each in of))
+    for each, u, v in zip(of, of_state, of_input, strict=True):
+        yield w[f"p_{each}"] * u + w[f"q_{each}"] * v + w[f"b_{each}"]
+
+
+def ln_lstm(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Ba et al. (2016), eq. 20 to 22."""
+    h, c = state
+    *gates, g = normalized(w, "ifog", x, h)
+    names = ("input", "forget", "output")
+    found = {name: replaced.get(name, sigmoid(a)) for name, a in zip(names, gates, strict=True)}
+    c = found["forget"] * c + found["input"] * np.tanh(g)
+    return Step((found["output"] * np.tanh(w["gain"] * standard(c)[0] + w["b_c"]), c), found)
+
+
+def ln_gru(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
+    """Ba et al. (2016), in the appendix."""
+    (h,) = state
+    z, r = normalized(w, "zr", x, h)
+    gates = {"reset": replaced.get("reset", sigmoid(r)), "update": replaced.get("update", sigmoid(z))}
+    kept = w["p_c"] * standard(h @ w["U_c"])[0] + w["b_u"]
+    candidate = np.tanh(w["q_c"] * standard(x @ w["W_c"])[0] + w["b_c"] + gates["reset"] * kept)
+    return Step(((1 - gates["update"]) * h + gates["update"] * candidate,), gates)
+
+
+WRITTEN = {"mgu": mgu, "fastgrnn": fastgrnn, "slstm": slstm, "ln_lstm": ln_lstm, "ln_gru": ln_gru}
+
+
 def step(spec: CellSpec, w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
     """One step of the cell that `spec` describes."""
     match spec:
@@ -101,7 +140,7 @@ def step(spec: CellSpec, w: Weights, x: Array, state: State, replaced: Mapping[s
         case LstmSpec():
             return lstm(w, x, state, replaced)
         case EquationsSpec():
-            return {"mgu": mgu, "fastgrnn": fastgrnn, "slstm": slstm}[spec.title](w, x, state, replaced)
+            return WRITTEN[spec.title](w, x, state, replaced)
 
 
 def scan(spec: CellSpec, w: Weights, x: Array, state: State) -> tuple[Array, State]:

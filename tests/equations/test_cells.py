@@ -146,7 +146,7 @@ def test_the_zoo_has_what_it_is_said_to_have() -> None:
     """Of every cell: stages of recurrent products, states, gates, and parameters with 5 inputs and 7 units."""
     facts = {
         name: (max(r.stages), r.states, tuple(r.gates), r.count(5, 7))
-        for name in ("gru", "mgu", "mingru", "lem", "slstm", "fastgrnn", "mut3", "rg_lru")
+        for name in ("gru", "mgu", "mingru", "lem", "slstm", "fastgrnn", "mut3", "rg_lru", "ln_lstm", "ln_gru")
         for r in [zoo()[name].representation]
     }
     assert facts == {
@@ -158,6 +158,8 @@ def test_the_zoo_has_what_it_is_said_to_have() -> None:
         "fastgrnn": (1, ("h",), ("update",), 5 * 7 + 7 * 7 + 2 * 7 + 2),
         "mut3": (2, ("h",), ("update", "reset"), 3 * (5 * 7 + 7 * 7 + 7)),
         "rg_lru": (0, ("h",), ("recurrence", "input"), 3 * 5 * 7 + 3 * 7),
+        "ln_lstm": (1, ("h", "c"), ("input", "forget", "output"), 4 * (5 * 7 + 7 * 7 + 7) + 2 * 4 * 7 + 2 * 7),
+        "ln_gru": (1, ("h",), ("reset", "update"), 3 * (5 * 7 + 7 * 7 + 7) + 2 * 3 * 7 + 7),
     }
     assert all(cell.title and cell.source for cell in zoo().values())
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from gatelab.checkpoint import Checkpoint
+from gatelab.equations.zoo import zoo
 from gatelab.export.step import GraphFormat, step_program
 from gatelab.model import model_of
-from gatelab.specs import CellSpec, GruSpec, LstmSpec, RnnSpec
+from gatelab.specs import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec
 from gatelab.text.tokenizers import SPECIALS
 from tests.export.checkpoints import LETTERS, checkpoint_of
 from tests.randomized import CELLS, cell_name, random, seed
@@ -49,6 +50,7 @@ TRACED: list[CellSpec] = [
     RnnSpec(kind="rnn", activation="relu"),
     *(GruSpec(kind="gru", reset=reset) for reset in ("before", "after")),
     LstmSpec(kind="lstm"),
+    EquationsSpec(kind="equations", name="ln_gru", equations=zoo()["ln_gru"].equations),
 ]
 """A torch archive holds the traced program as it is, so every cell is tried in one. ONNX is translated from that
 program, operation by operation; these cells have every operation that there is."""

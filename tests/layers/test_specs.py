@@ -6,7 +6,7 @@ import pytest
 
 from gatelab.errors import InvalidSpec
 from gatelab.specs import JobSpec, Limits, ModelSpec, RunSpec, parse, resolved, shape_key
-from gatelab.specs.engine_support import check_engine, trained_by_torch
+from gatelab.specs.engine_support import check_engine, trained_by_torch, why_not
 from gatelab.sweeps import expand
 from tests.layers.field_models import FIELDS, spec_of
 
@@ -112,6 +112,19 @@ def test_an_engine_by_name_is_held_to_what_it_has() -> None:
         check_engine("native", spec_of("sizes and norm"))
     with pytest.raises(InvalidSpec, match=r"model.tied: the Triton engine"):
         check_engine("triton", spec_of("tied"))
+
+
+def test_cells_with_means_are_no_matter_of_triton() -> None:
+    cell = {"kind": "equations", "equations": "h' = tanh(W @ x + U @ h - mean(h))"}
+    normalized = ModelSpec.model_validate({"cell": cell})
+    for engine in ("auto", "torch", "native"):
+        check_engine(engine, normalized)
+    check_engine("triton", ModelSpec.model_validate({"cell": cell | {"equations": "h' = tanh(W @ x + U @ h)"}}))
+    with pytest.raises(InvalidSpec, match=r"model.cell.equations: the Triton.* no code for mean.* auto or torch"):
+        check_engine("triton", normalized)
+    assert why_not("triton", normalized) == "the Triton engine has no code for cell.equations: mean"
+    assert [why_not(part, normalized) for part in ("native", "decoder")] == [None, None]
+    assert trained_by_torch([normalized]) is None
 
 
 def test_a_plan_says_why_pytorch_trains() -> None:

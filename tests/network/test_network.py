@@ -25,8 +25,21 @@ __all__ = ["random", "seed"]
 VOCABULARY = 7
 ZOO = tuple(EquationsSpec(kind="equations", name=name, equations=each.equations) for name, each in zoo().items())
 ODD = EquationsSpec(kind="equations", name="odd", equations=SHAPES["functions"])
-"""Every function of the language, numbers alone, a gate of parameters alone, and one vector in two products."""
-EVERY = (*CLASSIC, *ZOO, ODD)
+"""Every function of single units, numbers alone, a gate of parameters alone, and one vector in two products."""
+MEANS = EquationsSpec(
+    kind="equations",
+    name="means",
+    equations="""
+        vector p
+        scalar s
+        gate level = sigmoid(mean(h * p) + s)
+        a = W @ x + U @ (h - level)
+        c' = a - mean(a) * level + c / (1 + mean(c * c)) - mean(p)
+        h' = tanh(c' - mean(c')) * level + V @ (h * mean(a))
+    """,
+)
+"""Means of states, of parameters and of one another, a gate that is one, and products of what they are in."""
+EVERY = (*CLASSIC, *ZOO, ODD, MEANS)
 
 
 def model_of(cell: CellSpec, random: np.random.Generator, **fields: Any) -> LanguageModel:
@@ -92,8 +105,8 @@ def test_a_step_is_differentiated_as_by_autograd(
 
 def test_every_function_of_the_language_has_a_twin() -> None:
     assert set(OPERATIONS) <= set(FUNCTIONS)
-    used = {node.op for node in ODD.representation.nodes}
-    assert set(OPERATIONS) <= used, "or the cell above does not meet all of them"
+    used = {node.op for cell in (ODD, MEANS) for node in cell.representation.nodes}
+    assert set(OPERATIONS) <= used, "or the cells above do not meet all of them"
 
 
 def test_infinities_go_on_without_a_warning(random: np.random.Generator) -> None:

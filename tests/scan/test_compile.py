@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatelab.equations import Representation, read
-from gatelab.equations.bounds import STAGES, STATES
+from gatelab.equations.bounds import MEANS, STAGES, STATES
 from gatelab.equations.cpp.generate import generate
 from gatelab.scan import native
 from gatelab.scan.native import Unavailable, build, compile
@@ -111,8 +111,10 @@ def test_a_cell_at_all_bounds_is_generated() -> None:
     lines += [f"v_{i} = tanh(U_{i} @ v_{i - 1} + s_{i})\ns_{i}' = s_{i} + v_{i}" for i in range(1, STATES)][
         : STAGES - 1
     ]
-    lines += [f"h' = U @ v_{STAGES - 1} + h"]
-    assert f"phases = {STAGES + 1}" in generate(read("\n".join(lines)))
+    lines += [f"a_0 = U @ v_{STAGES - 1} + h"]
+    lines += [f"a_{i + 1} = a_{i} - mean(a_{i} * a_{i})" for i in range(MEANS)]
+    lines += [f"h' = a_{MEANS}"]
+    assert f"phases = {STAGES + 1 + MEANS}" in generate(read("\n".join(lines)))
 
 
 def test_the_folder_has_a_bound(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

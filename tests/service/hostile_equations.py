@@ -75,6 +75,12 @@ MEANINGLESS = [
     "h' = max(W @ x)",
     "h' = tanh()",
     "h' = tanh W @ x",
+    "h' = W @ x - mean()",
+    "h' = W @ x - mean(h, h)",
+    "h' = W @ x - mean(x)",
+    "h' = W @ x - mean(1)",
+    "h' = W @ x - mean(mean(h))",
+    "h' = mean(W @ x)",
     "h' = W @ x +",
     "h' = * W @ x",
     "h' = (W @ x",
@@ -122,6 +128,8 @@ def _deep(n: int) -> Iterator[str]:
     yield "h' = " + "(" * n
     yield "h' = " + "-" * n + "W @ x"
     yield "h' = " + "tanh(" * n + "W @ x" + ")" * n
+    yield "h' = W @ x + " + "mean(h - " * n + "h" + ")" * n
+    yield "\n".join([f"a{i + 1} = a{i} - mean(a{i})" for i in range(n)]) + f"\na0 = W @ x\nh' = a{n}"
     yield "h' = " + "U @ " * n + "h + W @ x"
     yield "\n".join([f"a{i + 1} = U{i} @ tanh(a{i})" for i in range(n)]) + f"\na0 = W @ x\nh' = a{n}"
 

@@ -78,6 +78,8 @@ def _constants(schedule: Schedule) -> Iterator[str]:
         "kept": len(schedule.kept),
         "carried": schedule.carried,
         "crossings": len(schedule.crossing),
+        "means": len(plan.means),
+        "back_means": len(schedule.back_means),
         "letters": len(parameters),
     }
     yield f"static constexpr int {', '.join(f'{name} = {number}' for name, number in numbers.items())};"
@@ -94,6 +96,8 @@ def _constants(schedule: Schedule) -> Iterator[str]:
     operands = [f"{{Operand::{o.kind.upper()}, {o.index}, {o.phase}}}" for o in plan.operands]
     yield _table("Operand", "operand", operands)
     yield _table("int", "vector", plan.vectors)
+    yield _table("int", "mean_phase", [mean.phase for mean in plan.means])
+    yield _table("int", "back_mean_phase", [schedule.when(node) + 1 for node in schedule.back_means])
 
 
 def _forward(schedule: Schedule, phase: int) -> Iterator[str]:

@@ -39,7 +39,7 @@ from tests.training.members import member_of
 
 __all__ = ["random", "seed"]
 
-USUAL = {"fastgrnn", "lem", "mgu", "mi_gru", "mingru", "mut3", "slstm"}
+USUAL = {"fastgrnn", "lem", "ln_lstm", "mgu", "mi_gru", "mingru", "mut3", "slstm"}
 """Published cells that together have all that the generator treats apart: the others are compiled in the long tests."""
 ZOO = [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in sorted(zoo())]
 # hidden, rows, steps, and what else a model may have.
@@ -87,7 +87,7 @@ def test_every_published_cell_is_pytorchs(name: str, random: np.random.Generator
         check(model, random_reading(random, model, rows, steps, dropout(model, 5)))
 
 
-@pytest.mark.parametrize("name", ["lem", "mi_gru", "slstm", "mingru"])
+@pytest.mark.parametrize("name", ["lem", "ln_lstm", "mi_gru", "slstm", "mingru"])
 def test_neither_threads_nor_a_pack_change_a_bit(
     name: str, random: np.random.Generator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +104,7 @@ def test_neither_threads_nor_a_pack_change_a_bit(
         assert all(np.array_equal(other.gradient[letter], g) for letter, g in found[0].gradient.items())
 
 
-@pytest.mark.parametrize("name", ["fastgrnn", "lem", "mi_gru", "mingru", "mut3", "slstm"])
+@pytest.mark.parametrize("name", ["fastgrnn", "lem", "ln_lstm", "mi_gru", "mingru", "mut3", "slstm"])
 def test_the_native_decoder_predicts_what_pytorch_does(name: str, random: np.random.Generator, seed: int) -> None:
     model = model_of(spec_of(zoo()[name].equations), seed, hidden=33, layers=2, vocabulary=37)
     mine = NativeDecoder(network_of(model), threads=2)
@@ -126,7 +126,7 @@ def test_the_native_decoder_predicts_what_pytorch_does(name: str, random: np.ran
 
 
 @needs_bf16
-@pytest.mark.parametrize("name", ["lem", "mi_gru", "mut3"])
+@pytest.mark.parametrize("name", ["lem", "ln_lstm", "mi_gru", "mut3"])
 def test_bfloat16_is_rounded_as_by_pytorch(name: str, random: np.random.Generator, seed: int) -> None:
     apart = list[float]()
     for attempt in range(5):  # one in some hundreds has a number that is rounded to the other neighbour and counts

@@ -61,6 +61,19 @@ test("a GRU is a dozen pieces: its gates with what they are made of, its product
   );
 });
 
+test("a normalization shows its means, which several pieces read", () => {
+  const graph = new Graph();
+  const sum = graph.affine("c", graph.add("state", [], "h"));
+  const centred = graph.add("-", [sum, graph.add("mean", [sum])]);
+  const variance = graph.add("mean", [graph.add("*", [centred, centred])]);
+  const deviation = graph.add("sqrt", [graph.add("+", [variance, graph.add("number", [], "", 0.00001)])]);
+  const pieces = flowOf(graph.nodes, ["h"], [graph.add("/", [centred, deviation])]);
+  assert.deepEqual(
+    pieces.map((piece) => piece.text),
+    ["h", "U_c", "W_c x + · + b_c", "mean", "−", "mean(· × ·)", "√(· + 0.00001)", "÷", "h'"],
+  );
+});
+
 test("a state that nothing changes, an input alone, and what leads nowhere", () => {
   const graph = new Graph();
   const kept = graph.add("state", [], "m");

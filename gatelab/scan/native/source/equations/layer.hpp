@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../part.hpp"
+#include "means.hpp"
 #include "unit.hpp"
 
 namespace gatelab {
@@ -36,6 +37,10 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
                         left[o] = P::along_rows(operand(o, work, own, t, 0, rows), rows, own.left[o]);
                 all_groups<TRAIN, PHASE>(size, w, tile, t, x_t, left, step, part);
                 part.wait();
+                if constexpr (ends_with_means(PHASE, Cell::mean_phase, Cell::means)) {
+                    if (part.first()) take_means(PHASE, Cell::mean_phase, Cell::means, size, tile.rows, own.mean_of, own.mean);
+                    part.wait();
+                }
             });
         }
     }
@@ -75,6 +80,7 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
         }
         for (int o = 0; o < Cell::computed; o++) step.operand[o] = own.operand[o];
         step.kept = own.kept + kept * rows * Cell::kept;
+        step.mean_of = own.mean_of, step.mean = own.mean;
         step.vectors = w.vectors, step.mask = w.mask;
     }
 
@@ -184,6 +190,8 @@ struct WrittenLayer : WrittenLayout<Cell, TABLE, P> {
             for (int64_t row = 0; row < tile.rows; row++)
                 for (int64_t j = 0; j < size.groups; j++)
                     Cell::backward(Phase<PHASE>{}, BackwardUnit<Cell, TABLE>(step, row, j));
+            if constexpr (ends_with_means(PHASE, Cell::back_mean_phase, Cell::back_means))
+                take_means(PHASE, Cell::back_mean_phase, Cell::back_means, size, tile.rows, own.mean_of, own.mean);
             back_through_products<PHASE>(size, w, tile, t, local, work, own, step);
         });
     }

@@ -41,6 +41,7 @@ struct WrittenLayout {
         float *d_state[2][Cell::states];                     // [row][padded], after the step and before it in turns
         float *d_operand[OPERANDS];                          // [row][padded]
         float *crossing;                                     // [row][group][what][lane]
+        float *mean_of, *mean;                               // [row][mean][padded], [row][mean]: of one way at a time
         float *columns[OPERANDS], *input_columns;            // [row of the chunk in slots][padded]: left operands
         float *d_columns;                                    // [row of the chunk in slots][sum][lane]: right ones
     };
@@ -121,6 +122,8 @@ struct WrittenLayout {
         const int64_t rows = of.rows, step = rows * size.padded, chunk = of.chunk * rows;
         work.kept = arena.take(of.steps * step * Cell::kept);
         for (int o = 0; o < Cell::computed; o++) work.operand[o] = arena.take(of.chunk * step);
+        const int means = of.train ? std::max(Cell::means, Cell::back_means) : Cell::means;
+        work.mean_of = arena.take(means * step), work.mean = arena.take(means * rows);
         for (int o = 0; o < Cell::operands; o++) work.left[o] = arena.take(P::room(step));
         if (!TABLE) work.left_input = arena.take(P::room(rows * size.input_padded));
         if (!of.train) return work;

@@ -13,6 +13,7 @@ struct ForwardStep {
     float *after[Cell::states];
     float *operand[Cell::computed ? Cell::computed : 1];
     float *kept;
+    float *mean_of, *mean;
     const float *vectors, *mask;
 };
 
@@ -47,6 +48,12 @@ struct Place {
     GATELAB_INLINE Vector kept(int number) const { return load(step.kept + at(number, Cell::kept)); }
     GATELAB_INLINE void set_operand(int number, Vector x) const { store(step.operand[number] + at(), masked(x)); }
 
+    // What units store for a mean, of so many, and the mean: one number of a row, which is there from the next phase on.
+    GATELAB_INLINE void set_mean_of(int number, int of, Vector x) const {
+        store(step.mean_of + (row * of + number) * step.padded + j * LANES, masked(x));
+    }
+    GATELAB_INLINE Vector mean_of(int number, int of) const { return broadcast(step.mean[row * of + number]); }
+
     // Units that are only there to fill a vector must stay at 0: what they compute may be no number, and 0 times that
     // would be none either.
     GATELAB_INLINE Vector masked(Vector x) const {
@@ -59,6 +66,9 @@ struct ForwardUnit : Place<Cell, ForwardStep<Cell>> {
     using Place<Cell, ForwardStep<Cell>>::Place;
 
     GATELAB_INLINE void set_after(int state, Vector x) const { store(this->step.after[state] + this->at(), this->masked(x)); }
+
+    GATELAB_INLINE void set_mean(int number, Vector x) const { this->set_mean_of(number, Cell::means, x); }
+    GATELAB_INLINE Vector mean(int number) const { return this->mean_of(number, Cell::means); }
 
     // For the way back, or for a later phase.
     GATELAB_INLINE void keep(int number, Vector x) const {
@@ -76,6 +86,9 @@ struct BackwardUnit : Place<Cell, BackwardStep<Cell>> {
     }
     GATELAB_INLINE Vector d_operand(int operand) const { return load(this->step.d_operand[operand] + this->at()); }
     GATELAB_INLINE Vector crossing(int number) const { return load(this->step.crossing + this->at(number, Cell::crossings)); }
+
+    GATELAB_INLINE void set_d_mean(int number, Vector x) const { this->set_mean_of(number, Cell::back_means, x); }
+    GATELAB_INLINE Vector d_mean(int number) const { return this->mean_of(number, Cell::back_means); }
 
     GATELAB_INLINE void cross(int number, Vector x) const {
         store(this->step.crossing + this->at(number, Cell::crossings), x);
