@@ -180,7 +180,9 @@ def test_any_cell_has_the_values_and_gradients_of_the_reference(
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["lem", "mi_gru", "minlstm", "slstm", *SHAPES])
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(name, marks=pytest.mark.long) for name in ("lem", "mi_gru")), "minlstm", "slstm", *SHAPES]
+)
 def test_any_cell_is_in_single_precision_as_near_to_the_truth_as_pytorch(
     name: str, form: triton.Form, random: np.random.Generator
 ) -> None:

@@ -79,8 +79,9 @@ PACKS: dict[str, tuple[Fields, list[Fields]]] = {
 }
 
 
-SOME = [pytest.param(name, marks=pytest.mark.long) if name.endswith("sgd") else name for name in PACKS]
-"""Triton's interpreter takes seconds for a pack, so those with the plainest optimizer are left to the long tests."""
+LONG = {name for name in PACKS if name.endswith("sgd") or name.startswith("two lstms")}
+"""Triton's interpreter takes seconds for a pack: what the others also have is left to the long tests."""
+SOME = [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in PACKS]
 
 
 class Pack:
