@@ -105,13 +105,17 @@ class Checkpoint:
         return digest.hexdigest()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Checkpoint":
+    def from_bytes(cls, data: bytes, *, to_train: bool = True) -> "Checkpoint":
         """
+        Args:
+            to_train: whether to read the optimizer's and the carried state, too, which only training needs. With Adam
+                they are two thirds of a file.
+
         Raises:
             CorruptCheckpoint: `data` is not what `to_bytes` writes.
         """
         try:
-            arrays, document = read_arrays(data), _document(data)
+            arrays, document = read_arrays(data, "" if to_train else "weights."), _document(data)
             if document.get("format") not in (FORMAT, PACKED_FORMAT):
                 raise CorruptCheckpoint(f"not a {FORMAT} file: format is {document.get('format')!r}")
             spec = RunSpec.model_validate(document["spec"])

@@ -38,8 +38,10 @@ TYPES: Mapping[str, np.dtype[Any]] = {
 """numpy has no others."""
 
 
-def read_arrays(data: bytes) -> dict[str, Array]:
-    """The arrays of a file, each in memory of its own.
+def read_arrays(data: bytes, prefix: str = "") -> dict[str, Array]:
+    """The arrays of a file whose names begin with a prefix, each in memory of its own.
+
+    Where the others lie is checked, too, but they are not copied.
 
     Raises:
         ValueError, KeyError, TypeError, RecursionError: it is not such a file.
@@ -52,8 +54,9 @@ def read_arrays(data: bytes) -> dict[str, Array]:
         kind, shape = TYPES[entry["dtype"]], tuple(_whole(size) for size in entry["shape"])
         if first != end or last - first != kind.itemsize * math.prod(shape):
             raise ValueError(f"the bytes of {name[:100]!r} are not those of its type and shape, or not in their place")
-        # While numpy copies a large array, other threads run.
-        arrays[name] = np.frombuffer(bytes_of[first:last], kind).reshape(shape).copy()
+        if name.startswith(prefix):
+            # While numpy copies a large array, other threads run.
+            arrays[name] = np.frombuffer(bytes_of[first:last], kind).reshape(shape).copy()
         end = last
     if end != len(bytes_of):
         raise ValueError(f"{len(bytes_of) - end} bytes too many or too few")

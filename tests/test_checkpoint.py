@@ -88,6 +88,13 @@ def test_everything_comes_back(cell: CellSpec, tokenizer: Tokenizer, random: np.
     assert [len(state) for state in again.carried] == [len(state) for state in checkpoint.carried]
 
 
+def test_what_only_training_needs_can_be_left_out(checkpoint: Checkpoint) -> None:
+    assert checkpoint.optimizer
+    assert checkpoint.carried
+    found = Checkpoint.from_bytes(checkpoint.to_bytes(), to_train=False)
+    assert same(found, replace(checkpoint, carried=(), optimizer={}))
+
+
 def test_nothing_carried_comes_back_as_nothing(checkpoint: Checkpoint) -> None:
     bare = replace(checkpoint, carried=(), optimizer={})
     assert same(Checkpoint.from_bytes(bare.to_bytes()), bare)

@@ -38,6 +38,18 @@ def test_arrays_are_those_of_the_library(random: np.random.Generator) -> None:
     assert read_metadata(data) == {"who": "we"}
 
 
+def test_only_arrays_that_are_asked_for_are_copied_and_all_are_checked(random: np.random.Generator) -> None:
+    arrays = {"a.x": random.normal(size=7), "b.x": random.normal(size=7), "a.y": random.normal(size=3)}
+    data = save(arrays)
+    found = read_arrays(data, "a.")
+    assert found.keys() == {"a.x", "a.y"}
+    np.testing.assert_array_equal(found["a.x"], arrays["a.x"])
+    short = data.replace(b'"shape":[7]', b'"shape":[6]')
+    for prefix in ("a.", "b.", "c."):
+        with pytest.raises(ValueError, match="are not those of its type and shape"):
+            read_arrays(short, prefix)
+
+
 def test_arrays_have_memory_of_their_own(random: np.random.Generator) -> None:
     data = save({"a": random.normal(size=7), "b": random.normal(size=7)})
     found = read_arrays(data)

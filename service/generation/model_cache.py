@@ -116,7 +116,7 @@ class ModelCache:
 
 
 def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "tuple[int, Checkpoint]":
-    """The run's checkpoint at `step`, and its step; not kept.
+    """The run's checkpoint at `step`, without what only training needs, and its step; not kept.
 
     Raises:
         NotFound, NoCheckpoint, CorruptCheckpoint: as `ModelCache.get`.
@@ -128,7 +128,7 @@ def load_checkpoint(store: Store, run_id: str, step: int | CheckpointWord) -> "t
 def _read(saved: Saved) -> "Checkpoint":
     from gatelab.checkpoint import Checkpoint
 
-    return Checkpoint.from_bytes(saved.data)
+    return Checkpoint.from_bytes(saved.data, to_train=False)
 
 
 def _load(saved: Saved) -> Loaded:

@@ -37,7 +37,7 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
     from gatelab.export import script, weights
 
     saved = service.store.checkpoints.get(run, checkpoint)
-    found = Checkpoint.from_bytes(saved.data)
+    found = Checkpoint.from_bytes(saved.data, to_train=False)
     if format != "safetensors":  # its writer checks them
         found.check_weights()
     if format not in ("safetensors", "numpy") and find_spec("torch") is None:

@@ -108,7 +108,7 @@ def normalized(w: Weights, of: str, x: Array, h: Array) -> Iterator[Array]:
 
 
 def ln_lstm(w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
-    """Ba et al. (2016), eq. 20 to 22."""
+    """Ba et al. (2016), the LSTM of the supplementary material."""
     h, c = state
     *gates, g = normalized(w, "ifog", x, h)
     names = ("input", "forget", "output")
