@@ -1,4 +1,4 @@
-"""What a model consists of, from its spec alone: the names and shapes of its parameters."""
+"""The names and shapes of a model's parameters, from its spec alone."""
 
 import math
 
@@ -13,8 +13,9 @@ EPSILON = 1e-5
 def parameter_shapes(spec: ModelSpec, vocabulary: int) -> dict[str, Shape]:
     """The shape of each parameter, in the order of `LanguageModel.named_parameters()`.
 
-    Layers are numbered from 0. `norms.n` normalizes what layer n reads, and the one after the last layer what the head
-    reads; `highways.n` is the gate beside layer n; `initial.n.i` is tensor i of the initial state of layer n.
+    Layers are numbered from 0. `norms.n` normalizes the input of layer n; the one after the last layer normalizes the
+    input of the head. `highways.n` is the gate beside layer n; `initial.n.i` is tensor i of the initial state of layer
+    n.
 
     Args:
         vocabulary: number of token ids.

@@ -30,7 +30,7 @@ _CARRIED = re.compile(r"[0-9]{1,2}\.[0-9]")
 Array = NDArray[Any]
 
 Carried = tuple[tuple[Array, ...], ...]
-"""The hidden state after a window: of each layer, the tensors of its state, each (batch, hidden)."""
+"""The hidden state after a window: for each layer, the tensors of its state, each (batch, hidden)."""
 
 NOTHING: Mapping[str, Array] = MappingProxyType({})
 
@@ -70,7 +70,7 @@ class Checkpoint:
     """A run at one position.
 
     Attributes:
-        spec, tokenizer: what the weights belong to.
+        spec, tokenizer: those for which the weights were trained.
         position: how far the run has come.
         weights: parameter name -> array.
         optimizer: "parameter index.name" -> array.
@@ -99,7 +99,7 @@ class Checkpoint:
         """The digest of the weights: their names, types, shapes and bytes, in the order of the names."""
         digest = hashlib.sha256()
         for name, array in sorted(self.weights.items()):
-            # Types are named as when the weights were PyTorch's, or every digest that was noted would be another one.
+            # Types keep the names that they had when the weights were PyTorch's, so that recorded digests stay valid.
             digest.update(f"{name} torch.{array.dtype} {array.shape}\n".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
@@ -174,9 +174,9 @@ def _fault_of(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]
 
 def file_of(arrays: Mapping[str, Array], document: str) -> bytes:
     """A safetensors file of arrays, with a document in its metadata. Equal ones have equal bytes."""
-    # The library writes memory as it lies. Not ascontiguousarray(), which makes a dimension where there is none.
+    # The library writes memory in its layout. ascontiguousarray() would turn a scalar into an array with one dimension.
     laid_out = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    # One entry: safetensors writes several in any order.
+    # One entry, since safetensors writes several in an arbitrary order.
     return save(laid_out, {METADATA: document})
 
 
@@ -195,7 +195,7 @@ def first_not_finite(arrays: Iterable[tuple[str, Array]]) -> str | None:
 
 
 def _document(data: bytes) -> dict[str, Any]:
-    """What `to_bytes` put into the header."""
+    """The metadata that `to_bytes` put into the header."""
     metadata = read_metadata(data)
     if METADATA not in metadata:
         raise ValueError(f"its metadata has no {METADATA!r}")
@@ -241,7 +241,7 @@ def _group(arrays: Mapping[str, Array], group: str) -> dict[str, Array]:
 
 
 def _states(carried: Mapping[str, Array]) -> Carried:
-    """`{"layer.i": array}` as one tuple a layer."""
+    """`{"layer.i": array}` as one tuple per layer."""
     if strange := [name for name in carried if not _CARRIED.fullmatch(name)]:
         raise ValueError(f"not the name of a carried state: {strange[0][:100]!r}")
     layers: list[tuple[Array, ...]] = []

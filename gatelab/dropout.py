@@ -13,7 +13,7 @@ from gatelab.specs.model import ModelSpec
 Floats = NDArray[np.float32]
 
 WORD = 2**16
-"""An element is kept or not by 16 random bits. One draw of Philox has enough of them for four elements."""
+"""Sixteen random bits decide whether an element is kept. One draw of Philox has enough bits for four elements."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Dropout:
     step: int
 
     def factors(self, shape: Sequence[int], rate: float, layer: int) -> Floats:
-        """0 with the probability `rate`, else 1 / (1 - rate): what to multiply each element of this shape by."""
+        """A factor for each element of this shape: 0 with the probability `rate`, else 1 / (1 - rate)."""
         return np.multiply(self._kept(shape, rate, layer), np.float32(1 / (1 - rate)), dtype=np.float32)
 
     def outputs(self, spec: ModelSpec, layer: int, steps: int, batch: int) -> Floats | None:
-        """What the output of a layer is multiplied by, (steps, batch, hidden); None: it is left as it is."""
+        """The mask for the output of a layer, (steps, batch, hidden); None if there is none."""
         rate, width = spec.drops.layers, spec.widths[layer]
         if not rate:
             return None
@@ -37,10 +37,10 @@ class Dropout:
         return self.factors((steps, batch, width), rate, layer)
 
     def input(self, spec: ModelSpec, steps: int, batch: int, vocabulary: int) -> Floats | None:
-        """What enters the first layer is multiplied by this, (steps or 1, batch, width).
+        """The mask for the input of the first layer, (steps or 1, batch, width).
 
-        The width is the embedding's, or where tokens are one-hot the vocabulary, of which one number counts: with one
-        mask for all steps a token is dropped in all of them, as Gal & Ghahramani drop words, else each by itself.
+        The width is the embedding's, or the vocabulary if tokens are one-hot, of which one number counts. With one mask
+        for all steps, a token is dropped in all of them, as Gal & Ghahramani drop words; else each by itself.
         """
         rate, width = spec.drops.input, spec.inputs[0]
         if not rate:
@@ -52,7 +52,7 @@ class Dropout:
         return self._scaled("dropout of the input", shape, rate)
 
     def recurrent(self, spec: ModelSpec, layer: int, batch: int) -> Floats | None:
-        """What the recurrent matrices of a layer multiply is multiplied by this in all steps, (batch, hidden)."""
+        """The mask for the operands of a layer's recurrent matrices, the same in all steps, (batch, hidden)."""
         rate = spec.drops.recurrent
         return self._scaled("recurrent dropout", (batch, spec.widths[layer]), rate, layer) if rate else None
 
@@ -74,7 +74,7 @@ class Dropout:
         kept_words = (1 - rate) * WORD
         whole = int(kept_words)
         kept: NDArray[np.bool_] = words < whole
-        # Sixteen bits leave one word in 65,536 undecided; more bits decide it, so that the rate is exact.
+        # Sixteen bits leave one element in 65,536 undecided; more bits decide it, so that the rate is exact.
         undecided = np.flatnonzero(words == whole)
         if len(undecided):
             kept[undecided] = random.random(len(undecided)) < kept_words - whole

@@ -205,8 +205,8 @@ class Unavailable(GatelabError):
 
 
 class CheckpointMissing(Unavailable):
-    """The run resumes from the checkpoint before, as after a damaged one."""
+    """The run resumes from the previous checkpoint, as after a damaged one."""
 
 
 class StorageUnavailable(Unavailable):
-    """No run has lost anything, and none is to blame: its worker waits and tries again."""
+    """No run has lost anything or is to blame: its worker waits and tries again."""

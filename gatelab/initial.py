@@ -1,4 +1,4 @@
-"""The first values of a model's parameters, the same for every engine."""
+"""The initial values of a model's parameters, the same for every engine."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,17 @@ HIGHWAY_BIAS = -1.0
 
 
 def initial_values(spec: ModelSpec, shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Floats]:
-    """Draw the parameters of these names and shapes, but those whose first values the cell's equations set.
+    """Draw the parameters of these names and shapes, except those whose initial values the cell's equations set.
 
     By default embeddings are normal (0, 1), as PyTorch's, and everything else is uniform between
     -1 / sqrt(hidden) and 1 / sqrt(hidden), as in PyTorch's recurrent layers. With `init: {normal: sigma}` matrices are
     normal (0, sigma) and everything else is 0. Otherwise see `PartsInitSpec`.
 
-    An embedding that is the head's matrix, too, begins as that. Normalizations begin with gain 1 and bias 0, gates of
-    highways with the bias -1, which lets most of what is below pass (Srivastava et al. 2015), learned states at 0.
+    An embedding that is also the head's matrix begins as the head's matrix does. Normalizations begin with gain 1 and
+    bias 0, gates of highways with the bias -1, which lets most of the layer below pass (Srivastava et al. 2015), and
+    learned states at 0.
 
-    Each is a function of (seed, its name): variants that share one start equal in it.
+    Each is a function of (seed, its name), so variants that share a parameter begin with equal values of it.
     """
     values = {name: _drawn(spec, name, tuple(shape), seed) for name, shape in shapes.items()}
     for layer in range(spec.layers):
@@ -55,7 +56,7 @@ def _drawn(spec: ModelSpec, name: str, shape: tuple[int, ...], seed: int) -> Flo
 
 
 def _constant(name: str) -> float | None:
-    """The first value of what is around the cells, where it is the same for all specs."""
+    """The initial value of a parameter outside the cells, if it is the same for all specs."""
     group, _, _ = name.partition(".")
     match group:
         case "norms":
@@ -74,7 +75,7 @@ def _hidden(spec: ModelSpec, name: str) -> int:
 
 
 def _of_kind(spec: ModelSpec, init: PartsInitSpec, name: str, shape: tuple[int, ...]) -> MatrixInit | None:
-    """What the spec asks for of a parameter by its kind."""
+    """The initialization that the spec sets for the kind of a parameter."""
     if name in ("embedding", "weight_head"):
         head = name == "weight_head" or (spec.tied and init.embedding is None)
         return init.head if head else init.embedding
@@ -87,7 +88,7 @@ def _of_kind(spec: ModelSpec, init: PartsInitSpec, name: str, shape: tuple[int, 
 
 
 def _set_parts(spec: ModelSpec, init: PartsInitSpec, values: Mapping[str, Floats], seed: int) -> None:
-    """What is named by gate and by letter."""
+    """The initializations that the spec sets by gate and by letter."""
     biases = gate_biases(spec.cell.representation)
     for layer in range(spec.layers):
         for gate, bias in init.biases.items():
@@ -99,9 +100,9 @@ def _set_parts(spec: ModelSpec, init: PartsInitSpec, values: Mapping[str, Floats
 
 
 def drawn(how: MatrixInit, shape: tuple[int, ...], random: np.random.Generator) -> Floats:
-    """First values of a matrix (from, to) or of a vector: a function of the random generator only.
+    """Initial values of a matrix (from, to) or of a vector: a function of the random generator only.
 
-    The bounds of `xavier` and `he` go by both sides of a matrix; for a vector they go by its length.
+    The bounds of `xavier` and `he` depend on both sides of a matrix, and on the length of a vector.
     """
     if isinstance(how, int | float):
         return np.full(shape, how, np.float32)
@@ -143,5 +144,5 @@ def _orthogonal(rows: int, columns: int, random: np.random.Generator) -> Floats:
     """Orthonormal rows or columns, whichever are fewer (Saxe et al. 2014, arXiv:1312.6120), uniformly distributed."""
     plain = random.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(plain)
-    q *= np.sign(np.diag(r))  # without it, QR prefers some (Mezzadri 2007, arXiv:math-ph/0609050)
+    q *= np.sign(np.diag(r))  # without it, QR is not uniform (Mezzadri 2007, arXiv:math-ph/0609050)
     return np.ascontiguousarray(q if rows >= columns else q.T).astype(np.float32)

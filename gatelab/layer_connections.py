@@ -1,4 +1,4 @@
-"""What stands between the layers of a model, in PyTorch: normalization and highways."""
+"""The connections between the layers of a model, in PyTorch: normalization and highways."""
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,6 @@ class Highway(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.zeros(width, width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, read: Tensor, below: Tensor, output: Tensor) -> Tensor:
-        """t * output + (1 - t) * below, where t is the gate's value for what the layer `read`."""
+        """t * output + (1 - t) * below, where t is the gate's value for the layer's input `read`."""
         transform = torch.sigmoid(read @ self.weight + self.bias)
         return transform * output + (1 - transform) * below

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 
 MOST_LINES = 60
-"""Lines of one kind that are written in a period."""
+"""The most lines of one kind that are written in a period."""
 SECONDS = 60.0
 
 
@@ -18,10 +18,10 @@ class LineLimit:
         self._ends: dict[str, float] = {}
 
     def admits(self, kind: str) -> bool:
-        """Count a line of this kind. Whether it may be written.
+        """Count a line of this kind. Returns whether it may be written.
 
         Args:
-            kind: one of few, and nothing that a client chose.
+            kind: one of a few words, never a client's text.
         """
         with self._lock:
             self._ends.setdefault(kind, self._clock() + SECONDS)
@@ -29,7 +29,7 @@ class LineLimit:
             return count <= MOST_LINES
 
     def left_out(self) -> Mapping[str, int]:
-        """How many lines of each kind were not written in the periods that have ended, each of them once."""
+        """The lines of each kind that were not written in the periods that have ended, each counted once."""
         with self._lock:
             now = self._clock()
             ended = [kind for kind, end in self._ends.items() if end <= now]

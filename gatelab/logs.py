@@ -25,7 +25,7 @@ def configure(*, as_json: bool) -> None:
 
 
 class Unfailing:
-    """A file whose disk may be full: what cannot be written is lost, and the caller continues its work."""
+    """A file whose disk may be full: lines that cannot be written are lost, and the caller continues."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -40,12 +40,12 @@ class Unfailing:
 
 
 def may_repeat(kind: str) -> bool:
-    """Count a line that a client can cause as often as it likes. Whether it may be written: `gatelab.log_limits`.
+    """Count a line that a client can cause at will. Returns whether it may be written: `gatelab.log_limits`.
 
     Writes how many lines were left out in the periods that have ended.
 
     Args:
-        kind: one of few, and nothing that a client chose.
+        kind: one of a few words, never a client's text.
     """
     for ended, count in _limit.left_out().items():
         _often("lines left out", {"lines": ended, "count": count})
@@ -59,7 +59,7 @@ def _drop_repeated(_logger: Any, method: str, line: EventDict) -> EventDict:
 
 
 def often(event: str, request_id: str, *, milliseconds: float, **facts: str | int) -> None:
-    """Log an event that happens so often that structlog's steps would be a good part of the work; the line is the same.
+    """Log a frequent event without structlog's steps, which would be a good part of the work; the line is the same.
 
     Args:
         facts: words and numbers of Gatelab itself, which need no escaping.
@@ -104,9 +104,9 @@ def forward_standard_library(level: int, *, as_json: bool) -> None:
 
 
 def adopt_server(*, as_json: bool) -> None:
-    """Let uvicorn, which has handlers of its own where it runs, write lines of the same form too.
+    """Let uvicorn, which has its own handlers, write lines of the same form.
 
-    Its line for each request is left out: it has the raw address, which may contain private data.
+    Its line for each request is left out, because it has the raw address, which may contain private data.
     """
     for handler in logging.getLogger("uvicorn").handlers:
         handler.setFormatter(_formatter(as_json=as_json))

@@ -1,4 +1,4 @@
-"""What the machine has."""
+"""The memory, disk, cores and GPU drivers of the machine."""
 
 import ctypes
 import os
@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where the kernel says how much a container may take: in version 2 and version 1 of control groups."""
+"""The files in which the kernel gives a container's limit: version 2 and version 1 of control groups."""
 
 
 def memory_bytes() -> int:
@@ -16,7 +16,7 @@ def memory_bytes() -> int:
 
 
 LEAST_FREE = 16 * 2**20
-"""Bytes of a disk without which the database cannot write what a request or a checkpoint needs."""
+"""Free bytes of a disk that the database needs to write a request or a checkpoint."""
 
 
 def disk_obstacle(folder: Path) -> str | None:
@@ -40,7 +40,7 @@ def _limit(file: Path) -> int | None:
 
 
 GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
-"""What drivers of GPUs make: NVIDIA's, Windows' for Linux on it, and AMD's."""
+"""The device files of GPU drivers: NVIDIA's, that of Windows for Linux on it, and AMD's."""
 
 
 def has_gpu_driver() -> bool:
@@ -48,14 +48,14 @@ def has_gpu_driver() -> bool:
     if any(device.exists() for device in GPU_DEVICES):
         return True
     try:
-        ctypes.CDLL("libcuda.so.1")  # small machines of NVIDIA's have it without the device
+        ctypes.CDLL("libcuda.so.1")  # NVIDIA's small machines have it without the device file
     except OSError:
         return False
     return True
 
 
 def cores() -> int:
-    """How many threads to compute with: OMP_NUM_THREADS if set, or else one thread for each core of this process."""
+    """The number of threads to compute with: OMP_NUM_THREADS if set, or else one for each core of this process."""
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)

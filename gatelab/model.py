@@ -1,10 +1,11 @@
 """The language model: input (one-hot or embedding) -> layers of cells -> linear head over the vocabulary.
 
-From layer to layer, x is what goes up. Layer n reads r, which is x or, with `norm: layer`, x normalized; its cell's
-output y meets dropout; then `connections` decide what goes up from there: y (plain), x + y (residual), or
+From layer to layer, x is the value that is passed up. Layer n reads r, which is x or, with `norm: layer`, x normalized;
+its cell's output y passes dropout; then `connections` decide what the layer sends up: y (plain), x + y (residual), or
 t * y + (1 - t) * x with t = sigmoid(r W + b) (highway). The first layer reads the input as it is and sends up y. The
-head reads what the last layer sends up, normalized as what layers read. So a path leads from the first layer upwards
-that nothing normalizes, as in transformers with the normalization inside (Xiong et al. 2020, arXiv:2002.04745).
+head reads what the last layer sends up, normalized like the inputs of layers. So there is a path from the first layer
+upwards without any normalization, as in transformers with the normalization inside (Xiong et al. 2020,
+arXiv:2002.04745).
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ from gatelab.scan.reference import Noise, scan
 from gatelab.specs.model import ModelSpec
 
 ModelState = tuple[State, ...]
-"""One cell state a layer."""
+"""One cell state per layer."""
 
 
 class LanguageModel(nn.Module):
@@ -52,7 +53,7 @@ class LanguageModel(nn.Module):
         self.cells = nn.ModuleList(
             Cell(spec.cell.representation, vocabulary if read is None else read, hidden) for read, hidden in sizes
         )
-        # Named by what they stand before; nothing stands before the first layer.
+        # Named by the layer whose input they normalize; the first layer's is not normalized.
         norms = enumerate(widths, 1) if spec.norm == "layer" else ()
         self.norms = nn.ModuleDict({str(place): Normalization(width) for place, width in norms})
         highways = enumerate(widths[1:], 1) if spec.connections == "highway" else ()
@@ -78,21 +79,21 @@ class LanguageModel(nn.Module):
             parameters[name].data.copy_(torch.from_numpy(values))
 
     def initial_state(self, batch: int) -> ModelState:
-        """The state before a text: zeros, or what is learned, the same for all sequences."""
+        """The state before a text: zeros, or the learned state, the same for all sequences."""
         if not len(self.initial):
             return tuple(cell.initial_state(batch) for cell in self._cells())
         return tuple(tuple(vector.expand(batch, -1) for vector in layer.parameters()) for layer in self.initial)
 
     @property
     def head(self) -> Tensor:
-        """(hidden, vocabulary) what the output is multiplied with before the bias is added."""
+        """(hidden, vocabulary) the matrix by which the output is multiplied before the bias is added."""
         if not self.spec.tied:
             return self.weight_head
         assert self.embedding is not None, "a head is tied to an embedding"
         return self.embedding.T
 
     def forward(self, ids: Tensor, state: ModelState, dropout: Dropout | None = None) -> tuple[Tensor, ModelState]:
-        """Read `ids` and predict what follows each of them.
+        """Read `ids` and predict the token after each of them.
 
         Args:
             ids: (steps, batch) integer token ids.
@@ -114,7 +115,7 @@ class LanguageModel(nn.Module):
         return self._normalized(self.spec.layers, x) @ self.head + self.bias_head, tuple(after)
 
     def _entering(self, ids: Tensor, dropout: Dropout | None) -> Tensor:
-        """What the first layer reads: embeddings (steps, batch, size), or ids (steps, batch) for one-hot rows."""
+        """The input of the first layer: embeddings (steps, batch, size), or ids (steps, batch) for one-hot rows."""
         x = ids if self.embedding is None else functional.embedding(ids, self.embedding)
         steps, batch = ids.shape
         factors = dropout and dropout.input(self.spec, steps, batch, self.vocabulary)
@@ -135,14 +136,14 @@ class LanguageModel(nn.Module):
         )
 
     def _normalized(self, place: int, x: Tensor) -> Tensor:
-        """What layer `place`, or behind the last one the head, reads where `x` comes from below."""
+        """The input of layer `place`, or of the head after the last layer, if `x` comes from below."""
         if str(place) not in self.norms:
             return x
         found: Tensor = self.norms[str(place)](x)
         return found
 
     def _joined(self, layer: int, read: Tensor, below: Tensor, output: Tensor) -> Tensor:
-        """What leaves a layer that read this, from what left the one below it and its own output."""
+        """The value that a layer sends up, from its input `read`, the value from below and its own output."""
         if layer == 0 or self.spec.connections == "plain":
             return output
         if self.spec.connections == "residual":
@@ -179,11 +180,11 @@ def network_of(model: LanguageModel) -> Network:
 
 
 def tensors_of(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
-    """Arrays as tensors of their own, on the CPU."""
+    """Arrays as tensors on the CPU, in their own memory."""
     return {name: torch.tensor(array) for name, array in arrays.items()}
 
 
 def array_of(tensor: Tensor) -> NDArray[np.float32]:
-    """A tensor of any device as an array of its own."""
+    """A tensor of any device as an array, in its own memory."""
     array: NDArray[np.float32] = tensor.detach().cpu().numpy().copy()
     return array

@@ -20,7 +20,7 @@ def numpy_generator(seed: int, *purpose: int | str) -> np.random.Generator:
 
 
 def skip(random: np.random.Generator, count: int) -> np.random.Generator:
-    """A fresh generator of `numpy_generator`, as it is when `count` uniform numbers have been drawn from it."""
+    """A new generator of `numpy_generator` in the state after `count` uniform numbers were drawn from it."""
     whole, rest = divmod(count, 4)  # Philox makes four at a time
     random.bit_generator.advance(whole)  # type: ignore[attr-defined]
     random.random(rest)

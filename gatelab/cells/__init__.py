@@ -7,5 +7,5 @@ __all__ = ["Cell", "GateOverride", "State", "Weights", "build", "weights_of"]
 
 
 def build(spec: CellSpec, inputs: int) -> Cell:
-    """The cell that `spec` describes, for inputs of this size. Its weights are zero until they are initialised."""
+    """The cell that `spec` describes, for inputs of this size. Its weights are zero until they are initialized."""
     return Cell(spec.representation, inputs, spec.hidden)

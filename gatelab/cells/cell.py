@@ -50,9 +50,9 @@ class Group:
 
     Attributes:
         numbers: of the sums.
-        operands: places of the nodes that matrices multiply; none where the input alone takes part.
+        operands: places of the nodes that matrices multiply; empty if the sums have only products with the input.
         inputs: the names of the input's matrices, one for each sum; or none.
-        biases: those of the sums, as far as they have one.
+        biases: the names of the sums' biases, for those that have one.
         matrices: for each operand, one name for each sum.
     """
 
@@ -65,7 +65,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Weights:
-    """What all steps share: the matrices of each group and, if the input is not part of the group, its bias."""
+    """The weights that all steps share: the matrices of each group, and its bias if the input is not part of it."""
 
     matrices: Sequence[Sequence[Tensor]]
     biases: Sequence[Tensor | None]
@@ -100,7 +100,7 @@ class Cell(nn.Module):
 
     @property
     def input_weights(self) -> list[Tensor]:
-        """The matrices that `project` multiplies the input with."""
+        """The matrices by which `project` multiplies the input."""
         return [self.get_parameter(name) for group in self._groups for name in group.inputs]
 
     def initial_state(self, batch: int) -> State:
@@ -138,7 +138,7 @@ class Cell(nn.Module):
             state: the state before the step.
             gates: replaces the activation of the gates it names.
             weights: of `weights_of`, where many steps share them.
-            dropout: (batch, hidden) what everything is multiplied by that a recurrent matrix multiplies.
+            dropout: (batch, hidden) a mask for everything that a recurrent matrix multiplies.
 
         Returns:
             The state after the step.
@@ -166,7 +166,7 @@ class Cell(nn.Module):
                     values.append(node.value)
                 case "gate":
                     activation = values[node.operands[0]]
-                    # What replaces or notes a gate sees it for all sequences.
+                    # An override gets the gate's activation for all sequences.
                     values.append(
                         overridden(gates, node.name, self._of_all(activation, state[0])) if gates else activation
                     )
@@ -185,7 +185,7 @@ class Cell(nn.Module):
         return zip(numbers, total.chunk(len(numbers), dim=1) if len(numbers) > 1 else [total], strict=True)
 
     def _bias(self, names: Sequence[str | None]) -> Tensor | None:
-        """Biases beside one another, 0 where there is none; None where all are missing."""
+        """Biases side by side, with 0 for a missing one; None if all are missing."""
         if not any(names):
             return None
         none = next(self.parameters()).new_zeros(self.hidden)
@@ -203,12 +203,12 @@ class Cell(nn.Module):
         return found if whole else found.expand_as(like)
 
     def _tensor(self, value: Tensor | float) -> Tensor:
-        """A number in the cell's precision, where the cell is."""
+        """A number in the cell's precision, on the cell's device."""
         return value if isinstance(value, Tensor) else next(self.parameters()).new_tensor(value)
 
 
 def weights_of(cell: Cell) -> Weights:
-    """The cell's matrices as its products take them, for as many steps as share them."""
+    """The cell's matrices in the layout of its products, for all steps that share them."""
     return Weights(
         [[_beside([cell.get_parameter(name) for name in names]) for names in group.matrices] for group in cell._groups],
         [None if group.inputs else cell._bias(group.biases) for group in cell._groups],
@@ -216,7 +216,7 @@ def weights_of(cell: Cell) -> Weights:
 
 
 def overridden(gates: GateOverride, name: str, activation: Tensor) -> Tensor:
-    """`activation`, or what the override for `name` makes of it."""
+    """`activation`, or the result of the override for `name`."""
     return gates[name](activation) if name in gates else activation
 
 
@@ -225,7 +225,7 @@ def _beside(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _beginning(each: Sum) -> str:
-    """What a sum adds its products to."""
+    """The term to which a sum adds its products."""
     if each.input is not None:
         return "input"
     return "bias" if each.bias is not None else ""

@@ -1,4 +1,4 @@
-"""The key of an installation on this machine, which its user need not type.
+"""The key of an installation on this machine, so that its user need not type it.
 
 `gatelab up` keeps its first key in its data directory, readable by its user alone, and notes in the user's state folder
 which data directory listens on which port (`gatelab/launcher/port_registry.py`).
@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 def local_key(port: int) -> str | None:
-    """The key for the `gatelab up` that listens on this port of this machine; None where there is none.
+    """The key for the `gatelab up` that listens on this port of this machine; None if there is none.
 
-    The note of one that was killed stays. Then another program may listen there, which must not see the key. So the key
-    is used only while the data directory is locked.
+    If `gatelab up` is killed, its note stays. Another program may then listen on the port, and must not see the key. So
+    the key is used only while the data directory is locked.
     """
     with suppress(ImportError, OSError, RuntimeError, UnicodeDecodeError):
         data_dir = Path((_notes() / str(port)).read_text(encoding="utf-8").strip())
@@ -23,7 +23,7 @@ def local_key(port: int) -> str | None:
 
 
 def running_port(data_dir: Path) -> int | None:
-    """The port of the `gatelab up` that holds this data directory; None where none runs."""
+    """The port of the `gatelab up` that holds this data directory; None if none is running."""
     with suppress(ImportError, OSError, RuntimeError, UnicodeDecodeError):
         if _is_held(data_dir / "lock"):
             for note in _notes().iterdir():

@@ -36,7 +36,7 @@ def find(environment: Mapping[str, str] = os.environ, url: str = BOOK_URL, sha1:
     """The book from the folder `GATELAB_CORPORA`, from the cache or from `url`; else Python's own help texts."""
     if folder := environment.get("GATELAB_CORPORA"):
         file = Path(folder) / BOOK
-        # Bytes, as everywhere: read as text, its line ends would differ from those of the same corpus elsewhere.
+        # Bytes, as everywhere: text mode would change its line ends, so that the same corpus would differ elsewhere.
         with suppress(OSError, InvalidCorpus):
             return DemoCorpus("time-machine", accepted(decode(file.read_bytes())), f"The Time Machine, from {file}")
     cached = cache_dir(environment) / BOOK
@@ -59,7 +59,7 @@ def cache_dir(environment: Mapping[str, str]) -> Path:
 
 
 def download(url: str, sha1: str) -> bytes:
-    """What is at `url`, if it is what was published.
+    """The text at `url`, if it is the published one.
 
     Raises:
         httpx2.HTTPError: it cannot be downloaded.
@@ -87,7 +87,7 @@ def _in_order(texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _digest(data: bytes) -> str:
-    # Against a damaged or exchanged file, with the digest that the book's authors chose.
+    # Detects a damaged or exchanged file, by the digest that the book's authors chose.
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 

@@ -36,7 +36,7 @@ class ApiError(ClientError):
 
     def __init__(self, status: int, type: str, title: str, detail: str = "", problems: Iterable[Problem] = ()) -> None:
         self.status, self.type, self.detail = status, type, detail
-        # The class has a title for all its errors; the service knows this one's better.
+        # The class has one title for all its errors; the service's title is more precise.
         self.title = title  # type: ignore[misc]
         self.problems = tuple(problems)
         super().__init__(detail or title)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 RECONNECT_SECONDS = 0.5
 AWAY_STATUSES = (502, 503, 504)
-"""What a proxy or a starting service answers; as temporary as a refused connection."""
+"""Statuses of a proxy or a starting service, which are as temporary as a refused connection."""
 
 
 def follow(
@@ -31,7 +31,7 @@ def follow(
         patience: seconds for which the service may be away.
 
     Raises:
-        ConnectionFailed: it was away for longer.
+        ConnectionFailed: the service was away for longer.
         ApiError: there is no such job.
     """
     away_since: float | None = None
@@ -56,7 +56,7 @@ def follow(
 def read_event(message: httpx2.ServerSentEvent) -> Event:
     """
     Raises:
-        UnexpectedAnswer: it has no number, or carries no JSON object.
+        UnexpectedAnswer: the event has no number, or carries no JSON object.
     """
     data = read_data(message)
     if not message.id.isdecimal():

@@ -12,7 +12,7 @@ from gatelab.client.errors import CannotRun, ConnectionFailed
 
 SERVER_PACKAGES = ("alembic", "celery", "fastapi", "pydantic_settings", "sqlalchemy", "torch", "uvicorn")
 STOP_SECONDS = 30
-"""The launcher promises to be gone within 25."""
+"""The launcher promises to end within 25 seconds."""
 
 
 def command(data_dir: Path, port: int, *options: str) -> list[str]:
@@ -32,21 +32,21 @@ def module(name: str, *arguments: str) -> list[str]:
     """
     if missing := [package for package in SERVER_PACKAGES if find_spec(package) is None]:
         raise CannotRun(f"the server is not installed ({', '.join(missing)}): pip install 'gatelab[server]'")
-    # -P: a directory called `gatelab` where the user happens to stand is not imported.
+    # -P: a directory called `gatelab` in the user's working directory is not imported.
     return [sys.executable, "-P", "-m", name, *arguments]
 
 
 @contextmanager
 def running(data_dir: Path, settings: Mapping[str, str], *options: str) -> Iterator[str]:
-    """An embedded Gatelab on a free port of this machine. Gives its address; stops it in the end.
+    """Run an embedded Gatelab on a free port of this machine: yield its address, and stop it at the end.
 
-    `settings` are environment variables that hold where the user's environment does not set them, `options` more of
-    the launcher's command line.
+    `settings` are environment variables for which the user's environment has no value; `options` are added to the
+    launcher's command line.
 
     It ends with this process, even if that is killed, since its standard input then ends.
 
     Raises:
-        CannotRun: it does not start, or stops later; the message quotes its log.
+        CannotRun: Gatelab does not start, or stops later; the message quotes its log.
     """
     errors = data_dir / "launcher.log"
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _address(launcher: subprocess.Popen[str], errors: Path) -> str:
 
 
 def _told(errors: Path) -> str:
-    """What the launcher said, in whatever encoding it did."""
+    """The launcher's output, decoded whatever its encoding is."""
     return errors.read_text(encoding="utf-8", errors="backslashreplace").strip()
 
 

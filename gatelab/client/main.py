@@ -54,13 +54,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # drawing boxes takes longer than all else that --help does
+    rich_markup_mode=None,  # drawing boxes takes longer than everything else that --help does
 )
 
 
 @app.callback()
 def _group() -> None:
-    """Makes it a group, whose commands `lazily` finds."""
+    """Makes the app a group whose commands `lazily` finds."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the service answers, as frozen objects: the shapes of `gatelab.wire`, under the names that a client uses.
+"""The service's answers as frozen objects: the shapes of `gatelab.wire`, under the names that a client uses.
 
 It ignores fields that it does not know yet.
 """
@@ -77,7 +77,7 @@ __all__ = [
 
 
 class Run(RunOf[dict[str, Any]]):
-    """One model trained once. `spec` is plain JSON: the service may know fields of it that this client does not."""
+    """One model trained once. `spec` is plain JSON, since a newer service may have fields that this client lacks."""
 
 
 class Job(JobOf[dict[str, Any]]):

@@ -1,4 +1,4 @@
-"""What the command line prints: tables and text on standard output, errors on standard error."""
+"""Output of the command line: tables and text on standard output, errors on standard error."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 400
-"""Columns if standard output is not a terminal: wide enough that no cell is cut."""
+"""The width if standard output is not a terminal, large enough that no cell is cut."""
 
 
 def console() -> "Console":
-    """Standard output. Made for every use, since what standard output is may change."""
+    """Standard output. Made for every use, since standard output may be replaced."""
     from rich.console import Console
 
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -56,14 +56,14 @@ def print_error(error: GatelabError) -> None:
 
 
 def print_note(text: str) -> None:
-    """A note beside the result: to standard error, so that a pipe carries only the result."""
+    """Print a note to standard error, so that a pipe carries only the result."""
     from rich.console import Console
 
     Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True).print(printable(text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table whose columns after the first two are aligned as numbers where they hold some."""
+    """A table whose columns after the first two are right-aligned if they hold numbers."""
     from rich.table import Table
     from rich.text import Text
 

@@ -16,7 +16,7 @@ from gatelab.wire.events import JobEvent
 
 @dataclass
 class RunProgress:
-    """One run: how far it is, and how good."""
+    """The progress of one run and its latest losses."""
 
     id: str
     name: str = ""
@@ -54,7 +54,7 @@ class RunProgress:
         return max(0, self.total_steps - self.step) * self.tokens_per_step / self.tokens_per_second
 
     def describe(self) -> str:
-        """Everything in one line."""
+        """The whole progress in one line."""
         parts = [f"epoch {self.epoch}", f"step {self.step}/{self.total_steps or '?'}"]
         if self.validation_perplexity is not None:
             parts.append(f"perplexity {self.validation_perplexity:.2f} (train {number(self.train_perplexity)})")
@@ -69,7 +69,7 @@ class RunProgress:
 
 @dataclass
 class Progress:
-    """All runs of a job by their ids, in the order in which they were met."""
+    """All runs of a job by their ids, in the order in which their events arrived."""
 
     runs: dict[str, RunProgress] = field(default_factory=dict)
 

@@ -52,13 +52,13 @@ def read(file: Path) -> Any:
 
 
 def keys(path: str) -> list[str]:
-    """The keys along a path. What follows `grid.` is one key: a path of its own."""
+    """The keys along a path. The part after `grid.` is one key, since it is itself a path."""
     first, dot, rest = path.partition(".")
     return ["grid", rest] if first == "grid" and dot else path.split(".")
 
 
 def change(data: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set what is at `path`, in place. A single value on the way (`input: one_hot`) is replaced by an object."""
+    """Set the value at `path`, in place. A single value on the way (`input: one_hot`) is replaced by an object."""
     for key in path[:-1]:
         if not isinstance(data.get(key), dict):
             data[key] = {}

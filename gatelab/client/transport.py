@@ -1,6 +1,6 @@
 """HTTP to one service, with every fault as a `ClientError`.
 
-httpx2 is imported with the first client: `from gatelab import Gatelab` takes half as long without it.
+httpx2 is imported with the first client, since `from gatelab import Gatelab` takes half as long without it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Transport:
         self.timeout = timeout
         with self._faults():
             base = httpx2.URL(self.url)
-            # A proxy of the environment cannot know what runs on this machine.
+            # A proxy from the environment cannot reach the services of this machine.
             local = _is_loopback(base.host)
             key = _key(key or os.environ.get("GATELAB_API_KEY")) or (local_key(base.port or 80) if local else None)
             headers = {"Authorization": f"Bearer {key}"} if key else None

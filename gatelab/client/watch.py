@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn, TaskID
 
 REFRESH_SECONDS = 1.0
-"""How often the job's own progress is asked for while events arrive."""
+"""Seconds between two requests for the job's own progress while events arrive."""
 
 
 class Display(Protocol):
-    """Shows what happens."""
+    """Shows the events of a job."""
 
     def show(self, event: Event, run: RunProgress | None) -> None: ...
 
@@ -43,7 +43,7 @@ def watch(gatelab: Gatelab, job_id: str, patience: float = 60.0) -> Job:
         for event in gatelab.events(job_id, patience=patience):
             shown.show(event, progress.apply(event))
             if time.monotonic() - refreshed > REFRESH_SECONDS:
-                # Only decoration: while the service restarts, the events wait for it.
+                # This is only decoration: if the service restarts, the event stream waits for it.
                 with suppress(ClientError):
                     shown.show_job(gatelab.job(job_id))
                 refreshed = time.monotonic()
@@ -66,7 +66,7 @@ def display() -> Iterator[Display]:
 
 
 def columns() -> "tuple[ProgressColumn, ...]":
-    """The columns of a bar. Names come from users, so nothing is read as markup."""
+    """The columns of a bar. Names come from users, so nothing is interpreted as markup."""
     from rich.progress import BarColumn, TextColumn
 
     return (

@@ -1,4 +1,4 @@
-"""What a cell has, and what it computes for each token."""
+"""Counts of a cell's parameters, and of its operations per token."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from gatelab.equations.functions import ARGUMENTS, REDUCTIONS
 
 @dataclass(frozen=True)
 class CellCounts:
-    """What a layer has, and what it computes for each token.
+    """Counts of a layer's parameters, and of its operations per token.
 
     Attributes:
-        input_matrices: (inputs, hidden), each multiplied once with the input.
-        matrices: (hidden, hidden), trained.
-        products: with such a matrix.
-        vectors: (hidden,), trained.
+        input_matrices: matrices (inputs, hidden), each multiplied once by the input.
+        matrices: trained matrices (hidden, hidden).
+        products: products with such a matrix.
+        vectors: trained vectors (hidden,).
         scalars: trained numbers that all units share.
         states: tensors of its state.
         activations: numbers a unit that go through an activation function or into a mean.
@@ -37,7 +37,7 @@ class CellCounts:
 
 
 def speed_class(kind: str, name: str | None) -> str:
-    """Cells that are as fast as one another at equal work: those of one kind, and equations of one name."""
+    """A name for cells that take equal time for equal work: those of one kind, and equations of one name."""
     return f"{kind} {name}" if name else kind
 
 
@@ -66,7 +66,7 @@ _LINEAR = frozenset({"+", "-", "negative", "gate"}) | REDUCTIONS
 
 
 def _kept(found: Representation) -> set[int]:
-    """The nodes whose values the way back needs."""
+    """The nodes whose values the backward pass needs."""
     kept: set[int] = set()
     for place, node in enumerate(found.nodes):
         if node.op in _BY_RESULT:
@@ -79,7 +79,7 @@ def _kept(found: Representation) -> set[int]:
 
 
 def _behind_gates(found: Representation, place: int) -> int:
-    """What a gate is the value of."""
+    """The node whose value a gate is."""
     while found.nodes[place].op == "gate":
         place = found.nodes[place].operands[0]
     return place

@@ -13,16 +13,16 @@ from gatelab.text.token_counts import Extent
 
 FLOAT_BYTES = 4
 BYTES_PER_CHARACTER = 4
-"""At most, in UTF-8."""
+"""The most bytes of a character, in UTF-8."""
 DESCRIPTION_BYTES, BYTES_PER_LETTER = 16 * 2**10, 12
-"""What a checkpoint says beside its numbers: the spec and where it is, and each letter as JSON may spell it."""
+"""Bytes of a checkpoint beside its numbers: spec and position, and each letter in its longest JSON spelling."""
 TRAINING = 3
 """Forward and backward pass together cost about three forward passes."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does from its first step to its last. The three sums count a training token three times.
+    """The work of a run from its first step to its last. The three sums count a training token three times.
 
     Attributes:
         parameters: trained numbers.
@@ -30,8 +30,8 @@ class Work:
         scan_steps: steps of a layer over a batch, one after the other: what overheads are paid for.
         elements: numbers that go through an activation function or into a mean: what memory traffic is paid for.
         flops: floating-point operations of the matrix products.
-        stored_bytes: most bytes of checkpoints and samples that the run leaves. It says nothing of time, and takes no
-            part in comparisons; 0 for runs of earlier versions.
+        stored_bytes: the most bytes of checkpoints and samples that the run leaves. It has no influence on time and is
+            left out of comparisons; 0 for runs of earlier versions.
     """
 
     parameters: int
@@ -79,18 +79,18 @@ def work(spec: RunSpec, extent: Extent) -> Work:
 
 
 def step_flops(spec: RunSpec, extent: Extent) -> int:
-    """Floating-point operations of the widest training step: runs of other accounts wait at least as long."""
+    """Floating-point operations of the largest training step: runs of other accounts wait at least as long."""
     train = reading(spec, extent).train
     return TRAINING * train.steps * train.widest * flops_per_token(spec.model, extent.vocabulary)
 
 
 def counts(cell: CellSpec) -> CellCounts:
-    """What a layer of this cell has, and computes of each token."""
+    """Counts of a layer of this cell: its parameters, and its operations per token."""
     return of_equations(cell.representation)
 
 
 def parameters(model: ModelSpec, vocabulary: int) -> int:
-    """The number of trained parameters: embedding, layers of cells, head, and what is between them."""
+    """The number of trained parameters: embedding, layers of cells, head, and the connections between them."""
     cell, widths = counts(model.cell), model.widths
     embedding = 0 if model.input == "one_hot" else model.input.embedding
     sizes = zip(model.inputs, widths, strict=True)
@@ -137,7 +137,7 @@ def _stored_bytes(spec: RunSpec, parameters: int, vocabulary: int, train: Part) 
 
 
 def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
-    """How many numbers the optimizer remembers for each parameter."""
+    """The number of values that the optimizer keeps for each parameter."""
     match optimizer:
         case SgdSpec(momentum=momentum):
             return 1 if momentum else 0
@@ -147,10 +147,10 @@ def _optimizer_tensors(optimizer: OptimizerSpec) -> int:
 
 
 def _activations(model: ModelSpec, vocabulary: int, train: Part, held_out: Part) -> int:
-    """Numbers kept of the larger of a training batch, all of them for its backward pass, and of an evaluation's.
+    """The number of values kept for a training batch and its backward pass, or for an evaluation if that needs more.
 
-    A layer keeps the input's side of every sum, every activation and the state; the head keeps logits and their
-    softmax. A connection, a normalization and every mask keep as many numbers as a layer has units.
+    A layer keeps its products with the input, every activation and the state; the head keeps logits and their softmax.
+    A connection, a normalization and every mask keep as many numbers as a layer has units.
     """
     cell, widths, drops = counts(model.cell), model.widths, model.drops
     embedding = 0 if model.input == "one_hot" else model.input.embedding

@@ -1,11 +1,11 @@
-"""Seconds from work, calibrated by what past runs took on the same device.
+"""Predicts seconds from work, calibrated by past runs on the same device.
 
 The law is  seconds = a * scan steps + b * elements + c * flops  with a, b, c >= 0: overheads, memory traffic and
 arithmetic. For every run that is predicted, the law is fitted by non-negative least squares (Lawson & Hanson
-1974) over the past runs, where each counts by its relative error, and the more the nearer it is: a run of another cell,
-or of another arithmetic intensity (flops per scan step), says less about this one, and so does one of a moment. That is
-local regression (Cleveland 1979). A weak prior lets each of the three terms pay a third, so that a single past run
-predicts something sensible.
+1974) over the relative errors of past runs. A past run has more weight the more similar it is: a run of another
+cell or of another arithmetic intensity (flops per scan step) says less about this one, and so does a very short run.
+That is local regression (Cleveland 1979). A weak prior assigns a third of the time to each of the three terms, so that
+a single past run predicts something sensible.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from gatelab.costs.operation_counts import Work
 Array = NDArray[np.float64]
 
 BANDWIDTH = 1.5
-"""Runs whose arithmetic intensity differs by a factor of e^1.5 (about 4.5) count 0.6 as much as equal ones."""
+"""A run whose intensity differs by a factor of e^1.5 (about 4.5) has 0.6 times the weight of an equal one."""
 OTHER_CELL = 0.02
-"""What a run of another cell counts: a basis for cells without past runs of their own."""
+"""The weight of a run of another cell, as a basis for cells without past runs of their own."""
 SETTLED_SECONDS = 1.0
-"""A run of this length counts half as much as a long one: shorter ones are mostly warming up."""
+"""A run of this length has half the weight of a long one; shorter runs mostly warm up."""
 FARTHEST = 1e-3
 """The weight of the farthest past run, so that there is always a basis."""
 PRIOR = 0.03
-"""What the prior that each term pays a third counts, of 1 for all past runs together."""
+"""The weight of the prior that assigns a third to each term, where all past runs together have 1."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def predict(wanted: Sequence[tuple[str, Work]], past: Sequence[Past]) -> list[fl
     """Seconds of training and evaluation of each of the runs `wanted`, given as (`speed_class` of the cell, work).
 
     Returns:
-        None without a past run.
+        None if there is no past run.
     """
     past = [run for run in past if run.seconds > 0 and run.work.flops > 0]
     if not past:
@@ -86,8 +86,8 @@ def _fit(terms: Array, seconds: Array, nearness: Array) -> Array:
 def non_negative(rows: Array, targets: Array) -> Array:
     """The x >= 0 that minimises |rows x - targets|, for a few columns of full rank.
 
-    It is the best of the plain solutions of all subsets of columns that are not negative: for three terms that is
-    at once more exact and quicker than an iteration, and needs no import of a second.
+    It is the best among the non-negative least-squares solutions of all subsets of columns. For three terms this is
+    more exact and faster than an iteration, and saves an import that takes a second.
     """
     product, moments = rows.T @ rows, rows.T @ targets
     columns = rows.shape[1]
@@ -95,7 +95,7 @@ def non_negative(rows: Array, targets: Array) -> Array:
     for size in range(1, columns + 1):
         for subset in map(list, combinations(range(columns), size)):
             found = np.linalg.solve(product[np.ix_(subset, subset)], moments[subset])
-            # How far a plain solution brings the squared error down.
+            # By how much a solution reduces the squared error.
             if (found >= 0).all() and moments[subset] @ found > gain:
                 best, gain = np.zeros(columns), float(moments[subset] @ found)
                 best[subset] = found

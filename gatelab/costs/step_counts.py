@@ -12,20 +12,20 @@ class Course:
     """The length of a run, unless a loss or the time ends it before.
 
     Attributes:
-        steps: of the optimizer.
-        evaluations: of the validation text.
+        steps: of the optimizer, at most.
+        evaluations: of the validation text, at most.
     """
 
     steps: int
     evaluations: int
 
     def of(self, per_epoch: int, batches: int) -> int:
-        """The total over all steps of a quantity of which an epoch of `batches` has `per_epoch`."""
+        """The total over all steps of a quantity that amounts to `per_epoch` in an epoch of `batches`."""
         return -(-per_epoch * self.steps // batches)
 
 
 def course(training: TrainingSpec, train: Part) -> Course:
-    """The course of a run whose epochs read `train`."""
+    """The length of a run whose epochs read `train`."""
     stop, every = training.stop, training.evaluate_every
     steps = training.epochs * train.batches
     if stop.max_steps is not None:

@@ -6,9 +6,9 @@
     h'        = update * h + (1 - update) * candidate
 
 `x` is the input. A name with a prime is a state after the step, and later lines may read it. Names with a capital
-letter are matrices, inferred from what they multiply; `b` and `b_...` are biases; other parameters are declared
-(`vector p_i`, `scalar zeta = 1`). A line that ends in a sigmoid is a gate, and `gate` before any other line marks it as
-one. No user's text is run: it is read, checked and turned into a graph (`Representation`).
+letter are matrices, whose shapes follow from what they multiply; `b` and `b_...` are biases; other parameters are
+declared (`vector p_i`, `scalar zeta = 1`). A line that ends in a sigmoid is a gate, and `gate` before any other line
+marks it as one. No user's text is run: it is read, checked and turned into a graph (`Representation`).
 """
 
 from functools import lru_cache
@@ -36,7 +36,7 @@ def read(text: str) -> Representation:
 
 
 def canonical(text: str) -> str:
-    """The equations without comments, blank lines and spaces that mean nothing.
+    """The equations without comments, blank lines and superfluous spaces.
 
     Raises:
         InvalidEquations: a character or a word that no equation has.

@@ -1,7 +1,7 @@
 """Advice about a cell: things that are valid, but often not intended.
 
-Gates: between which values do they lie, whatever the weights are? States: how large can they become, beginning at 0, if
-no weight makes anything more than `GAIN` times as large? Both are computed with intervals (`ranges`).
+For gates, it asks between which values they lie, whatever the weights are. For states, it asks how large they can
+become, beginning at 0, if no weight multiplies anything by more than `GAIN`. Intervals (`ranges`) answer both.
 """
 
 import math
@@ -13,7 +13,7 @@ from gatelab.equations.ranges import ANY, Range, hull, ranges
 from gatelab.equations.representation import Representation
 
 DRAWS = 8
-"""How many random weights the first step is tried with."""
+"""The number of random weights with which the first step is tried."""
 GAIN = 2.0
 STEPS = 64
 OVERFLOW = 1e9
@@ -25,7 +25,7 @@ CLOSED, OPEN = 0.05, 0.95
 class Advice:
     """
     Attributes:
-        code: what kind it is, for programs.
+        code: the kind of advice, for programs.
         name: the gate, state or parameter that it is about.
         message: one sentence.
     """
@@ -36,7 +36,7 @@ class Advice:
 
 
 def advice(cell: Representation) -> list[Advice]:
-    """All that can be said about a cell, the gates first."""
+    """All advice about a cell, that about gates first."""
     broken = list(_first_step(cell))
     growing = (each for each in _states(cell) if each.name not in {other.name for other in broken})
     return [*_gates(cell), *broken, *growing, *_redundant(cell)]
@@ -69,7 +69,7 @@ def _states(cell: Representation) -> Iterator[Advice]:
 
 
 def _first_step(cell: Representation) -> Iterator[Advice]:
-    """A point is an interval of no width: what comes of random weights and of a state of 0."""
+    """Values for random weights and a state of 0, as intervals without width."""
     random = Random(0)
     zero = dict.fromkeys(cell.states, (0.0, 0.0))
     steps = [ranges(cell, zero, lambda: _point(random.uniform(-1, 1))) for _ in range(DRAWS)]
@@ -105,7 +105,7 @@ def _redundant(cell: Representation) -> Iterator[Advice]:
 
 
 def _top_of_sum(cell: Representation, users: Mapping[int, Sequence[int]], place: int) -> int:
-    """The last of the sums that a node goes into and nothing else does."""
+    """The last in the chain of sums that a node is added to, as long as each has no other use."""
     while len(users.get(place, ())) == 1 and place not in cell.after:
         (user,) = users[place]
         if cell.nodes[user].op not in ("+", "-"):

@@ -1,4 +1,4 @@
-"""Reverse mode on a graph of nodes, one line for each operation. What comes out is more nodes of the same graph.
+"""Reverse-mode differentiation of a graph, with one line for each operation. It adds nodes to the same graph.
 
 Derivatives are PyTorch's, also where a function has a kink: at a tie, `max` and `min` give half to each side.
 """
@@ -11,7 +11,7 @@ Rule = Callable[..., "tuple[int, ...]"]
 
 
 class Graph:
-    """Nodes in an order of computation, equal ones once."""
+    """Nodes in an order of computation, each of them once."""
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
         self.nodes: list[Node] = []
@@ -84,9 +84,9 @@ def reverse(
     """The gradients of all leaves, from those of some nodes.
 
     Args:
-        graph: of what is differentiated; the derivatives are added to it.
-        seeds: node -> nodes whose sum is what its gradient begins with.
-        order: of a gradient: those of one node are added up in this order. What can be computed first comes first.
+        graph: the graph to differentiate; the derivatives are added to it.
+        seeds: node -> nodes whose sum is the initial value of its gradient.
+        order: a sort key for the gradients of one node, which are added up in this order: earlier ones first.
 
     Returns:
         Leaf (a node without operands) -> nodes whose sum is its gradient. Numbers have none.

@@ -1,6 +1,7 @@
-"""The equations of the cells that have options instead of equations: `rnn` and `gru`; `lstm` has none to choose.
+"""The equations of the cells that have options instead of equations: `rnn`, `gru` and `lstm` (which has no options).
 
-A gate that is left out is left out of the text. What remains keeps its letters, so that it begins with the same values.
+The text lacks the lines of a gate that is left out. The other lines keep their letters, so that their parameters begin
+with the same values.
 """
 
 from collections.abc import Collection
@@ -21,7 +22,7 @@ def gru(gates: Collection[str], reset: str) -> str:
     lines = [f"{name} = {_sum('sigmoid', letter)}" for name, letter in GATES.items() if name in gates]
     candidate = _sum("tanh", "c")
     if "reset" in gates and reset == "after":
-        # Only behind the reset gate is a second bias not redundant.
+        # A second bias is redundant except behind the reset gate.
         candidate = "tanh(W_c @ x + b_c + reset * (U_c @ h + b_u))"
     elif "reset" in gates:
         candidate = _sum("tanh", "c", "(reset * h)")

@@ -10,7 +10,7 @@ WIDEST = 100
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: `line` and `column` count from 1, `length` in characters."""
+    """A place in the text: `line` and `column` count from 1, `length` in characters."""
 
     line: int
     column: int

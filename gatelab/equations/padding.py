@@ -1,4 +1,4 @@
-"""Units are padded with zeros to whole vectors. Whether a cell leaves those alone is found out by computing one."""
+"""Units are padded with zeros to whole vectors. To see whether a cell leaves those at 0, one of them is computed."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -43,16 +43,16 @@ _AT_0: Mapping[str, Callable[..., float]] = {
     "where_within": lambda _, g: g,
     "where_larger": _where_larger,
 }
-"""What each operation is, where nothing overflows."""
+"""Each operation, as long as nothing overflows."""
 
 LARGEST = 1e30
 """A number beyond it may overflow in single precision."""
 
 
 def stays_empty(schedule: Schedule) -> bool:
-    """Whether a unit without weights that begins at 0 stays at 0, and takes and gives no gradient.
+    """Whether a unit without weights that begins at 0 stays at 0, and neither receives nor passes on a gradient.
 
-    Then nothing of it ever gets into another unit: 0 times its numbers is 0, and all of them are finite.
+    Then it never influences another unit: all its numbers are finite, so 0 times them is 0.
     """
     values: list[float] = []
     for node in schedule.graph.nodes:
@@ -69,7 +69,7 @@ def stays_empty(schedule: Schedule) -> bool:
 
 
 def _value(node: Node, values: list[float]) -> float:
-    """What a node is where all that is given is 0; nan where that cannot be computed."""
+    """The value of a node if everything given is 0; nan if it cannot be computed."""
     if node.op == "number":
         return node.value
     if not node.operands:

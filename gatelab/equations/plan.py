@@ -20,11 +20,11 @@ WIDEST = 4
 
 @dataclass(frozen=True)
 class Operand:
-    """What matrices multiply: the state `index` before or after the step, or the computed operand `index`.
+    """The operand of matrices: the state `index` before or after the step, or the computed operand `index`.
 
     Attributes:
         node: its place in the graph.
-        phase: which computes it; -1 for a state before the step.
+        phase: the phase that computes it; -1 for a state before the step.
     """
 
     kind: Literal["before", "after", "computed"]
@@ -35,11 +35,12 @@ class Operand:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Sums of a phase that are kept in registers together: those without the input first, those with it alone last.
+    """Sums of a phase that are kept in registers together: first those without the input, last those with only the
+    input.
 
     Attributes:
-        recurrent: how many from the first on have a recurrent product.
-        input_first: from which on they have a product with the input.
+        recurrent: the number of sums, from the first on, that have a recurrent product.
+        input_first: the first of the sums that have a product with the input.
     """
 
     phase: int
@@ -76,8 +77,8 @@ class Mean:
 class Plan:
     """
     Attributes:
-        graph: what is left to compute for single units. Its leaves are `sum` (of number `value`), `state`, `parameter`
-            and `number`; `name` of a parameter is its letter and of a state its number.
+        graph: the remaining computations for single units. Its leaves are `sum` (of number `value`), `state`,
+            `parameter` and `number`; `name` of a parameter is its letter and of a state its number.
         after: the nodes that are the states after the step.
     """
 
@@ -206,7 +207,7 @@ class Plan:
         return next((c, chunk.sums.index(number)) for c, chunk in enumerate(self.chunks) if number in chunk.sums)
 
     def reached(self, nodes: Sequence[int]) -> set[int]:
-        """All nodes that these are computed from, and they themselves."""
+        """These nodes and all nodes from which they are computed."""
         found, left = set[int](), list(nodes)
         while left:
             place = left.pop()
@@ -232,7 +233,7 @@ class Plan:
 
 
 def _neighbours(letters: Sequence[int | None]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """(place of the first, all) of those that stand beside one another."""
+    """(place of the first, all) of the sums that are next to one another."""
     begin = 0
     for at, letter in enumerate([*letters, None]):
         if letter is None:

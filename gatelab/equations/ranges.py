@@ -1,4 +1,4 @@
-"""Between which values the nodes of a cell lie: interval arithmetic, with what it does not see by itself of cells."""
+"""Bounds for the values of a cell's nodes: interval arithmetic, with additional rules for patterns of cells."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,14 @@ LARGEST_STANDARD = 256.0
 
 
 def ranges(cell: Representation, states: Mapping[str, Range], weights: Range | Callable[[], Range]) -> list[Range]:
-    """Between which values each node lies.
+    """The interval of each node's values.
 
     Args:
         states: the range of each.
-        weights: that of inputs, of parameters, and of what a matrix makes of 1; or what draws one for each of them.
+        weights: the range of inputs, of parameters, and of a matrix's product with 1; or a function that draws one for
+            each of them.
 
-    What divides by something that may be 0 could be anything; it is taken to be what is divided.
+    A quotient whose divisor may be 0 could be anything; its range is taken to be that of the dividend.
     """
     drawn = weights if callable(weights) else lambda: weights
     found: list[Range] = []

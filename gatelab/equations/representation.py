@@ -1,6 +1,6 @@
-"""What a cell computes, as a graph: the basis of everything that runs, counts, differentiates or draws a cell.
+"""A cell's computation as a graph: the basis of everything that runs, counts, differentiates or draws a cell.
 
-A node is made after the nodes that it is computed from, so their order is an order of computation. Equal expressions
+A node is made after the nodes from which it is computed, so their order is an order of computation. Equal expressions
 are one node. Vectors are rows: `W @ x` of the equations is the product x W of a row with a matrix (from, to).
 """
 
@@ -22,7 +22,7 @@ class Node:
     Attributes:
         op: `read` (a matrix times the input), `@` (a matrix times a vector), `state`, `parameter`, `number`, `gate`
             (its operand, which a gate override may replace), `+ - * /`, `negative`, or the name of a function.
-        operands: the places of the nodes that it is computed from.
+        operands: the places of the nodes from which it is computed.
         name: of the matrix, state, parameter or gate.
         value: of a number.
         scalar: whether it is one number for all units; that of a mean differs from sequence to sequence.
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A letter of the equations. `initial` is its first value, where the equations set one."""
+    """A letter of the equations. `initial` is its initial value, if the equations set one."""
 
     name: str
     kind: Kind
@@ -86,7 +86,7 @@ class Representation:
 
     @cached_property
     def input_products(self) -> tuple[str, ...]:
-        """The matrices that the input is multiplied with, in the order of their nodes."""
+        """The matrices by which the input is multiplied, in the order of their nodes."""
         return tuple(node.name for node in self.nodes if node.op == "read")
 
     def count(self, inputs: int, hidden: int) -> int:
@@ -96,7 +96,7 @@ class Representation:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for cells that compute the same in the same way; only the names of gates matter."""
+        """Equal for cells with the same computation; the only names that matter are those of gates."""
         letters = {parameter.name: place for place, parameter in enumerate(self.parameters)}
         places = {state: place for place, state in enumerate(self.states)}
         nodes = [
@@ -108,7 +108,7 @@ class Representation:
 
 
 def _anonymous(node: Node, letters: Mapping[str, int], places: Mapping[str, int]) -> str | int:
-    """Which parameter or state a node names, as a number; a gate keeps its name."""
+    """The number of the parameter or state that a node names; the name of a gate."""
     if node.op == "gate":
         return node.name
     return places[node.name] if node.op == "state" else letters.get(node.name, -1)

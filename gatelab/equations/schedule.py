@@ -13,10 +13,10 @@ from gatelab.equations.plan import Plan
 EXPENSIVE = frozenset(
     {"sigmoid", "tanh", "exp", "log", "sqrt", "softplus", "log_sigmoid", "silu", "gelu", "sin", "cos"}
 )
-"""What is kept for the way back, and for later phases. Everything else is computed again."""
+"""What is kept for the backward pass and for later phases. Everything else is computed again."""
 
 Store: TypeAlias = tuple[str, tuple[int, ...], int]
-"""What is stored: as what, its numbers, its node."""
+"""A stored value: its kind, its numbers and its node."""
 
 
 @dataclass
@@ -24,9 +24,9 @@ class Steps:
     """What one phase does, in this order.
 
     Attributes:
-        loads: node -> from where: (what, number).
-        computed: nodes.
-        stores: what is stored.
+        loads: node -> its source: (kind, number).
+        computed: the nodes that it computes.
+        stores: the values that it stores.
     """
 
     loads: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class Steps:
 class Schedule:
     """
     Attributes:
-        plan: of what.
-        forward, backward: by phase.
+        plan: the plan that is scheduled.
+        forward, backward: the work of each phase.
         kept: nodes, in the order of their places; the first `carried` of them are read by later phases.
         crossing: derivatives that a phase computes for those that come after it on the way back.
         back_means: derivatives that are means over the units.
@@ -64,7 +64,7 @@ class Schedule:
     # -- Forward ------------------------------------------------------------------------------------------------------
 
     def _needed_forward(self, back: set[int]) -> list[Steps]:
-        """From the last phase on, so that each knows what it owes to later ones, and to the way `back`."""
+        """Schedule from the last phase on, so that each knows what later phases, and the pass `back`, need from it."""
         found, owed = list[Steps](), set(back)
         after = {node: s for s, node in enumerate(self.plan.after)}
 
@@ -88,7 +88,7 @@ class Schedule:
         return found
 
     def _results(self, phase: int) -> list[Store]:
-        """What a phase computes for others."""
+        """The values that a phase computes for others."""
         computed: list[Store] = [
             ("set_operand", (operand.index,), operand.node)
             for operand in self.plan.operands
@@ -107,7 +107,7 @@ class Schedule:
     # -- Backward -----------------------------------------------------------------------------------------------------
 
     def _derivatives(self) -> list[list[Store]]:
-        """By phase: what is stored on the way back. Adds the derivatives to the graph."""
+        """By phase: the values that the backward pass stores. Adds the derivatives to the graph."""
         plan, last = self.plan, self.plan.phases - 1
         seeds: dict[int, list[int]] = {}
         for state, node in enumerate(plan.after):
@@ -146,7 +146,7 @@ class Schedule:
         return stores
 
     def when(self, place: int) -> int:
-        """The phase in which a derivative can be computed; the number of phases where any can."""
+        """The phase in which a derivative can be computed; the number of phases if every phase can."""
         left = [place]
         while left:
             at = left[-1]
@@ -198,7 +198,7 @@ class Schedule:
     # -- Both ---------------------------------------------------------------------------------------------------------
 
     def _leaf(self, place: int) -> tuple[str, int] | None:
-        """Where a node without operands is found; None: it has operands."""
+        """The source of a node without operands; None if it has operands."""
         node = self.graph.nodes[place]
         match node.op:
             case "state":
@@ -214,7 +214,7 @@ class Schedule:
         stores: list[Store],
         source: Callable[[int], tuple[str, int] | None],
     ) -> Steps:
-        """All that must be loaded and computed for what is stored."""
+        """Everything that must be loaded and computed for the stored values."""
         steps, left, seen = Steps(stores=stores), [node for _, _, node in stores], set[int]()
         while left:
             place = left.pop()
@@ -247,5 +247,5 @@ def _is_kept(node: Node) -> bool:
 
 
 def _kept(phases: Sequence[Steps]) -> set[int]:
-    """The nodes that these read of what is kept."""
+    """The kept nodes that these phases read."""
     return {node for steps in phases for node, (what, _) in steps.loads.items() if what == "kept"}

@@ -1,6 +1,6 @@
-"""What of a cell is added up in registers.
+"""The sums of a cell that are added up in registers.
 
-A sum takes products with the input and with the states, or with what was computed from them, and a bias.
+A sum consists of a bias and of products with the input, with the states, or with values computed from them.
 """
 
 from collections import Counter
@@ -16,8 +16,8 @@ class Sum:
     """Letters are places among the parameters.
 
     Attributes:
-        input: the matrix of the input; None where it takes no part.
-        bias: the vector that it begins with, if any.
+        input: the matrix of the input; None if the sum has no product with the input.
+        bias: the vector with which the sum begins, if any.
         products: (place of the operand in the graph, matrix)
     """
 
@@ -27,10 +27,10 @@ class Sum:
 
 
 class Reduction:
-    """From a cell's nodes to sums, and a graph of what else there is.
+    """From a cell's nodes to sums, and a graph of the remaining operations.
 
     Args:
-        gates: whether the graph has them. Else they are what they are computed from.
+        gates: whether the graph has nodes for gates; if not, their operands replace them.
     """
 
     def __init__(self, representation: Representation, letters: Mapping[str, int], *, gates: bool = False) -> None:
@@ -55,7 +55,7 @@ class Reduction:
         for place in sorted(self._used_nodes):
             node = self._nodes[place]
             if self._is_term(place) and node.op in ("+", "read", "@"):
-                continue  # a part of the sum that is made for the whole
+                continue  # a part of a larger sum, which is made as a whole
             self._new[place] = self._add_up(place) if node.op == "+" else self._made(place)
         return self._graph, tuple(self._sums), tuple(self._new[place] for place in self._after)
 
@@ -74,11 +74,11 @@ class Reduction:
         return found
 
     def _is_term(self, place: int) -> bool:
-        """Whether it is nothing but a term of one sum."""
+        """Whether a node is only used as a term of one sum."""
         return self._uses[place] == self._added_to[place] == 1
 
     def _made(self, place: int) -> int:
-        """The new place of a node that is not a part of a sum of several terms."""
+        """The new place of a node that is not part of a sum of several terms."""
         node = self._nodes[place]
         match node.op:
             case "read" | "@":
@@ -94,7 +94,7 @@ class Reduction:
         return self._graph.op(node.op, *(self._new[operand] for operand in self._operands[place]))
 
     def _add_up(self, root: int) -> int:
-        """What can be added up in registers is one sum; everything else is added to it."""
+        """Terms that can be added up in registers become one sum; the other terms are added to it."""
         absorbed, others = list[int](), list[int]()
         bias, operands = None, set[int | None]()
         for place in self._terms(root):
@@ -117,7 +117,7 @@ class Reduction:
         return total
 
     def _terms(self, root: int) -> list[int]:
-        """What is added up at a node, through sums of which it alone makes use, from the left."""
+        """The terms that are added up at a node, through sums that have no other use, from the left."""
         found, left = list[int](), list(reversed(self._operands[root]))
         while left:
             place = left.pop()

@@ -1,4 +1,4 @@
-"""The syntax of one line, as a tree that remembers where everything stands."""
+"""The syntax of one line, as a tree that remembers the place of everything."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -57,7 +57,7 @@ Expression: TypeAlias = Number | Name | Call | Product | Binary | Minus
 
 @dataclass(frozen=True)
 class Declaration:
-    """`vector a, c = 1`: parameters that are no matrix of a product and no bias, or that have a first value."""
+    """`vector a, c = 1`: parameters that are neither matrices of products nor biases, or that have an initial value."""
 
     kind: Literal["matrix", "vector", "scalar"]
     name: str

@@ -12,7 +12,7 @@ Kind = Literal["name", "number", "symbol", "end"]
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z][A-Za-z0-9_]*'?)|(?P<symbol>[-+*/@(),=])",
-    re.ASCII,  # digits of other scripts are none here
+    re.ASCII,  # digits of other scripts do not count
 )
 
 
@@ -26,7 +26,7 @@ class Token:
 
 
 def lines_of(text: str) -> list[list[Token]]:
-    """The tokens of each line that has any, each ended by a token of kind `end`. A # begins a comment.
+    """The tokens of each line that has any, with a token of kind `end` at its end. A # begins a comment.
 
     Raises:
         InvalidEquations: the text is too long, or has a character that no equation has.
@@ -74,7 +74,7 @@ def _check_length(token: Token, text: str) -> None:
 
 
 def _strange(character: str) -> str:
-    """What to say of a character that no equation has."""
+    """The message about a character that no equation has."""
     name = unicodedata.name(character, "a character without a name")
     shown = character if character.isprintable() else "this character"
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()

@@ -28,7 +28,7 @@ OPEN, CLOSE = '<mo stretchy="false">(</mo>', '<mo stretchy="false">)</mo>'
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 
 Level = Literal[0, 1, 2]
-"""How tightly an expression holds together: a sum, a product, or what needs no parentheses."""
+"""How tightly an expression binds: a sum, a product, or something that needs no parentheses."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Writer:
         return Formula(f"{shown.latex}({latex})", f"{shown.mathml}{OPEN}{inner}{CLOSE}")
 
     def name(self, text: str) -> Formula:
-        """A name with its index, and of a state or the input the step."""
+        """A name with its index and, for a state or the input, the step."""
         bare = text.removesuffix("'")
         base, _, index = bare.partition("_")
         letter = _word(base)

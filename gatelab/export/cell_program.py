@@ -26,7 +26,7 @@ _FUNCTIONS: Mapping[str, str] = {
     "min": "np.minimum({}, {})",
     "mean": "np.mean({}, axis=-1, keepdims=True)",
 }
-"""Function -> the program that computes it of operands."""
+"""Function -> the program that computes it from operands."""
 
 _DEFINITIONS = {
     "silu": "def silu(x):\n    return x * sigmoid(x)\n\n\n",
@@ -36,7 +36,7 @@ _DEFINITIONS = {
 
 def cell_program(cell: Representation) -> str:
     """`cell(w, read, state)`: the state after a step, from parameters by their names, and `read`, which multiplies a
-    matrix with the input. Values are numbered: of the author's words, the program has the parameters' names alone, as
+    matrix by the input. Values are numbered: the only words of the author in the program are the parameters' names, as
     keys of `w`.
     """
     writer = _Writer(cell)
@@ -50,7 +50,7 @@ def cell_program(cell: Representation) -> str:
 
 
 class _Writer:
-    """Writes what is used once where it is used, and gives a variable to everything else."""
+    """Inlines a value that is used once, and gives every other value a variable."""
 
     def __init__(self, cell: Representation) -> None:
         self._cell = cell
@@ -73,7 +73,7 @@ class _Writer:
     def _expression(self, node: Node) -> str:
         operands = [self._written[place] for place in node.operands]
         if operands and all(self._cell.nodes[place].op == "number" for place in node.operands):
-            # From plain numbers, numpy would make double precision, and from all that follows.
+            # numpy would turn plain numbers, and everything computed from them, into double precision.
             operands = [f"np.float32({operand})" for operand in operands]
         match node.op:
             case "read":

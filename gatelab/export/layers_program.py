@@ -1,4 +1,4 @@
-"""The parts around a cell in the program that writes text: layers, what is between them, their states, and the head.
+"""The parts around a cell in the program that writes text: layers, connections, states, and the head.
 
 The program of a model without these fields does not mention them.
 """
@@ -21,7 +21,7 @@ def layers_program(model: ModelSpec) -> str:
 
 
 def layer_lines(model: ModelSpec) -> str:
-    """What a step does with each layer: `x` is what leaves the one below it, `own` its weights, `state` its state."""
+    """The lines for a step of each layer: `x` comes from the layer below, `own` has its weights, `state` its state."""
     lines = ["below = x"] if model.connections != "plain" else []
     if model.norm == "layer":
         lines.append("x = normalized(w, layer, x) if layer else x")
@@ -44,7 +44,7 @@ def layer_lines(model: ModelSpec) -> str:
 
 
 def head_line(model: ModelSpec) -> str:
-    """What the last layer's `x` becomes before the head's bias."""
+    """The expression for the last layer's `x` before the head's bias."""
     read = f"normalized(w, {model.layers}, x)" if model.norm == "layer" else "x"
     return f"{read} @ " + ('w["embedding"].T' if model.tied else 'w["weight_head"]')
 

@@ -1,11 +1,11 @@
 """One step of the model as a program for other runtimes: ONNX, or what torch.export writes.
 
-A step, not a sequence: an exported recurrence over time has the length that it was traced with, silently.
+It is a step, not a sequence, since an exported recurrence silently keeps the length with which it was traced.
 
     tokens      (batch,)                                    int64
     state       (layers, tensors of a state, batch, hidden) float32, zeros before `<bos>`, or `initial_state` of the
                 description; a layer with fewer units than the widest one is padded with zeros
-    logits      (batch, vocabulary)                         float32, of what follows the tokens
+    logits      (batch, vocabulary)                         float32, for the next tokens
     next_state  like state
 """
 
@@ -38,14 +38,14 @@ class Step(nn.Module):
 
 
 def _side_by_side(state: ModelState) -> Tensor:
-    """(layers, tensors of a state, batch, hidden), zeros behind the units of layers with fewer than the widest."""
+    """(layers, tensors of a state, batch, hidden), with zeros after the units of layers with fewer than the widest."""
     widest = max(tensors[0].shape[-1] for tensors in state)
     layers = (torch.stack(tensors) for tensors in state)
     return torch.stack([functional.pad(layer, (0, widest - layer.shape[-1])) for layer in layers])
 
 
 def step_program(checkpoint: Checkpoint, format: GraphFormat) -> bytes:
-    """A file that holds the step for any batch, and what `description` tells.
+    """A file that holds the step for any batch, and the description.
 
     Returns:
         "onnx": a model with the description in its metadata.

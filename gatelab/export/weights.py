@@ -6,7 +6,7 @@ from gatelab.checkpoint import Checkpoint, file_of
 
 
 def weights(checkpoint: Checkpoint) -> bytes:
-    """The parameters by their names in `LanguageModel`; what `description` tells in the metadata.
+    """The parameters by their names in `LanguageModel`, with the description in the metadata.
 
     Raises:
         CorruptCheckpoint, NotFinite: as `Checkpoint.check_weights`.
@@ -16,7 +16,7 @@ def weights(checkpoint: Checkpoint) -> bytes:
 
 
 def description(checkpoint: Checkpoint) -> str:
-    """Architecture, tokenizer, step, and a learned initial state as JSON: what a program needs besides the weights."""
+    """All that a program needs besides the weights, as JSON: architecture, tokenizer, step, learned initial state."""
     document: dict[str, object] = {
         "model": checkpoint.spec.model.model_dump(mode="json"),
         "tokenizer": checkpoint.tokenizer.to_json(),

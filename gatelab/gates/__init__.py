@@ -1,4 +1,4 @@
-"""What the gates of a trained network do, what happens if they are held, and what a hidden state depends on."""
+"""The gate lab: activations of gates, held gates, and the inputs on which a hidden state depends."""
 
 from gatelab.gates.clamps import Clamps
 from gatelab.gates.influence import Influence, influence

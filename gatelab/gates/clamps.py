@@ -24,7 +24,7 @@ class _Hold:
         return np.where(self.held(activation.shape[-1]), np.asarray(self.value, activation.dtype), activation)
 
     def held(self, hidden: int) -> Array:
-        """(hidden,) whether it holds each unit."""
+        """(hidden,) whether the clamp holds each unit."""
         chosen = np.full(hidden, self.units is None)
         chosen[list(self.units or ())] = True
         return chosen
@@ -57,9 +57,9 @@ class Clamps:
     """Which gates of which layers are held at what value, and when. Where clamps overlap, the later one holds.
 
     Args:
-        clamps: what is asked for.
-        layers: those of the network.
-        steps: how many are read, `<bos>` being step 0.
+        clamps: the requested clamps.
+        layers: the layers of the network.
+        steps: the number of steps that are read; `<bos>` is step 0.
 
     Raises:
         InvalidRequest: naming every gate, step, layer and unit that does not exist, and those that do.
@@ -79,12 +79,12 @@ class Clamps:
                     gate.at[step].append(hold)
 
     def at(self, step: int, layer: int) -> dict[str, Callable[[Array], Array]]:
-        """What replaces the activations of this layer's gates in this step."""
+        """The overrides of this layer's gates in this step."""
         overrides = ((name, gate.override(step)) for (of_layer, name), gate in self._gates.items() if of_layer == layer)
         return {name: override for name, override in overrides if override is not None}
 
     def held(self, step: int, layer: int) -> dict[str, Array]:
-        """For each gate of this layer that is held in this step, (hidden,) which units are."""
+        """For each gate of this layer that is held in this step, (hidden,) whether each unit is held."""
         found = {}
         for (of_layer, name), gate in self._gates.items():
             if of_layer == layer and (holds := gate.holds(step)):
@@ -125,7 +125,7 @@ def _faults(clamps: Sequence[ClampSpec], layers: Sequence[Layer], steps: int) ->
 
 
 def fewest_units(layers: Sequence[Layer], numbers: Iterable[int] | None = None) -> int:
-    """The units of the smallest of these layers, of all by default: units that are named must be in each of them."""
+    """The units of the smallest of these layers (by default of all), since named units must exist in each of them."""
     return min(layers[number].hidden for number in (range(len(layers)) if numbers is None else numbers))
 
 

@@ -1,4 +1,4 @@
-"""The exact derivative of what stands between layers: see `gatelab.gates.influence`."""
+"""The exact derivative of the connections between layers: see `gatelab.gates.influence`."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class Passed:
 
     Attributes:
         below: the output of the layer below, or the input of the network.
-        read: what the layer reads of it.
-        output: that of its cell.
+        read: the input of the layer's cell.
+        output: the output of its cell.
     """
 
     below: Array
@@ -21,14 +21,14 @@ class Passed:
 
 
 def added(one: Array | None, other: Array | None) -> Array | None:
-    """The sum of derivatives, of which None is 0."""
+    """The sum of derivatives, where None stands for 0."""
     if one is None or other is None:
         return other if one is None else one
     return one + other
 
 
 class Between:
-    """What stands between the layers of a network. Derivatives are (rows, width); None is 0."""
+    """The connections between the layers of a network. Derivatives are (rows, width); None is 0."""
 
     def __init__(self, network: Network) -> None:
         self._network, self._connections = network, network.spec.connections
@@ -36,9 +36,9 @@ class Between:
     def through_connection(
         self, layer: int, here: Passed, above: Array | None
     ) -> tuple[Array | None, Array | None, Array | None]:
-        """Derivatives by what the layer reads, what is below it, and its output, from those by what leaves it.
+        """Derivatives by `read`, `below` and `output` of a layer, from those by the value that it sends up.
 
-        The layer's own path from what it reads to its output is not among them.
+        They do not include the layer's own path from `read` to `output`.
         """
         if above is None or layer == 0 or self._connections == "plain":
             return None, None, above
@@ -47,6 +47,6 @@ class Between:
         return self._network.highways[layer].back(here.read, here.below, here.output, above)
 
     def through_norm(self, layer: int, here: Passed, of_read: Array | None) -> Array | None:
-        """Derivatives by what is below a layer, from those by what it reads."""
+        """Derivatives by `below` of a layer, from those by `read`."""
         norm = self._network.norms.get(layer)
         return of_read if norm is None or of_read is None else norm.back(here.below, of_read)

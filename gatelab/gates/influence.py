@@ -1,11 +1,11 @@
-"""What a hidden state depends on: the exact Jacobian of h_t with respect to every input, and to the initial state.
+"""Influences on a hidden state: the exact Jacobian of h_t with respect to every input, and to the initial state.
 
 The norm of a Jacobian is Frobenius's: the root of the sum of all squares. An input is the vector that enters the first
 layer: the one-hot row or the embedding of the token.
 
 The Jacobians of all inputs come from one sweep. With s_k the states of all layers after step k, G_k = d h_t / d s_k is
-known for k = t; each step is then differentiated alone, in double precision, for all rows of G_k at once:
-G_k d s_k / d s_{k-1} = G_{k-1} goes on backwards, G_k d s_k / d x_k is the Jacobian of the input.
+known for k = t. Each step is then differentiated alone, in double precision, for all rows of G_k at once:
+G_{k-1} = G_k d s_k / d s_{k-1} continues backwards, and G_k d s_k / d x_k is the Jacobian of the input.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ FORGOTTEN = 0.01
 
 @dataclass(frozen=True)
 class Influence:
-    """On what the hidden state after step `output` depends.
+    """The influences on the hidden state after step `output`.
 
     Attributes:
         norms: (output + 1,) of d h_output / d x_k for each step k. 0 means that the gates cut the path, or that the
@@ -40,9 +40,9 @@ class Influence:
 
     @property
     def memory_length(self) -> int | None:
-        """How many steps back all influences, from there on, are under 1 % of the greatest: 1 if the output's own
-        input alone has more. None where the first step still has more: the text is too short to tell. 0 where no
-        input has any influence.
+        """The number of steps back beyond which all influences are under 1 % of the greatest; 1 if only the output's
+        own input has more. None if the first step still has more: the text is too short to tell. 0 if no input has any
+        influence.
         """
         greatest = self.norms.max()
         if greatest == 0:
@@ -83,7 +83,7 @@ class _Text:
         self._layers = [Differentiated(layer) for layer in network.layers]
 
     def states(self, output: int) -> list[NetworkState]:
-        """Before step 0, and after each step up to `output`."""
+        """The states before step 0, and after each step up to `output`."""
         states = [self._network.initial_state(1)]
         for step in range(output + 1):
             x, after = self._inputs[step : step + 1], []
@@ -103,14 +103,14 @@ class _Text:
     def differentiate(
         self, step: int, before: NetworkState, after: NetworkState, rows: Sequence[Rows]
     ) -> tuple[Array | None, list[Rows]]:
-        """Take the Jacobian `rows`, (rows, hidden) for each tensor of the state after `step`, through it.
+        """Take the Jacobian `rows`, (rows, hidden) for each tensor of the state after `step`, back through the step.
 
         Returns:
             The Jacobian of the input (rows, width), and those of the state before the step. None is 0.
         """
         found: list[Rows] = []
         passed = self._passed(self._inputs[step : step + 1], after)
-        above: Array | None = None  # by what leaves the layer
+        above: Array | None = None  # derivatives by the value that the layer sends up
         for number in reversed(range(len(self._layers))):
             here = passed[number]
             of_read, of_below, of_output = self._between.through_connection(number, here, above)
@@ -123,7 +123,7 @@ class _Text:
         return above, found
 
     def _passed(self, x: Array, after: NetworkState) -> list[Passed]:
-        """What goes up through each layer in a step."""
+        """The values that pass through each layer in a step."""
         found = []
         for number, (output, *_) in enumerate(after):
             read = self._network.normalized(number, x)

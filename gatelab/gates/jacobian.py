@@ -45,13 +45,13 @@ class Differentiated:
     def back(
         self, x: Array, before: State, rows: Sequence[Array | None], gates: GateOverride, held: Mapping[str, Array]
     ) -> tuple[Array | None, Rows]:
-        """Take derivatives by the state after a step through it.
+        """Take derivatives by the state after a step back through the step.
 
         Args:
             x: (1, inputs), or an id (1,) that stands for a one-hot row.
             before: the state before the step, (1, hidden) each.
-            rows: of each tensor of the state after the step, derivatives by it (rows, hidden); None is 0.
-            gates, held: what replaces activations, and of each gate (hidden,) which units it replaces.
+            rows: for each tensor of the state after the step, derivatives by it (rows, hidden); None is 0.
+            gates, held: the overrides of activations, and for each gate (hidden,) whether each unit is held.
 
         Returns:
             The derivatives by the input (rows, inputs), and by each tensor of the state before the step.
@@ -104,7 +104,7 @@ class Differentiated:
         for place in self._path(target):
             node, factor = self._cell.nodes[place], found.pop(place)
             if node.op == "gate" and node.name in held:
-                factor = np.where(held[node.name], 0.0, factor)  # nothing leads through what is held
+                factor = np.where(held[node.name], 0.0, factor)  # no derivative passes through a held unit
             for operand, slope in zip(node.operands, self._slopes[place], strict=True):
                 if self._depends[operand]:
                     part = factor if slope == self._one else factor * values[slope]
@@ -112,7 +112,7 @@ class Differentiated:
         return found
 
     def _path(self, target: int) -> list[int]:
-        """What lies between a value and the ends, the value itself first; each before what it is made of."""
+        """The nodes between a value and the ends, the value itself first; each before its operands."""
         if target not in self._paths:
             reached = {target}
             for place in range(target, -1, -1):

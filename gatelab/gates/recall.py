@@ -27,7 +27,7 @@ class Recall:
     """
     Attributes:
         accuracy: the share of symbols after the question mark that are the model's likeliest token.
-        loss: that of these symbols, in nats per symbol.
+        loss: the loss on these symbols, in nats per symbol.
         chance: the accuracy of guessing.
         symbols: the number of symbols tested.
     """
@@ -51,7 +51,7 @@ def recall(
     each is scored after the correct earlier ones.
 
     Args:
-        between: is called before each piece of lines. An exception of it ends the work.
+        between: called before each piece of lines. If it raises an exception, the work ends.
 
     Raises:
         InvalidRequest: the vocabulary lacks a character of the task, or its tokens are longer than characters.
@@ -81,7 +81,7 @@ def _pieces(ids: Ids, length: int, units: int) -> list[Ids]:
 
 
 def _judge(network: Network, ids: Ids, shown: int) -> tuple[int, float]:
-    """How many of the last `shown` tokens of lines (lines, length) are likeliest, and their loss together."""
+    """How many of the last `shown` tokens of lines (lines, length) are the likeliest ones, and their total loss."""
     outputs, _ = network.read(ids[:, :-1].T, network.initial_state(len(ids)))
     found, wanted = network.logits(outputs[-shown:]).reshape(-1, network.vocabulary), ids[:, -shown:].T.reshape(-1)
     with np.errstate(all="ignore"):

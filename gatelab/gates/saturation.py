@@ -1,4 +1,4 @@
-"""What the gates do on held-out text, in two numbers and a mean: a measure to follow while a network learns."""
+"""Statistics of gates on held-out text (a mean and two shares), to follow while a network learns."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ MOST_STEPS = 512
 
 @dataclass(frozen=True)
 class Saturation:
-    """What one gate did over units and tokens: its mean, and the share of activations under 0.1 and over 0.9."""
+    """One gate over units and tokens: its mean, and the shares of activations under 0.1 and over 0.9."""
 
     mean: float
     near_zero: float
@@ -25,7 +25,7 @@ class Saturation:
 
 
 def saturation(network: Network, windows: Windows) -> list[dict[str, Saturation]]:
-    """What each gate of each layer does on the first windows of a text, each read from the initial state.
+    """Statistics of each gate of each layer on the first windows of a text, each read from the initial state.
 
     At most `MOST_TOKENS` tokens are read, of each window at most `MOST_STEPS`.
     """

@@ -1,4 +1,4 @@
-"""Summaries of what the units of a layer did at each step."""
+"""Summaries of the units of a layer at each step."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ NEAR = 0.1
 
 @dataclass(frozen=True)
 class Statistics:
-    """Across the units, at each step.
+    """Statistics across the units, at each step.
 
     Attributes:
         mean: (steps,)

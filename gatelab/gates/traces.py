@@ -1,4 +1,4 @@
-"""What every gate and every hidden unit did at every step of a text: one `update` after the other."""
+"""Traces: the activation of every gate and every hidden unit at every step of a text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Floats = NDArray[np.float32]
 _NAMES = {"h": "hidden", "c": "cell"}
 NOTHING = np.empty(0, np.int64)
 PIECE_STEPS = 2048
-"""Steps whose products with the input are in memory at once."""
+"""The most steps whose products with the input are in memory at once."""
 STATE_NAMES = tuple(_NAMES.values())
-"""Names of the output h, and of what an LSTM calls c. Other tensors of a state keep their letters."""
+"""Names of the output h, and of an LSTM's c. Other tensors of a state keep their letters."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def trace(
         ids: (steps,) at least one, `<bos>` included.
         clamps: made for this network and this number of steps.
         layers, units: those to record; by default all.
-        between: is called before each piece of steps. An exception of it ends the work.
+        between: called before each piece of steps. If it raises an exception, the work ends.
     """
     shown = range(network.spec.layers) if layers is None else layers
     wanted = None if units is None else np.array(units, dtype=np.int64)
@@ -82,7 +82,7 @@ def trace(
 
 
 def state_names(layer: Layer) -> list[str]:
-    """What the tensors of a layer's state are called, each differently, and none as a gate."""
+    """The names of the tensors of a layer's state, all different, and different from the names of gates."""
     names = [_NAMES.get(letter, letter) for letter in layer.states]
     return names if len({*names, *layer.gates}) == len(names) + len(layer.gates) else list(layer.states)
 

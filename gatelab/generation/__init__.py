@@ -1,6 +1,6 @@
 """Generating text from a model, and scoring text with it.
 
-`Batcher` and `write` serve many texts at once by a `Decoder`.
+`Batcher` and `write` serve many texts at once with a `Decoder`.
 """
 
 from gatelab.generation.batching import Batcher

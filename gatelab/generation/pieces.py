@@ -14,12 +14,12 @@ from gatelab.generation.sessions import Session
 from gatelab.generation.written_text import Piece, Text
 
 MOST_HELD = 2**20
-"""Bytes of a text that wait for their reader, at most: then it is paused until half of them were read."""
+"""The most bytes of a text that wait for their reader. Beyond it, the text is paused until half of them are read."""
 PIECE_SECONDS = 0.02
-"""The time between two pieces for a reader, so that faster generation makes larger pieces. The first, and the
-last, come at once."""
+"""The time between two pieces for a reader, so that faster generation makes larger pieces. The first and the
+last piece come at once."""
 LOOK_SECONDS = 0.1
-"""The same for a reader who wants the whole text, and looks only whether it is still wanted."""
+"""The same for a reader of the whole text, which only checks whether the text is still wanted."""
 
 
 class Pieces:
@@ -40,8 +40,8 @@ class Pieces:
         """
         Args:
             whole: whether the reader waits for the end anyway.
-            resume: is called when a writing that was paused may go on.
-            ended: is called once, when nothing more will be written.
+            resume: called when a paused text may continue.
+            ended: called once, when nothing more will be written.
             on_tokens: called with the number of tokens of every piece, when the piece is asked for.
         """
         self._end, self._on_tokens = ended, on_tokens
@@ -49,7 +49,7 @@ class Pieces:
         self._ended, self.text = False, text
         self._resume, self._held, self._lock = resume, 0, threading.Lock()
         self._news: list[Decoded | Exception] = []
-        # To answer tokens with logits takes longer than to write them: few at a time, each as it comes.
+        # Answering tokens with logits takes longer than generating them, so they are passed on a few at a time.
         self._each, self._woken = logits, False
         self._pause = LOOK_SECONDS if whole and not text.how.stop else PIECE_SECONDS
         self._last = time.monotonic() if whole else 0.0
@@ -69,7 +69,7 @@ class Pieces:
         self._loop.call_soon_threadsafe(self._come.set)
 
     def _take(self) -> Decoded | Exception | None:
-        """What has come since; None where nothing has."""
+        """The items that have arrived since; None if there are none."""
         with self._lock:
             count = 1 if self._each else max(1, len(self._news) - _ends_badly(self._news))
             taken, self._news = self._news[:count], self._news[count:]
@@ -123,7 +123,7 @@ class Pieces:
             self._end()
 
     def __del__(self) -> None:
-        """A reader that went away without a word counts as one that closed it."""
+        """A reader that drops this object counts as one that closed it."""
         self.close()
 
 
@@ -141,7 +141,7 @@ def _ends_badly(news: Sequence[Decoded | Exception]) -> bool:
 
 
 def _joined(news: Sequence[Decoded | Exception]) -> Decoded | Exception:
-    """All of it as one: what was chosen, without logits and faults, or something alone."""
+    """All items as one: chosen tokens without logits and faults are joined; anything else is an item by itself."""
     if len(news) == 1:
         return news[0]
     return Decoded(np.concatenate([each.ids for each in news if not isinstance(each, Exception)]), None)
@@ -163,7 +163,7 @@ def write(
 
     Args:
         whole, ended, on_tokens: see `Pieces`.
-        at_once: write all of it here and now, which takes no longer than to hand it to the thread that writes.
+        at_once: write the whole text in this thread, which takes no longer than passing it to the batcher's thread.
 
     Raises:
         Overloaded: too many texts are being generated.

@@ -1,4 +1,4 @@
-"""How the next token is chosen from the logits."""
+"""Chooses the next token from the logits."""
 
 from typing import Any
 
@@ -66,11 +66,11 @@ def choose(
 
 
 def distribution(logits: Floats, top_k: int | None, top_p: float | None = None, min_p: float | None = None) -> Floats:
-    """Probabilities (vocabulary,) with what the filters leave out at 0, summing to 1.
+    """Probabilities (vocabulary,) that sum to 1, with 0 for the tokens that the filters exclude.
 
     `top_k` keeps the k likeliest. `top_p` keeps the smallest set of likeliest tokens whose probabilities,
-    after top_k, reach p (Holtzman et al. 2020, nucleus sampling). `min_p` keeps those at least that share as likely
-    as the likeliest (Nguyen et al. 2024, arXiv:2407.01082). Ties go to the lower id.
+    after top_k, reach p (Holtzman et al. 2020, nucleus sampling). `min_p` keeps the tokens whose probability is at
+    least that share of the likeliest one's (Nguyen et al. 2024, arXiv:2407.01082). Ties go to the lower id.
     """
     weights: Floats = np.exp(logits - logits.max())
     likeliest = np.argsort(-weights, kind="stable")

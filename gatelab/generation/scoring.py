@@ -23,7 +23,7 @@ MOST_LOGITS = 2**22
 class Score:
     """
     Attributes:
-        log_probabilities: (tokens,) of each token after those before it, in nats; `<bos>` stands before the first.
+        log_probabilities: (tokens,) of each token given those before it, in nats; `<bos>` precedes the first.
         characters: of the text.
     """
 
@@ -49,10 +49,10 @@ class Score:
 
 
 def score(decoder: Decoder, text: Encoded, between: Callable[[], object] = lambda: None) -> Score:
-    """Score a text that begins there.
+    """Score a text from its beginning.
 
     Args:
-        between: is called before each piece of tokens. An exception of it ends the work.
+        between: called before each piece of tokens. If it raises an exception, the work ends.
 
     Raises:
         NotFinite: the model computes logits or a state that are not.

@@ -35,10 +35,10 @@ MOST_HELD = STOP_CHARACTERS - 1
 
 @dataclass(frozen=True)
 class Undecided:
-    """The end of a text that is not shown yet, since the next token decides what it is.
+    """The end of a text that is not shown yet, since it depends on the next token.
 
     Attributes:
-        pending: bytes of a character that is not complete.
+        pending: bytes of an incomplete character.
         held: text that may be the beginning of a stop string.
     """
 
@@ -51,16 +51,16 @@ DECIDED = Undecided()
 
 @dataclass(frozen=True)
 class Session:
-    """Where a text is.
+    """The position in a text.
 
     Attributes:
-        run, step: whose weights have read it.
+        run, step: the checkpoint whose weights have read the text.
         state: (layers, tensors of a state, hidden), after all of the text but its last token.
         token: the last one.
         written: the number of sampled tokens of the text, without those of prompts; the next one uses the random number
             with this index.
         seen: a bit for every token id, the first in the highest bit: whether it is in the text. Empty before a text,
-            and where that was not noted.
+            and if that was not recorded.
         undecided: the end that is not shown yet.
     """
 
@@ -74,7 +74,7 @@ class Session:
 
     @classmethod
     def begin(cls, decoder: Decoder, run: str, step: int) -> "Session":
-        """Before any text."""
+        """The session before any text."""
         return cls(run, step, decoder.initial_state(), BEGIN)
 
     @property
@@ -111,7 +111,7 @@ class Session:
         """The session after `ids` (tokens,), which were sampled.
 
         Args:
-            state: after all of them but the last; None: they are read once more.
+            state: after all of them but the last; if None, they are read once more.
         """
         if not len(ids):
             return replace(self, undecided=undecided)
@@ -153,7 +153,7 @@ class Sealer:
         self._key = key
 
     def seal(self, session: Session) -> str:
-        # In one entry: the order of several is another one every time, and so would the token be.
+        # In one entry: several come in a different order every time, which would change the token.
         left = [session.undecided.pending.hex(), session.undecided.held]
         facts = json.dumps([session.run, session.step, session.token, session.written, *left])
         data = save({"state": session.state, "seen": session.seen}, metadata={"session": facts})
@@ -162,7 +162,7 @@ class Sealer:
     def open(self, token: str, path: str = "state") -> Session:
         """
         Args:
-            path: where the token was, for the error.
+            path: the field that held the token, for the error.
 
         Raises:
             InvalidState: it is not one of this installation's tokens.
@@ -189,8 +189,8 @@ class Sealer:
 
 
 def _read(data: bytes) -> Session:
-    """What `Sealer.seal` wrote, now or when a session was only state and last token: then it continues as it did
-    at that time, with what the next request says and nothing of what was before.
+    """The session that `Sealer.seal` wrote, now or when a session was only state and last token. An old one continues
+    as it did then: with the options of the next request, and nothing known of the earlier text.
 
     Raises:
         ValueError, KeyError, TypeError, RecursionError: something else.

@@ -10,10 +10,10 @@ class StopBuffer:
     A piece of n characters takes O(n) steps, whatever the stop strings are.
 
     Args:
-        held: what an earlier buffer held back of the text before. A stop string may begin in it, not end.
+        held: the end of the earlier text that another buffer held back. A stop string may begin in it, but not end.
 
     Attributes:
-        held: what is held back now.
+        held: the text that is held back now.
     """
 
     def __init__(self, stops: Sequence[str], held: str = "") -> None:
@@ -45,7 +45,7 @@ class StopBuffer:
         return shown, False
 
     def rest(self) -> str:
-        """What is still held back, when nothing more will come."""
+        """The text that is still held back, when nothing more will come."""
         rest, self.held = self.held, ""
         return rest
 
@@ -58,7 +58,7 @@ class Automaton:
     1,000 characters take about 2 MB.
 
     Attributes:
-        complete: for each state, the length of the longest string that ends there; 0 where none does.
+        complete: for each state, the length of the longest string that ends there; 0 if none does.
         open: for each state, the length of the longest end of the text that is the beginning of one of the strings.
     """
 
@@ -101,7 +101,7 @@ class Automaton:
         self.complete[state] = len(string)
 
     def _link(self) -> None:
-        """Find for each state the longest proper end of it that is a state too, for short ones first."""
+        """Find for each state, the short ones first, its longest proper suffix that is a state too."""
         parents = {parent for parent, _ in self._came}
         for state in sorted(range(1, len(self.open)), key=self.open.__getitem__):
             parent, character = self._came[state]

@@ -14,15 +14,15 @@ from gatelab.text.tokenizers import Ids, Tokenizer
 
 
 def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, session: Session | None = None) -> Stream:
-    """A stream that continues a prompt, which begins a text: `<bos>` stands before it, as in training.
+    """A stream that continues a prompt. The prompt begins a text, so `<bos>` precedes it, as in training.
 
     Args:
         prompt: (tokens,)
         session: the text that the prompt continues instead.
-        index: which of several texts from one request this is. Each has random numbers of its own.
+        index: the number of this text among those of one request. Each has its own random numbers.
 
     Raises:
-        NotFinite: the model's numbers are not, after the prompt.
+        NotFinite: the model's numbers are not finite after the prompt.
     """
     here = (session or Session.begin(decoder, "", 0)).after(decoder, prompt)
     seen: Bits | None = None
@@ -36,7 +36,7 @@ def stream_of(decoder: Decoder, prompt: Ids, how: Sampling, index: int = 0, sess
 
 
 def random_of(how: Sampling, index: int = 0, written: int = 0) -> np.random.Generator:
-    """The numbers that choose the tokens of a text after so many that were chosen: a function of the seed."""
+    """The random numbers for the next tokens of a text in which `written` were chosen: a function of the seed."""
     seed = secrets.randbits(53) if how.seed is None else how.seed
     return skip(numpy_generator(seed, "generate", *([index] if index else [])), written)
 

@@ -1,4 +1,4 @@
-"""A text that grows by what is decoded: tokens become characters, up to a stop string or the last token."""
+"""A text that grows as tokens are decoded to characters, up to a stop string or the last token."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Piece:
     """Some tokens of a text.
 
     Attributes:
-        text: what may be shown now: held back while it could be the beginning of a stop string.
-        ids: the tokens that were chosen since the piece before.
+        text: the text that may be shown now. It is held back while it could be the beginning of a stop string.
+        ids: the tokens that were chosen since the previous piece.
         logits: (tokens, vocabulary) that they were chosen from, if asked for.
         finish_reason: set on the last piece.
     """
@@ -34,10 +34,10 @@ class Piece:
 
 
 class Text:
-    """A text that grows by what is decoded.
+    """A text that grows as its tokens are decoded.
 
     Args:
-        prompt: (tokens,) what is read before it.
+        prompt: (tokens,) the text before it.
         session: the text that the prompt continues. It can be continued in turn, so its undecided end is held back. A
             text without a session shows everything at its end.
     """
@@ -69,10 +69,10 @@ class Text:
         return self._piece(shown, news, "length")
 
     def _shown(self, ids: Ids) -> tuple[str, int | None]:
-        """What may be shown now; and the number of tokens up to the end of a stop string, if one is complete.
+        """The text that may be shown now; and the number of tokens up to the end of a stop string, if one is complete.
 
-        All of them are looked at together. Only where a stop string ends among them, which happens once in a text, each
-        is looked at for itself, to see which.
+        All tokens are decoded together. They are decoded one by one only if a stop string ends among them, which
+        happens once per text.
         """
         pending, stops = self._decode.pending, copy(self._stops)
         text, stopped = self._stops.push(self._decode.many(ids))
@@ -94,14 +94,14 @@ class Text:
 
     @property
     def undecided(self) -> Undecided:
-        """What is not shown yet."""
+        """The text that is not shown yet."""
         return Undecided(self._decode.pending, self._stops.held)
 
     def session_after(self, decoder: Decoder, stream: Stream) -> Session:
         """The session at the end of the text, which began with one.
 
         Args:
-            stream: what wrote it. It may be further: then, and only then, the text is read once more.
+            stream: the stream that wrote it. Only if that is further than the text, the text is read once more.
 
         Raises:
             NotFinite: the state is not.
@@ -109,7 +109,7 @@ class Text:
         assert self.session is not None
         ids = np.concatenate([np.zeros(0, np.int64), *self._written])
         if self._wanted <= 0:
-            # A batch does not write beyond it, so all rounding is that of a text written at once.
+            # The batch does not write beyond the end, so the rounding is the same as for a text written at once.
             read = self.session.noting(decoder, self._prompt)
             return read.wrote(decoder, ids, stream.state, self.undecided)
         return self.session.after(decoder, self._prompt).wrote(decoder, ids, None, self.undecided)

@@ -22,14 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gatelab: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        # A disk that has become full, a folder that was taken away.
+        # The disk is full, or a folder was removed.
         print(f"gatelab: cannot write to {options.data_dir}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def parse(arguments: list[str] | None) -> Options:
-    """The command line. Ends the process with code 2 where it is wrong."""
+    """The command line. Exits with code 2 if it is wrong."""
     parser = argparse.ArgumentParser(prog="gatelab up", description="Run a whole Gatelab on this machine.")
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="the directory with all data of Gatelab")
     parser.add_argument("--host", default="127.0.0.1")

@@ -55,7 +55,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """None while it does not run."""
+        """The process id; None while it does not run."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
@@ -76,7 +76,7 @@ class Child:
         self._started = time.monotonic()
 
     def alive(self) -> bool:
-        """Whether it runs. Where it has ended, `exit_code` says how: negative for the signal that killed it."""
+        """Whether it runs. If it has ended, `exit_code` says how: negative for the signal that killed it."""
         if self._process is None:
             return False
         if (code := self._process.poll()) is None:
@@ -86,7 +86,7 @@ class Child:
         return False
 
     def tend(self) -> None:
-        """Start the process again where it has died, after a pause that grows with every death."""
+        """Start the process again if it has died, after a pause that grows with every death."""
         if self.alive():
             return
         now = time.monotonic()
@@ -105,12 +105,12 @@ class Child:
 
     @property
     def hopeless(self) -> bool:
-        """Whether restarts are useless: it ends by itself, and has never run well."""
+        """Whether restarts are useless, because the process ends by itself and has never run for long."""
         gave_up = self.exit_code is not None and self.exit_code > 0
         return gave_up and self.deaths >= HOPELESS_DEATHS and not self._was_steady
 
     def begin_stop(self) -> None:
-        """From now on `stopped` sends the signals that end the program."""
+        """Begin to stop: from now on `stopped` sends the signals that end the program."""
         self._stop_began = time.monotonic()
         self._farewell = list(self.program.farewell)
 
@@ -137,19 +137,19 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def rotate_log(self) -> None:
-        """Put a large log of earlier starts aside."""
+        """Rename a large log of earlier starts."""
         with suppress(FileNotFoundError):
             if self.log.stat().st_size > ROTATE_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
 
     def bound_log(self) -> None:
-        """Put a large log aside while the process goes on writing it.
+        """Copy a large log and empty it while the process keeps writing to it.
 
-        It appends, so what it writes next stands at the beginning. A line that comes in between is lost.
+        The process appends, so its next line is the first of the emptied file. A line written in between is lost.
         """
         with suppress(OSError):
             if self.log.stat().st_size > ROTATE_BYTES:
-                with suppress(OSError):  # a full disk: room counts for more than old lines
+                with suppress(OSError):  # on a full disk, space matters more than old lines
                     shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
                 os.truncate(self.log, 0)
 

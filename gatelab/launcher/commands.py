@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gatelab.launcher.child_process import Program
 
-# -P: a directory called `service` or `worker` where a user happens to stand is not imported.
+# -P: a directory called `service` or `worker` in the user's working directory is not imported.
 METRICS = "metrics"
-"""The folder in the data directory in which several service processes put their numbers together."""
+"""The folder in the data directory in which several service processes collect their metrics."""
 
 PYTHON = (sys.executable, "-P", "-m")
 
@@ -18,13 +18,13 @@ PYTHON = (sys.executable, "-P", "-m")
 def environment(data_dir: Path, broker: Path, workers: int, service_workers: int = 1) -> dict[str, str]:
     """Their environment. The database is the user's `GATELAB_DATABASE_URL`, else SQLite in `data_dir`."""
     own = {"GATELAB_DATA_DIR": str(data_dir), "GATELAB_BROKER_URL": f"redis+socket://{broker}", "PYTHONUNBUFFERED": "1"}
-    # Threads that spin while they wait made training ten times slower on a machine with other work.
+    # Threads that spin while they wait made training ten times slower on a machine with other load.
     own["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     if service_workers > 1:
         own["GATELAB_COUNTS_URL"] = os.environ.get("GATELAB_COUNTS_URL") or f"unix://{broker}"
         own["PROMETHEUS_MULTIPROC_DIR"] = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or str(data_dir / METRICS)
     if workers > 1 and not os.environ.get("GATELAB_THREADS"):
-        # Workers that each take all cores slow each other down.
+        # Workers slow each other down if each uses all cores.
         own["GATELAB_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     return {**os.environ, **own}
 
@@ -51,7 +51,7 @@ def service(data_dir: Path, told: dict[str, str], listener: socket.socket, proce
 
 
 def worker(data_dir: Path, told: dict[str, str], number: int) -> Program:
-    """A Celery worker. The metrics of several have ports one above the other.
+    """A Celery worker. The metrics of several workers have consecutive ports.
 
     SIGTERM lets its run reach a step to stop at, SIGQUIT cuts that short, SIGKILL is safe too.
     """

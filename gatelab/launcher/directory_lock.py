@@ -11,7 +11,7 @@ from gatelab.launcher.errors import CannotStart
 
 @contextmanager
 def hold(data_dir: Path) -> Iterator[None]:
-    """Hold `data_dir` for this process. The kernel lets go of it however the process ends.
+    """Hold `data_dir` for this process. The kernel releases it however the process ends.
 
     Raises:
         CannotStart: another launcher holds it.

@@ -1,4 +1,4 @@
-"""What the launcher refuses."""
+"""The errors of the launcher."""
 
 from gatelab.errors import GatelabError
 

@@ -10,9 +10,9 @@ STDIN = 0
 
 
 class Interrupts:
-    """Counts requests to stop: SIGINT, SIGTERM, SIGHUP and, where asked for, the end of standard input.
+    """Counts requests to stop: SIGINT, SIGTERM, SIGHUP and, if requested, the end of standard input.
 
-    A parent that may be killed outright closes standard input by dying, which stops its launcher too.
+    When a parent is killed, its end of standard input closes, which stops its launcher too.
     """
 
     def __init__(self, stop_on_eof: bool = False) -> None:
@@ -37,7 +37,7 @@ class Interrupts:
         os.close(self._writer)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until a request to stop arrives. Whether there has been any."""
+        """Wait for this time, or until a request to stop arrives. Returns whether there has been one."""
         if self.requests:
             seconds = min(seconds, 0.05)
         ready, _, _ = select.select(self._sources(), [], [], seconds)

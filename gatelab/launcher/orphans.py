@@ -1,4 +1,4 @@
-"""No process outlives the one that started it, not even when that one is killed outright."""
+"""No process outlives the one that started it, even if that one is killed."""
 
 import ctypes
 import os
@@ -12,12 +12,12 @@ PR_SET_PDEATHSIG = 1
 def die_with_parent(parent: int | None = None) -> None:
     """Ask the kernel to kill the calling process with SIGKILL when its parent dies. Does nothing outside Linux.
 
-    To be called in the child. Linux watches the thread that forked, not the process: fork from a thread that
-    lives as long as the parent does, best the main thread.
+    Call it in the child. Linux watches the thread that forked, not the process: fork from a thread that lives as long
+    as the parent does, preferably the main thread.
 
     Args:
-        parent: the process id of the parent, where the child knows it. A parent that died before this call is
-            then noticed too.
+        parent: the process id of the parent, if the child knows it. With it, a parent that died before this call is
+            noticed too.
     """
     if sys.platform != "linux":
         return

@@ -1,6 +1,6 @@
-"""Which data directory listens on which port, noted in the user's state folder: by that, clients find the API key.
+"""Records in the user's state folder which data directory listens on which port, so that clients find the API key.
 
-A user without a home finds the key in the data directory: no failure here is a reason not to start or to stop.
+A user without a home finds the key in the data directory, so no failure here keeps Gatelab from starting or stops it.
 """
 
 import os
@@ -21,6 +21,6 @@ def remove(port: int) -> None:
 
 
 def _path(port: int) -> Path:
-    """`gatelab/client/credentials.py` looks at the same place."""
+    """`gatelab/client/credentials.py` reads the same folder."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "gatelab" / "ports" / str(port)

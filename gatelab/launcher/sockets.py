@@ -1,4 +1,4 @@
-"""Where the service listens, and the path at which the broker does."""
+"""The address at which the service listens, and the path at which the broker does."""
 
 import hashlib
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 from gatelab.launcher.errors import CannotStart
 
 MAX_SOCKET_PATH = 107
-"""Bytes that Linux takes for the path of a UNIX socket, without the closing NUL (macOS: 103)."""
+"""The most bytes of a UNIX socket's path on Linux, without the closing NUL (macOS: 103)."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./~-]+")
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket for the service, bound before anything is started. Port 0 takes a free one.
+    """A listening socket for the service, bound before any process starts. Port 0 takes a free port.
 
     The service inherits it, so no other program can take the port, and requests wait while the service restarts.
 
     Raises:
-        CannotStart: the address is in use, or not of this machine.
+        CannotStart: the address is in use, or does not belong to this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -60,10 +60,10 @@ def url(listener: socket.socket) -> str:
 
 
 def broker_path(data_dir: Path, limit: int = MAX_SOCKET_PATH) -> Path:
-    """The path of the broker's UNIX socket: in `data_dir`, or in a private directory where that would not do.
+    """The path of the broker's UNIX socket: in `data_dir`, or in a private directory if that does not work.
 
-    Paths that are too long for the kernel or that need quoting in a URL get the private directory. It is the
-    same one for the same data directory, so that what a crash left behind is found again.
+    A path that is too long for the kernel or needs quoting in a URL is replaced by the private directory. It is always
+    the same one for a data directory, so that the remains of a crash are found again.
 
     Raises:
         CannotStart: the private directory belongs to somebody else.
@@ -81,7 +81,7 @@ def broker_path(data_dir: Path, limit: int = MAX_SOCKET_PATH) -> Path:
 
 
 def remove(path: Path, data_dir: Path) -> None:
-    """Remove the broker's socket, and its directory where that is not `data_dir`."""
+    """Remove the broker's socket, and its directory unless that is `data_dir`."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
         if path.parent != data_dir:

@@ -29,7 +29,7 @@ START_POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Options:
-    """Where an embedded Gatelab lives, and how it is reached."""
+    """The data directory of an embedded Gatelab, and its address."""
 
     data_dir: Path
     host: str = "127.0.0.1"
@@ -53,7 +53,7 @@ def run(options: Options) -> None:
 
 
 def make_data_dir(path: Path) -> Path:
-    """The absolute path of the data directory, made where it is missing, readable by its owner alone.
+    """The absolute path of the data directory, which is made if it is missing, readable by its owner alone.
 
     Raises:
         CannotStart: it cannot be made or written, or its disk is full.
@@ -97,7 +97,7 @@ class Launcher:
         self.workers = [self._child(commands.worker(data_dir, told, number)) for number in range(1, workers + 1)]
 
     def run(self) -> None:
-        """Start, watch until asked to stop, stop. No process is left, whatever happens."""
+        """Start all processes, watch them until asked to stop, and stop them. No process is left, whatever happens."""
         try:
             if self._start():
                 url = sockets.url(self.listener)
@@ -116,7 +116,7 @@ class Launcher:
             CannotStart: with the last lines of the log of the process that did not start.
         """
         valkey.stop_leftover(self.socket_path)
-        # Side by side: what takes the service longest is to import its libraries. It then waits for the migrations.
+        # In parallel, since most of the service's start is importing its libraries. It then waits for the migrations.
         for child in (self.migrations, self.broker, self.service):
             child.start()
         if not self._until(lambda: not self.migrations.alive()):
@@ -174,7 +174,7 @@ class Launcher:
 
 
 def _make_empty(folder: Path) -> None:
-    """The counts of processes of an earlier start are dropped."""
+    """Delete the metrics of processes of an earlier start."""
     folder.mkdir(mode=0o700, exist_ok=True)
     for file in folder.glob("*.db"):
         file.unlink(missing_ok=True)

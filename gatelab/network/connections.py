@@ -1,4 +1,4 @@
-"""The parts between the layers, in numpy, with their derivatives: `gatelab.layer_connections` says what it computes."""
+"""The connections between layers, in numpy, with derivatives: `gatelab.layer_connections` defines them."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class Normalization:
         return found
 
     def _standard(self, x: Array) -> tuple[Array, Array]:
-        """x with mean 0 and deviation 1, and the deviation that it had."""
+        """x with mean 0 and deviation 1, and its original deviation."""
         centred = x - x.mean(axis=-1, keepdims=True)
         deviation = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON)
         return centred / deviation, deviation

@@ -18,7 +18,7 @@ GateOverride = Mapping[str, Callable[[Array], Array]]
 
 
 class Evaluation:
-    """Computes nodes. What comes of weights and numbers alone is computed once.
+    """Computes nodes. Nodes that depend on weights and numbers alone are computed once.
 
     Args:
         nodes: in an order of computation.
@@ -39,7 +39,8 @@ class Evaluation:
                 elif (function := _function(node)) is not None and self._knows(node.operands):
                     operands = [self._known[operand] for operand in node.operands]
                     if all(isinstance(operand, float) for operand in operands):
-                        # Of Python's numbers alone numpy would make double precision, and of all that follows.
+                        # numpy would turn plain Python numbers, and everything computed from them, into double
+                        # precision.
                         operands = [number(operand) for operand in operands]
                     self._known[place] = function(*operands)
                 else:
@@ -52,7 +53,7 @@ class Evaluation:
         return all(self._known[operand] is not None for operand in operands)
 
     def values(self, read: Mapping[str, Array], before: Mapping[str, Array], gates: GateOverride) -> list[Any]:
-        """The value of each node: (rows, hidden), or of fewer dimensions where it is the same for all rows or units.
+        """The value of each node: (rows, hidden), or with fewer dimensions if it is the same for all rows or units.
 
         Args:
             read: name of a matrix -> its product with the input (rows, hidden).
@@ -69,7 +70,7 @@ class Evaluation:
             elif node.op == "gate":
                 value, override = values[node.operands[0]], gates.get(node.name)
                 values[place] = value if override is None else override(np.broadcast_to(value, shape))
-            elif values[place] is None:  # else another product of the same vector was
+            elif values[place] is None:  # if it was not computed with another product of the same vector
                 matrix, places = self._products[node.operands[0]]
                 found = np.broadcast_to(values[node.operands[0]], shape) @ matrix
                 for number, each in enumerate(places):
@@ -84,6 +85,6 @@ def _function(node: Node) -> Function | None:
 def _side_by_side(
     places: Sequence[int], nodes: Sequence[Node], weights: Mapping[str, Array]
 ) -> tuple[Array, Sequence[int]]:
-    """The matrices that one vector is multiplied with, as one, and the places of the products."""
+    """The matrices by which one vector is multiplied, as one matrix, and the places of the products."""
     matrices = [weights[nodes[place].name] for place in places]
     return matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1), places

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Function = Callable[..., Any]
 
 SOFTPLUS_LINEAR = 20.0
-"""Above this, softplus is its operand: so PyTorch computes it."""
+"""Above this, softplus returns its operand, as PyTorch does."""
 
 
 def sigmoid(a: Any) -> Any:
@@ -29,7 +29,7 @@ def log_sigmoid(a: Any) -> Any:
 
 
 def _normal_share(a: Any) -> Any:
-    """The standard normal distribution function. numpy has no erf, and scipy takes longer to import than all else."""
+    """The standard normal distribution function. numpy has no erf, and importing scipy would take too long."""
     erf = np.asarray(np.frompyfunc(math.erf, 1, 1)(a / math.sqrt(2)), dtype=np.asarray(a).dtype)
     return (1 + erf) / 2
 
@@ -83,4 +83,4 @@ FUNCTIONS: dict[str, Function] = {
     "where_positive": lambda a, g: np.where(a <= 0, 0.0, g),
     "where_larger": where_larger,
 }
-"""Operation -> what computes it of its operands. `where_within` also needs its node's value."""
+"""Operation -> the function that computes it from its operands. `where_within` also needs its node's value."""

@@ -1,4 +1,4 @@
-"""One layer of a network: a cell as its equations say, with weights."""
+"""One layer of a network: a cell's equations with weights."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ class Layer:
         initial: the state before a text, (hidden,) for each of its tensors; zeros by default.
 
     Attributes:
-        inputs: the size of what it reads.
+        inputs: the size of its input.
         states, gates: their names; the first state is the output.
     """
 

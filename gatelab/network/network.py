@@ -14,7 +14,7 @@ from gatelab.specs.model import ModelSpec
 from gatelab.text.tokenizers import Ids
 
 NetworkState = tuple[State, ...]
-"""One cell state a layer."""
+"""One cell state per layer."""
 
 
 class Network:
@@ -60,7 +60,7 @@ class Network:
 
     @cached_property
     def norms(self) -> dict[int, Normalization]:
-        """What normalizes, by the number of the layer that reads it; the head has the number behind the last one."""
+        """The normalizations, by the number of the layer that they precede; the head has the number after the last."""
         places = range(1, self.spec.layers + 1) if self.spec.norm == "layer" else ()
         return {n: Normalization(self.weights[f"norms.{n}.gain"], self.weights[f"norms.{n}.bias"]) for n in places}
 
@@ -72,23 +72,23 @@ class Network:
 
     @property
     def head(self) -> Array:
-        """(hidden, vocabulary) what the output is multiplied with before the bias is added."""
+        """(hidden, vocabulary) the matrix by which the output is multiplied before the bias is added."""
         return self.weights["embedding"].T if self.spec.tied else self.weights["weight_head"]
 
     def initial_state(self, rows: int) -> NetworkState:
         return tuple(layer.initial_state(rows) for layer in self.layers)
 
     def entering(self, ids: Ids) -> Array:
-        """What ids (...) enter the first layer as: embeddings (..., size), or themselves for one-hot rows."""
+        """The first layer's input for ids (...): embeddings (..., size), or the ids themselves for one-hot rows."""
         embedding = self.weights.get("embedding")
         return ids if embedding is None else embedding[ids]
 
     def normalized(self, place: int, x: Array) -> Array:
-        """What layer `place`, or behind the last one the head, reads where `x` comes from below."""
+        """The input of layer `place`, or of the head after the last layer, if `x` comes from below."""
         return self.norms[place](x) if place in self.norms else x
 
     def joined(self, layer: int, read: Array, below: Array, output: Array) -> Array:
-        """What leaves a layer that read this, from what left the one below it and its own output."""
+        """The value that a layer sends up, from its input `read`, the value from below and its own output."""
         if layer == 0 or self.spec.connections == "plain":
             return output
         return below + output if self.spec.connections == "residual" else self.highways[layer](read, below, output)
@@ -97,7 +97,7 @@ class Network:
         """Read ids (steps, rows).
 
         Returns:
-            What leaves the last layer (steps, rows, hidden), and the state after the last step.
+            The output of the last layer (steps, rows, hidden), and the state after the last step.
         """
         x, after = self.entering(ids), []
         for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
@@ -111,7 +111,7 @@ class Network:
         return x, tuple(after)
 
     def logits(self, outputs: Array) -> Array:
-        """What follows (..., vocabulary), from what leaves the last layer (..., hidden)."""
+        """Logits of the next tokens (..., vocabulary), from the output of the last layer (..., hidden)."""
         with np.errstate(all="ignore"):
             found: Array = self.normalized(self.spec.layers, outputs) @ self.head + self.weights["bias_head"]
         return found

@@ -3,12 +3,12 @@
 import math
 
 FEW_TOKENS = 1000
-"""The loss of single tokens has a standard deviation of about 2 nats: that of the mean over this many is 0.06, or 6 %
+"""The loss of single tokens has a standard deviation of about 2 nats. That of a mean over this many is 0.06, or 6 %
 of the perplexity."""
 
 
 def uniform_loss(vocabulary: int) -> float:
-    """The loss in nats per token of a guess that takes every token for equally likely."""
+    """The loss in nats per token of a guess to which all tokens are equally likely."""
     return math.log(vocabulary)
 
 
@@ -28,8 +28,8 @@ def cautions(part: str, loss: float | None, tokens: int | None, vocabulary: int 
     Args:
         part: validation or test.
         loss: in nats per token.
-        tokens: how many different ones it is the mean over.
-        vocabulary: how many tokens the model knows.
+        tokens: the number of different tokens over which it is the mean.
+        vocabulary: the number of tokens that the model knows.
     """
     found = []
     if worse_than_guessing(loss, vocabulary):

@@ -7,7 +7,7 @@ from gatelab.reports.records import NamedCorpus, RunRecord
 from gatelab.specs.model import BpeTokenizerSpec, CharTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
 
 NAMED = 5
-"""How many runs a warning names."""
+"""The most runs that a warning names."""
 
 
 def warnings(runs: Sequence[RunRecord]) -> list[str]:
@@ -20,7 +20,7 @@ def warnings(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def text_scored(run: RunRecord) -> tuple[Hashable, ...]:
-    """Equal for runs that are scored on the same characters of the same text."""
+    """A value that is equal for runs that are scored on the same characters of the same text."""
     train, validation, _ = run.text_sha256s
     if validation is None:
         return train, _prepared(run), _split(run)
@@ -145,7 +145,7 @@ def _few(part: str, tokens: Iterable[int | None]) -> str | None:
 
 
 def _tokens(run: RunRecord) -> str:
-    """What reads the text, without how it is prepared."""
+    """The tokenizer, without its preparation of the text."""
     tokenizer = run.spec.tokenizer
     match tokenizer:
         case BpeTokenizerSpec() | UnigramTokenizerSpec():
@@ -165,7 +165,7 @@ def _unknown_words(runs: Sequence[RunRecord]) -> str | None:
 
 
 def _prepared(run: RunRecord) -> tuple[str, ...]:
-    """What was done to the text before it was read."""
+    """The preparation of the text before it was tokenized."""
     tokenizer = run.spec.tokenizer
     normalize = tokenizer.normalize if isinstance(tokenizer, CharTokenizerSpec) else "none"
     return tuple(tokenizer.clean) + ((normalize,) if normalize != "none" else ())

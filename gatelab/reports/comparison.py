@@ -50,7 +50,7 @@ def compare(groups: Sequence[Group], tuned: Sequence[str] = ()) -> Comparison:
     scores = [_scores(group, measure) for group in groups]
     wanted = _wanted(groups, scores)
     testable = _testable(groups, scores, wanted.pairs)
-    # To find the best variant, all have been looked at: the correction is for all pairs.
+    # Finding the best variant compares all of them, so the correction is for all pairs.
     comparisons = math.comb(len(groups), 2) if wanted.best_alone else sum(map(len, testable.values()))
     pairs = _tested(testable, scores, comparisons)
     notes = [wanted.note] if wanted.note else []
@@ -63,7 +63,7 @@ def compare(groups: Sequence[Group], tuned: Sequence[str] = ()) -> Comparison:
 
 
 def _measure(runs: Sequence[RunRecord]) -> Name:
-    """The test part decides where all have one, since the validation part may have chosen the settings."""
+    """The test part if all runs have one, since the settings may have been chosen on the validation part."""
     tested = bool(runs) and all(run.last and run.last.test_loss is not None for run in runs)
     if same_tokens(runs):
         return "test loss" if tested else "validation loss"
@@ -71,7 +71,7 @@ def _measure(runs: Sequence[RunRecord]) -> Name:
 
 
 def _scores(group: Group, measure: Name) -> Scores:
-    """What each run of the variant measured in the end."""
+    """The final score of each run of the variant."""
     field = FIELDS[measure]
     scored = ((run.seed, None if run.last is None else getattr(run.last, field)) for run in group.succeeded)
     return {seed: score for seed, score in scored if score is not None}
@@ -79,7 +79,7 @@ def _scores(group: Group, measure: Name) -> Scores:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The pairs to test, and why they are not all; `best_alone` if only those with the best variant are tested."""
+    """The pairs to test, and a note if they are not all; with `best_alone`, only those with the best variant are."""
 
     pairs: Sequence[tuple[int, int]]
     note: str | None = None
@@ -99,7 +99,7 @@ def _wanted(groups: Sequence[Group], scores: Sequence[Scores]) -> _Wanted:
 def _testable(
     groups: Sequence[Group], scores: Sequence[Scores], pairs: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, ...], list[tuple[int, int]]]:
-    """Seeds -> the pairs that have these in common, at least two, and are scored on the same text."""
+    """Seeds (at least two) -> the pairs that have these seeds in common and are scored on the same text."""
     found: dict[tuple[int, ...], list[tuple[int, int]]] = {}
     texts = [text_scored(group.runs[0]) for group in groups]
     for first, second in pairs:

@@ -28,7 +28,7 @@ class HeatMap:
 
 
 def heat_map(report: Report) -> HeatMap | None:
-    """None where there are no two hyper-parameters to look at."""
+    """None if there are fewer than two hyper-parameters."""
     if report.influence is None or len(report.influence.effects) < 2:
         return None
     ranked = sorted(report.influence.effects, key=lambda effect: -(effect.loss_share or 0))

@@ -44,7 +44,7 @@ def as_html(report: Report) -> str:
 
 @cache
 def _template() -> "Template":
-    # Here and not above: the service starts without it.
+    # Imported here so that the service starts without it.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("gatelab.reports")
@@ -65,7 +65,7 @@ def _best(report: Report) -> list[int]:
 
 
 def _drawn(report: Report) -> list[int]:
-    """The variants whose learning curves are drawn: all, or of many the best."""
+    """The variants whose learning curves are drawn: all, or the best ones if there are many."""
     there = {curve.variant for curve in report.curves if any(loss is not None for loss in curve.validation_loss)}
     return sorted([number for number in _best(report) if number in there][:COLOURS])
 
@@ -76,7 +76,7 @@ def _curves(report: Report, drawn: Sequence[int]) -> str:
         curve, runs = report.curves[number], report.variants[number].runs
         points = _known(curve.epochs, [perplexity(loss) for loss in curve.validation_loss])
         if len(runs) == 1 and (branch := begun.get(runs[0])) and (value := perplexity(branch.loss_there)):
-            # Its curve begins where it parts from its parent's.
+            # Its curve begins where it branches off from its parent's.
             points = [(float(branch.epoch or 0), value), *points]
         series.append(Series(f"{number}: {report.variants[number].label}", points))
     return line_chart("Validation perplexity by epoch", series, "epoch", "validation perplexity", log_y=True)

@@ -22,8 +22,8 @@ Values = Mapping[str, Any]
 def of_grid(paths: Sequence[str], runs: Sequence[RunRecord]) -> list[Values]:
     """Each run's values of the paths of a grid; equations by their titles.
 
-    An object, such as a cell, is shown by its kind and by every field that is not at its default in one of those of
-    its kind. A path that a run's spec does not have, since another value of the grid took its place, is left out.
+    An object, such as a cell, is shown by its kind and by every field that differs from its default in any object of
+    that kind. A path that a run's spec does not have, because another value of the grid replaced it, is left out.
     """
     found: list[dict[str, Any]] = [{} for _ in runs]
     specs = _titled(runs)
@@ -38,7 +38,7 @@ def of_grid(paths: Sequence[str], runs: Sequence[RunRecord]) -> list[Values]:
 def that_differ(runs: Sequence[RunRecord]) -> tuple[list[str], list[Values]]:
     """The paths by which the runs differ, and each run's values of them.
 
-    The corpus is compared by its text: two names may stand for the same.
+    The corpus is compared by its text, since two names may stand for the same text.
     """
     flat = [
         dict(_flat(spec.model_dump(mode="json", exclude={"corpus"}))) | _texts(run)
@@ -58,7 +58,7 @@ _ABSENT = object()
 def _titled(runs: Sequence[RunRecord]) -> list[RunSpec]:
     """The spec, with titles instead of equations: the name given by the first run, if no other equations have it.
 
-    Equal equations have equal titles, and different ones have not.
+    Equal equations have equal titles, and different ones have different titles.
     """
     resolved = [run.resolved for run in runs]
     names: dict[str, str] = {}
@@ -86,7 +86,7 @@ def _with_equations(spec: RunSpec, equations: str) -> RunSpec:
 
 
 def _texts(run: RunRecord) -> dict[str, str]:
-    """What it read, by the beginning of the digest."""
+    """The texts that the run read, by the beginning of their digests."""
     train, validation, test = run.text_sha256s
     parts = {"corpus": train, "corpus.validation": validation, "corpus.test": test}
     return {path: sha256[:12] for path, sha256 in parts.items() if sha256}

@@ -38,7 +38,7 @@ def label(value: Any) -> str:
 
 
 def variant_label(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """`hidden=32, lr=1`; the bare value where it is an object or the only one; `all runs` where nothing varies."""
+    """`hidden=32, lr=1`; the bare value if it is an object or the only one; `all runs` if nothing varies."""
     parts = [
         label(value) if isinstance(value, Mapping) or len(values) == 1 else f"{names[path]}={label(value)}"
         for path, value in values.items()
@@ -47,5 +47,5 @@ def variant_label(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def identity(value: Any) -> str:
-    """Equal for equal values, also where they are objects."""
+    """A key that is equal for equal values, also for objects."""
     return json.dumps(value, sort_keys=True)

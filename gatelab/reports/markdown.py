@@ -9,9 +9,9 @@ from gatelab.reports.tables import Table
 from gatelab.specs import yaml_reader
 
 _MARKUP = re.compile(r"([\\`*\[\]<>|~&$]|:(?=//)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-"""Punctuation with a meaning inside a line of Markdown. A backslash before it takes that away (CommonMark 2.4)."""
+"""Punctuation with a meaning inside a line of Markdown. A backslash before it removes that (CommonMark 2.4)."""
 _WEB = re.compile(r"(?i)(www|mailto|xmpp)\.")
-"""What GitHub makes links of, without any punctuation that could be escaped before."""
+"""Text that GitHub turns into links although it has no punctuation to escape."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -20,7 +20,7 @@ def as_markdown(report: Report) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` as a piece of one line that reads as it stands. Line breaks become ⏎, other control characters �."""
+    """`text` as part of one line that is shown literally. Line breaks become ⏎, other control characters �."""
     plain = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"\r\n?|\n", "⏎", text))
     return _WEB.sub(r"\1\\.", _MARKUP.sub(r"\\\1", plain))
 

@@ -11,7 +11,7 @@ from gatelab.wire.runs import RunError
 
 
 class Evaluation(NamedTuple):
-    """One evaluation. Losses in nats per token, seconds since the run began; None where it was not a finite number."""
+    """One evaluation. Losses in nats per token, seconds since the run began; None for a number that was not finite."""
 
     epoch: int
     step: int
@@ -34,12 +34,12 @@ class NamedCorpus(NamedTuple):
 class RunRecord:
     """One run. `sample` is its latest text with the prefix; `evaluations` are in the order of their steps.
 
-    `job_runs` is how many runs its job has. `trained_together` is the most runs that were trained in lock-step with it,
-    itself included; the time of each step was shared out equally among them.
-    `vocabulary` is how many tokens its model predicts, `validation_tokens` and `test_tokens` are how many different
-    tokens of the text these parts score; None for runs of earlier versions.
-    `parent` is the run that it started from, at `parent_step` of that run; None if it started afresh.
-    `held_out` are the corpora for validation and test; None where these are parts of `corpus`.
+    `job_runs` is the number of runs of its job. `trained_together` is the most runs that were trained in lock-step with
+    it, itself included; they share the time of each step equally.
+    `vocabulary` is the number of tokens that its model predicts; `validation_tokens` and `test_tokens` are the numbers
+    of different tokens of the text that these parts score; None for runs of earlier versions.
+    `parent` is the run from which it started, at `parent_step` of that run; None if it started from initial values.
+    `held_out` are the corpora for validation and test; None if these are parts of `corpus`.
     """
 
     id: str
@@ -72,12 +72,12 @@ class RunRecord:
 
     @cached_property
     def resolved(self) -> RunSpec:
-        """What ran: `gatelab.specs.resolved`."""
+        """The resolved spec: `gatelab.specs.resolved`."""
         return resolved(self.spec)
 
     @property
     def corpora(self) -> list[NamedCorpus]:
-        """All that it read, what it was trained on first."""
+        """All corpora that the run read, its training corpus first."""
         return [NamedCorpus(self.corpus, self.corpus_sha256), *(text for text in self.held_out if text)]
 
     @property

@@ -71,8 +71,8 @@ class Variant(Part):
     """A grid point: all runs that differ only in the seed.
 
     `runs` are all of them; `seeds` is the number of their seeds; a seed counts once, even if it was trained
-    several times. `succeeded` counts the seeds that succeeded, `troubles` describes the others. `sample` is of
-    the run with the lowest seed.
+    several times. `succeeded` counts the seeds that succeeded, `troubles` describes the others. `sample` comes
+    from the run with the lowest seed.
     """
 
     number: int
@@ -168,9 +168,9 @@ class Curve(Part):
 class Branch(Part):
     """A run that started from a checkpoint of another run, its parent, at the parent's `step`.
 
-    `continues` says that it took over the optimizer's state and the count of steps as well, not the weights alone.
-    `epoch` and `loss_there` are of the parent's last evaluation before the two parted, `parent_loss` and `loss` of the
-    latest evaluation of either, in nats per token. A report that lacks the parent leaves `changes` and its losses None.
+    `continues` says that it took over the optimizer's state and the count of steps, not only the weights. `epoch` and
+    `loss_there` belong to the parent's last evaluation before the branch, `parent_loss` and `loss` to the latest
+    evaluation of each, in nats per token. `changes` and the parent's losses are None if the report lacks the parent.
     """
 
     run: str

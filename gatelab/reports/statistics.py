@@ -52,16 +52,16 @@ class PairedTests(NamedTuple):
 def paired_tests(differences: Array, comparisons: int) -> PairedTests:
     """Student's paired t-test of many pairs at once, corrected for the number of comparisons (Dunn 1961).
 
-    Intervals and p values are corrected alike, so that one never contradicts the other. Holm's step-down method would
-    find a little more, but no intervals as simple as these agree with it.
+    Intervals and p values are corrected in the same way, so that one never contradicts the other. Holm's step-down
+    method would find a little more, but no intervals as simple as these agree with it.
 
     Args:
         differences: (pairs, samples) of one measure between two variants, seed by seed, at least two samples.
         comparisons: how many pairs are compared in all, these included.
 
-    Differences that are all 0 have p = 1, others that are all equal have p = 0.
+    If all differences are 0, p is 1; if they are all equal but not 0, p is 0.
     """
-    # Here and not above: the service starts without it.
+    # Imported here so that the service starts without it.
     from scipy.special import stdtr
 
     samples = differences.shape[1]

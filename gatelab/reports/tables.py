@@ -51,7 +51,7 @@ class Table:
 
 
 def results(report: Report, only: Sequence[int] | None = None) -> Table:
-    """One row per variant, of all or of those with these numbers."""
+    """One row per variant, for all of them or for those with these numbers."""
     variants = report.variants if only is None else [report.variants[number] for number in only]
     names, shown = short_names(report.paths), _shown(report)
     repeated = any(variant.seeds > 1 for variant in report.variants)
@@ -83,7 +83,7 @@ def results(report: Report, only: Sequence[int] | None = None) -> Table:
 
 
 def runs(report: Report) -> Table:
-    """One row a run."""
+    """One row per run."""
     shown = [name for name in COLUMNS if any(getattr(row.measures, name) is not None for row in report.runs)]
     columns = ["run", "variant", "seed", "state", "epoch", *(COLUMNS[name][0] for name in shown), "predicted s"]
     numbers = {run: variant.number for variant in report.variants for run in variant.runs}
@@ -239,7 +239,7 @@ def _branch(branch: Branch, numbers: Mapping[str, int]) -> list[str]:
 
 
 def _troubles(variant: Variant, repeated: bool) -> str:
-    """The states of its runs; of a single run without the seed."""
+    """The states of its runs; for a single run, without the seed."""
     words = variant.troubles if repeated else [trouble.partition(": ")[2] for trouble in variant.troubles]
     return "; ".join(words) or "succeeded"
 

@@ -1,9 +1,9 @@
 """How much each hyper-parameter matters: main effects, and its share of the variance.
 
 The share is eta squared of an analysis of variance with main effects (Fisher 1925; Yates 1934 for type II sums of
-squares): what the squared error of a linear model of all hyper-parameters, each as a category, grows by without this
-one, as a share of the total. For a full grid it is the exact part of the variance that lies between the means of its
-values; where runs are missing, it is what this hyper-parameter alone explains.
+squares). A linear model has all hyper-parameters as categories; the share is the growth of its squared error without
+this one, relative to the total. For a full grid it is exactly the part of the variance between the means of the
+hyper-parameter's values; if runs are missing, it is the part that this hyper-parameter alone explains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def influence(groups: Sequence[Group], paths: Sequence[str]) -> Influence | None
     loss, loss_rest = _shares(samples, paths, [sample.loss for sample in samples])
     seconds, seconds_rest = _shares(timed, paths, [sample.seconds or 0.0 for sample in timed])
     if seconds_rest and any(sample.shares_time for sample in timed):
-        # Repeats in lock-step have equal seconds whatever chance does.
+        # Repeats in lock-step have equal seconds, so chance does not show in them.
         seconds_rest = Rest(interactions=seconds_rest.interactions + (seconds_rest.seeds or 0.0), seeds=None)
     return Influence(
         effects=[

@@ -22,12 +22,12 @@ TIMES = frozenset({"seconds", "tokens_per_second"})
 """Measures of time."""
 
 LONGEST_CURVE = 200
-"""Epochs of a curve, evenly spread over all where there are more."""
+"""The most epochs of a curve; if there are more, these are evenly spread."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run, with its value of every path that varies but the seed's."""
+    """A run, with its value of every path that varies except the seed's."""
 
     run: RunRecord
     values: Mapping[str, Any]
@@ -130,7 +130,7 @@ def state_in_words(run: RunRecord) -> str:
     if run.state == "failed" and run.error:
         if run.error.type != "diverged":
             return f"failed: {run.error.message}"
-        if run.error.step is None:  # an earlier version wrote it into the message alone
+        if run.error.step is None:  # an earlier version wrote it only into the message
             return f"diverged: {run.error.message}"
         return f"diverged at step {run.error.step} (epoch {run.error.epoch})"
     if run.state != "succeeded" and run.total_steps and run.step:
@@ -140,9 +140,9 @@ def state_in_words(run: RunRecord) -> str:
 
 
 def curve(number: int, group: Group) -> Curve:
-    """Mean losses by epoch, over the runs that have not failed, or over all where each of them did.
+    """Mean losses by epoch, over the runs that have not failed, or over all runs if all failed.
 
-    Where there are several evaluations in an epoch, the first one after that number of finished epochs counts.
+    If there are several evaluations in an epoch, the first one after that number of finished epochs counts.
     """
     runs = [run for run in group.distinct if run.state != "failed"] or group.distinct
     by_epoch: dict[int, list[tuple[float | None, float | None]]] = {}

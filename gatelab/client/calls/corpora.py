@@ -26,7 +26,7 @@ class CorpusCalls(Calls):
 
         given = decode(text) if isinstance(text, bytes) else text
         accepted(given)
-        # Sent with its byte-order mark: the service drops it, and notes that it did.
+        # The byte-order mark is sent, too: the service drops it and says so in the corpus's notes.
         return self._transport.post("/v1/corpora", Corpus, {"name": name, "text": given})
 
     def make_corpus(self, name: str, task: SyntheticSpec | Mapping[str, Any]) -> Corpus:
@@ -41,7 +41,7 @@ class CorpusCalls(Calls):
         return self._transport.get(path_of("corpora", corpus), Corpus)
 
     def corpus_text(self, corpus: str, start: int = 0, characters: int | None = None) -> Passage:
-        """A piece of a corpus. The service chooses its length where `characters` is None."""
+        """A piece of a corpus. The service chooses its length if `characters` is None."""
         wanted = {"start": start} | ({} if characters is None else {"characters": characters})
         return self._transport.get(path_of("corpora", corpus, "text"), Passage, wanted)
 

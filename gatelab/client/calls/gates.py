@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GateOptions(TypedDict, total=False):
-    """What is looked at; see `gatelab.specs.GatesRequest`. Step 0 reads `<bos>`, step k the k-th token of the text."""
+    """What to look at; see `gatelab.specs.GatesRequest`. Step 0 reads `<bos>`, step k the k-th token of the text."""
 
     checkpoint: int | CheckpointWord
     layers: Iterable[int]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SamplingOptions(TypedDict, total=False):
-    """How text is generated; the service chooses the defaults. See `gatelab.specs.GenerateRequest`."""
+    """How to generate text; the service chooses the defaults. See `gatelab.specs.GenerateRequest`."""
 
     max_tokens: int
     temperature: float
@@ -71,7 +71,7 @@ class GenerationCalls(Calls):
         """The log-probability of each token of a text, in nats, and of the `top` likeliest tokens at its place.
 
         Args:
-            checkpoint: its step; by default the best one if the run has one, or else the latest.
+            checkpoint: the step of the checkpoint; by default the best one if the run has one, or else the latest.
         """
         model = run if checkpoint is None else f"{run}@{checkpoint}"
         body = {"model": model, "prompt": text, "max_tokens": 0, "echo": True, "logprobs": top}

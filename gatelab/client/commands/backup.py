@@ -31,6 +31,6 @@ def restore(
 
 
 def library(action: str, file: Path, data_dir: Path) -> None:
-    """Replace this process by the module of the library that does it: the client alone has no database."""
+    """Replace this process by the library's module for the command, since the client alone has no database."""
     arguments = module("gatelab.store.backup", action, "--", str(file))
     os.execve(sys.executable, arguments, {**os.environ, "GATELAB_DATA_DIR": str(data_dir)})

@@ -83,7 +83,7 @@ def read_text(file: Path) -> str:
 
 
 def read_utf8(file: Path, refusal: type[InvalidInput]) -> str:
-    """The file as it is: to read it as text would turn every line's end into \\n, and a corpus into another one.
+    """The file's text unchanged: Python's text mode would turn every line end into \\n and so change the corpus.
 
     Raises:
         InvalidInput: the `refusal`: the file cannot be read, or is not UTF-8.

@@ -127,7 +127,7 @@ def installation(data_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind the process, so that what it started is stopped and what it wrote deleted."""
+    """SIGTERM and SIGHUP unwind the process, so that it stops what it started and deletes what it wrote."""
     ends = (signal.SIGTERM, signal.SIGHUP)
     former = {number: signal.signal(number, lambda number, _: sys.exit(128 + number)) for number in ends}
     try:

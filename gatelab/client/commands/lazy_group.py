@@ -1,4 +1,4 @@
-"""Groups of commands, each of which is imported on first use: imports take most of the time of a start."""
+"""Groups of commands, each of which is imported on first use, because imports take most of the start-up time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from gatelab.terminal import tolerate_any_text
 
 @dataclass(frozen=True)
 class Listed:
-    """A command, as the list of commands knows it.
+    """A command in the list of commands.
 
     Attributes:
-        name: as it is called.
+        name: the word by which users call it.
         place: module of this package and attribute: a function, or an app with commands of its own.
         help: the first sentence of its documentation.
     """

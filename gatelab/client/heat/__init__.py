@@ -1,4 +1,4 @@
-"""Heat maps of gates: what is shown, in the terminal and as an image."""
+"""Heat maps of gates, in the terminal and as an image."""
 
 from gatelab.client.heat.panels import Panel, panels
 from gatelab.client.heat.terminal import render

@@ -17,7 +17,7 @@ class Panel:
     Attributes:
         title: its name, and what it does in a few words.
         rows: label and one value per step.
-        low: of the scale, which ends at 1: 0 for gates, -1 for states.
+        low: the lower end of the scale, which ends at 1: 0 for gates, -1 for states.
     """
 
     title: str
@@ -26,10 +26,10 @@ class Panel:
 
 
 def panels(gates: Gates, rows: int | None = None, hidden: bool = True) -> list[Panel]:
-    """What there is to see: for each layer its gates, the hidden state, and the influence if it was asked for.
+    """The panels of an answer: for each layer its gates and the hidden state, and the influence if it was requested.
 
     Args:
-        rows: the number of units of a panel: those that vary most, in their order; None for all.
+        rows: the number of units in a panel (those that vary most, in their order); None for all.
         hidden: also the hidden state, and the cell of an LSTM.
     """
     found = [panel for layer in gates.layers for panel in _of_layer(layer, len(gates.layers) > 1, rows, hidden)]
@@ -37,7 +37,7 @@ def panels(gates: Gates, rows: int | None = None, hidden: bool = True) -> list[P
 
 
 def marks(tokens: Sequence[str]) -> list[str]:
-    """One character for each token: what cannot be seen gets a sign."""
+    """One character for each token, with a visible sign for an invisible one."""
     signs = {"<bos>": "▸", "<unk>": "?", " ": "·", "\n": "⏎", "\r": "⏎", "\t": "→", "": "…"}
     return [signs.get(token) or (token if len(token) == 1 and token.isprintable() else "?") for token in tokens]
 

@@ -1,1 +1,1 @@
-"""The C++ code of cells. Nothing but the standard library is needed: the package is built with it."""
+"""The C++ code of cells. It needs only the standard library, since it runs when the package is built."""

@@ -1,6 +1,7 @@
 """The C++ code of a cell, from the graph of its equations.
 
-No letter of a user's text gets into it: parameters, states and values are numbers, and a number is a float's bits.
+No letter of a user's text gets into it: parameters, states and values are numbered, and a number is the bits of a
+float.
 """
 
 import math
@@ -157,7 +158,7 @@ def literal(value: float) -> str:
 
 
 def _table(kind: str, name: str, entries: Sequence[object]) -> str:
-    """A constant array; C++ has none without entries."""
+    """A constant array; C++ has no empty ones."""
     return f"static constexpr {kind} {name}[] = {_row(entries) if entries else '{{}}'};"
 
 

@@ -16,7 +16,7 @@ IMPORTS = (
 def generate(layout: Layout) -> str:
     """Kernels `persistent_forward` and `persistent_backward`, and `forward_0`, `backward_0`, ... for each phase.
 
-    Their arguments are those of `parts`, their arrays those of `gatelab.scan.triton.kernels.tiles`.
+    `parts` defines their arguments, `gatelab.scan.triton.kernels.tiles` their arrays.
     """
     return "\n".join(_lines(layout)) + "\n"
 

@@ -1,4 +1,4 @@
-"""Where the numbers of a cell's scan lie in the arrays that Triton's kernels share."""
+"""The layout of a cell's scan in the arrays that Triton's kernels share."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from gatelab.equations.sums import Sum
 
 @dataclass(frozen=True)
 class Product:
-    """What the operand of this number gives the sum at this place, through a matrix; `letter` is its parameter."""
+    """The product of an operand with a matrix, for the sum at this place; `letter` is the matrix's parameter."""
 
     operand: int
     sum: int
@@ -23,8 +23,8 @@ class Layout:
     """
     Attributes:
         schedule: what each phase computes.
-        sums: the numbers of the plan's sums in the order in which they lie. Those with the input come first, and
-            those that multiply the same operand lie beside one another where that is possible.
+        sums: the numbers of the plan's sums in the order of the layout. Those with the input come first, and those
+            that multiply the same operand are side by side if possible.
     """
 
     def __init__(self, representation: Representation) -> None:
@@ -54,7 +54,7 @@ class Layout:
 
     @cached_property
     def computed(self) -> int:
-        """How many operands are neither states before nor states after the step."""
+        """The number of operands that are neither states before nor states after the step."""
         return sum(operand.kind == "computed" for operand in self.operands)
 
     @cached_property
@@ -71,7 +71,7 @@ class Layout:
 
     @cached_property
     def products(self) -> tuple[Product, ...]:
-        """In the order in which their matrices lie: operand by operand, and sum by sum."""
+        """The products in the order of their matrices: operand by operand, and sum by sum."""
         found = []
         for place, number in enumerate(self.sums):
             letters = dict(self.plan.sums[number].products)
@@ -95,9 +95,9 @@ class Layout:
 
     @cached_property
     def kept(self) -> tuple[int, ...]:
-        """The nodes that are kept for later phases and for the way back.
+        """The nodes that are kept for later phases and for the backward pass.
 
-        Not those that parameters alone decide, nor what is one function of the states after the step, which are there.
+        Nodes of parameters alone are not kept, nor are functions of one state after the step, which is stored anyway.
         """
         nodes, after = self.schedule.graph.nodes, set(self.plan.after)
         found = []
@@ -120,11 +120,11 @@ class Layout:
 
     @cached_property
     def keeps_gradient_of_after(self) -> bool:
-        """Whether a phase but the last needs the gradient of a state after the step."""
+        """Whether a phase other than the last needs the gradient of a state after the step."""
         phases = self.schedule.backward[:-1]
         return any(what == "d_after" for steps in phases for what, _ in steps.loads.values())
 
     @cached_property
     def masked(self) -> bool:
-        """Whether columns beyond `hidden` would get into those within, unless they are made 0."""
+        """Whether columns beyond `hidden` would affect the others unless they are set to 0."""
         return not stays_empty(self.schedule)

@@ -1,4 +1,4 @@
-"""What kernels of both forms have in common: heads, arguments, and where a tile lies."""
+"""The common parts of the kernels of both forms: heads, arguments, and the addresses of a tile."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +13,7 @@ def head(name: str, arguments: str, constants: Iterable[str], *, one_step: bool)
     """The first lines of a kernel with the grid (tiles of rows, tiles of columns, members)."""
     yield ""
     yield ""
-    # A step's number is not specialized: a value of 1 or a multiple of 16 would be compiled again.
+    # A step's number is not specialized: Triton would compile again for a value of 1 or a multiple of 16.
     yield '@triton.jit(do_not_specialize=["t"])' if one_step else "@triton.jit"
     yield f"def {name}({arguments}, {', '.join(f'{each}: tl.constexpr' for each in constants)}):"
     yield from indented(
@@ -31,7 +31,7 @@ def head(name: str, arguments: str, constants: Iterable[str], *, one_step: bool)
 
 
 def place(step: str) -> Iterator[str]:
-    """Where the tile of a step lies: its rows in arrays of steps, and the state before it."""
+    """The place of a step's tile: its rows in arrays of steps, and the state before it."""
     yield f"here = (member * steps + {step}) * batch + row"
     yield f"now = ((member * (steps + 1) + {step}) * batch + row) * hidden"
 
@@ -42,7 +42,7 @@ def tile_at(array: str, rows: str, number: int, count: int) -> str:
 
 
 def state_at(array: str, rows: str, number: int, between: str) -> str:
-    """The addresses of a tile of state `number`, in an array of states that lie `between` apart."""
+    """The addresses of a tile of state `number`, in an array of states that are `between` apart."""
     return f"{array} + {number} * {between} + ({rows})[:, None] + column[None, :]"
 
 

@@ -1,7 +1,7 @@
 """All steps in one launch: a program keeps the recurrent weights and the state of its rows on chip.
 
-Columns are padded to `width`, a power of two that holds all of them; a cell without recurrent products needs only its
-own columns, and takes them tile by tile.
+Columns are padded to `width`, a power of two that holds all of them. A program of a cell without recurrent products
+needs only its own columns, and takes them tile by tile.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from gatelab.equations.triton.values import Values
 
 
 def forward(layout: Layout) -> Iterator[str]:
-    """Fills history from its first entry on, kept and operands."""
+    """Fills `history` after its first entry, `kept` and `operands`."""
     arguments = f"{parts.FORWARD}, {parts.SIZES}, vocabulary"
     yield from parts.head("persistent_forward", arguments, ("gathered", "rows", "width", "precision"), one_step=False)
     yield from indented(_Forward(layout).lines())
 
 
 def backward(layout: Layout) -> Iterator[str]:
-    """Fills dsums and dvectors, and turns `dstate` of the last state into that of the first."""
+    """Fills `dsums` and `dvectors`, and turns `dstate` of the last state into that of the first."""
     arguments = f"{parts.BACKWARD}, {parts.SIZES}"
     yield from parts.head("persistent_backward", arguments, ("rows", "width", "precision"), one_step=False)
     yield from indented(_Backward(layout).lines())

@@ -1,5 +1,5 @@
 """One launch for each phase of a step, for recurrent weights that do not fit on chip: every program computes one tile
-of columns. A product needs all columns of what another launch wrote.
+of columns. A product needs all columns that another launch wrote.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ BATCH_ROWS = "(member * batch + row)"
 
 
 def forward(layout: Layout, phase: int) -> Iterator[str]:
-    """Step t: what the phase computes for others."""
+    """Step t: the values that the phase computes for others."""
     arguments = f"{parts.FORWARD}, t, {parts.SIZES}, vocabulary"
     yield from parts.head(f"forward_{phase}", arguments, ("gathered", "rows", "width", "precision"), one_step=True)
     yield from indented(_Forward(layout, phase).lines())
 
 
 def backward(layout: Layout, phase: int) -> Iterator[str]:
-    """The way back through a phase, to the gradients of its sums.
+    """The backward pass through a phase, to the gradients of its sums.
 
-    dstate comes as the gradient of the states before step t, as far as it does not come through products with them. The
-    last phase begins with those products and, unless t is 0, goes on to step t - 1; the others compute step t.
+    At the start, `dstate` is the gradient of the states before step t without the part through products with them. The
+    last phase begins with those products and, unless t is 0, continues to step t - 1; the others compute step t.
     """
     arguments = f"{parts.BACKWARD}, t, {parts.SIZES}"
     yield from parts.head(f"backward_{phase}", arguments, ("rows", "width", "precision"), one_step=True)
@@ -31,7 +31,7 @@ def backward(layout: Layout, phase: int) -> Iterator[str]:
 
 
 def _add_product(total: str, left: str, rows: str, matrix: int, matrices: int, *, transposed: bool) -> str:
-    """`total` and a tile of a product with a recurrent matrix."""
+    """`total` plus a tile of a product with a recurrent matrix."""
     right = f"weight + (member * hidden * {matrices} + {matrix}) * hidden"
     strides = f"{matrices} * hidden, 1" if transposed else f"1, {matrices} * hidden"
     return f"tiles.add_product({total}, {left}, {right}, {rows}, column, present, hidden, {strides}, width, precision)"
@@ -179,7 +179,7 @@ class _Backward:
         what, number = self._steps.loads.get(place, ("", 0))
         match what:
             case "d_after":
-                # What `b` is now, its states' gradients after the step, is given in its place from here on.
+                # From here on, the given gradients of the states after the step replace those that `b` holds now.
                 return f"b{number}" if self._last else load(self._of_state("dafter", number))
             case "d_operand":
                 return self._of_operand(number)

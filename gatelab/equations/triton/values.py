@@ -1,6 +1,6 @@
 """The values of single units in Triton's language: tiles (rows, columns) or, where parameters alone decide, (1, ...).
 
-The value of node 7 is `v7`. No letter of a user's text gets into the code, and a number is a float's own text.
+The value of node 7 is `v7`. No letter of a user's text gets into the code, and a number is the text of a float.
 """
 
 import math
@@ -12,14 +12,14 @@ from gatelab.equations.triton.layout import Layout
 
 INFIX = frozenset("+-*/")
 NAMES = {"abs": "absolute", "max": "larger", "min": "smaller"}
-"""Functions that have another name in `kernels/functions.py`, where Python's own would be hidden."""
+"""Functions that have another name in `kernels/functions.py`, so that they do not hide Python's own."""
 
 Leaf = Callable[[int], str | None]
-"""The expression of a node that is given, or None where it is computed from its operands."""
+"""The expression of a node that is given, or None if it is computed from its operands."""
 
 
 class Values:
-    """Writes the values that some part of a kernel needs, each once.
+    """Writes the values that a part of a kernel needs, each once.
 
     Args:
         columns: the name of the number of columns of a tile.
@@ -36,12 +36,12 @@ class Values:
         self._masked = multiplied if layout.masked else set[int]()
 
     def constant(self, wanted: Iterable[int], leaf: Leaf) -> Iterator[str]:
-        """Those of the values behind `wanted` that parameters alone decide."""
+        """Write those of the values behind `wanted` that depend on parameters alone."""
         constants = sorted(place for place in self._behind(wanted, leaf) if not self._layout.varies[place])
         yield from self._write(constants, leaf)
 
     def write(self, wanted: Iterable[int], leaf: Leaf) -> Iterator[str]:
-        """All values behind `wanted` that were not written yet."""
+        """Write all values behind `wanted` that are not written yet."""
         yield from self._write(sorted(self._behind(wanted, leaf) - self._written), leaf)
 
     def tile(self, node: int) -> str:

@@ -1,4 +1,4 @@
-"""What every decoder can do: read a prompt, and continue many texts at once."""
+"""The interface of decoders: read a prompt, and continue many texts at once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
@@ -25,7 +25,7 @@ class Stream:
         state: (layers, tensors of a state, hidden), before `token` is read.
         token: the last known token.
         seen: (vocabulary,) 1 for the tokens of the text so far; only where their repetition is penalised.
-        bias: (vocabulary,) what is added to the logits, if anything is.
+        bias: (vocabulary,) added to the logits; None if nothing is.
     """
 
     how: Sampling
@@ -58,7 +58,7 @@ class Decoded:
 
 
 def cut_short(decoded: Decoded, finite: int) -> Decoded:
-    """What was chosen, where only the first `finite` steps had numbers to choose by."""
+    """The chosen tokens, if only the first `finite` steps had finite numbers to choose by."""
     if finite == len(decoded.ids):
         return decoded
     return replace(decoded.first(finite), fault=not_finite("logits or states"))
@@ -83,30 +83,30 @@ class Decoder(ABC):
 
     @abstractmethod
     def read(self, ids: Ids, state: Floats) -> Floats:
-        """The state after reading all `ids` (tokens,) from `state`, which is left as it is.
+        """The state after reading all `ids` (tokens,) from `state`, which does not change.
 
         Raises:
-            NotFinite: it is not.
+            NotFinite: the state after them is not finite.
         """
 
     @abstractmethod
     def predict(self, ids: Ids, state: Floats) -> tuple[Floats, Floats]:
-        """Logits (tokens, vocabulary) of what follows each of `ids` (at least one), and the state after them.
+        """Logits (tokens, vocabulary) for the token after each of `ids` (at least one), and the state after them.
 
         Raises:
-            NotFinite: any of them is not.
+            NotFinite: any of these numbers is not finite.
         """
 
     @abstractmethod
     def decode(self, streams: Sequence[Stream], steps: int, *, logits: bool = False) -> list[Decoded]:
-        """Read the token of each stream and choose the next one, `steps` times. The streams move on.
+        """Read the token of each stream and choose the next one, `steps` times. The streams advance.
 
         A stream whose numbers are no longer finite ends with a fault. The others continue.
         """
 
     @classmethod
     def decode_together(cls, texts: "Sequence[Texts]", steps: int, *, logits: bool = False) -> list[Decoded]:
-        """As `decode`, for the streams of several decoders of one kind. What was chosen, stream by stream."""
+        """Like `decode`, for the streams of several decoders of one kind: the chosen tokens, stream by stream."""
         return [found for decoder, streams in texts for found in decoder.decode(streams, steps, logits=logits)]
 
 

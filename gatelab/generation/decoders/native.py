@@ -26,7 +26,7 @@ TILE = 16
 LIGHT = 1_000_000
 """Operations of a call below which a second thread costs more than it gains."""
 WIDE = 400_000
-"""Parameters from which on threads compute the steps of one tile together: it waits for memory, not for them."""
+"""From this many parameters on, threads compute the steps of one tile together, since memory limits the speed."""
 
 
 class NativeDecoder(Decoder):
@@ -51,7 +51,7 @@ class NativeDecoder(Decoder):
         self._program = Program(self._library, spec.cell, spec.layers, self.vocabulary, embedding, layout)
         self._head = arrays["weight_head"], arrays["bias_head"]
         self._address = self._program.new_decoder(self._parameters, SPECIALS)
-        if type(self) is NativeDecoder:  # another class may decode in a way of its own
+        if type(self) is NativeDecoder:  # a subclass may decode in its own way
             self.kind = spec.cell.representation.digest, spec.layers, spec.cell.hidden, embedding
         self._initial = np.array(network.initial_state(1), np.float32)[:, :, 0]
         weakref.finalize(self, self._library.free_decoder, self._address)
@@ -73,7 +73,7 @@ class NativeDecoder(Decoder):
 
     def _read(self, ids: Ids, state: Floats, outputs: Floats | None) -> Floats:
         before, after = np.ascontiguousarray(state), np.empty_like(state)
-        text = np.append(ids, ids[:1])  # a token must stand behind the last one, as its target
+        text = np.append(ids, ids[:1])  # the last token needs another one after it, as its target
         starts, ends = np.zeros(1, np.int64), np.array([len(ids)], np.int64)
         members = (Member * 1)()
         member = members[0]
@@ -111,7 +111,7 @@ def _decode(texts: Sequence[tuple[NativeDecoder, Sequence[Stream]]], steps: int,
 
 
 class _Call:
-    """Streams in the arrays that the native decoder takes: one of each kind for all of them, which is quicker.
+    """Streams in the arrays that the native decoder takes. One array of each kind holds all streams, which is faster.
 
     Args:
         texts: of decoders whose states have one shape.
@@ -150,7 +150,7 @@ class _Call:
             native.bias, native.seen = address(stream.bias), address(stream.seen)
 
     def taken(self) -> list[Decoded]:
-        """What was chosen; the streams move on."""
+        """The chosen tokens; the streams advance."""
         tokens = self._ids[:, -1].tolist()
         for stream, state, token in zip(self._streams, self._states, tokens, strict=True):
             stream.state, stream.token = state, token

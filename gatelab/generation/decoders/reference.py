@@ -1,4 +1,4 @@
-"""The reference: the network as its equations say, a step at a time for all streams, in numpy."""
+"""The reference decoder: the network's equations in numpy, one step at a time for all streams."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from gatelab.network import Array, Network, NetworkState
 from gatelab.text.tokenizers import Ids
 
 PROMPT_CHUNK = 1024
-"""Prompt tokens read in one scan: bounds the memory of a long prompt."""
+"""The most prompt tokens that are read in one scan, which bounds the memory of a long prompt."""
 
 
 class ReferenceDecoder(Decoder):
@@ -34,7 +34,7 @@ class ReferenceDecoder(Decoder):
         return _finite("logits", logits), _finite("states", _row(now))
 
     def _read(self, ids: Ids, state: Floats) -> tuple[Array, NetworkState]:
-        """What leaves the last layer (tokens, hidden), and the state after them."""
+        """The output of the last layer (tokens, hidden), and the state after them."""
         now, outputs = self._state([state]), []
         for at in range(0, len(ids), PROMPT_CHUNK):
             found, now = self._network.read(ids[at : at + PROMPT_CHUNK, None], now)
@@ -46,7 +46,7 @@ class ReferenceDecoder(Decoder):
         state = self._state([stream.state for stream in streams])
         chosen = np.empty((len(streams), steps), np.int64)
         known: list[Floats] = []
-        written = [0] * len(streams)  # of each, up to its first step with numbers that are not finite
+        written = [0] * len(streams)  # those of each stream, up to its first step with a number that is not finite
         for step in range(steps):
             tokens = np.array([[stream.token for stream in streams]])
             outputs, state = self._network.read(tokens, state)
