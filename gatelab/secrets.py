@@ -34,6 +34,6 @@ def write_secret(file: Path, content: bytes, *, keep: bool = False) -> None:
         else:
             partial.replace(file)
     except FileExistsError:
-        pass  # the name of the partial file is nobody else's
+        pass  # no other process has this name for its partial file
     finally:
         partial.unlink(missing_ok=True)

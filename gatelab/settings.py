@@ -106,7 +106,7 @@ class Settings(BaseSettings):
 
 
 def cell_cache() -> Path:
-    """The folder for the compiled code of cells. What needs it is far from any door: it is read where it is used."""
+    """The folder for the compiled code of cells. It is read at its use, far from the program's entry points."""
     if named := os.environ.get("GATELAB_CELL_CACHE"):
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME")
@@ -114,7 +114,7 @@ def cell_cache() -> Path:
 
 
 def may_compile_cells() -> bool:
-    """Whether a compiler may be started for a cell. As `cell_cache`, it is read where it is used."""
+    """Whether a compiler may be started for a cell. Like `cell_cache`, it is read at its use."""
     return os.environ.get("GATELAB_COMPILE_CELLS", "true").strip().lower() not in ("0", "false", "no", "off", "f", "n")
 
 
@@ -132,5 +132,5 @@ def load() -> Settings:
 
 
 def _variable(location: Sequence[int | str]) -> str:
-    """The environment variable that sets the field at `location`; empty where it is none alone."""
+    """The environment variable that sets the field at `location`; empty if no single variable does."""
     return ("GATELAB_" + "__".join(map(str, location))).upper() if location else ""

@@ -28,12 +28,12 @@ def redeem(data_dir: Path, code: str) -> str:
     """The key that a code stands for. The code no longer works afterwards.
 
     Raises:
-        NotAuthenticated: it is not the last code that was made, or was used.
+        NotAuthenticated: it is not the latest code, or was already used.
     """
     file = data_dir / CODE_FILE
     with suppress(OSError):
         if hmac.compare_digest(file.read_text(), _digest(code)):
-            file.unlink()  # of two that come at once, one finds it
+            file.unlink()  # if two requests come at once, only one finds it
             return (data_dir / KEY_FILE).read_text().strip()
     raise NotAuthenticated(
         "this link has been used already, or is from an earlier start; start `gatelab up` again, or sign in"

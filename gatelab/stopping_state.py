@@ -8,18 +8,18 @@ from gatelab.wire.evaluations import EndedBy
 
 @dataclass(frozen=True)
 class Waiting:
-    """How long a loss has not improved.
+    """The evaluations for which a loss has not improved.
 
     Attributes:
         best: the last value that was an improvement; None before the first.
-        waited: how many values since then were none.
+        waited: the number of values since then without an improvement.
     """
 
     best: float | None = None
     waited: int = 0
 
     def after(self, value: float, min_delta: float) -> "Waiting":
-        """Once another value was measured. It improves if it is lower than the best by more than `min_delta`."""
+        """The state after another value. It is an improvement if it is lower than the best by more than `min_delta`."""
         if math.isfinite(value) and (self.best is None or value < self.best - min_delta):
             return Waiting(value, 0)
         return Waiting(self.best, self.waited + 1)
@@ -29,10 +29,10 @@ class Waiting:
 class StoppingState:
     """
     Attributes:
-        measured: what `training.stop.metric` names, at the latest evaluation; None before the first.
-        stop: the waiting for its improvement.
-        plateau: the waiting of a schedule on a plateau for a better validation loss.
-        cuts: how often that schedule has cut the learning rate.
+        measured: the value of `training.stop.metric` at the latest evaluation; None before the first.
+        stop: the state of waiting for its improvement.
+        plateau: the state of a plateau schedule that waits for a better validation loss.
+        cuts: the number of times that this schedule has cut the learning rate.
         ended: why the run has ended; None while it continues.
     """
 
@@ -43,7 +43,7 @@ class StoppingState:
     ended: EndedBy | None = None
 
     def on_plateau(self, validation_loss: float, *, patience: int, min_delta: float) -> "StoppingState":
-        """Once an evaluation was made: after `patience` of them without improvement the rate is cut."""
+        """The state after an evaluation. After `patience` evaluations without improvement, the rate is cut."""
         waiting = self.plateau.after(validation_loss, min_delta)
         if waiting.waited < patience:
             return replace(self, plateau=waiting)
@@ -51,4 +51,4 @@ class StoppingState:
 
 
 BEGINNING = StoppingState()
-"""Before the first evaluation."""
+"""The state before the first evaluation."""

@@ -16,10 +16,10 @@ from gatelab.specs.training import SEEDS
 from gatelab.spelling import did_you_mean, nearest_path
 
 MOST_PATHS = 100
-"""Most paths of a grid: more than a spec has fields."""
+"""The most paths of a grid, which is more than a spec has fields."""
 
 LEFT_OUT = frozenset(f"model.{name}" for name, field in ModelSpec.model_fields.items() if field.exclude_if is not None)
-"""Paths that a spec's JSON has only where they have another value than their default."""
+"""Paths that a spec's JSON has only if their value is not the default."""
 
 
 def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
@@ -34,9 +34,9 @@ def expand(job: JobSpec, max_runs: int) -> list[RunSpec]:
 def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
     """The runs of `job` by their indexes, each run once.
 
-    The grid's last path changes fastest, repeats faster still: index i belongs to grid point i // repeats. Repeat r of
-    every point has seed `training.seed + r`, so that points can be compared seed by seed. A run that equals an earlier
-    one (`resolved`) would not be a second sample: its index is left out.
+    The grid's last path changes fastest, and repeats still faster, so index i belongs to grid point i // repeats.
+    Repeat r of every point has seed `training.seed + r`, so that points can be compared seed by seed. A run that equals
+    an earlier one (`resolved`) would not be a second sample: its index is left out.
 
     Raises:
         InvalidSpec: a path that does not exist, two paths of which one is inside the other, a value that is not
@@ -66,7 +66,7 @@ def numbered(job: JobSpec, max_runs: int) -> dict[int, RunSpec]:
 
 
 def _written_out(run: RunSpec) -> dict[str, Any]:
-    """The spec as JSON. Where sizes say the layers and their units, those are left out: a grid may change the sizes."""
+    """The spec as JSON. If sizes give the layers and their units, those are left out, since a grid may change sizes."""
     data: dict[str, Any] = run.model_dump(mode="json")
     if run.model.sizes is not None:
         del data["model"]["layers"], data["model"]["cell"]["hidden"]
@@ -83,7 +83,7 @@ def _check_size(job: JobSpec, max_runs: int) -> None:
         raise InvalidSpec.at("grid", f"has {len(job.grid)} paths; at most {MOST_PATHS} are allowed")
     total = asked_runs(job)
     if total > max_runs:
-        # Python refuses to write numbers of over 4,300 digits, which the product of a long grid may have.
+        # Python refuses to print numbers with more than 4,300 digits, which the product of a long grid may have.
         shown = total if total <= LARGEST else f"more than {LARGEST}"
         raise InvalidSpec.at("grid", f"{shown} runs exceed this installation's limit of {max_runs} per job")
 
@@ -103,7 +103,7 @@ def _points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def in_grid(faults: Iterable[Problem], grid: Collection[str]) -> list[Problem]:
-    """Faults of a run with the paths that the user of this grid wrote: under `grid` where the grid set the value."""
+    """Faults of a run with the paths that the user wrote: under `grid` if the grid set the value."""
     return [
         Problem(f"grid.{fault.path}", fault.message)
         if any(fault.path == path or fault.path.startswith(path + ".") for path in grid)
@@ -124,7 +124,7 @@ def _point(base: dict[str, Any], changes: Mapping[str, Any], *, hints: bool) -> 
 
 
 def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
-    """A copy of nested objects with one field replaced. The field must be there, or one that JSON leaves out."""
+    """A copy of nested objects with one field replaced. The field must exist, or be one that JSON leaves out."""
     fields = sorted(data) if isinstance(data, dict) else []
     if keys[0] not in fields and path not in LEFT_OUT:
         allowed = f"use one of {', '.join(fields)}" if fields else "nothing below it can be set"
@@ -135,7 +135,7 @@ def _replaced(data: Any, path: str, keys: list[str], value: Any) -> Any:
 
 
 def _repeated(run: RunSpec, job: JobSpec) -> list[RunSpec]:
-    """The run with its seed and with those that follow it."""
+    """The run with its seed, and with the seeds that follow it."""
     first = run.training.seed
     if first + job.repeats > SEEDS:
         message = f"must be at most {SEEDS - job.repeats} with {job.repeats} repeats (got {first})"

@@ -1,7 +1,7 @@
 """Reading safetensors files that are in memory.
 
 The format: eight bytes with the length of a header in JSON, the header, and the bytes of the arrays without a gap. The
-library's own reader copies every array while no other thread can run; of a large checkpoint that takes tens of
+library's own reader copies every array while no other thread can run. For a large checkpoint that takes tens of
 milliseconds, in which a service answers nobody.
 """
 
@@ -39,12 +39,12 @@ TYPES: Mapping[str, np.dtype[Any]] = {
 
 
 def read_arrays(data: bytes, prefix: str = "") -> dict[str, Array]:
-    """The arrays of a file whose names begin with a prefix, each in memory of its own.
+    """The arrays of a file whose names begin with a prefix, each in its own memory.
 
     Where the others lie is checked, too, but they are not copied.
 
     Raises:
-        ValueError, KeyError, TypeError, RecursionError: it is not such a file.
+        ValueError, KeyError, TypeError, RecursionError: it is not a safetensors file.
     """
     header, begin = _header(data)
     bytes_of = memoryview(data)[begin:]
@@ -67,7 +67,7 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     """The metadata of a file.
 
     Raises:
-        ValueError: there are none, or the header has a name twice: two readers could take it for two things.
+        ValueError: there is none, or the header has a name twice, which two readers could interpret differently.
     """
     metadata = _header(data)[0].get(METADATA)
     if not isinstance(metadata, dict):
@@ -88,7 +88,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _header(data: bytes) -> tuple[dict[str, Any], int]:
-    """The header, and where the bytes of the arrays begin."""
+    """The header, and the offset of the arrays' bytes."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > min(len(data) - 8, MOST_HEADER_BYTES):
         raise ValueError("it is shorter than its header says")

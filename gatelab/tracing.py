@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, where the environment names a collector. Otherwise nothing of it is imported here."""
+"""Traces by OpenTelemetry, if the environment names a collector. Otherwise nothing of it is imported."""
 
 import os
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""Where spans go, by HTTP with protobuf: OpenTelemetry's own variables. Its others, such as those for headers and
+"""OpenTelemetry's variables for the address of spans, by HTTP with protobuf. Its others, such as those for headers and
 sampling, hold too."""
 
 log = structlog.get_logger(__name__)
@@ -22,12 +22,13 @@ def wanted() -> bool:
 
 
 def provider(service: str) -> "TracerProvider | None":
-    """What makes spans and sends them, in a thread of its own: to be made after a fork, and shut down in the end.
+    """The provider that makes spans and sends them in its own thread. Make it after a fork, and shut it down at the
+    end.
 
-    None where no collector is named, or where the packages of the extra `otel` are missing, which is logged.
+    None if no collector is named, or if the packages of the extra `otel` are missing, which is logged.
 
     Args:
-        service: the name of what the spans come from, unless OTEL_SERVICE_NAME gives one.
+        service: the name of the source of the spans, unless OTEL_SERVICE_NAME gives one.
     """
     if not wanted():
         return None

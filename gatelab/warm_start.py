@@ -15,10 +15,10 @@ from gatelab.specs.resolved import as_json, resolved
 from gatelab.text.tokenizers import Tokenizer
 
 OWN = ("dropout", "init")
-"""The fields of a model in which a run may differ from the one that it starts from."""
+"""The fields of a model in which a run may differ from the run from which it starts."""
 
 BATCHING = ("num_steps", "batch_size", "windows", "carry_state", "seed")
-"""What decides which batch of an epoch is which."""
+"""The fields that decide which windows are in each batch of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Origin:
     """The start of a run.
 
     Attributes:
-        checkpoint: of the other run.
-        same_text: whether that was trained on the same corpus.
+        checkpoint: the other run's checkpoint.
+        same_text: whether the other run was trained on the same corpus.
     """
 
     checkpoint: Checkpoint
@@ -37,7 +37,7 @@ class Origin:
 def check_start(spec: RunSpec, origin: Checkpoint) -> None:
     """
     Raises:
-        InvalidSpec: a run of `spec` cannot start from this checkpoint; naming every path in which they differ.
+        InvalidSpec: a run of `spec` cannot start from this checkpoint; the error names every path in which they differ.
     """
     if faults := list(_faults(spec, origin)):
         raise InvalidSpec(faults)
@@ -83,8 +83,8 @@ def _said(field: object) -> str:
 def begin(spec: RunSpec, tokenizer: Tokenizer, origin: Origin) -> Checkpoint:
     """The checkpoint at which a run of `spec` begins.
 
-    With `what: everything` it continues where the other run was. Where the text, the batches or the alphabet are
-    others, an epoch that was not finished is left, and the next one begins.
+    With `what: everything` it continues at the other run's position. If the text, the batches or the alphabet differ,
+    it leaves an unfinished epoch and begins the next one.
 
     Args:
         tokenizer: of the run, grown from the origin's.
@@ -117,7 +117,7 @@ def _grown_weights(spec: RunSpec, tokenizer: Tokenizer, source: Checkpoint) -> d
 
 
 def _grown_optimizer(spec: RunSpec, tokenizer: Tokenizer, source: Checkpoint) -> dict[str, Array]:
-    """What the optimizer remembers, and nothing of new characters; nothing at all before its first step."""
+    """The optimizer's state, with zeros for new characters; empty before its first step."""
     if not source.optimizer and remembered(source.spec.training.optimizer):
         return {}
     names = remembered(spec.training.optimizer)

@@ -15,12 +15,12 @@ from uvicorn.supervisors import Multiprocess
 from service.connections import Connection, raise_file_limit
 
 HEALTH_SECONDS = 60
-"""How long one of several processes may leave its parent without an answer before it is replaced; a busy machine alone
-must not lead to that."""
+"""Seconds without an answer after which the parent replaces one of several processes. A busy machine alone must not
+lead to that."""
 
 ACCEPTED_AT_ONCE = 8
-"""Connections that the event loop accepts each time round. uvloop accepts one from each socket that listens: where they
-come faster than the loop goes round, they would wait longer and longer, and with them everybody behind."""
+"""Connections that the event loop accepts per iteration. uvloop accepts one from each listening socket. If connections
+came faster than the loop iterates, they and everybody behind them would wait longer and longer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def copies(listening: socket.SocketType) -> list[socket.socket]:
-    """Further sockets that listen with this one: they share its queue of connections."""
+    """Copies of this listening socket, which share its queue of connections."""
     return [socket.socket(fileno=os.dup(listening.fileno())) for _ in range(ACCEPTED_AT_ONCE - 1)]
 
 
@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """As uvicorn calls them."""
+    """The names that uvicorn uses."""
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     parser.add_argument(
         "app",

@@ -1,4 +1,4 @@
-"""Which sites a browser may reach the service from: against DNS rebinding (Host) and forged requests (Origin)."""
+"""The sites from which a browser may reach the service: against DNS rebinding (Host) and forged requests (Origin)."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 class AllowedSites:
     """Refuses requests under a foreign host name, and requests from pages of other sites that would change something.
 
-    A name that an attacker's DNS sends here is neither localhost, nor an address, nor one of `hosts`. A browser tells
-    by `Origin` which site's page sends a request; programs send none.
+    A name that an attacker's DNS resolves to this machine is neither localhost, nor an address, nor one of `hosts`. A
+    browser names the site whose page sends a request in `Origin`; programs send none.
     """
 
     def __init__(self, hosts: str, origins: str) -> None:
@@ -20,7 +20,7 @@ class AllowedSites:
         self._is_ours = lru_cache(maxsize=256)(_Names({"localhost", *listed(hosts)}).has)
 
     def objection(self, method: str, headers: Mapping[bytes, bytes]) -> str | None:
-        """Why the request is refused, if it is."""
+        """The reason why the request is refused, if it is."""
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._is_ours(host[:_LONGEST]):
             return f"this service is not known as {host[:100]!r}; GATELAB_ALLOWED_HOSTS lists its names"
@@ -35,11 +35,11 @@ class AllowedSites:
 
 
 _LONGEST = 300
-"""Characters of a name; no name with its port is longer."""
+"""The most characters of a name with its port."""
 
 
 class _Names:
-    """The names that are the service's."""
+    """The names of the service."""
 
     def __init__(self, hosts: set[str]) -> None:
         self._hosts = hosts

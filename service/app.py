@@ -54,8 +54,8 @@ from service.telemetry import routes as metrics
 from service.telemetry.tracing import configuration
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread computes in Python while the one that answers everybody waits for its turn; Python's default is ten
-times as long, for every step of an answer."""
+"""Seconds for which a thread computes in Python while the event loop's thread waits for its turn. Python's default is
+ten times as long, for every step of an answer."""
 
 ROUTES = (
     cells,
@@ -73,24 +73,24 @@ ROUTES = (
     keys,
     metrics,
 )
-"""In their order: of routes that take the same address, the first answers."""
+"""The routers in their order: if several routes match an address, the first one answers."""
 
 
 LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 60.0
-"""How long the service waits at its start for a database that is brought up to date meanwhile."""
+"""Seconds for which the service waits at its start until the database is up to date."""
 
 
 def create_patient_app() -> FastAPI:
-    """The service on the settings of the environment, where the migrations run beside its start."""
+    """The service with the settings of the environment, if the migrations run in parallel with its start."""
     return create_app(patient=True)
 
 
 def create_app(settings: Settings | None = None, *, patient: bool = False) -> FastAPI:
-    """The service on `settings`, by default those of the environment.
+    """The service with `settings`, by default those of the environment.
 
     Args:
-        patient: whether it answers nothing before the database has the tables of this version.
+        patient: whether it waits with all answers until the database has the tables of this version.
     """
     settings = settings or load()
     logs.configure(as_json=settings.log_json)
@@ -123,8 +123,8 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
             await _until_migrated(store, context.stopping)
         await to_thread.run_sync(store.hold_room_back)
         sys.setswitchinterval(SWITCH_SECONDS)
-        # What was made so far stays. The collector, which a body of many objects calls, would look at all of it each
-        # time, for about 100 ms in which nobody is answered.
+        # All objects so far stay alive. The garbage collector, which runs for a body of many objects, would visit
+        # them each time, for about 100 ms in which the service answers nobody.
         gc.freeze()
         yield
         context.wakeups.close()
@@ -166,7 +166,7 @@ async def _until_migrated(store: Store, stopping: Stopping) -> None:
 
 
 def _protect(app: FastAPI, context: Context) -> None:
-    """What a request must pass before a route sees it."""
+    """Add the layers that a request must pass before it reaches a route."""
     settings = context.settings
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, limits=settings.limits, bodies=context.quotas.bodies)
@@ -182,7 +182,7 @@ def _protect(app: FastAPI, context: Context) -> None:
 
 
 def _add_routes(app: FastAPI) -> None:
-    """Each knows by its router (`service.routing`) whether it needs a key."""
+    """Add all routes. A route's router (`service.routing`) decides whether it needs a key."""
     routers = [*(module.router for module in ROUTES), keys.account_router, keys.login_router, health.router]
     routes = [route for router in routers for route in router.routes]
     finder = RouteIndex(route for route in routes if isinstance(route, APIRoute))

@@ -20,7 +20,7 @@ from service.refusals import refusal
 
 PROTECTED = ("/v1/", "/metrics")
 OPEN = "/v1/login"
-"""Where a key is exchanged for a cookie."""
+"""The address at which a key is exchanged for a cookie."""
 
 
 class Authentication:
@@ -47,7 +47,7 @@ class Authentication:
     async def _caller(self, scope: Scope) -> Caller:
         """
         Raises:
-            NotAuthenticated: it has no valid key.
+            NotAuthenticated: the request has no valid key.
         """
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         secret = secret_of(given.decode("latin-1"), HTTPConnection(scope))

@@ -1,7 +1,7 @@
-"""The caller and its rights: keys, scopes, and which account owns what.
+"""The caller and its rights: keys, scopes, and the ownership of accounts.
 
-Two checks, one after the other. `Authentication` asks for a key before anything of a body is read. `guard`, which every
-route depends on, asks whether the key may do this, and whether what the path names is the account's own: for all others
+There are two checks. `Authentication` requires a key before anything of a body is read. `guard`, on which every route
+depends, checks whether the key may do this, and whether the object in the path belongs to the account: for all others
 it does not exist (404).
 """
 
@@ -27,9 +27,9 @@ from service.query_parameters import check_query
 
 COOKIE = "gatelab_key"
 READING_TAGS = {"generation", "gates", "OpenAI", "cells"}
-"""Routes that ask by POST and change nothing."""
+"""Routes that use POST but change nothing."""
 ASK_SECONDS = 1.0
-"""How long a stream relies on a check of its key."""
+"""Seconds for which a stream relies on a check of its key."""
 ADMIN_TAGS = {"keys", "metrics"}
 
 _OWNED = get_args(Owned)
@@ -37,7 +37,7 @@ _OWNED = get_args(Owned)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request: a key, and the account that it speaks for."""
+    """The sender of a request: a key, and the account to which it belongs."""
 
     account: str
     key: str
@@ -50,7 +50,7 @@ EVERYBODY = Caller(LOCAL, "none", "everybody", KeyScope.ADMIN)
 
 
 def seen(context: Context, connection: HTTPConnection) -> Caller | None:
-    """Who this is, if anybody."""
+    """The owner of a valid key; None otherwise."""
     if not context.settings.auth:
         return EVERYBODY
     secret = secret_of(connection.headers.get("authorization", ""), connection)
@@ -63,7 +63,7 @@ def seen(context: Context, connection: HTTPConnection) -> Caller | None:
 def caller_of(store: Store, secret: str) -> Caller:
     """
     Raises:
-        NotAuthenticated: there is no such key, or it was revoked.
+        NotAuthenticated: the key does not exist, or was revoked.
     """
     if (key := store.keys.find(secret)) is None:
         raise NotAuthenticated("this API key is unknown or was revoked")
@@ -71,9 +71,9 @@ def caller_of(store: Store, secret: str) -> Caller:
 
 
 async def while_good(context: Context, asking: Caller, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """What a stream sends, until the key that it was asked for with is revoked.
+    """The items of a stream, until the key of its request is revoked.
 
-    Nothing is sent later than `ASK_SECONDS` after that; where this process revoked it, nothing at all.
+    Nothing is sent later than `ASK_SECONDS` after that; if this process revoked it, nothing at all.
     """
     asked = time.monotonic()
     async with aclosing(events):
@@ -138,12 +138,12 @@ async def _require(context: Context, account: str, kind: Owned, id: str) -> None
         return
     stamp = context.owned.stamp()
     await context.short_reads.look(lambda store: store.accounts.require(account, kind, id))
-    if looks_like_id(id):  # a name may come to stand for another one
+    if looks_like_id(id):  # a name may later belong to another corpus
         context.owned.keep(thing, True, stamp)
 
 
 def needed_scope(request: Request) -> KeyScope:
-    """What a key must have for a route."""
+    """The scope that a route requires."""
     route = request.scope["route"]
     return _needed(tuple(route.tags) if isinstance(route, APIRoute) else (), request.method)
 

@@ -13,16 +13,16 @@ from service.problems import details, headers_of, response
 from service.quotas import Concurrency
 
 CORPORA = frozenset({"/v1/corpora", "/v1/corpora/"})
-"""The addresses that take whole texts."""
+"""The addresses that accept whole texts."""
 _BODILESS = {"GET", "HEAD"}
 _ANNOUNCING = {b"content-length", b"transfer-encoding"}
-"""What a request says that has a body."""
+"""The headers of a request with a body."""
 
 LOGIN = "/v1/login"
-"""Open to everybody, since it takes a key."""
+"""The address that is open to everybody, since it receives a key."""
 LOGIN_BYTES = 4096
 JOBS = frozenset({"/v1/jobs", "/v1/jobs/"})
-"""The addresses that take specs, which are kept, and shown in every list."""
+"""The addresses that accept specs, which are stored, and shown in every list."""
 
 
 OTHERS = ("request_bytes", "body_bytes")
@@ -35,7 +35,7 @@ BY_PATH: dict[str, tuple[str | int, ...]] = {
 
 
 def least(limits: Limits, names: Iterable[str | int]) -> tuple[int, list[str]]:
-    """The bytes that a body may have under several limits, which are the least of theirs, and the names of those."""
+    """The smallest of several limits on a body in bytes, and the names of the limits."""
     bytes_of = {name: name if isinstance(name, int) else int(getattr(limits, name)) for name in names}
     most = min(bytes_of.values())
     return most, [name for name, value in bytes_of.items() if value == most and isinstance(name, str)]
@@ -59,7 +59,7 @@ class BodyLimit:
 
 
 class _Limited:
-    """One limit. Starlette's middleware counts what arrives; what is declared is refused here, as a problem."""
+    """One limit. Starlette's middleware counts arriving bytes; a declared size is refused here, as a problem."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, bodies: Concurrency) -> None:
         self._counted, self._max_bytes = RequestBodyLimitMiddleware(app, max_body_size=max_bytes), max_bytes
@@ -78,14 +78,14 @@ class _Limited:
             answered()
 
     def _admit(self, scope: Scope) -> Callable[[], None]:
-        """Returns what is to be called when the request is answered.
+        """Returns a function to call when the request is answered.
 
         Raises:
-            TooLarge: the body is.
-            Overloaded: its account brings too much along already. Nothing of the body was read.
+            TooLarge: the body is too large.
+            Overloaded: the account already has too many bytes in unanswered bodies. Nothing of the body was read.
         """
         headers = Headers(scope=scope)
-        # A header that is not a number, or too large, is not believed: what arrives is counted, too.
+        # A header that is not a number, or is too large, is not trusted; arriving bytes are counted anyway.
         declared = read_count(headers.get("content-length", "")) or 0
         if declared > self._max_bytes:
             raise TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are allowed here")

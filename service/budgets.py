@@ -1,8 +1,8 @@
-"""What a request to a route can cost at most: bytes, operations, rows and seconds.
+"""The most that a request to a route can cost: bytes, operations, rows and seconds.
 
-This is the one place that says so. The bounds are those of the code: limits of the installation by their
-names, and constants of the modules that keep them. The reference shows them (`docs/reference/budgets.md`), and a test
-holds them against the API's description.
+Only this module says so. The bounds are those of the code: limits of the installation by their names, and constants of
+the modules that enforce them. The reference shows them (`docs/reference/budgets.md`), and a test compares them with the
+API's description.
 """
 
 import math
@@ -28,14 +28,14 @@ from service.runs.routes import PIECE_BYTES
 OBJECT_BYTES = 2**16
 """An object with names, numbers and a text or two, such as a key or a row of a report."""
 NUMBER_BYTES = 32
-"""A number in JSON, with what is between two."""
+"""A number in JSON, with a separator."""
 UTF8_BYTES = 6
 """A character in JSON: at most four bytes, or an escape of six."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """A product of numbers and of limits, which are named. One that is 0 stands for what the machine has."""
+    """A product of numbers and of named limits. A limit of 0 stands for the machine's memory."""
 
     factors: tuple[int | str, ...]
     unit: str = ""
@@ -45,7 +45,7 @@ class Amount:
         return [factor for factor in self.factors if isinstance(factor, str)]
 
     def value(self, limits: Limits) -> int | None:
-        """The product; None where a limit is the machine's."""
+        """The product; None if a limit is the machine's."""
         found = [getattr(limits, factor) if isinstance(factor, str) else factor for factor in self.factors]
         return math.prod(found) if all(found) or not self.limits else None
 
@@ -61,11 +61,11 @@ ONE = amount(1)
 class Budget:
     """
     Attributes:
-        answer: bytes of the answer, or of a piece of it where it is `streamed`.
+        answer: bytes of the answer, or of a piece of it if it is `streamed`.
         rows: rows of the database that are read into memory, or written.
-        operations: what is computed, in threads of their own and in the account's turn; None where nothing is.
-        seconds: after which the request ends by the clock. Where operations are computed there is none: they end when
-            they are done, or when the client has gone.
+        operations: operations that are computed, in separate threads and in the account's turn; None without any.
+        seconds: the time limit of the request. Computed operations have none: they end when they are done, or when the
+            client has gone.
     """
 
     answer: Amount
@@ -190,5 +190,5 @@ BY_SETTING = {
     "grid": "spec_bytes",
     "grid{}": "spec_bytes",
 }
-"""Texts, lists and objects of bodies whose length the description does not bound: the limit that does. The text of a
-corpus is bounded by `body_bytes`, and so is the form that brings its file and name."""
+"""The limits on texts, lists and objects of bodies whose length the description does not bound. `body_bytes` bounds
+the text of a corpus, and the form that has its file and name."""

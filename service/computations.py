@@ -1,6 +1,6 @@
 """Requests that compute: a bounded number at once for each account, in separate threads, while their clients wait.
 
-They share no thread with anything else: whatever they do, keys are looked up, health is answered and rows are read.
+They share no thread with anything else, so that key look-ups, health checks and database reads continue meanwhile.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class Run(Protocol):
 
 
 LOOK_SECONDS = 0.1
-"""How often to look whether the client is still there."""
+"""Seconds between two checks whether the client is still connected."""
 THREADS = 64
 """Threads of one process for the computations of all accounts. More wait."""
 
@@ -34,7 +34,7 @@ _gone: ContextVar[threading.Event | None] = ContextVar("gone", default=None)
 
 
 def still_wanted() -> None:
-    """Ask this between two pieces of a computation.
+    """Call this between two pieces of a computation.
 
     Raises:
         Abandoned: the client has gone, so nobody would read the answer.
@@ -49,7 +49,7 @@ def abandoned() -> Abandoned:
 
 
 class Computations:
-    """Where requests compute: `limits.computations` of an account at once, while `limits.waiting` more may wait."""
+    """Runs computations: `limits.computations` of an account at once, while `limits.waiting` more may wait."""
 
     def __init__(self, limits: Limits) -> None:
         self._at_once, self._most = limits.computations, limits.computations + limits.waiting
@@ -57,7 +57,7 @@ class Computations:
         self._threads = CapacityLimiter(THREADS)
 
     async def run(self, request: Request, account: str, compute: Callable[[], Result]) -> Result:
-        """What `compute` returns, in a thread. If the client leaves, it does not begin, or `still_wanted` ends it.
+        """The result of `compute`, in a thread. If the client leaves, it does not begin, or `still_wanted` ends it.
 
         Raises:
             Overloaded: the largest number of the account's requests is waiting already.

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 else:
     try:
         from service.http_parsing import StrictHttpTools as Base
-    except ImportError:  # no httptools here, as on Windows
+    except ImportError:  # no httptools, as on Windows
         from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 
 SECONDS = 20.0
-"""How long a request may take to arrive up to the end of its headers, and how long its body may pause."""
+"""Seconds in which a request must arrive up to the end of its headers, and for which its body may pause."""
 MOST = 4096
-"""Connections of one process, if it may have that many files."""
+"""The most connections of one process, if it may open that many files."""
 RESERVED = 256
 """Files that are left for everything else: the database, the broker, checkpoints."""
 
@@ -33,15 +33,15 @@ def raise_file_limit() -> None:
 
 
 def most_connections() -> int:
-    """How many this process may have at once."""
+    """The most connections that this process may have at once."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - RESERVED))
 
 
 class Connection(Base):
-    """A connection that is closed when it keeps the service waiting.
+    """A connection that is closed if it keeps the service waiting.
 
-    Where there are too many, the one goes that has been without a request for longest; if all have one, the new one.
+    If there are too many, the one that has been without a request for longest is closed; if all have one, the new one.
     """
 
     _idle: "dict[Connection, None]" = {}
@@ -93,7 +93,7 @@ class Connection(Base):
         self._deadline = self.loop.call_later(SECONDS, self._be_late)
 
     def _be_late(self) -> None:
-        if self.flow.read_paused:  # it is the service that does not read on
+        if self.flow.read_paused:  # the service itself does not read on
             self._set_deadline()
         else:
             self._go_on()

@@ -1,4 +1,4 @@
-"""What the routes share: made once by the app factory, reached through one dependency."""
+"""Objects that the routes share: made once by the app factory, reached through one dependency."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -25,7 +25,7 @@ class Context:
     store: Store
     short_reads: ShortReads
     owned: LookupCache[bool]
-    """Which account has which job, run or corpus."""
+    """Cached owners of jobs, runs and corpora."""
     models: ModelCache
     sessions: Sessions
     wakeups: Wakeups

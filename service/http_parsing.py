@@ -1,7 +1,7 @@
-"""Requests that httptools reads, held to what h11 refuses as well.
+"""Requests that httptools reads, with the checks that h11 makes.
 
-httptools is several times as fast as h11. By itself it takes a head of any length, and does not mind how often Host is
-said (RFC 9112, section 3.2: exactly once).
+httptools is several times as fast as h11. By itself it accepts a head of any length and any number of Host headers
+(RFC 9112, section 3.2: exactly one).
 """
 
 import asyncio
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 MOST_HEAD_BYTES = 64 * 1024
-"""A request's line and headers together; as h11 with uvicorn's setting."""
+"""The most bytes of a request's line and headers together, as for h11 with uvicorn's setting."""
 
 
 class _RefusedError(Exception):
-    """The head of a request is not what it must be. httptools makes a refusal of it: 400."""
+    """The head of a request is not valid. httptools turns this into an answer with 400."""
 
 
 def _unless_gone(cycle: RequestResponseCycle, app: "ASGI3Application") -> "ASGI3Application":
-    """The application, unless the client has gone: where many come and go, the loop reads requests of those that left
-    before they were let in."""
+    """The application, unless the client has gone. If many clients come and go, the loop also reads requests of those
+    that left before they were accepted."""
 
     async def answer(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-        await asyncio.sleep(0)  # the loop reads from the connection once more: perhaps that it has ended
+        await asyncio.sleep(0)  # the loop reads from the connection once more, and may find that it has ended
         if not cycle.transport.is_closing():
             await app(scope, receive, send)
 
@@ -57,7 +57,7 @@ class StrictHttpTools(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
-        # Each has ": " and the end of its line besides.
+        # Each also has ": " and the end of its line.
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEAD_BYTES:
             raise _RefusedError("the head is too long")
         hosts = sum(name == b"host" for name, _ in self.headers)

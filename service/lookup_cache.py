@@ -11,13 +11,13 @@ Value = TypeVar("Value")
 SECONDS = 5.0
 """The longest time that an entry is used, whatever the database reports."""
 MOST = 10_000
-"""What is remembered at once; then everything is forgotten."""
+"""The most entries; beyond it, all are forgotten."""
 
 
 class LookupCache(Generic[Value]):
-    """Values by what they were looked up with. To be used in the event loop alone.
+    """Looked-up values by their keys. For use in the event loop only.
 
-    Each was found under a stamp of the database (`Changes`) and is forgotten with it: a revocation or deletion by
+    Each was found under a stamp of the database (`Changes`) and is forgotten with it, so a revocation or deletion by
     another process counts at once, as if every request read the database.
     """
 
@@ -27,18 +27,18 @@ class LookupCache(Generic[Value]):
         self._stamp: int | None = None
 
     def find(self, key: Hashable) -> Value | None:
-        """What is remembered and still holds."""
+        """The cached value, if it is still valid."""
         self._forget_what_may_not_hold()
         found = self._values.get(key)
         return found[0] if found is not None and self._clock() < found[1] else None
 
     def stamp(self) -> int | None:
-        """To be asked for before a look at the database, and told with what it found."""
+        """A stamp to take before a query of the database, and to pass on with its result."""
         self._forget_what_may_not_hold()
         return self._stamp
 
     def keep(self, key: Hashable, value: Value, stamp: int | None) -> None:
-        """Remember what was found by a look that began under this stamp, unless it may have changed meanwhile."""
+        """Cache the result of a query that began under this stamp, unless it may have changed meanwhile."""
         if stamp is None or stamp != self._stamp:
             return
         if len(self._values) >= MOST:

@@ -18,7 +18,7 @@ from gatelab.specs.fault_messages import describe, problems
 MEDIA_TYPE = "application/problem+json"
 
 GONE = 499
-"""The status that is counted where the client has gone before it was answered, as nginx does. No client sees it."""
+"""The status in metrics if the client left before the answer, as in nginx. No client sees it."""
 
 STATUS: dict[type[GatelabError], int] = {
     errors.InvalidInput: 422,
@@ -38,10 +38,10 @@ PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 """The same request may succeed in a second."""
 
 SPEC_ROUTES = {"/v1/jobs"}
-"""Where the body is a spec: its faults have the type of all other faults of specs."""
+"""Routes whose body is a spec, so that its faults have the type of other faults of specs."""
 
 UNREADABLE = (ValueError, RecursionError)
-"""What reading JSON raises: it is none, or not UTF-8, or nested too deeply."""
+"""The errors of reading JSON: it is not valid, not UTF-8, or nested too deeply."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class ProblemDetails(BaseModel):
 
 
 def _response(description: str) -> dict[str, Any]:
-    """What the OpenAPI schema says of a problem. FastAPI's own `model` would be listed as plain JSON."""
+    """A problem in the OpenAPI schema. FastAPI's own `model` would be listed as plain JSON."""
     schema = ProblemDetails.model_json_schema()
     schema["properties"]["problems"]["items"] = schema.pop("$defs")["Fault"]
     return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
@@ -110,7 +110,7 @@ async def _on_gatelab_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def headers_of(status: int) -> dict[str, str] | None:
-    """What an answer of this status says besides its body."""
+    """The headers of an answer with this status."""
     if status in PASSING:
         return {"Retry-After": "1"}
     return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
@@ -122,7 +122,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     faults = [dict(fault) | {"loc": fault["loc"][1:]} for fault in error.errors()]
     if any(fault["type"] == "json_invalid" for fault in faults):
         return response(details(not_json()))
-    if isinstance(error.body, bytes):  # it was not read: its type is none that the route takes
+    if isinstance(error.body, bytes):  # it was not read, because the route does not accept its type
         return response(details(InvalidRequest.at("", "send application/json")))
     if any(fault["loc"][0] != "body" for fault in error.errors()):
         named = [Problem(".".join(map(str, fault["loc"])), describe(fault)) for fault in faults]
@@ -132,7 +132,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
 
 
 def _body_of(request: Request) -> type[BaseModel] | None:
-    """What the body of a request to this route should be."""
+    """The type of the body that this route expects."""
     field = getattr(request.scope.get("route"), "body_field", None)
     kind = field.field_info.annotation if field is not None else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
@@ -157,7 +157,7 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> set[str]:
-    """What the address allows: the framework tells only the methods of its first route."""
+    """The methods that the address allows. The framework only gives those of its first route."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     return {
         method

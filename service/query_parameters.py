@@ -19,7 +19,7 @@ ANY_PARAMETER = {"OpenAI"}
 def check_query(request: Request) -> None:
     """
     Raises:
-        InvalidRequest: naming every parameter that the route does not know, or takes once and was given twice.
+        InvalidRequest: naming every parameter that the route does not know, or takes only once but was given twice.
     """
     route = request.scope["route"]
     if not request.scope["query_string"] or not isinstance(route, APIRoute) or ANY_PARAMETER & set(route.tags):
@@ -47,5 +47,5 @@ def _known(route: APIRoute) -> Mapping[str, bool]:
 
 
 def _is_list(annotation: Any) -> bool:
-    """Whether it is a list, or one that may be left out."""
+    """Whether it is a list, or an optional list."""
     return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))

@@ -1,4 +1,4 @@
-"""How much one key or account may use at a time.
+"""Limits on what one key or account may use at a time.
 
 All processes of the service count requests, texts and event streams together, at the server that `GATELAB_COUNTS_URL`
 names; without it each counts for itself, as it does with bodies, which fill the memory of one process.
@@ -14,7 +14,7 @@ from gatelab.specs import Limits
 from service.shared_counts import SharedCounts
 
 UNSENT_BYTES = 32 * 2**20
-"""Bytes of jobs that all streams of changes of an account hold at once, in each process of the service."""
+"""The most bytes of jobs that all streams of changes of an account hold at once, in each process of the service."""
 
 
 class Concurrency:
@@ -52,9 +52,9 @@ class Concurrency:
 
 
 class Unsent:
-    """What an account's streams hold for clients that have not taken it yet: at most `most` bytes, in this process.
+    """Bytes that an account's streams hold for clients that have not read them: at most `most` in this process.
 
-    For one thread, that of the event loop.
+    For use in the event loop's thread only.
     """
 
     def __init__(self, most: int) -> None:
@@ -76,7 +76,7 @@ class Reserved:
         self.resize(size)
 
     def resize(self, size: int) -> None:
-        """What is held turned out to have `size` bytes; 0 when it is sent."""
+        """Set the actual size of the held data; 0 when it is sent."""
         self._held[self._account] += size - self._size
         self._size = size
         if not self._held[self._account]:
@@ -88,7 +88,7 @@ class MovingWindow:
 
     SECONDS = 1.0
     _MOST_KEYS = 1000
-    """So many are kept before it is looked for those that ask no more."""
+    """The number of keys after which those that send no more requests are dropped."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = most

@@ -1,4 +1,4 @@
-"""Answers to requests that are not let in, before a route is found for them."""
+"""Answers to requests that are refused before a route is found for them."""
 
 from starlette.types import ASGIApp
 

@@ -1,4 +1,4 @@
-"""Reports as answers, in the format that was asked for."""
+"""Reports as answers, in the requested format."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ REPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {media.partition(";")[0]: {"schema": {"type": "string"}} for media, _ in FORMATS.values()},
     }
 }
-"""What the OpenAPI schema says of a report."""
+"""A report in the OpenAPI schema."""
 REPORT_RESPONSES[200]["content"].pop("application/json")
 
 

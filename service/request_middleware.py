@@ -1,7 +1,7 @@
-"""What happens around every request, in one place: it gets an id and safe headers, is counted and timed, and leaves one
-line in the log; one that is ambiguous, or comes from a foreign site, goes no further.
+"""The layer around every request: it gives the request an id and safe headers, counts and times it, and logs one line.
+It refuses a request that is ambiguous or comes from a foreign site.
 
-Nothing else of a request or its answer is looked at: no header but those named here, no body, no query, no raw path.
+It reads nothing else of a request or its answer: no header except those named here, no body, no query, no raw path.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,7 +49,7 @@ class RequestMiddleware:
             try:
                 await self._checked(headers, scope, receive, say)
             except Exception as error:
-                if watched.status is not None:  # half of the answer is sent: the server can only cut it off
+                if watched.status is not None:  # part of the answer is sent, so the server can only cut it off
                     problems.unexpected(error)
                     raise
                 await problems.response(problems.unexpected(error))(scope, receive, say)

@@ -14,7 +14,7 @@ Key = tuple[int, str, str | None]
 
 
 class RouteIndex(BaseRoute):
-    """To stand before all other routes: it finds the one for a request among the few whose address is built alike.
+    """The first of all routes. It finds the one for a request among the few whose address has the same shape.
 
     Requests that it does not find, such as another method or an unknown address, are left to the others.
     """
@@ -23,7 +23,7 @@ class RouteIndex(BaseRoute):
         self._routes: dict[Key, list[APIRoute]] = defaultdict(list)
         known = [(route, _key(route.path)) for route in routes if ":path}" not in route.path]
         for slashes, second, last in {key for _, key in known}:
-            # In their order: an address with a word where another has a parameter stands before it.
+            # In their order: an address with a word comes before one with a parameter in its place.
             self._routes[slashes, second, last] = [
                 route for route, key in known if key[:2] == (slashes, second) and key[2] in (last, None)
             ]
@@ -42,7 +42,7 @@ class RouteIndex(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The router would tell the trace of the route that it has found, which was this one.
+        # The router would give the trace the route that it found, which is this index.
         _route_selected(scope=scope, path=scope["route"].path_format)
         await scope["route"].handle(scope, receive, send)
 
@@ -51,7 +51,7 @@ class RouteIndex(BaseRoute):
 
 
 def _key(path: str) -> Key:
-    """That of a route's address, such as /v1/runs/{run}/metrics."""
+    """The shape of a route's address, such as /v1/runs/{run}/metrics."""
     parts = path.split("/")
     second = parts[2] if len(parts) > 2 else ""
     return len(parts) - 1, second, None if parts[-1].startswith("{") else parts[-1]

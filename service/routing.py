@@ -1,4 +1,4 @@
-"""Bodies in JSON: of two values for one key, none is dropped silently."""
+"""Bodies in JSON, in which no key may have two values."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from service.computations import abandoned
 from service.problems import RESPONSES
 
 LARGE = 2**15
-"""Bytes of a body that is read beside the event loop, which goes on meanwhile."""
+"""Bytes from which on a body is parsed in a thread, while the event loop continues."""
 _SHOWN = 100
 """Characters of a key, and of the path to it, that a message shows."""
 
 
 class StrictRequest(Request):
-    """A request whose JSON must say everything once."""
+    """A request in whose JSON every key may occur only once."""
 
     async def json(self) -> Any:
         """
@@ -38,16 +38,16 @@ class StrictRequest(Request):
         return self._json
 
     async def _read_beside(self, body: bytes) -> Any:
-        await asyncio.sleep(0)  # the loop reads from the connection once more: perhaps that it has ended
+        await asyncio.sleep(0)  # the loop reads from the connection once more, and may find that it has ended
         if await self.is_disconnected():
             raise abandoned()
         return await to_thread.run_sync(read, body)
 
 
 class StrictRoute(APIRoute):
-    """A route that needs a key and answers to each account with its own; its body is read by `StrictRequest`.
+    """A route that needs a key and answers each account with its own data; `StrictRequest` reads its body.
 
-    The guard is asked here rather than as a dependency: so it is before anything of the body is read.
+    The guard is called here rather than as a dependency, so that it runs before anything of the body is read.
     """
 
     guarded = True
@@ -61,7 +61,7 @@ class StrictRoute(APIRoute):
             try:
                 return await handle(StrictRequest(request.scope, request.receive))
             except HTTPException as error:
-                # The framework calls whatever ends the reading of a body a bad request.
+                # The framework turns every error in reading a body into a bad request.
                 if isinstance(error.__cause__, GatelabError):
                     raise error.__cause__ from None
                 raise
@@ -70,15 +70,15 @@ class StrictRoute(APIRoute):
 
 
 class OpenRoute(StrictRoute):
-    """A route that answers to everybody."""
+    """A route that answers everybody."""
 
     guarded = False
 
 
 Router = partial(APIRouter, route_class=StrictRoute, responses=RESPONSES)
-"""What every router of the service is made by."""
+"""Makes a router of the service."""
 OpenRouter = partial(Router, route_class=OpenRoute)
-"""What makes those whose routes answer to everybody."""
+"""Makes a router whose routes answer everybody."""
 
 
 def read(body: bytes) -> Any:
@@ -88,7 +88,7 @@ def read(body: bytes) -> Any:
         InvalidRequest: an object has a key twice; it names the key, and the path.
         ValueError, RecursionError: it is not JSON, or nested too deeply.
     """
-    # The last object to be complete that has a key twice: none around it has, so that the data still holds it.
+    # The last completed object that has a key twice. No object around it has one, so the data still contains it.
     last: tuple[dict[str, Any], str] | None = None
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -111,19 +111,19 @@ def _repeated(pairs: list[tuple[str, Any]]) -> str:
 
 
 def _path(data: Any, wanted: object) -> tuple[str, ...]:
-    """Where in `data` the object `wanted` itself is."""
+    """The path in `data` of the object `wanted` itself."""
     around: list[tuple[Any, tuple[Any, ...]]] = [(data, ())]
     while around:
         here, path = around.pop()
         if here is wanted:
             return _names(path)
-        # A path is a chain of pairs: to note one takes the same for any depth.
+        # A path is a chain of pairs, so that extending one takes the same time at any depth.
         around += ((value, (path, key)) for key, value in _inner(here) if isinstance(value, dict | list))
     return ()
 
 
 def _inner(here: Any) -> Iterable[tuple[Any, Any]]:
-    """What an object of JSON holds, by its names or places."""
+    """The values in a JSON object or list, by names or places."""
     if isinstance(here, dict):
         return here.items()
     return enumerate(here) if isinstance(here, list) else ()

@@ -1,4 +1,4 @@
-"""What every answer says to browsers and proxies, and the requests whose length is said twice."""
+"""Headers of every answer for browsers and proxies, and requests that give their length twice."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from service.problems import ProblemDetails
 Header = tuple[bytes, bytes]
 
 _ALONE = "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-"""No plug-in, no other address for what is relative, and in no page of anybody else."""
+"""No plug-ins, no other base for relative addresses, and no frames in other pages."""
 
 REPORT_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; {_ALONE}"
-"""Of HTML that the API answers: a document without scripts, which brings its style along."""
+"""The policy of HTML from the API: a document without scripts that contains its style."""
 DOCS_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     f" form-action 'self'; {_ALONE}"
@@ -18,7 +18,7 @@ DOCS_POLICY = (
 """The policy of the API's description, whose start is a script in the page."""
 
 UNCACHED = ("/v1/", "/metrics")
-"""What answers here is an account's own: no cache may keep it."""
+"""The addresses whose answers belong to an account, so that no cache may keep them."""
 
 AMBIGUOUS = ProblemDetails(
     type="urn:gatelab:bad-request",
@@ -36,7 +36,7 @@ _DOCS = (b"content-security-policy", DOCS_POLICY.encode())
 
 
 def safe_headers(said: Sequence[Header], path: str) -> list[Header]:
-    """What is to be said besides: headers that a route has not set itself."""
+    """The additional headers: those that a route has not set itself."""
     there = {name.lower(): value for name, value in said}
     added = [_TYPE]
     if path.startswith(UNCACHED):

@@ -13,7 +13,7 @@ FILE = Path(__file__).parent / "web" / "openapi.json"
 
 
 def document() -> str:
-    """The OpenAPI document of this code, whatever the environment says."""
+    """The OpenAPI document of this code, independent of the environment."""
     with tempfile.TemporaryDirectory() as folder:
         database = SecretStr(f"sqlite:///{folder}/gatelab.db")
         settings = Settings(data_dir=Path(folder), database_url=database)

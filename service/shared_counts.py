@@ -1,6 +1,6 @@
 """Counts that several processes of the service share in a Redis or Valkey server.
 
-While it is away each process counts for itself.
+While that server is unavailable, each process counts for itself.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 LEASE_SECONDS = 30.0
-"""After so long a place counts as given back, if its process did not say otherwise."""
+"""Seconds after which a place counts as free if its process has not renewed it."""
 RENEW_SECONDS = 10.0
 QUIET_SECONDS = 5.0
-"""For so long a server that did not answer is left alone."""
+"""Seconds for which a server that did not answer is not asked again."""
 BLOCKS = 50
-"""A process takes a fiftieth of what a key may ask in a second at once, so that few requests wait for the server."""
+"""A process takes a fiftieth of a key's requests per second in advance, so that few requests wait for the server."""
 _PREFIX = "gatelab"
 
 _TAKE = """
@@ -82,7 +82,7 @@ class SharedCounts:
             self._renewing = asyncio.create_task(self._renew())
 
         def give_back() -> None:
-            with suppress(RuntimeError):  # the loop has ended, and the lease will
+            with suppress(RuntimeError):  # the loop has ended; the lease will end by itself
                 loop.call_soon_threadsafe(self._give_back, place)
 
         return give_back
@@ -124,7 +124,7 @@ class SharedCounts:
         return bool(await self._ask(hit, True))
 
     async def _ask(self, question: Callable[[Any], Any], otherwise: Any) -> Any:
-        """The server's answer, or what is taken for it while it is away."""
+        """The server's answer, or a default while the server is unavailable."""
         if time.monotonic() < self._quiet_until:
             return otherwise
         from redis.exceptions import RedisError

@@ -12,14 +12,14 @@ from gatelab.store import Store
 Found = TypeVar("Found")
 
 THREADS = 8
-"""For these looks alone, so that no other work keeps anybody waiting for one."""
+"""Threads only for these reads, so that no other work delays them."""
 
 
 class ShortReads:
     """Reads a few rows of a store.
 
-    A reader of SQLite waits for no writer, and a thread would take longer than such a look. If another process locks
-    the whole file, a thread waits for it, as for PostgreSQL.
+    A reader of SQLite never waits for a writer, and a thread would take longer than such a read. If another process
+    locks the whole file, a thread waits for it, as for PostgreSQL.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -28,12 +28,12 @@ class ShortReads:
         self._threads = CapacityLimiter(THREADS)
 
     async def look(self, ask: Callable[[Store], Found]) -> Found:
-        """What `ask` returns. It must read little, and write nothing."""
+        """The result of `ask`, which must read little and write nothing."""
         if self._here is not None:
             try:
                 return ask(self._here)
             except Unavailable:
-                pass  # a thread asks again
+                pass  # a thread reads again
         return await to_thread.run_sync(ask, self._store, limiter=self._threads)
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-"""All that the build makes. The system's own table may name others."""
+"""The media types of everything that the build makes. The system's own table may differ."""
 
 GUIDE_TYPES = MEDIA_TYPES | {
     ".csv": "text/csv; charset=utf-8",
@@ -49,7 +49,7 @@ GUIDE_TYPES = MEDIA_TYPES | {
 """The guide also has pictures, raw results, examples, and the index that its search reads."""
 
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
-"""The build leaves each file compressed beside it, the smallest first."""
+"""The encodings in which the build also writes each file, the smallest first."""
 
 FOREVER = "public, max-age=31536000, immutable"
 """For files whose names change with their content."""
@@ -64,7 +64,7 @@ SECURITY = {
 GUIDE_SECURITY = SECURITY | {
     "Content-Security-Policy": SECURITY["Content-Security-Policy"] + "; img-src 'self' data:",
 }
-"""The style sheet of the guide has its icons in itself."""
+"""The policy of the guide, whose style sheet contains its icons."""
 
 
 class Built:
@@ -99,9 +99,9 @@ class Built:
 
 
 class StaticPages:
-    """Answers what no route does: a file of the page or the guide, or the page itself to a browser that goes to a view.
+    """Answers addresses without a route: a file of the page or the guide, or the page itself if a browser opens a view.
 
-    Everything else, and whatever is under /v1, is left to `otherwise`, which refuses it.
+    Everything else, and everything under /v1, is left to `otherwise`, which refuses it.
     """
 
     def __init__(self, otherwise: ASGIApp, folder: Path = FOLDER, guide: Path = GUIDE) -> None:
@@ -143,7 +143,7 @@ class StaticPages:
 
 
 def _is_navigation(request: Request) -> bool:
-    """Whether a person follows a link or types an address, and not a program that asks for data."""
+    """Whether a person follows a link or types an address, in contrast to a program that requests data."""
     mode = request.headers.get("sec-fetch-mode")
     return mode == "navigate" if mode else "text/html" in request.headers.get("accept", "")
 

@@ -24,7 +24,7 @@ class Stopping:
         return self._asked.is_set()
 
     def watch_signals(self) -> None:
-        """Be set by SIGTERM and SIGINT, in front of the handlers that are there. Needs the main thread."""
+        """Let SIGTERM and SIGINT set this before they reach the existing handlers. Needs the main thread."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGTERM, signal.SIGINT):

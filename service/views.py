@@ -1,4 +1,4 @@
-"""What the answers of all domains share: lists in pages, points in time. The shapes are those of `gatelab.wire`."""
+"""Common parts of all answers: lists in pages, points in time. The shapes are those of `gatelab.wire`."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

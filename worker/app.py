@@ -27,12 +27,12 @@ app = Celery("gatelab-worker")
 app.add_defaults(lambda: celery_config(load()))
 
 _children: list[Child] = []
-"""This process's child, once it is one."""
+"""The child of this process, once it is one."""
 
 
 @app.task(name=WAKE_TASK, ignore_result=True)
 def wake() -> None:
-    """Do what the database says is to be done, unless this child is already at it."""
+    """Train the queued runs of the database, unless this child is already working."""
     _children[0].work()
 
 
@@ -71,7 +71,7 @@ def _configure_logs(loglevel: int, **_: Any) -> None:
     as_json = load().log_json
     logs.configure(as_json=as_json)
     logs.forward_standard_library(loglevel, as_json=as_json)
-    # What the pool says of a dead child, and no more of what it has to say, as a line like all others.
+    # Only the pool's message about a dead child is logged, as a line like all others.
     pool = get_logger()
     pool.propagate = True
     pool.setLevel("WARNING")

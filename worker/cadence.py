@@ -1,11 +1,11 @@
-"""How often to record."""
+"""Decides how often to record."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 CHECKPOINT_SHARE = 20
-"""Records are due after this multiple of what the last ones took: they cost at most 5 % of the time."""
+"""Records are due after this multiple of the time of the last ones, so that they cost at most 5 % of the time."""
 
 
 class Cadence:
@@ -25,7 +25,7 @@ class Cadence:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Records are made in this block."""
+        """Time the records that are made in this block."""
         begun = time.monotonic()
         yield
         self._recorded_at = time.monotonic()

@@ -1,7 +1,7 @@
 """Celery's configuration for a worker. Data only: importing this imports no Celery.
 
-The service sends wake-ups with a configuration of its own (`service/jobs/wakeups.py`), since neither imports the other;
-a test compares what both say.
+The service sends wake-ups with its own configuration (`service/jobs/wakeups.py`), since neither imports the other; a
+test compares the two.
 """
 
 from typing import Any
@@ -9,13 +9,13 @@ from typing import Any
 from gatelab.settings import Settings
 
 WAKE_TASK = "gatelab.wake"
-"""The task that tells a worker to look at the database. The service sends it by this name."""
+"""The task that makes a worker check the database. The service sends it by this name."""
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
     """The configuration of a worker at the broker that `settings` name.
 
-    Early acknowledgement and no results: the database, not the broker, knows what is to be done.
+    Tasks are acknowledged early and have no results: the database, not the broker, knows the work.
     """
     url = settings.broker_url.get_secret_value()
     redis_options = {
@@ -23,8 +23,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "socket_connect_timeout": 2,
         "socket_keepalive": not url.startswith("redis+socket"),
         "health_check_interval": 10,
-        # Redis is not told what a worker has taken. If it were, a worker whose Redis is away at that moment would never
-        # be rid of its one message, and never take another, though Redis came back.
+        # Redis does not record what a worker has taken. If it did, a worker whose Redis is away at that moment would
+        # never be rid of its one message, and never take another, though Redis came back.
         "ack_emulation": False,
     }
     return {

@@ -48,18 +48,18 @@ class Child:
         self.store.close()
 
     def work(self) -> None:
-        """Train queued runs, oldest first, until none is left. Returns at once if this child is already at it."""
+        """Train queued runs, oldest first, until none is left. Returns at once if this child is already training."""
         if not self._at_work.acquire(blocking=False):
             return
         try:
-            # Here, since the parent of this process, which does not train, must stay free of all that training imports.
-            # Where PyTorch is among it, it comes in before anything is claimed: that may take longer than a lease that
-            # nobody renews yet.
+            # Imported here, since the parent of this process, which does not train, must not import what training
+            # needs. If that includes PyTorch, it is imported before anything is claimed, since the import may take
+            # longer than a lease that nobody renews yet.
             from gatelab.training.devices import choose_device
             from gatelab.training.engines import choose_engine
             from worker.slice import Slice
 
-            # A worker that cannot train takes no run.
+            # A worker that cannot train claims no run.
             choose_engine(choose_device(self.settings.device), self.settings.engine)
             while not self._stopping() and (claim := self.store.claims.claim(self.owner)):
                 with span("slice", run=claim.run_id, job=claim.job_id, step=claim.step):

@@ -12,7 +12,7 @@ from gatelab.store import Claim, Flags, Store
 
 @dataclass
 class _Held:
-    """A claim, when its lease was renewed last, and what users asked of its run by then."""
+    """A claim, the time of its last renewal, and the users' requests for its run at that time."""
 
     claim: Claim
     renewed: float
@@ -24,7 +24,7 @@ class Leases:
     """Renews the leases of claims, all of them in one thread and one transaction. `check` is asked between steps.
 
     Args:
-        alarm: is called by that thread whenever a run is to stop here: its user asked for it, or its lease is lost.
+        alarm: called by that thread whenever a run must stop here, because its user asked for it or its lease is lost.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Leases:
     ) -> None:
         self._store, self._alarm = store, alarm
         self._heartbeat, self._patience = heartbeat_seconds, lease_seconds
-        # Replaced, never changed: the thread reads it meanwhile.
+        # Replaced, never changed, since the thread reads it meanwhile.
         self._held: Mapping[str, _Held] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
@@ -51,16 +51,16 @@ class Leases:
         self._thread.join()
 
     def add(self, claim: Claim) -> None:
-        """Keep the lease of a claim that was made just now."""
+        """Begin to renew the lease of a new claim."""
         held = _Held(claim, time.monotonic(), Flags(cancel=False, pause=False))
         self._held = {**self._held, claim.run_id: held}
 
     def drop(self, run_id: str) -> None:
-        """Renew the lease of this run no more."""
+        """Stop renewing the lease of this run."""
         self._held = {id: held for id, held in self._held.items() if id != run_id}
 
     def check(self, run_id: str) -> Flags:
-        """What users asked of the run meanwhile.
+        """The users' requests for the run.
 
         Raises:
             LeaseLost: another worker may have the run, or the lease could not be renewed in time.

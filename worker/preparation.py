@@ -25,18 +25,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """What all runs of one shape share.
+    """The data that all runs of one shape share.
 
     Attributes:
         data: the texts as their specs see them.
-        origin: the checkpoint that each of them begins from, if they do.
+        origin: the checkpoint from which each of them starts, if they do.
     """
 
     data: Data
     origin: Origin | None
 
     def trainer(self, claim: Claim, checkpoint: Checkpoint | None) -> Trainer:
-        """The run of a claim at a checkpoint of it, or where it begins.
+        """The run of a claim at one of its checkpoints, or at its start.
 
         Raises:
             CorruptCheckpoint, Diverged: as `Trainer`.
@@ -53,12 +53,12 @@ def prepared(store: Store, claim: Claim, known: Checkpoint | None, device: Devic
         known: the checkpoint from which it resumes, which has the tokenizer.
 
     Raises:
-        TooLarge: the run would be killed for memory, again and again.
+        TooLarge: the run would be killed again and again because of its memory.
         InvalidSpec: the texts are too short for its windows.
-        CheckpointMissing, CorruptCheckpoint: the checkpoint that it starts from is missing or damaged.
+        CheckpointMissing, CorruptCheckpoint: the checkpoint from which it starts is missing or damaged.
     """
     texts = _texts(store, claim)
-    if claim.step == 0 and device == "cpu":  # else it has fitted before; and a GPU's memory is its own
+    if claim.step == 0 and device == "cpu":  # a resumed run has fitted before, and a GPU has its own memory
         _check_memory(claim, texts)
     origin = _origin(store, claim)
     tokenizer = None if known is None else known.tokenizer
@@ -87,10 +87,10 @@ def newest_checkpoint(store: Store, claim: Claim) -> tuple[Claim, Checkpoint | N
 
 
 def room(claim: Claim, data: Data, device: Device, settings: Settings, threads: int, pays: Callable[..., int]) -> int:
-    """How many runs like that of a claim to train together.
+    """The number of runs like that of a claim to train together.
 
     Args:
-        pays: how many of them it pays to, as `gatelab.training.pack_size`.
+        pays: the number that it pays to train together, like `gatelab.training.pack_size`.
     """
     spec = claim.spec
     engine = choose_engine(device, settings.engine, spec.training.precision, spec.model.cell, spec.model)

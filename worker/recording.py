@@ -18,7 +18,7 @@ from worker.telemetry import METER, Meter
 
 @dataclass
 class Pending:
-    """What was reported since the last record."""
+    """The reports since the last record."""
 
     metrics: list[Evaluation] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -52,25 +52,25 @@ class Recorder:
                 self._add_evaluation(event)
 
     def trained_with(self, runs: int) -> None:
-        """Note that `runs` runs share the time of each step from now on, this one included."""
+        """Note that from now on `runs` runs, including this one, share the time of each step."""
         self._together = runs
 
     def compiled(self, compilation: Compilation) -> None:
-        """Take note that the run has waited for code of its cell."""
+        """Note that the run has waited for the code of its cell."""
         self._pending.events.append(wire.CellCompiled(**asdict(compilation)))
 
     def record(self, next_state: State | None) -> Flags:
         """Write everything since the last record, with a checkpoint, and change the run's state.
 
         Raises:
-            LeaseLost: the run belongs to somebody else now; nothing was written.
-            Conflict: somebody else has recorded one of these steps; nothing was written.
+            LeaseLost: the run belongs to another worker now; nothing was written.
+            Conflict: another worker has recorded one of these steps; nothing was written.
             Unavailable: the database cannot be reached.
-            Diverged: a number of the run is not finite: there is no checkpoint to be recorded; nothing was written.
+            Diverged: a number of the run is not finite, so there is no checkpoint; nothing was written.
         """
         event = self._latest
         assert event is not None, "training reports its start before anything is recorded"
-        # First, so that a run which fails here has said how far it came.
+        # First, so that a run that fails here has reported its progress.
         self._pending.events.append(self._progress(event))
         checkpoint = event.checkpoint()
         return self._write(
@@ -78,7 +78,7 @@ class Recorder:
         )
 
     def fail(self, error: RunError) -> None:
-        """End the run as failed. What it measured is kept; its checkpoints are those recorded before, and the best."""
+        """End the run as failed. Its measurements are kept; its checkpoints are those recorded before, and the best."""
         self._write(next_state=State.FAILED, error=error, weights_sha256=self._best_weights)
 
     def _write(self, **report: Any) -> Flags:
@@ -154,14 +154,14 @@ class Recorder:
 
     def _note_best(self, event: Evaluated) -> None:
         """Keep the bytes of a checkpoint if this evaluation is the best so far. They are written with the next record,
-        in one transaction with the evaluation itself: what is lost with one is done again with the other."""
+        in one transaction with the evaluation itself: if one is lost, both are repeated."""
         loss = event.validation_loss
         if not isfinite(loss) or loss >= self._lowest:
             return
         try:
             checkpoint = event.checkpoint()
         except Diverged:
-            return  # training says so next; this evaluation is not the best one
+            return  # training will report that next; this evaluation is not the best one
         self._lowest = loss
         self._best = Best(event.position.step, event.position.epoch, checkpoint.to_bytes())
         self._best_weights = checkpoint.weights_sha256()
@@ -192,7 +192,7 @@ class Recorder:
 
 
 def _measured(event: Evaluated) -> dict[str, Any]:
-    """What both the evaluation and the run's summary have of it. The test part is there once it was measured."""
+    """The fields that the evaluation and the run's summary share. Those of the test part exist once it is measured."""
     measured: dict[str, Any] = {
         "train_loss": event.train_loss,
         "validation_loss": event.validation_loss,

@@ -1,6 +1,6 @@
-"""One slice: train a claimed run until it ends, the slice's time is over, or somebody wants it to stop.
+"""One slice: train a claimed run until it ends, the slice's time is over, or a user wants it to stop.
 
-Where it pays, others of its shape are claimed and trained with it. Each has its own lease, records and end: a fault of
+If it pays, other runs of its shape are claimed and trained with it. Each has its own lease, records and end: a fault of
 one does not affect the others.
 """
 
@@ -35,8 +35,8 @@ class Slice:
 
     Args:
         claim: the run that has waited longest.
-        stopping: whether the worker is to stop; called once per round.
-        pack_size: how many runs like it to train together, as `gatelab.training.pack_size`.
+        stopping: whether the worker must stop; called once per round.
+        pack_size: the number of runs like it to train together, like `gatelab.training.pack_size`.
 
     Attributes:
         in_vain: whether a run was given back because the folder of large checkpoints was away.
@@ -70,7 +70,7 @@ class Slice:
     def run(self) -> None:
         """Train. A fault of a run fails that run; a lost lease or database leaves runs to the reaper.
 
-        Where the folder of large checkpoints cannot be reached, all runs are queued again.
+        If the folder of large checkpoints cannot be reached, all runs are queued again.
         """
         log.info("training", run=self.claim.run_id, step=self.claim.step, device=self.device)
         try:
@@ -89,7 +89,7 @@ class Slice:
             METER.training(0)
 
     def _interrupt(self) -> None:
-        """End the current step early: a step may take minutes, and a run is to stop."""
+        """End the current step early because a run must stop; a step may take minutes."""
         if self._pack is not None:
             self._pack.interrupt()
 
@@ -98,7 +98,7 @@ class Slice:
             self._pack = self._assemble()
             for number, news in enumerate(self._pack or ()):
                 self._take_in(news)
-                # However short a slice is and however long its preparation took, it makes at least one step.
+                # A slice makes at least one step, however short it is and however long its preparation took.
                 self._look_around(may_end=number > 0)
         except Unavailable:
             raise
@@ -113,7 +113,7 @@ class Slice:
     # -- The members --------------------------------------------------------------------------------------------------
 
     def _assemble(self) -> Pack | None:
-        """The claimed run and others of its shape, each where it was recorded last; None where none can go on."""
+        """The claimed run and others of its shape, each at its last record; None if none can continue."""
         known = self._newest_checkpoint(self._members[self.claim.run_id])
         made = prepared(self.store, self.claim, known, self.device)
         most = room(self.claim, made.data, self.device, self.settings, self.threads, self._pack_size)
@@ -159,7 +159,7 @@ class Slice:
     # -- Between two rounds -------------------------------------------------------------------------------------------
 
     def _take_in(self, news: News) -> None:
-        """Note what happened. A member that failed or ended is recorded, and leaves."""
+        """Note the events. A member that failed or ended is recorded and leaves the pack."""
         for run_id, event in news:
             match event:
                 case Event():
@@ -172,7 +172,7 @@ class Slice:
                     assert_never(event)
 
     def _look_around(self, *, may_end: bool) -> None:
-        """Record what is due, and leave the runs that are to stop here: one of them, or all."""
+        """Make the records that are due, and give back the runs that must stop here: one of them, or all."""
         if self._cadence.due():
             with self._cadence.recording():
                 asked = self._ask(record=True)
@@ -181,11 +181,11 @@ class Slice:
         over = bool(asked) and (self.stopping() or (may_end and time.monotonic() > self.ends))
         for run_id, flags in asked.items():
             if over or flags.cancel or flags.pause:
-                # The store makes of this what was asked for: queued again, paused or cancelled.
+                # The store turns this into the requested state: queued again, paused or cancelled.
                 self._end(run_id, lambda member: member.record(State.QUEUED))
 
     def _ask(self, *, record: bool) -> dict[str, Flags]:
-        """What users asked of each member. A member that has lost its lease leaves the pack."""
+        """The users' requests for each member. A member that has lost its lease leaves the pack."""
         asked: dict[str, Flags] = {}
         for run_id, member in list(self._members.items()):
             try:
@@ -211,7 +211,7 @@ class Slice:
             self._leave(run_id)
 
     def _lose(self, run_id: str, error: GatelabError) -> None:
-        """Nothing more can be written of this run: its new owner continues it, or the reaper finds it."""
+        """Drop a run for which nothing more can be written: its new owner continues it, or the reaper finds it."""
         log.warning("lost a run", run=run_id, error=str(error))
         if isinstance(error, LeaseLost | Conflict):
             METER.lost_lease()
@@ -231,7 +231,7 @@ class Slice:
         self._leave(run_id)
 
     def _give_up(self, error: Exception) -> None:
-        """A fault that ends the training of all. Training each run alone then shows which one is to blame."""
+        """Handle a fault that ends the training of all runs. Training each alone then shows which one is to blame."""
         together = len(self._members) > 1
         if together:
             log.error("a pack failed; its runs will be trained alone", runs=list(self._members), exc_info=error)

@@ -1,4 +1,4 @@
-"""The scan by its definition: one `update` after the other, differentiated by torch."""
+"""The scan by its definition: one `update` after the other, differentiated by PyTorch."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ class Noise:
     """Dropout and zoneout in the recurrence of a layer.
 
     Attributes:
-        recurrent: (batch, hidden) what everything is multiplied by that a recurrent matrix multiplies; None: nothing.
-        zoneout: which numbers of the state keep their old value, (steps, tensors, batch, hidden); or the share of it
-            that every number keeps, as in evaluation; 0: none.
+        recurrent: (batch, hidden) a mask for everything that a recurrent matrix multiplies; None without one.
+        zoneout: which numbers of the state keep their old value, (steps, tensors, batch, hidden); or the share of the
+            old value that every number keeps, as in evaluation; 0 without zoneout.
     """
 
     recurrent: Tensor | None = None
     zoneout: Tensor | float = 0.0
 
     def after(self, step: int, before: State, computed: State) -> State:
-        """The state after a step from that before it and what the cell computed."""
+        """The state after a step, from the state before it and the cell's result."""
         if isinstance(self.zoneout, Tensor):
             masks = self.zoneout[step]
             return tuple(torch.where(*each) for each in zip(masks, before, computed, strict=True))

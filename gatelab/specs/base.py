@@ -1,4 +1,4 @@
-"""What all specs share: frozen, closed to unknown fields, no NaN or infinity, and errors that name their path."""
+"""The base of all specs: frozen, no unknown fields, no NaN or infinity, and errors that name their path."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,7 +13,7 @@ from gatelab.specs.fault_messages import problems
 from gatelab.specs.texts import unfit, without_marks
 
 MOST_ENTRIES = 10_000
-"""Most entries of an object. No request needs nearly as many."""
+"""The most entries of an object. No request needs nearly as many."""
 
 _LEFT_ALONE = ("keys_schema", "metadata", "default")
 
@@ -39,7 +39,7 @@ def _exact(schema: Any) -> Any:
             positive = no_info_after_validator_function(lambda value: value + 0.0, cast(CoreSchema, exact))
             return no_info_before_validator_function(_number, positive)
         case "list" | "tuple" | "set" | "frozenset":
-            # One wrong item of a million is reported: to collect them all would take seconds and gigabytes.
+            # Only one wrong item of a list is reported: collecting a million of them would take seconds and gigabytes.
             return exact | {"fail_fast": True}
         case "dict" | "model-fields":
             most = min(exact.get("max_length") or MOST_ENTRIES, MOST_ENTRIES)
@@ -48,7 +48,7 @@ def _exact(schema: Any) -> Any:
 
 
 def _few(most: int, value: Any) -> Any:
-    """Count the entries of an object before anybody looks at them."""
+    """Count the entries of an object before they are examined."""
     if isinstance(value, Mapping) and len(value) > most:
         raise ValueError(f"must have at most {most} entries, not {len(value)}")
     return value
@@ -101,7 +101,7 @@ def parse(kind: type[AnySpec], data: object, *, hints: bool = True) -> AnySpec:
     """Validate `data` as `kind`.
 
     Args:
-        hints: whether unknown fields are compared with those that there are, which takes milliseconds.
+        hints: whether unknown fields are compared with the known ones, which takes milliseconds.
 
     Raises:
         InvalidSpec: with one `Problem` per fault, each naming the dotted path as the user wrote it.

@@ -116,7 +116,7 @@ class EquationsSpec(Spec):
 
     @property
     def digest(self) -> str:
-        """Equal for cells that train equally: their equations differ at most in spaces and comments."""
+        """A digest that is equal for cells whose equations differ at most in spaces and comments."""
         return hashlib.sha256(self.canonical.equations.encode()).hexdigest()
 
     @property

@@ -21,7 +21,7 @@ CELL = "cell.equations"
 
 
 def lacking(part: Part, model: ModelSpec) -> list[str]:
-    """The fields of a model, with their values where those matter, that this part has no code for."""
+    """The fields of a model (with their values if those matter) for which this part has no code."""
     return list(_lacking(part, model))
 
 
@@ -38,7 +38,7 @@ def _lacking(part: Part, model: ModelSpec) -> Iterator[str]:
     if drops.zoneout:
         yield "dropout.zoneout"
     if part == "decoder":
-        return  # what follows is a matter of training alone
+        return  # the fields below matter only for training
     for field in ("input", "recurrent"):
         if getattr(drops, field):
             yield f"dropout.{field}"
@@ -55,7 +55,7 @@ def _not_in_triton(model: ModelSpec) -> Iterator[str]:
 
 
 def why_not(part: Part, model: ModelSpec) -> str | None:
-    """Why it cannot compute a model, or None if it can."""
+    """Why this part cannot compute a model, or None if it can."""
     fields = lacking(part, model)
     return f"{WORDS[part]} has no code for {', '.join(fields)}" if fields else None
 

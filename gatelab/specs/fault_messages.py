@@ -13,12 +13,12 @@ from gatelab.specs.texts import unfit
 from gatelab.spelling import did_you_mean, nearest, nearest_path
 
 MOST_TOLD = 100
-"""How many faults of one input are listed one by one."""
+"""The most faults of one input that are listed one by one."""
 MOST_HINTS = 20
-"""How many faults of one input get a suggestion."""
+"""The most faults of one input that get a suggestion."""
 MOST_CHOICES = 10
 FIRST_CHOICES = 4
-"""How many choices are named where there are more than `MOST_CHOICES`."""
+"""The number of choices that are named if there are more than `MOST_CHOICES`."""
 _SHOWN = 40
 """Characters of a value that a message shows."""
 
@@ -27,7 +27,7 @@ def problems(faults: Iterable[Mapping[str, Any]], data: object, kind: type[BaseM
     """pydantic's faults with paths of the input `data`, without the tags of unions.
 
     Args:
-        kind: what `data` should have been. It is what unknown fields are compared with.
+        kind: the type that `data` should have had. Unknown fields are compared with its fields.
     """
     found: dict[Problem, None] = {}
     told = [fault for fault in faults if not _follows(fault)]
@@ -73,7 +73,7 @@ def _message(fault: Mapping[str, Any]) -> str:
 
 
 def _few(choices: str) -> str:
-    """The choices, or the first of them where there are too many to read."""
+    """The choices, or the first of them if there are too many to read."""
     each = choices.split(", ")
     if len(each) <= MOST_CHOICES:
         return choices
@@ -92,7 +92,7 @@ def _short(text: str) -> str:
 
 
 def _length(fault: Mapping[str, Any], bound: str, allowed: int) -> str:
-    """pydantic speaks of items wherever it cannot see that they are characters, and counts those that were right."""
+    """Correct pydantic's wording: it says 'items' for the characters of a text, and counts only the valid ones."""
     value = fault["input"]
     given = len(value) if isinstance(value, Sized) else fault["ctx"].get("actual_length")
     match value:
@@ -109,7 +109,7 @@ def _length(fault: Mapping[str, Any], bound: str, allowed: int) -> str:
 
 
 def _follows(fault: Mapping[str, Any]) -> bool:
-    """Whether a list is called too short only since some of its items were wrong, which are faults of their own."""
+    """Whether a list is only too short because some of its items were wrong, which are faults themselves."""
     value = fault.get("input")
     return fault["type"] == "too_short" and isinstance(value, Sized) and len(value) >= fault["ctx"]["min_length"]
 
@@ -131,7 +131,7 @@ def _input_path(fault: Mapping[str, Any], data: object) -> str:
     return ".".join(path)
 
 
-# -- What may be meant --------------------------------------------------------------------------------------------
+# -- Suggestions --------------------------------------------------------------------------------------------------
 
 
 def _choice_hint(fault: Mapping[str, Any]) -> str:
@@ -166,7 +166,7 @@ def _without_places(path: str) -> str:
 
 @lru_cache(maxsize=64)
 def paths(kind: type[BaseModel]) -> tuple[str, ...]:
-    """The dotted paths of all fields of a model and of what it holds, of every choice, without places in lists."""
+    """The dotted paths of all fields of a model and its parts, for every choice, without places in lists."""
     return tuple(dict.fromkeys(_paths(kind)))
 
 
@@ -178,7 +178,7 @@ def _paths(kind: type[BaseModel]) -> Iterator[str]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a type consists of, except for those in objects with arbitrary keys."""
+    """The models of which a type consists, except for those in objects with arbitrary keys."""
     if isinstance(annotation, type) and not get_origin(annotation):
         if issubclass(annotation, BaseModel):
             yield annotation

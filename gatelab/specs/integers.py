@@ -1,4 +1,4 @@
-"""Whole numbers that come from outside, which have bounds."""
+"""Bounds of whole numbers that come from outside."""
 
 from typing import Annotated
 

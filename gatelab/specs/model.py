@@ -12,10 +12,10 @@ from gatelab.specs.initial import InitSpec, PartsInitSpec
 
 Cleaning = Literal["newlines", "nfc", "lower", "whitespace"]
 CLEANINGS: tuple[Cleaning, ...] = get_args(Cleaning)
-"""In the order in which they are done."""
+"""The steps in the order in which they are done."""
 
 MOST_PIECES = 65_536
-"""Tokens of a vocabulary that is learned."""
+"""The number of tokens of a learned vocabulary."""
 
 
 def _in_order(steps: tuple[Cleaning, ...]) -> tuple[Cleaning, ...]:
@@ -23,7 +23,7 @@ def _in_order(steps: tuple[Cleaning, ...]) -> tuple[Cleaning, ...]:
 
 
 class _TokenizerSpec(Spec):
-    """What all tokenizers have."""
+    """The fields of all tokenizers."""
 
     clean: Annotated[tuple[Cleaning, ...], Field(max_length=len(CLEANINGS)), AfterValidator(_in_order)] = Field(
         (),
@@ -83,7 +83,7 @@ class EmbeddingSpec(Spec):
 
 
 def word_or_object(value: Any) -> str:
-    """Which of two ways a value is written in."""
+    """The form in which a value is written, of two."""
     return "word" if isinstance(value, str) else "object"
 
 
@@ -149,7 +149,7 @@ class ModelSpec(Spec):
 
     @property
     def inputs(self) -> tuple[int | None, ...]:
-        """How many numbers each layer reads; None: one for each token id."""
+        """The size of each layer's input; None for one number per token id."""
         return (None if self.input == "one_hot" else self.input.embedding, *self.widths[:-1])
 
     @property
@@ -161,7 +161,7 @@ class ModelSpec(Spec):
     def _layers_of_their_sizes(self) -> "ModelSpec":
         if self.sizes is None:
             return self
-        # A field that is not the default was written: by a user, or from this very spec.
+        # A field that differs from the default was written by a user, or by serializing this very spec.
         count, last = len(self.sizes), self.sizes[-1]
         if self.layers not in (1, count):
             raise ValueError(f"layers is {self.layers}, but sizes has {count}; leave layers out, or write {count}")
@@ -171,7 +171,7 @@ class ModelSpec(Spec):
                 f"cell.hidden is {self.cell.hidden}, but sizes says how many units each layer has; leave hidden out, or"
                 f" write the last one's {last}"
             )
-        # The model is frozen for all but its own making.
+        # The model is frozen except while it is made.
         object.__setattr__(self, "layers", count)
         object.__setattr__(self, "cell", self.cell.model_copy(update={"hidden": last}))
         return self

@@ -1,4 +1,4 @@
-"""Which runs can be trained together."""
+"""The key of runs that can be trained together."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ _OWN: dict[str, Any] = {
         *("sample", "gate_statistics", "keep_checkpoints", "keep_best"),
     },
 }
-"""What may differ between the members of a pack. The corpus may be given by its name or its id: compare ids."""
+"""The fields that may differ between the members of a pack. A corpus may have a name or an id: compare ids."""
 
 
 def shape_key(spec: RunSpec) -> str:

@@ -1,4 +1,4 @@
-"""The classic cells' parameters side by side: as PyTorch's layers take them, and as checkpoints once had them."""
+"""The classic cells' parameters side by side, as PyTorch's layers take them and as checkpoints once had them."""
 
 from gatelab.equations.families import GATES
 from gatelab.specs.cells import CellSpec, EquationsSpec, GruSpec, LstmSpec, RnnSpec

@@ -15,13 +15,13 @@ from gatelab.specs.training import USUAL_SPLIT
 
 
 def resolved(spec: RunSpec) -> RunSpec:
-    """The spec with every field that another one decides at its actual value.
+    """The spec with the actual value of every field that depends on another one.
 
-    One corpus is written as its name, and the usual split is not written. Windows without a stride begin every
+    A single corpus is written as its name, and the default split is left out. Windows without a stride begin every
     `num_steps` tokens. A GRU without a reset gate resets neither before nor after the product. Equations have neither a
-    name nor comments. Equal sizes of all layers are written as `cell.hidden`, `dropout` as a number where that says it,
-    and a single layer has no connections. All other spellings of a value (`1`, `1.0` and `"1e0"`, gates in any order,
-    defaults that are left out) are equal since the spec was parsed.
+    name nor comments. Equal sizes of all layers are written as `cell.hidden`, `dropout` as a number if possible, and a
+    single layer has no connections. Parsing the spec has already unified all other spellings of a value (`1`, `1.0` and
+    `"1e0"`, gates in any order, defaults that are left out).
     """
     training, cell = spec.training, spec.model.cell
     windows = training.windows
@@ -51,7 +51,7 @@ def _model(model: ModelSpec) -> ModelSpec:
 
 
 def without_seed(spec: RunSpec) -> RunSpec:
-    """What repeats of one variant share."""
+    """The fields that repeats of one variant share."""
     return spec.model_copy(update={"training": spec.training.model_copy(update={"seed": 0})})
 
 
@@ -64,10 +64,10 @@ def with_ids(spec: RunSpec, ids: Mapping[str, str]) -> RunSpec:
 
 
 def runs_digest(ids: Mapping[str, str], runs: Iterable[RunSpec]) -> str:
-    """A digest of what is trained: equal for any two jobs with the same runs, in any order.
+    """A digest of a job's runs: equal for any two jobs with the same runs, in any order.
 
     Args:
-        ids: of the corpora, by the names or ids by which the runs tell them.
+        ids: of the corpora, by the names or ids that the runs use.
     """
     seeds: dict[RunSpec, set[int]] = {}
     for run in runs:

@@ -11,7 +11,7 @@ Span = Annotated[float, Field(gt=0, le=1e12)]
 
 
 class _Schedule(Spec):
-    """What every schedule has.
+    """The fields of every schedule.
 
     The rate rises from near 0 to `lr` during the warm-up. Then the schedule begins; it never falls below `floor * lr`.
     """

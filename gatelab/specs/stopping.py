@@ -1,4 +1,4 @@
-"""When a model is evaluated, and when its training ends before its last epoch."""
+"""Conditions for evaluations, and for ending training before the last epoch."""
 
 from typing import Literal
 

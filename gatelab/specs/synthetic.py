@@ -9,7 +9,7 @@ from gatelab.specs.generation import CheckpointName
 
 
 class _Memory(Spec):
-    """What both tasks share. One line is one example; what stands between the symbols and their recall is noise."""
+    """The fields of both tasks. One line is one example, with noise between the symbols and their recall."""
 
     lag: int = Field(ge=0, le=100_000, description="noise characters between what is shown and the question mark")
     symbols: int = Field(8, ge=2, le=26, description="number of different symbols, from the letter a on")

@@ -1,8 +1,8 @@
-"""Which characters a text from outside may have: one rule for prompts, specs and corpora, however they arrive.
+"""The characters that a text from outside may have: one rule for prompts, specs and corpora, however they arrive.
 
-NUL and lone surrogates are refused: not every database, JSON reader and UTF-8 encoder takes them. Prompts and corpora
-lose the byte-order marks at their beginning, which belong to the file and not to the text. A corpus must also have
-something to learn.
+NUL and lone surrogates are refused, since not every database, JSON reader and UTF-8 encoder accepts them. Prompts and
+corpora lose the byte-order marks at their beginning, which belong to the file and not to the text. A corpus must also
+have something to learn.
 """
 
 from gatelab.errors import InvalidCorpus, InvalidInput
@@ -10,18 +10,18 @@ from gatelab.errors import InvalidCorpus, InvalidInput
 BYTE_ORDER_MARK = "\ufeff"
 
 _LOOKED_AT = 4096
-"""As much of a file shows how it is encoded."""
+"""The bytes of a file that are enough to show its encoding."""
 _MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
     b"\0\0\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-"""What a file of another encoding may begin with, the longest first."""
+"""The possible first bytes of files in other encodings, the longest first."""
 
 
 def unfit(text: str) -> str | None:
-    """Which character of this text is not allowed, and why; None if all are allowed."""
+    """The character of this text that is not allowed, and why; None if all are allowed."""
     if (at := text.find("\0")) >= 0:
         return f"must not contain the NUL character, as character {at} {_line(text, at)} is"
     if text.isascii():
@@ -35,15 +35,15 @@ def unfit(text: str) -> str | None:
 
 
 def without_marks(text: str) -> str:
-    """The text without the byte-order marks at its beginning, however many. Those further on belong to the text."""
+    """The text without all byte-order marks at its beginning. Marks elsewhere belong to the text."""
     return text.lstrip(BYTE_ORDER_MARK)
 
 
 def decode(data: bytes, path: str = "file", refusal: type[InvalidInput] = InvalidCorpus) -> str:
-    """The text of a file of UTF-8, with any character that this can say.
+    """The text of a UTF-8 file, with any character that UTF-8 can encode.
 
     Raises:
-        InvalidCorpus: or whatever `refusal` is: it is not UTF-8. The message, at `path`, says where, and what to do.
+        InvalidCorpus: (or another `refusal`) it is not UTF-8. The message, at `path`, says where, and what to do.
     """
     try:
         return data.decode()
@@ -55,10 +55,10 @@ def decode(data: bytes, path: str = "file", refusal: type[InvalidInput] = Invali
 
 
 def accepted(given: str, path: str = "text") -> str:
-    """What a corpus holds of a text that somebody gives: all of it but the byte-order marks at its beginning.
+    """The text that a corpus keeps: the given one without the byte-order marks at its beginning.
 
     Raises:
-        InvalidCorpus: it has a character that no text may have, or nothing but white space.
+        InvalidCorpus: it has a character that no text may have, or only white space.
     """
     text = without_marks(given)
     if fault := unfit(text):
@@ -79,11 +79,11 @@ def _head(text: str) -> bytes:
 
 
 def _remedy(data: bytes) -> str:
-    """What to do with a file that is not UTF-8, or has NUL: the likeliest encoding, and the program that converts."""
+    """Advice about a file that is not UTF-8 or has NUL: its likeliest encoding, and the program that converts it."""
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
     head = data[:_LOOKED_AT]
     if encoding is None and b"\0" in head:
-        # In UTF-16, every other byte of most texts is NUL: the second ones if the low byte comes first.
+        # In UTF-16, every other byte of most texts is NUL, the second one of each pair if the low byte comes first.
         encoding = "UTF-16LE" if head[1::2].count(0) >= head[::2].count(0) else "UTF-16BE"
     encoding = encoding or "WINDOWS-1252"
     return f"if the file is {encoding}, convert it: iconv -f {encoding} -t UTF-8 FILE > NEW"

@@ -12,10 +12,10 @@ from gatelab.specs.stopping import EvaluateEverySpec, StopSpec
 Share = Annotated[float, Field(ge=0, le=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1000)]
 Precision = Literal["fp32", "bf16"]
-"""That of matrix products' operands. State, sums, gradients and weights are single precision (fp32) in either."""
+"""The precision of matrix products' operands. State, sums, gradients and weights are always single precision."""
 
 USUAL_SPLIT = (0.8, 0.1, 0.1)
-"""Shares of training, validation and test where a spec does not say."""
+"""Shares of training, validation and test if a spec does not set them."""
 
 SEEDS = 2**53
 """Seeds are below this, so that every reader of JSON gets them exactly."""
@@ -24,7 +24,7 @@ Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, 
 
 
 class _Optimizer(Spec):
-    """What every optimizer has."""
+    """The fields of every optimizer."""
 
     kind: str
     lr: LearningRate = Field(1e-3, description="learning rate")
@@ -107,7 +107,7 @@ class WindowsSpec(Spec):
 
     @property
     def counts(self) -> tuple[int, int, int] | None:
-        """How many windows are for training, validation and test; None where the whole text is split."""
+        """The numbers of windows for training, validation and test; None if the whole text is split."""
         return None if self.train is None or self.validation is None else (self.train, self.validation, self.test or 0)
 
     @model_validator(mode="after")

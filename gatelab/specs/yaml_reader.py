@@ -1,7 +1,7 @@
 """Specs as YAML, read by the core schema of YAML 1.2 and nothing else (https://yaml.org/spec/1.2.2/#103-core-schema).
 
 PyYAML reads YAML 1.1, in which 010 is 8, 1:30 is 90, `no` is false, a date is a date, and 1e-3 is text. It also takes
-the last of two values for one key. The page, whose parser is of YAML 1.2, would read the same spec as another one.
+the last of two values for one key. The page's parser reads YAML 1.2 and would read the same spec differently.
 """
 
 import math
@@ -22,13 +22,13 @@ _SCALARS = {
         list("-+.0123456789"),
     ),
 }
-"""What a plain scalar must look like to be something else than text, in this order, and how it may begin."""
+"""Patterns, in this order, of plain scalars that are not text, and their possible first characters."""
 _PATTERNS = {kind: re.compile(f"(?:{pattern})\\Z") for kind, (pattern, _) in _SCALARS.items()}
 
 _BREAKS = re.compile("[\x85\u2028\u2029]")
 
 MOST_DIGITS = 4300
-"""Most digits of a whole number: Python reads no longer ones from JSON."""
+"""The most digits of a whole number, since Python reads no longer ones from JSON."""
 
 
 class NotYaml(ValueError):
@@ -55,13 +55,13 @@ def dump(data: Any) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Knows the tags of the core schema alone: no dates, sets, binary data and merge keys."""
+    """Knows only the tags of the core schema: no dates, sets, binary data and merge keys."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        # What holds itself could not be sent as JSON: PyYAML refuses it where all is made from the inside.
+        # An object that contains itself cannot be JSON; PyYAML refuses it because it makes inner objects first.
         self.deep_construct = True
 
     def construct_mapping(self, node: Node, deep: bool = False) -> dict[Any, Any]:
@@ -79,7 +79,7 @@ class _Loader(yaml.SafeLoader):
         return dict(BaseConstructor.construct_mapping(self, node, deep))
 
     def construct_core(self, node: Node) -> Any:
-        """A scalar that is null, a boolean or a number, by its looks or by an explicit tag."""
+        """A scalar that is null, a boolean or a number, by its form or by an explicit tag."""
         kind = node.tag.removeprefix(_TAG)
         text = self.construct_scalar(node) if isinstance(node, ScalarNode) else None
         if text is None or not _PATTERNS[kind].match(text):
@@ -90,10 +90,10 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either version of YAML would take for something else than text."""
+    """Quotes text that either version of YAML would take for something else."""
 
     def represent_str(self, text: str) -> ScalarNode:
-        # YAML 1.1 ends lines at some characters at which YAML 1.2 does not. Only double quotes escape them.
+        # YAML 1.1 ends lines at some characters at which YAML 1.2 does not; only double quotes escape them.
         return self.represent_scalar(_TAG + "str", text, style='"' if _BREAKS.search(text) else None)
 
 

@@ -30,10 +30,10 @@ class Accounts:
         """Return if the account owns this object. For all others, it does not exist.
 
         Args:
-            id: of a corpus also its name, which is the account's own.
+            id: the object's id; for a corpus also its name in the account.
 
         Raises:
-            NotFound: there is none, or it is another account's.
+            NotFound: it does not exist, or belongs to another account.
         """
         if self._database.first(_OWNED[kind], {"account": account, "id": id}) is None:
             if kind != "corpus":

@@ -1,7 +1,7 @@
 """Checkpoints too large for a database row, as files.
 
 A file belongs to one checkpoint row: `<run id>/<token>-<step>-<sha256>`. The sha256 in the name makes a file
-immutable. Run and token in front of it keep it from being shared: with names by content alone, one run that deletes
+immutable. Run and token before it keep it from being shared: with names by content alone, a run that deletes
 its old checkpoint could take away the file that a second run with the same spec and seed, and so the same bytes, was
 about to refer to.
 """
@@ -55,7 +55,7 @@ class Blobs:
                     os.fsync(file.fileno())
                 temporary.rename(folder / name.file)
             except OSError:
-                # Half a checkpoint is of no use, least of all on a disk that is full.
+                # Half a checkpoint is useless, and a full disk needs the space.
                 temporary.unlink(missing_ok=True)
                 raise
             for directory in (folder, self._folder, self._folder.parent):
@@ -129,7 +129,7 @@ class Blobs:
             return {run_id: files for run_id, files in found.items() if files}
 
     def remove(self, run_id: str, file: str) -> None:
-        """Delete a file, if it is there.
+        """Delete a file if it exists.
 
         Raises:
             StorageUnavailable: the file system refuses.
@@ -152,7 +152,7 @@ def _files(folder: Path) -> list[str]:
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Within this block a file system that refuses is `StorageUnavailable`."""
+    """Within this block, an error of the file system becomes `StorageUnavailable`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Whether looked-up facts are still true: any process may have revoked a key or deleted a job.
+"""Whether cached lookups are still valid: any process may have revoked a key or deleted a job.
 
 SQLite counts the commits of other connections, which takes microseconds to ask. PostgreSQL notifies a connection of
 each process, which listens.
@@ -19,7 +19,7 @@ from gatelab.store.engine import Database
 
 CHANNEL = "gatelab_changes"
 PROBE_SECONDS = 5.0
-"""How long the notification may take that shows that notifications arrive here."""
+"""Seconds within which a process's own notification must arrive, to show that notifications reach it."""
 RETRY_SECONDS = 5.0
 _WAIT_SECONDS = 1.0
 
@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 
 
 class Changes:
-    """Stamps of what the database holds. What was looked up under a stamp holds while the stamp is the same.
+    """Stamps of the database's state. A lookup is valid as long as the stamp is the same.
 
-    Nothing is opened before the first stamp is asked for. Safe to share between threads.
+    Nothing is opened before the first stamp is requested. Safe to share between threads.
     """
 
     def __init__(self, database: Database) -> None:
@@ -95,7 +95,7 @@ class _Commits:
 
 
 class _Notifications:
-    """How many notifications have arrived; None until one has shown that they do, and after the connection was lost."""
+    """The number of notifications so far; None before the first has arrived, and after the connection is lost."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -120,7 +120,7 @@ class _Notifications:
             except (psycopg.Error, Unavailable) as error:
                 log.warning("keys are looked up for each request: nothing tells what changes", error=str(error))
             self._arrives = False
-            # What was remembered before must not become good again when notifications do.
+            # Older lookups must not become valid again when notifications arrive again.
             self._count += 1
             self._closed.wait(RETRY_SECONDS)
 
@@ -129,7 +129,7 @@ class _Notifications:
         probe = token_hex(8)
         with self._database.write() as other:
             other.execute(_NOTIFY, {"channel": CHANNEL, "payload": probe})
-        # A pooler between here and the server may hand each statement to another connection: then none arrives.
+        # A pooler may send each statement to another connection of the server; then no notification arrives.
         if not any(found.payload == probe for found in connection.notifies(timeout=PROBE_SECONDS, stop_after=1)):
             raise Unavailable("the database's notifications do not arrive")
         self._arrives = True

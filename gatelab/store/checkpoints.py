@@ -19,10 +19,10 @@ from gatelab.store.tables import LOCAL, checkpoints, metrics, runs
 
 Found = TypeVar("Found")
 
-# A checkpoint's file may be deleted between the reading of its row and of the file; the next look finds another one.
+# A checkpoint's file may be deleted after its row is read and before the file is; the next attempt finds another row.
 _LOOKS = 3
 MOST_RUNS = 10_000
-"""Runs that are listed as models. Clients of OpenAI know no pages, so older runs are called by their ids alone."""
+"""The most runs that are listed as models. OpenAI's clients know no pages; older runs still work by their ids."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class CheckpointInfo:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One checkpoint with its bytes, which are those that were saved (checked by sha256)."""
+    """One checkpoint with its bytes, which are verified by their sha256."""
 
     run_id: str
     step: int
@@ -49,7 +49,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Saved:
-    """The bytes of a checkpoint, ready to be referred to by a row. `data` is None where they are a file."""
+    """The bytes of a checkpoint, stored before the row that refers to them. `data` is None if they are in a file."""
 
     name: BlobName
     size: int
@@ -77,8 +77,8 @@ class Checkpoints:
             return [CheckpointInfo(**row) for row in connection.execute(query).mappings()]
 
     def runs(self, account: str = LOCAL) -> Sequence[tuple[str, float]]:
-        """The account's runs that have a checkpoint, `MOST_RUNS` at most, the last first: id, and when the latest was
-        made, in seconds since 1970."""
+        """The account's runs that have a checkpoint, at most `MOST_RUNS`, newest first: id, and the time of the latest
+        checkpoint in seconds since 1970."""
         made = func.max(checkpoints.c.created_at)
         query = select(checkpoints.c.run_id, made).join(runs, runs.c.id == checkpoints.c.run_id)
         query = (
@@ -98,7 +98,7 @@ class Checkpoints:
         if step == "latest" or isinstance(step, int):
             statement = _LATEST if step == "latest" else _LATEST.where(checkpoints.c.step == step)
             row = self._database.first(statement, {"run": run_id})
-        if row is None:  # this one says what is missing
+        if row is None:  # the error names what is missing
             with self._database.read() as connection:
                 row = _row(connection, run_id, step, _INFO)
         return CheckpointInfo(**row)
@@ -122,7 +122,7 @@ class Checkpoints:
             raise
 
     def open(self, run_id: str, step: int) -> BufferedIOBase:
-        """The bytes of a checkpoint, to be read a piece at a time. They are those that were saved: they were read once.
+        """The bytes of a checkpoint, to be read a piece at a time. They were read and verified once before.
 
         Raises:
             NotFound: there is no such run, or no checkpoint of that step.
@@ -152,7 +152,7 @@ class Checkpoints:
     def _look(
         self, run_id: str, step: int | CheckpointWord, fetch: Callable[[BlobName], Found | None]
     ) -> tuple[RowMapping, Found | None]:
-        """The row of a checkpoint, and what `fetch` finds of its file, if it has one."""
+        """The row of a checkpoint, and the result of `fetch` for its file, if it has one."""
         for _look in range(_LOOKS):
             with self._database.read() as connection:
                 row = _row(connection, run_id, step, [*checkpoints.c])
@@ -189,7 +189,7 @@ def save(connection: Connection, saved: Saved, *, epoch: int) -> None:
 
 
 def prune(connection: Connection, run_id: str, *, keep: int, keep_best: bool) -> None:
-    """Delete the rows of all checkpoints of a run but the latest `keep`, and the best one where that is to be kept."""
+    """Delete the rows of all checkpoints of a run except the latest `keep`, and the best one if it is kept."""
     of_run = checkpoints.c.run_id == run_id
     kept = select(checkpoints.c.step).where(of_run).order_by(checkpoints.c.step.desc()).limit(keep)
     oldest = min(connection.scalars(kept))
@@ -229,7 +229,7 @@ def _blob(row: RowMapping) -> BlobName:
 
 
 def _best(run_id: str) -> Select[int]:
-    """The step of the checkpoint whose evaluation has the lowest validation loss; of equals the first."""
+    """The step of the checkpoint whose evaluation has the lowest validation loss; the first of equal ones."""
     same = and_(metrics.c.run_id == checkpoints.c.run_id, metrics.c.step == checkpoints.c.step)
     evaluated = select(checkpoints.c.step).join(metrics, same).where(metrics.c.validation_loss.is_not(None))
     return (

@@ -1,4 +1,4 @@
-"""What workers do with runs: claim one, keep it, write its results.
+"""The operations of workers on runs: claim one, keep it, write its results.
 
 A claim holds a lease (time-limited, database time) and a fencing token. Every write of a worker first updates the run
 on the condition that the token is still the claim's and the run still running; a worker that was stopped for longer
@@ -34,7 +34,7 @@ from gatelab.wire.events import CheckpointCorrupt
 
 @dataclass(frozen=True)
 class Flags:
-    """What users asked of a running run."""
+    """The requests of users for a running run."""
 
     cancel: bool
     pause: bool
@@ -63,8 +63,8 @@ class Claims:
     def claim_alike(self, claim: Claim, limit: int) -> list[Claim]:
         """Up to `limit` further queued runs that can be trained together with that of `claim`, the oldest first.
 
-        They have its shape and its corpora, and now its owner; each has a lease and a token of its own. They may be
-        younger than queued runs of other shapes. Those do not wait any longer for it: a slice takes its time, whatever
+        They have its shape and its corpora, and now its owner; each has its own lease and token. They may be younger
+        than queued runs of other shapes, which do not wait longer because of this: a slice takes the same time whatever
         it trains, and then all its runs go to the back of the queue.
 
         A run on which a worker died is trained alone until it makes progress, so that it cannot take others with it.
@@ -85,14 +85,14 @@ class Claims:
             return queue.take(connection, claim.owner, which, limit=limit, lease=self._lease)
 
     def heartbeats(self, claims: Sequence[Claim]) -> dict[str, Flags]:
-        """Renew several leases in one transaction: run id -> what users asked for. Runs that are lost are left out.
+        """Renew several leases in one transaction: run id -> the users' requests. Lost runs are left out.
 
         Raises:
             Unavailable: the database cannot be reached.
         """
         flags = {}
         with self._database.write() as connection:
-            for claim in sorted(claims, key=lambda claim: claim.run_id):  # the order in which everybody locks
+            for claim in sorted(claims, key=lambda claim: claim.run_id):  # all processes lock in this order
                 with suppress(LeaseLost):
                     flags[claim.run_id] = self._fenced(connection, claim, {})
         return flags
@@ -101,8 +101,8 @@ class Claims:
         """Give the run back without any work done, at its old place in the queue.
 
         Args:
-            crashed: the run may have caused a fault that is as bad as the death of a worker, and counts as one.
-            behind: at the end of the queue instead, because something that it needs is missing now.
+            crashed: the run may have caused a fault that is as bad as the death of a worker, so it counts as a crash.
+            behind: put it at the end of the queue instead, because something that it needs is missing now.
 
         Raises:
             LeaseLost: the run is no longer this claim's.
@@ -117,8 +117,8 @@ class Claims:
     def fall_back(self, claim: Claim) -> Claim:
         """Discard the claim's damaged checkpoint, and fall back to the one before it.
 
-        What was recorded after that one is deleted, since it will be done again. This alone takes the visible step
-        of a run back; an event says so.
+        Later records are deleted, since the run will repeat those steps. This is the only case in which the visible
+        step of a run goes back; an event says so.
 
         Returns:
             The claim, at the newest checkpoint that is left or at the start of the run.
@@ -138,13 +138,13 @@ class Claims:
     def record(self, claim: Claim, report: Report) -> Flags:
         """Write the results of training, all or nothing, renew the lease and change the run's state.
 
-        A database that is away is waited for, for two leases, and so is the folder of large checkpoints. If the
-        connection is lost during the commit, nothing is written again before it is sure that the commit did not happen,
-        and will not.
+        This waits for an unavailable database for the time of two leases, and likewise for the folder of large
+        checkpoints. If the connection is lost during the commit, nothing is written again before it is certain that the
+        commit did not happen and will not.
 
         Raises:
             LeaseLost: the run is no longer this claim's; nothing was written.
-            Conflict: the run has a metric or sample of such a step already; nothing was written.
+            Conflict: the run already has a metric or sample of one of these steps; nothing was written.
             StorageUnavailable: the folder of large checkpoints cannot be reached; nothing was written.
             Unavailable: the database cannot be reached.
         """
@@ -154,7 +154,7 @@ class Claims:
         try:
             return retrying(lambda: self._write(claim, report, saved, mark), seconds=2 * self._lease)
         except Unavailable:
-            decided = False  # a commit may be under way still: its file must be there if it lands
+            decided = False  # a commit may still be in progress; if it succeeds, its file must exist
             raise
         except IntegrityError as error:
             raise Conflict(f"run {claim.run_id} has already recorded one of these steps") from error
@@ -168,7 +168,7 @@ class Claims:
                 return landed
             columns = {**run_columns(report), "last_report": mark}
             if saved:
-                # Only what outlives the worker is progress: without a checkpoint the next one does it all again.
+                # Only a checkpoint is progress: without one, the next worker repeats all steps.
                 columns["crash_count"] = case((runs.c.step < report.step, 0), else_=runs.c.crash_count)
             flags = self._fenced(connection, claim, columns)
             write_rows(connection, claim.run_id, report)
@@ -198,10 +198,10 @@ class Claims:
         return Flags(cancel=row.cancel_requested, pause=row.pause_requested)
 
     def _landed(self, connection: Connection, claim: Claim, mark: str) -> Flags | None:
-        """The flags if the report with this mark was committed, though the answer was lost.
+        """The flags if the report with this mark was committed, although the answer was lost.
 
-        A commit may still be under way in the database when its connection is long lost. It holds the lock of the
-        run until it is through; so the mark is read under that lock, not looked for in a snapshot from before.
+        A commit may still be in progress in the database long after its connection was lost. It holds the lock of the
+        run until it ends, so the mark is read under that lock, not in an older snapshot.
         """
         query = select(runs.c.last_report, runs.c.cancel_requested, runs.c.pause_requested)
         row = connection.execute(query.where(runs.c.id == claim.run_id).with_for_update()).first()
@@ -231,8 +231,8 @@ class Claims:
     def _check_storage(self) -> None:
         """
         Raises:
-            StorageUnavailable: no file is there, though checkpoints are files: their folder is away. With a file in its
-                place, they would seem to be lost.
+            StorageUnavailable: there is no file although checkpoints are files, so their folder is away. If a new file
+                were written there, the others would seem to be lost.
         """
         if self._blobs.has_files():
             return
@@ -241,7 +241,7 @@ class Claims:
                 raise StorageUnavailable("the folder of large checkpoints is empty, though there are some")
 
     def _sweep(self, claim: Claim) -> None:
-        """Delete files of checkpoints that were pruned, or never committed. What fails is left to the next sweep."""
+        """Delete files of checkpoints that were pruned or never committed. The next sweep retries failures."""
         if self._blobs.has_any(claim.run_id):
             with suppress(Unavailable):
                 with self._database.read() as connection:

@@ -19,14 +19,14 @@ class DatabaseTime(FunctionElement[float]):
 def now() -> ColumnElement[float]:
     """SQL for the database's present time, in seconds since 1970 (double precision).
 
-    Leases compare this with itself, so that clocks of workers need not agree.
+    Leases only compare times of this clock, so the clocks of workers need not agree.
     """
     return DatabaseTime()
 
 
 @compiles(DatabaseTime, "postgresql")
 def _postgresql(_element: DatabaseTime, _compiler: Any, **_options: Any) -> str:
-    # now() would be the transaction's start: a lease renewed after a wait for a lock would come out too short.
+    # now() would be the transaction's start, so a lease renewed after a wait for a lock would be too short.
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 

@@ -21,14 +21,14 @@ from gatelab.store.tables import LOCAL, corpora
 from gatelab.text.findings import Findings
 
 _NAMED = 5
-"""How many of the account's corpora the error for a missing one names."""
+"""The most corpora of the account that the error for a missing one names."""
 
 
 @dataclass(frozen=True)
 class Corpus:
     """An immutable text without the text itself. `bytes` counts its UTF-8; `created_at` is seconds since 1970.
 
-    `findings` is what was in the text as it was given; None where it was added before anybody looked.
+    `findings` are those of the text as it was given; None if it was added before there were findings.
     """
 
     id: str
@@ -78,10 +78,10 @@ class Corpora:
                     row = connection.execute(insert(corpora).values(values).returning(*_COLUMNS)).mappings().one()
                     return _corpus(row), True
         except IntegrityError:
-            # Another process was faster between the look and the insert.
+            # Another process was faster between the query and the insert.
             with self._database.read() as connection:
                 taken = _find(connection, here)
-        # A corpus from before may hold the byte-order mark of the same file.
+        # An older corpus may contain the byte-order mark of the same file.
         if taken is None or taken["sha256"] not in (values["sha256"], hashlib.sha256(given.encode()).hexdigest()):
             raise CorpusNameTaken(f"the corpus {name!r} has another text already; choose another name")
         return _corpus(taken), False
@@ -161,7 +161,7 @@ class Corpora:
             self._deletion.write(delete_row)
         except IntegrityError:
             raise CorpusInUse(f"jobs refer to the corpus {key!r}; delete them first") from None
-        with suppress(Unavailable):  # it is deleted; a sweeper finishes what is left of it
+        with suppress(Unavailable):  # it is deleted; a sweeper deletes what is left of it
             self._deletion.finish()
 
 
@@ -186,7 +186,7 @@ def _get(connection: Connection, key: str, account: str) -> RowMapping:
 
 
 def missing(connection: Connection, key: str, account: str) -> NotFound:
-    """The error for a corpus that the account does not have: it names one that may be meant, or what there is."""
+    """The error for a corpus that the account does not have. It names a similar one, or the existing ones."""
     query = select(corpora.c.name).where(corpora.c.account == account)
     newest = query.order_by(corpora.c.created_at.desc(), corpora.c.id.desc()).limit(MOST)
     names = list(connection.scalars(newest))

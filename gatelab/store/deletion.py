@@ -1,9 +1,9 @@
 """Deletes permanently, in pieces: each needs a few megabytes of SQLite's log, however much is deleted.
 
-To overwrite what is deleted, SQLite writes as much into its log first (`secure_delete`), which a full disk has no room
-for. Here rows go without that (`secure_delete=FAST`: what is left of them lies in free pages alone), and then the free
-pages are cut off the file, some at a time, with the log cleared in between. So nothing of what was deleted stays in
-the file, and its room goes back to the disk.
+To overwrite deleted data, SQLite first writes as much into its log (`secure_delete`), for which a full disk has no
+space. Here rows are deleted without that (`secure_delete=FAST`: their remains are only in free pages). Then the free
+pages are cut off the file, some at a time, and the log is cleared in between. So no deleted data stay in the file, and
+the disk gets the space back.
 
 A flag in the database's header, written with the deletion, says that pages are still to be cut off: if a process dies
 in between, the sweeper continues.
@@ -25,9 +25,9 @@ from gatelab.store.tables import DELETED, checkpoints, events, jobs, metrics, ru
 Result = TypeVar("Result")
 
 PIECE_ROWS = 500
-"""Rows that are deleted in one transaction. A row costs the log two pages of 4 KiB at most, one of them an index's."""
+"""Rows that are deleted in one transaction. A row takes at most two pages of 4 KiB of the log, one for an index."""
 PIECE_PAGES = 512
-"""Pages that are cut off in one transaction: 2 MiB, and as much of the log."""
+"""Pages that are cut off in one transaction: 2 MiB, which take as much of the log."""
 
 _OF_RUNS = (checkpoints, samples, metrics)
 
@@ -41,7 +41,7 @@ class Deletion:
         """The result of `action` in a transaction that deletes. If the disk is full, it releases the reserve.
 
         Raises:
-            Unavailable: the database cannot be reached, or the disk is full all the same.
+            Unavailable: the database cannot be reached, or the disk is still full.
         """
         try:
             with self._transaction() as connection:
@@ -51,16 +51,16 @@ class Deletion:
                 raise
         self._database.forget()
         with self._transaction() as connection:
-            # Nobody else can write what the reserve frees to the database: the transaction has its lock.
+            # The transaction holds the database's lock, so no other writer can take the space of the reserve.
             self.reserve.give_up()
             return action(connection)
 
     def delete_job(self, connection: Connection, id: str) -> None:
-        """Delete the job and all rows that refer to it. If there are many, it has no owner any more, none of its runs
-        waits, and `finish` deletes the rest.
+        """Delete the job and all rows that refer to it. If there are many, the job loses its owner, its runs leave the
+        queue, and `finish` deletes the rest.
 
         Raises:
-            NotFound: somebody else has begun to delete it.
+            NotFound: another request has begun to delete it.
         """
         if connection.scalar(select(jobs.c.account).where(jobs.c.id == id)) == DELETED:
             raise NotFound("job", id)
@@ -74,7 +74,7 @@ class Deletion:
     def finish(self) -> None:
         """Delete what is left of jobs whose deletion has begun, and give free pages back to the disk.
 
-        Only tried where somebody reads or the disk is full: the sweeper calls this again.
+        If somebody reads or the disk is full, this may not finish; the sweeper calls it again.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -91,16 +91,17 @@ class Deletion:
         self.reserve.make()
 
     def _may_grow(self) -> bool:
-        """Whether to go on though the log cannot be cleared: because the disk is full, and not because somebody reads.
+        """Whether to continue although the log cannot be cleared, because the disk is full and not because somebody
+        reads.
 
-        The file has to grow by what is in the log. It need not, once it is cut.
+        Clearing the log makes the file grow by its content, which is not needed once the file is cut.
         """
         full = self.reserve.needed()
         self.reserve.give_up()
         return full
 
     def _cut_off(self) -> bool:
-        """Cut some free pages off the file. Whether a deletion had left any."""
+        """Cut some free pages off the file. Returns whether a deletion had left any."""
         with self._database.read() as connection:
             if not connection.scalar(text("PRAGMA user_version")):
                 return False
@@ -114,7 +115,7 @@ class Deletion:
     def _transaction(self) -> Iterator[Connection]:
         with self._database.write() as connection:
             if self._database.path is None or not connection.scalar(text("PRAGMA auto_vacuum")):
-                # The file of an earlier version cannot be cut: what is deleted is overwritten.
+                # The file of an earlier version cannot be cut, so deleted data are overwritten.
                 yield connection
                 return
             connection.execute(text("PRAGMA secure_delete=FAST"))
@@ -132,7 +133,7 @@ def _delete_piece(connection: Connection, id: str) -> bool:
 
 
 def _delete_rows(connection: Connection, job_id: str) -> bool:
-    """Delete up to `PIECE_ROWS` rows that refer to a job. Whether no more are left."""
+    """Delete up to `PIECE_ROWS` rows that refer to a job. Returns whether none is left."""
     room = PIECE_ROWS
     of_job = select(runs.c.id).where(runs.c.job_id == job_id)
     pieces: list[tuple[Table, ColumnElement[bool]]] = [(table, table.c.run_id.in_(of_job)) for table in _OF_RUNS]

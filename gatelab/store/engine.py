@@ -31,10 +31,10 @@ BUSY_SECONDS = 15
 _FORGET_MILLISECONDS = 200
 _BEGIN, _RESTING = "gatelab_begin", "gatelab_resting"
 PING_SECONDS = 1.0
-"""After so long a pause a connection is tried before it is used."""
+"""Seconds without use after which a connection is tested before it is used."""
 
-# A statement never waits for long behind a process that stopped inside its transaction, and such a process loses its
-# connection; a network that swallows packets counts as a lost connection after about as long.
+# A statement never waits for long for a process that stopped inside its transaction, and such a process loses its
+# connection. A network that drops packets counts as a lost connection after a similar time.
 _POSTGRESQL_OPTIONS = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"
 _POSTGRESQL_CONNECT = {
     "connect_timeout": 5,
@@ -62,12 +62,12 @@ def _to_json(value: Any) -> str:
 
 
 _ENGINE: dict[str, Any] = {
-    # None is opened in haste, to be closed at once: that took a sixth of a busy service's time.
+    # No connection is opened only to be closed at once, which took a sixth of a busy service's time.
     "pool_size": 20,
     "max_overflow": 0,
     "pool_timeout": BUSY_SECONDS,
     "json_serializer": _to_json,
-    # Errors are logged, and what a statement was given may be somebody's text.
+    # Errors are logged, and the parameters of a statement may be somebody's text.
     "hide_parameters": True,
 }
 
@@ -83,7 +83,7 @@ class Database:
         Args:
             url: `sqlite:///path` or `postgresql://user:password@host/name`.
             foreign_keys: False leaves them unchecked on SQLite, whose migrations replace tables that others refer to.
-            busy_seconds: how long to wait on SQLite while another process keeps the file to itself.
+            busy_seconds: how long to wait on SQLite while another process locks the file.
 
         Raises:
             InvalidInput: any other URL.
@@ -110,20 +110,20 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """The file, where this is SQLite."""
+        """The file of an SQLite database; None for PostgreSQL."""
         return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
 
     def read(self) -> AbstractContextManager[Connection]:
         """A transaction that only reads.
 
         Raises:
-            Unavailable: the database cannot be reached, or was lost on the way.
-            InvalidRequest: a value that the database has no room for.
+            Unavailable: the database cannot be reached, or the connection was lost.
+            InvalidRequest: a value is too large for the database.
         """
         return self._transaction("reading")
 
     def first(self, statement: Select[Any], parameters: Mapping[str, Any]) -> RowMapping | None:
-        """The first row that one statement reads, None where there is none. It needs no transaction around it.
+        """The first row that one statement reads, None if there is none. It needs no transaction.
 
         Raises:
             Unavailable, InvalidRequest: as `read`.
@@ -135,9 +135,9 @@ class Database:
         """A transaction that writes: committed at the end of the block, rolled back if that raises.
 
         Raises:
-            Unavailable: the database cannot be reached, or was lost on the way, or something else holds a lock for
-                too long. If the connection was lost during the commit, it may have happened nevertheless.
-            InvalidRequest: a value that the database has no room for.
+            Unavailable: the database cannot be reached, the connection was lost, or another process holds a lock for
+                too long. If the connection was lost during the commit, it may nevertheless have happened.
+            InvalidRequest: a value is too large for the database.
         """
         return self._transaction("writing")
 
@@ -149,12 +149,12 @@ class Database:
         return psycopg.connect(**{**options, **_postgresql_connect(self.url)}, autocommit=True)
 
     def forget(self) -> bool:
-        """Clear SQLite's log, in which deleted rows stay readable until it is written over. Does nothing on PostgreSQL.
+        """Clear SQLite's log, in which deleted rows stay readable until it is overwritten. Does nothing on PostgreSQL.
 
-        Only tried: who reads at this moment may need the log. It is cleared with a later call.
+        This may fail, since a reader may need the log at this moment. A later call then clears it.
 
         Returns:
-            Whether it is cleared.
+            Whether the log is cleared.
         """
         if self.path is None:
             return True
@@ -169,14 +169,14 @@ class Database:
         return False
 
     def shrink(self, pages: int) -> None:
-        """Give up to `pages` free pages of SQLite's file back to the disk, where the file was made for that.
+        """Return up to `pages` free pages of SQLite's file to the disk, if the file was made for that.
 
         Raises:
-            Unavailable: something else holds the lock for too long, or the disk is full.
+            Unavailable: another process holds the lock for too long, or the disk is full.
         """
         try:
             with closing(self.engine.raw_connection()) as connection:
-                # `execute` would take one step, which is one page.
+                # `execute` would only take one step, which frees one page.
                 connection.cursor().executescript(f"PRAGMA incremental_vacuum({pages})")
         except (OperationalError, sqlite3.Error) as error:
             raise Unavailable(f"the database cannot be reached now: {_reason(error)}") from error
@@ -237,14 +237,14 @@ def _engine(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:
 
 
 def _postgresql_connect(url: URL) -> dict[str, Any]:
-    # What the URL sets comes later, and so wins.
+    # The URL's own settings come later and so take precedence.
     options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
     return {**_POSTGRESQL_CONNECT, "options": options}
 
 
 def _ping_the_idle(engine: Engine) -> None:
-    """Replace connections that have died in the pool, like `pool_pre_ping`, which asks the server before each
-    transaction: here only of those that have not been used for a while."""
+    """Replace dead connections of the pool like `pool_pre_ping`, which asks the server before each transaction; here
+    only those that have not been used for a while are tested."""
 
     @event.listens_for(engine, "checkin")
     def rest(_connection: Any, record: ConnectionPoolEntry) -> None:
@@ -280,8 +280,8 @@ def _sqlite(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads first and asks for the write lock later fails at once where another wrote
-        # in between, whatever the busy timeout.
+        # A transaction that reads first and requests the write lock later fails at once if another one wrote in
+        # between, whatever the busy timeout.
         if begin := connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"):
             connection.exec_driver_sql(begin)
 
@@ -289,9 +289,9 @@ def _sqlite(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:
 
 
 def _make_private(file: Path) -> None:
-    """The files that SQLite makes beside this one get its mode.
+    """Give the database file its mode; the files that SQLite makes beside it get the same.
 
-    It is never opened here: when a process closes a file, SQLite loses the locks that it holds on it.
+    The file is not opened here, because SQLite loses its locks on a file when the process closes it.
     """
     with suppress(OSError):
         if not file.exists():
@@ -301,10 +301,9 @@ def _make_private(file: Path) -> None:
 
 
 def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
-    """Two connections that are the first of a new file get in each other's way: whatever its busy timeout, SQLite then
-    refuses one of them at once."""
+    """The first connection to a new file. If two come at once, SQLite refuses one of them despite the busy timeout."""
     try:
-        # Only a file without a page becomes one that can be cut by this; of any other, SQLite writes the first page.
+        # This only makes an empty file one that can be cut; of any other file, SQLite just writes the first page.
         if not cursor.execute("PRAGMA page_count").fetchone()[0]:
             cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
         cursor.execute("PRAGMA journal_mode=WAL")

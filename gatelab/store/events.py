@@ -1,4 +1,4 @@
-"""What happened in a job, append-only and numbered 1, 2, 3, ... without gaps."""
+"""The events of a job, append-only and numbered 1, 2, 3, ... without gaps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gatelab.wire.base import moment
 from gatelab.wire.events import JobEvent, read_event
 
 LOOK_CHARACTERS = 2**18
-"""A look at the events of a job ends with the one whose texts take it over this. Streams hold that much each."""
+"""Reading the events of a job ends with the one whose texts exceed this. Each stream holds as much in memory."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Events:
             return ended, _after(connection, job_id, seq)
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """The number of the last event of each of these jobs that is there."""
+        """The number of the last event of each of these jobs that exists."""
         query = select(jobs.c.id, jobs.c.event_count).where(jobs.c.id.in_(job_ids))
         with self._database.read() as connection:
             return {row.id: row.event_count for row in connection.execute(query)}

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 KEPT_SECONDS = 24 * 3600.0
-"""How long a key stands for its job."""
+"""Seconds for which a key stands for its job."""
 
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A key that a caller chose, and the digest of what was asked for with it."""
+    """A key that a caller chose, and the digest of its request."""
 
     caller: str
     key: str
@@ -29,7 +29,7 @@ def find_job(connection: Connection, key: IdempotencyKey) -> str | None:
     """The id of the job that this key made in the last 24 hours.
 
     Raises:
-        IdempotencyKeyReused: it was used for another request.
+        IdempotencyKeyReused: the key was used for another request.
     """
     of_key = (idempotency_keys.c.caller == key.caller, idempotency_keys.c.key == key.key)
     fresh = idempotency_keys.c.created_at > now() - KEPT_SECONDS
@@ -43,7 +43,7 @@ def find_job(connection: Connection, key: IdempotencyKey) -> str | None:
 
 
 def take(connection: Connection, key: IdempotencyKey, job_id: str) -> bool:
-    """Let `key` stand for `job_id`. False where it stands for another job: then nothing was written.
+    """Let `key` stand for `job_id`. False if it stands for another job: then nothing was written.
 
     Waits for a transaction that is taking the same key.
     """
@@ -57,7 +57,7 @@ def take(connection: Connection, key: IdempotencyKey, job_id: str) -> bool:
 
 
 def _insert(connection: Connection) -> "postgresql.Insert | sqlite.Insert":
-    """The insertion of a key that may be there. Each dialect has its own, and takes long to import."""
+    """The insertion of a key that may exist. Each dialect has its own, whose import takes long."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 

@@ -1,7 +1,7 @@
 """Identifiers: short, safe in a URL, and sorted by the time of their making. No new name may look like one.
 
-Whatever has a name and an id is found by either, so a name that looks like an id could hide another thing of its kind,
-or be hidden by it.
+An object with a name and an id is found by either, so a name that looks like an id could hide another object of its
+kind, or be hidden by it.
 """
 
 import re
@@ -24,14 +24,14 @@ _last = 0
 
 
 def looks_like_id(name: str) -> bool:
-    """Whether a name could be the id of anything, of whichever kind, in whichever case."""
+    """Whether a name could be an id of any kind, in upper or lower case."""
     return _ID.fullmatch(name) is not None
 
 
 def check_name(name: str, refusal: type[InvalidInput] = InvalidRequest) -> None:
     """
     Raises:
-        InvalidRequest: or whatever `refusal` is: the name of something new looks like an id.
+        InvalidRequest: (or another `refusal`) the name of a new object looks like an id.
     """
     if looks_like_id(name):
         kind = name.partition("-")[0].lower()
@@ -41,13 +41,13 @@ def check_name(name: str, refusal: type[InvalidInput] = InvalidRequest) -> None:
 def new_id(kind: Kind) -> str:
     """A new identifier such as `run-01jd8x2m9k4t7vq0bz`: milliseconds since 1970, then 40 random bits.
 
-    Those of one process ascend, also within a millisecond and where the clock is set back: two rows that the database
-    wrote at the same time keep the order in which they were made.
+    The identifiers of one process ascend, also within a millisecond and if the clock is set back. So two rows that the
+    database wrote at the same time keep the order in which they were made.
     """
     global _last
     with _lock:
         fresh = (time.time_ns() // 1_000_000 << _RANDOM_BITS) + secrets.randbits(_RANDOM_BITS)
-        # The step is random, so that processes that were forked from one another do not meet.
+        # The step is random, so that a forked process does not make the same identifiers.
         _last = max(fresh, _last + 1 + secrets.randbits(_STEP_BITS))
         return f"{kind}-{_encode(_last)}"
 

@@ -14,8 +14,8 @@ from gatelab.store.tables import runs
 class InstallationCounts:
     """
     Attributes:
-        runs: how many runs are in each state.
-        queue_age: seconds for which the oldest queued run has waited; 0 where none waits.
+        runs: the number of runs in each state.
+        queue_age: seconds for which the oldest queued run has waited; 0 if none waits.
         expired_leases: running runs whose worker has been silent for longer than its lease.
     """
 
@@ -25,8 +25,9 @@ class InstallationCounts:
 
 
 def query() -> Select[tuple[str, int, float, int]]:
-    """A row for each state that a run is in. The index of states and queue times answers all but the expired leases,
-    which are looked for among the running runs alone."""
+    """A row for each state that any run is in. The index of states and queue times answers everything except the
+    expired leases, for which only the running runs are searched.
+    """
     running = runs.alias("running")
     expired = select(func.count()).where(running.c.state == State.RUNNING, running.c.lease_until < now())
     return select(

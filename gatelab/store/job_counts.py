@@ -35,7 +35,7 @@ class JobCounts:
 
 
 def _is(state: State) -> ColumnElement[bool]:
-    """Without a parameter: nine of them would take a good part of a short look."""
+    """A constant without parameters, since nine of them would take a good part of a short query."""
     return runs.c.state == literal_column(f"'{state}'")
 
 
@@ -45,14 +45,14 @@ _PROGRESS = case(
     (runs.c.total_steps > 0, cast(runs.c.step, Double) / runs.c.total_steps),
     else_=0.0,
 )
-# Built once: to build such a statement takes longer than to execute it.
+# Built once, since building such a statement takes longer than executing it.
 COLUMNS = (
     *(func.count().filter(_is(state)).label(state) for state in State),
     func.avg(_PROGRESS).label("progress"),
     func.min(runs.c.started_at).label("started_at"),
     func.max(runs.c.finished_at).label("finished_at"),
 )
-"""What `read` makes `JobCounts` of, where the runs of a job are grouped."""
+"""The columns from which `read` makes `JobCounts`, if the runs of a job are grouped."""
 _COUNTS = (
     select(runs.c.job_id, *COLUMNS).where(runs.c.job_id.in_(bindparam("jobs", expanding=True))).group_by(runs.c.job_id)
 )

@@ -17,7 +17,7 @@ from gatelab.store.tables import job_corpora, jobs, runs
 def check_unfinished(connection: Connection, account: str, more: int, most: int | None) -> None:
     """
     Raises:
-        Overloaded: with `more`, the account would have more than `most` runs that have not ended.
+        Overloaded: with `more` runs, the account would have more than `most` unfinished runs.
     """
     if most is None:
         return
@@ -36,18 +36,18 @@ def trained_before(connection: Connection, account: str, digest: str) -> str | N
 
 
 def insert_job(connection: Connection, spec: JobSpec, values: Mapping[str, str | None]) -> None:
-    """Write the row of a job: what its spec says, and the columns in `values`."""
+    """Write the row of a job: its spec, and the columns in `values`."""
     asked = {"name": spec.name, "spec": spec.model_dump(mode="json"), "created_at": now()}
     connection.execute(insert(jobs).values(asked | dict(values)))
 
 
 def one_corpus(corpus_id: str, specs: Iterable[RunSpec]) -> dict[str, str]:
-    """The same corpus for every name by which the specs ask for one."""
+    """The same corpus for every name that the specs use."""
     return {name: corpus_id for spec in specs for name in spec.texts.names}
 
 
 def insert_corpora(connection: Connection, job_id: str, corpus_ids: Iterable[str]) -> None:
-    """Note which corpora a job reads: these cannot be deleted before it."""
+    """Record which corpora a job reads; they cannot be deleted before it."""
     values = [{"job_id": job_id, "corpus_id": corpus_id} for corpus_id in sorted(corpus_ids)]
     connection.execute(insert(job_corpora), values)
 
@@ -71,10 +71,10 @@ def insert_runs(
     """Write the rows of a job's runs, queued.
 
     Args:
-        owned: the columns that say whose they are.
-        corpora: the ids of the corpora by the names that `specs` give them.
-        specs: by the runs' indexes.
-        expected: what each is expected to cost, in the order of `specs`.
+        owned: the columns of ownership.
+        corpora: the ids of the corpora by the names that `specs` use.
+        specs: the specs by the runs' indexes.
+        expected: the expected costs, in the order of `specs`.
     """
     connection.execute(
         insert(runs).values(created_at=now(), queued_at=now(), woken_at=now()),

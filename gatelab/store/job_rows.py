@@ -1,4 +1,4 @@
-"""Jobs as they are read: from rows to objects."""
+"""Reading jobs: from rows to objects."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Job:
 
     `counts` has every state. `progress` (0..1) is the mean over the runs of step / total steps, where a finished run
     counts as 1. `event_count` is the number of its latest event.
-    `started_at` is when the first run began, `finished_at` when the last one ended.
+    `started_at` is the time when the first run began, `finished_at` when the last one ended.
     `trained` is an earlier job that had already trained exactly these runs.
     """
 

@@ -1,4 +1,4 @@
-"""Jobs: making, reading and steering them."""
+"""Jobs: creating, reading and controlling them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -62,21 +62,20 @@ class Jobs:
     ) -> Job:
         """A new job of an account with one queued run for each of `specs`, which are claimed in this order.
 
-        The runs have the indexes that a mapping gives them, else 0, 1, and so on. `expected` is what each of them is
-        expected to cost; it is kept for reports and later predictions.
+        The runs have the indexes that a mapping gives them, else 0, 1, and so on. `expected` are their expected costs,
+        which are kept for reports and later predictions.
 
-        Of any number of requests with the same `key`, at once or one after the other, the first makes the job and
-        all get it.
+        If several requests have the same `key`, at once or one after the other, the first makes the job and all get it.
 
         Args:
             corpora: the ids of the corpora that `specs` name, if these are several; else all name `corpus_id`.
-            most_unfinished: how many runs that have not ended the account may have, these included.
-            origins: the checkpoints that runs start from; their specs name them by their steps.
+            most_unfinished: the most unfinished runs that the account may have, these included.
+            origins: the checkpoints from which runs start; their specs name them by their steps.
 
         Raises:
             IdempotencyKeyReused: the key was used for another request.
-            Overloaded: it would have more.
-            InvalidRequest: there is not a single run.
+            Overloaded: the account would have more.
+            InvalidRequest: there is no run.
             NotFound: there is no such corpus.
         """
         if not specs:
@@ -101,7 +100,7 @@ class Jobs:
                 return job_rows.get(connection, job_id)
         except _KeyTakenError:
             assert key is not None
-            # It stands for the job of a request that was faster, unless that was deleted meanwhile.
+            # The key stands for the job of a faster request, unless that job was deleted meanwhile.
             return self.made_by(key) or self.create(
                 spec,
                 corpus_id,
@@ -117,7 +116,7 @@ class Jobs:
             raise NotFound("corpus", corpus_id) from None
 
     def trained(self, account: str, corpora: Mapping[str, str], specs: Iterable[RunSpec]) -> str | None:
-        """The id of the account's newest job that has trained exactly these runs, each with success.
+        """The id of the account's newest job that has trained exactly these runs, all successfully.
 
         Args:
             corpora: the ids of the corpora that `specs` name.
@@ -140,7 +139,7 @@ class Jobs:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Job]:
-        """The jobs, of one account and in one state if so asked, newest first.
+        """The jobs, newest first; optionally only those of one account and in one state.
 
         Raises:
             InvalidRequest: a bad cursor or limit.
@@ -163,7 +162,8 @@ class Jobs:
             return Page(job_rows.read_jobs(connection, page.items), page.next)
 
     def newest(self, limit: int, account: str = LOCAL) -> Mapping[str, int]:
-        """Id -> number of the latest event, of the account's newest jobs, newest first: by it, what changed is seen.
+        """Id -> number of the latest event, for the account's newest jobs, newest first. A higher number shows a
+        change.
 
         Raises:
             InvalidRequest: a limit that is not in 1..1000.
@@ -189,7 +189,7 @@ class Jobs:
 
         Raises:
             NotFound: there is no such job.
-            WrongState: it ended by itself.
+            WrongState: the job ended by itself.
         """
         with self._database.write() as connection:
             steering.cancel(connection, id)
@@ -209,7 +209,7 @@ class Jobs:
             return job_rows.get(connection, id)
 
     def resume(self, id: str) -> Job:
-        """Queue the paused runs again, and withdraw what running ones were asked to pause for.
+        """Queue the paused runs again, and withdraw the pause that running ones were asked for.
 
         Resuming a job that is not paused changes nothing.
 
@@ -222,7 +222,7 @@ class Jobs:
             return job_rows.get(connection, id)
 
     def delete(self, id: str) -> None:
-        """Delete a job with all that its runs left behind.
+        """Delete a job with all data of its runs.
 
         Raises:
             NotFound: there is no such job.
@@ -230,7 +230,7 @@ class Jobs:
         """
         for run_id in self._deletion.write(lambda connection: self._delete(connection, id)):
             self._blobs.drop(run_id)
-        with suppress(Unavailable):  # it is deleted; a sweeper finishes what is left of it
+        with suppress(Unavailable):  # it is deleted; a sweeper deletes what is left of it
             self._deletion.finish()
 
     def _delete(self, connection: Connection, id: str) -> Sequence[str]:
@@ -240,7 +240,7 @@ class Jobs:
             raise WrongState(f"job {id} has running runs; cancel it and wait for them to end")
         connection.execute(update(jobs).where(jobs.c.trained == id).values(trained=None))
         self._deletion.delete_job(connection, id)
-        # Should this process die now, or a file resist: the sweeper finds them by this.
+        # If this process dies now, or a file cannot be deleted, the sweeper finds the files by these rows.
         ids = [row["id"] for row in rows]
         connection.execute(insert(deleted_runs).values(deleted_at=now()), [{"run_id": run_id} for run_id in ids])
         announce(connection)

@@ -1,4 +1,4 @@
-"""Specs as they are kept in rows: JSON, which is parsed only once."""
+"""Specs as rows keep them: JSON, which is parsed only once."""
 
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -11,17 +11,17 @@ from gatelab.specs import JobSpec, RunSpec
 Kept = TypeVar("Kept", JobSpec, RunSpec)
 
 _LONGEST = 16 * 1024
-"""Characters of a spec that is remembered; so 512 of them take a few megabytes. A longer one is read each time."""
+"""The most characters of a cached spec, so that 512 of them take a few megabytes. Longer ones are parsed each time."""
 
 
 def as_text(column: "Column[Any]") -> Label[str]:
-    """The JSON of a column as it stands there, under the column's name."""
+    """The JSON text of a column, under the column's name."""
     text: TypeEngine[str] = Text()
     return cast(column, text).label(column.name)
 
 
 def job_spec(text: str) -> JobSpec:
-    """The same object for the same text: it cannot be changed."""
+    """The same object for the same text, since it is immutable."""
     return _job_spec(text) if len(text) <= _LONGEST else JobSpec.model_validate_json(text)
 
 

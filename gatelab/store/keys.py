@@ -26,9 +26,9 @@ class Scope(StrEnum):
     """What a key allows. Each scope includes the ones before it."""
 
     READ = "read"
-    """See what is there; generate, score, look at gates."""
+    """Read everything; generate, score, look at gates."""
     SUBMIT = "submit"
-    """Add, steer and delete corpora and jobs."""
+    """Add, control and delete corpora and jobs."""
     ADMIN = "admin"
     """Make, list and revoke keys of all accounts; read the service's metrics."""
 
@@ -70,14 +70,14 @@ class Keys:
     def find(self, secret: str) -> Key | None:
         """The key of this secret, unless it is revoked.
 
-        A secret is long and random: its digest needs no salt and no stretching, and looking it up tells nobody how
-        much of a guess was right.
+        A secret is long and random, so its digest needs no salt and no stretching, and looking it up does not reveal
+        how much of a guess was right.
         """
         row = self._database.first(_GOOD, {"sha256": _digest(secret)})
         return None if row is None else _key(**row)
 
     def is_good(self, id: str) -> bool:
-        """Whether there is such a key, and it was not revoked."""
+        """Whether this key exists and is not revoked."""
         query = select(api_keys.c.id).where(api_keys.c.id == id, api_keys.c.revoked_at.is_(None))
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
@@ -108,7 +108,7 @@ class Keys:
         return _key(*row)
 
     def rotate(self, id: str) -> tuple[Key, str]:
-        """A new key for the same account, scope and name; the old one is revoked in the same moment.
+        """A new key for the same account, scope and name; the old one is revoked in the same transaction.
 
         Raises:
             NotFound: there is no such key, or it was revoked.
@@ -123,7 +123,7 @@ class Keys:
 
 
 def ensure_file(keys: Keys, file: Path) -> None:
-    """Let `file`, which its owner alone may read, hold a key for everything in the account `local`."""
+    """Let `file`, which only its owner may read, hold a key with all rights for the account `local`."""
     if file.exists() and keys.find(file.read_text().strip()):
         return
     _, secret = keys.create(LOCAL, Scope.ADMIN, "first")

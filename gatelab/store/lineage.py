@@ -1,4 +1,4 @@
-"""Which runs started from which: the tree that a run belongs to."""
+"""The tree of runs that started from one another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from gatelab.store.tables import jobs, runs
 from gatelab.wire.evaluations import Summary
 
 MOST_NODES = 1000
-"""The most runs of a tree that are answered: those nearest to the root."""
+"""The most runs of a tree in an answer: those nearest to the root."""
 DEEPEST = 100
 
 
 @dataclass(frozen=True)
 class Node:
-    """A run in its tree. `depth` is 0 at the root; `parent` may have been deleted, then the node is a root."""
+    """A run in its tree. `depth` is 0 at the root; if `parent` was deleted, the node is a root."""
 
     id: str
     job_id: str

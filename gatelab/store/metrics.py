@@ -1,4 +1,4 @@
-"""What runs measured."""
+"""The measurements of runs."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from gatelab.store.tables import metrics, runs
 from gatelab.wire.evaluations import DERIVED, Evaluation, RunCurve
 
 MOST_EVALUATIONS = 100_000
-"""Evaluations that are answered at once, of one run or of all runs of a job; of more, some that are evenly spaced."""
+"""The most evaluations in an answer, of one run or of all runs of a job; of more, only evenly spaced ones."""
 _FIELDS = tuple(name for name in Evaluation.model_fields if name not in DERIVED.values())
 _LISTS = tuple(name for name in RunCurve.model_fields if name not in ("run", "index"))
 
@@ -52,7 +52,7 @@ class Metrics:
         return [RunCurve(run=id, index=index, **lists[id]) for id, index in indexes.items()]
 
     def lowest_validation_loss(self, run_id: str) -> float | None:
-        """The lowest validation loss of a run; None if nothing finite was measured."""
+        """The lowest validation loss of a run; None if none was finite."""
         query = select(func.min(metrics.c.validation_loss)).where(metrics.c.run_id == run_id)
         with self._database.read() as connection:
             lowest: float | None = connection.scalar(query)
@@ -65,7 +65,7 @@ def _rows(
     """The rows of `which`: all, or those that `_thinned` leaves.
 
     Args:
-        share: what a run, or a row, may have is `MOST_EVALUATIONS` divided by this.
+        share: a run, or a row, may have `MOST_EVALUATIONS` divided by this.
     """
     columns = [metrics.c.run_id, *(metrics.c[name].label(name) for name in names)]
     query = select(*columns).where(which).order_by(metrics.c.run_id, metrics.c.step)
@@ -76,7 +76,7 @@ def _rows(
 
 
 def _weight(connection: Connection, run_id: str) -> int:
-    """How many evaluations without statistics of gates are as long as one of this run."""
+    """The number of evaluations without gate statistics that are as long as one of this run."""
     gates = connection.scalar(select(metrics.c.gates).where(metrics.c.run_id == run_id).limit(1))
     return 1 + sum(map(len, gates or ()))
 
@@ -86,7 +86,7 @@ def _count(connection: Connection, which: ColumnElement[bool]) -> int:
 
 
 def _thinned(columns: Sequence[ColumnElement[Any]], which: ColumnElement[bool], points: int) -> Select[Any]:
-    """The rows of `which` in order: of each run every k-th and its last, so that little more than `points` are left."""
+    """The rows of `which` in order: every k-th of each run and its last, so that little more than `points` are left."""
     place = func.row_number().over(partition_by=metrics.c.run_id, order_by=metrics.c.step).label("place")
     total = func.count().over(partition_by=metrics.c.run_id).label("total")
     numbered = select(*columns, place, total).where(which).subquery()

@@ -1,7 +1,7 @@
 """Brings the database's tables up to date: `python -m gatelab.store.migrate [--key]`.
 
-With --key, the file `api-key` in the data directory then holds an API key that may do everything, made unless there is
-one that works.
+With --key, the file `api-key` in the data directory then holds an API key with all rights. It is made unless a valid
+one exists.
 """
 
 import shutil
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"
-"""Alembic's scripts, beside the package `gatelab`. They import the store, which therefore finds them by their place."""
+"""Alembic's scripts, beside the package `gatelab`. They import the store, which therefore finds them by their path."""
 _VERSIONS = "alembic_version"
 _REWRITTEN_BYTES = 256 * 2**20
 """The largest SQLite file of an earlier version that an update rewrites, so that the file can shrink from then on.
-A larger one would keep everybody waiting for too long."""
+A larger one would block all other processes for too long."""
 _ADVISORY_LOCK = 0x6761_7465_6C61_62  # "gatelab"
 
 
 def upgrade(settings: Settings) -> None:
     """Create the data directory and bring the database to the newest version.
 
-    Any number of processes may do so at once. Where it is at that version, Alembic is not even imported.
+    Any number of processes may do so at once. If the database is at that version, Alembic is not even imported.
 
     Raises:
         Unavailable: the database cannot be reached, or is newer than this program.
@@ -67,10 +67,10 @@ def _upgrade(database: Database) -> None:
 
 
 def _rewrite(database: Database) -> None:
-    """Let an SQLite file of an earlier version give the room of what is deleted back to the disk.
+    """Let an SQLite file of an earlier version return the space of deleted data to the disk.
 
-    Only tried: it takes the room of the file twice, and nobody else may write. A large file would delay the start;
-    it is rewritten by a backup and its restore.
+    This may fail: it needs the space of two files, and no other process may write. A large file would delay the
+    start; a backup and its restore rewrite it.
     """
     if (file := database.path) is None:
         return
@@ -85,7 +85,7 @@ def _rewrite(database: Database) -> None:
 
 
 def _check_references(connection: Connection) -> None:
-    """On SQLite, where nothing checked them meanwhile.
+    """Check the foreign keys on SQLite, which did not check them meanwhile.
 
     Raises:
         Unavailable: a row refers to a missing row; nothing was changed.
@@ -113,7 +113,7 @@ def knows(revision: str) -> bool:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """The versions of the tables, in their order. The name of each script begins with its own."""
+    """The versions of the tables, in their order. The name of each script begins with its version."""
     return tuple(sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py")))
 
 
@@ -127,7 +127,7 @@ def _config(connection: Connection | None = None) -> "Config":
 
 
 def _wait_for_others(connection: Connection) -> None:
-    """Hold off other upgrades until the transaction ends. On SQLite its write lock does that."""
+    """Keep other upgrades waiting until the transaction ends. On SQLite its write lock does that."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})

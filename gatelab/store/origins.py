@@ -1,4 +1,4 @@
-"""Checkpoints of other runs that the runs of a job start from, kept with the job."""
+"""Checkpoints of other runs from which the runs of a job start. They are kept with the job."""
 
 import hashlib
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Origins:
 
         Raises:
             CheckpointMissing: the job keeps no such checkpoint.
-            CorruptCheckpoint: the bytes are not those that were kept.
+            CorruptCheckpoint: the bytes are damaged.
         """
         which = (origins.c.job_id == job_id, origins.c.run_id == run_id, origins.c.step == step)
         with self._database.read() as connection:

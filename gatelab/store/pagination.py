@@ -1,4 +1,4 @@
-"""Lists a page at a time, by key instead of by offset: nothing is seen twice or missed while rows are added."""
+"""Lists in pages, by key instead of by offset, so that no row is seen twice or missed while rows are added."""
 
 import base64
 import binascii
@@ -16,9 +16,9 @@ Item = TypeVar("Item")
 
 LARGEST_PAGE = 1000
 PAGE_CHARACTERS = 4 * 2**20
-"""A page ends with the item whose texts take it over this: a thousand specs of a megabyte each are not read at once."""
+"""A page ends with the item whose texts exceed this, so that a thousand specs of a megabyte are not read at once."""
 _ROWS_AT_ONCE = 32
-"""Rows that are fetched ahead where their texts may be long."""
+"""The number of rows that are fetched at a time if their texts may be long."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ def fetch(
     """The next `limit` rows of `query` in the order of `key`, which must be unique, after `cursor`.
 
     Args:
-        size: characters of the texts of a row, where they may be long. The page is then the shorter, the longer they
-            are: it ends as soon as they have `PAGE_CHARACTERS` together.
+        size: the characters of the texts of a row, if they may be long. The page then ends as soon as they have
+            `PAGE_CHARACTERS` together.
 
     Raises:
-        InvalidRequest: the cursor is not one of this list, or the limit is out of range.
+        InvalidRequest: the cursor does not belong to this list, or the limit is out of range.
     """
     check_limit(limit)
     query = query.add_columns(*(column.label(f"key_{place}") for place, column in enumerate(key)))
@@ -66,7 +66,7 @@ def first_rows(
     size: Callable[[RowMapping], int] | None,
     most: int,
 ) -> tuple[list[RowMapping], bool]:
-    """`limit` rows at most, as few as have `most` characters by their `size`; and whether others follow them."""
+    """At most `limit` rows, up to the one with which their `size` reaches `most`; and whether others follow them."""
     if size is None:
         found = connection.execute(query).mappings().all()
         return list(found[:limit]), len(found) > limit

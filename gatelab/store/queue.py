@@ -1,4 +1,4 @@
-"""The queue: which runs are claimed next, and how."""
+"""The queue: chooses and claims the next runs."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from gatelab.store.transitions import move
 class Claim:
     """A run that a worker owns until its lease runs out. `step` and `epoch` are those of its latest checkpoint.
 
-    The corpora for validation and test are None where these are parts of what is trained on.
+    The corpora for validation and test are None if these are parts of the training corpus.
 
-    `crash_count` says how often a worker died on it since it last got on.
+    `crash_count` is the number of times that a worker died on it since its last progress.
     """
 
     run_id: str
@@ -40,7 +40,7 @@ def take_fairly(connection: Connection, owner: str, *, lease: float) -> list[Cla
     """Claim the run that has been queued for longest of the account whose turn it is, as `take` does.
 
     It is the turn of the account with the fewest running runs, and among several of the one that was served longest
-    ago: an account with ten thousand runs does not hold up an account with one.
+    ago, so that an account with ten thousand runs does not delay an account with one.
     """
     for account in connection.scalars(_turns()).all():
         if claims := take(connection, owner, runs.c.account == account, limit=1, lease=lease):
@@ -49,7 +49,7 @@ def take_fairly(connection: Connection, owner: str, *, lease: float) -> list[Cla
 
 
 def _turns() -> Select[str]:
-    """The accounts that have queued runs, in the order of their turns. Nothing is locked, nobody waits."""
+    """The accounts that have queued runs, in the order of their turns. This locks nothing and waits for nobody."""
     waiting = select(runs.c.account).where(runs.c.state == State.QUEUED).distinct().cte()
     of_account = runs.c.account == waiting.c.account
     running = select(func.count()).select_from(runs).where(of_account, runs.c.state == State.RUNNING)
@@ -59,8 +59,7 @@ def _turns() -> Select[str]:
 
 
 def take(connection: Connection, owner: str, which: ColumnElement[bool], *, limit: int, lease: float) -> list[Claim]:
-    """Claim the runs that have been queued for longest of those that `which` selects, and take each of them back to
-    its latest checkpoint.
+    """Claim those runs selected by `which` that have been queued for longest, and reset each to its latest checkpoint.
 
     Args:
         lease: seconds from now.
@@ -83,9 +82,9 @@ def take(connection: Connection, owner: str, which: ColumnElement[bool], *, limi
 
 
 def rewind(connection: Connection, run_id: str) -> tuple[int, int]:
-    """Take a run back to its latest checkpoint, or to its start. Returns that step and epoch.
+    """Reset a run to its latest checkpoint, or to its start. Returns that step and epoch.
 
-    Rows recorded after it would collide with those that are recorded when the same steps are done again.
+    Later rows are deleted, since they would collide with those of the repeated steps.
     """
     found = checkpoints.latest(connection, run_id)
     step, epoch = found or (0, 0)
@@ -97,14 +96,14 @@ def rewind(connection: Connection, run_id: str) -> tuple[int, int]:
 
 
 def _longest_queued(which: ColumnElement[bool], limit: int) -> Select[str]:
-    """The ids of the runs to be claimed next, passing over those that others are about to claim."""
+    """The ids of the runs to be claimed next, skipping those that others are about to claim."""
     oldest = (
         select(runs.c.id)
         .where(runs.c.state == State.QUEUED, which)
         .order_by(runs.c.queued_at, runs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        .cte()  # PostgreSQL may ask a subquery once for each run, and lock as many more every time; a CTE it asks once
+        .cte()  # PostgreSQL may run a subquery once for each run and lock more rows every time; it runs a CTE once
     )
     return select(oldest.c.id)
 

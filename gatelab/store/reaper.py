@@ -16,7 +16,7 @@ from gatelab.wire.runs import RunError
 
 _WAKEUPS_AT_ONCE = 100
 _LONGEST_LEASE = 3
-"""Leases: somebody else's may be a little longer than one's own."""
+"""A tolerance in leases: another worker's may be a little longer than this one's."""
 
 
 class Reaper:
@@ -29,11 +29,11 @@ class Reaper:
     def reap(self) -> list[str]:
         """Take back the running runs whose lease is over; returns the ids of those that are queued again.
 
-        They keep their place in the queue. The token stays, since the state alone keeps the old owner out, and the
-        next claim raises it. A run that took down its workers too often without a new checkpoint fails; one that was
-        to be cancelled or paused is. A lease that ends later than any that is taken now is over as well: since it was
-        taken, the clock was set back. After an outage of the database server, living workers get the time to renew
-        their leases, and what could not be renewed counts as no crash.
+        They keep their place in the queue. The token stays, since the state already keeps the old owner out, and the
+        next claim raises it. A run that killed its workers too often without a new checkpoint fails; one that was to be
+        cancelled or paused is cancelled or paused. A lease that ends later than any new one could is over as well: the
+        clock was set back since it was taken. After an outage of the database server, living workers get time to renew
+        their leases, and a lease that could not be renewed counts as no crash.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -45,7 +45,7 @@ class Reaper:
                 self._outage.over()
             return [] if self._outage.waiting else self._reap()
         except Unavailable:
-            # A file is never away: a process that holds its lock has stopped, perhaps the one whose run it is.
+            # A file has no outages: a process that holds its lock has stopped, perhaps the one that owns the run.
             if self._database.path is None:
                 self._outage.begin()
             raise
@@ -82,7 +82,7 @@ class Reaper:
         return len(ids)
 
     def _take_one(self, connection: Connection) -> tuple[str, State] | None:
-        # Both rows are locked at once and skipped where either is locked: a process that was stopped inside a
+        # Both rows are locked at once, and skipped if either is locked: a process that was stopped inside a
         # transaction must not stop the reaper too.
         latest = now() + _LONGEST_LEASE * self._lease
         expired = (
@@ -108,7 +108,7 @@ class Reaper:
 
 
 class _Outage:
-    """What a reaper knows of the time in which it could not reach the database: nor could any worker, perhaps."""
+    """The time in which a reaper could not reach the database, and in which perhaps no worker could either."""
 
     def __init__(self, grace: float) -> None:
         self._grace = grace
@@ -124,7 +124,7 @@ class _Outage:
         self._until = time.monotonic() + self._grace
 
     def forget(self) -> None:
-        """All that the outage was to blame for has been taken back."""
+        """All runs whose leases ended because of the outage have been taken back."""
         self.forgiven = False
 
     @property

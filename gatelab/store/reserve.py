@@ -13,33 +13,33 @@ from gatelab.machine import LEAST_FREE
 from gatelab.secrets import write_secret
 
 RESERVE_BYTES = 8 * 2**20
-"""What the pieces of a deletion need of the log, twice over (`gatelab.store.deletion`)."""
+"""Twice the space of the log that the pieces of a deletion need (`gatelab.store.deletion`)."""
 
 
 class Reserve:
-    """The file beside a database. Any process may make it, and any may give it up."""
+    """The file beside a database. Any process may make it, and any may release it."""
 
     def __init__(self, database: Path | None) -> None:
         """
         Args:
-            database: SQLite's file; None where there is none, and nothing is held back.
+            database: SQLite's file; None if there is none, and then nothing is reserved.
         """
         self._file = database and database.with_name(f"{database.name}-reserve")
 
     def make(self) -> None:
-        """Make the file where it is missing and the disk has room for it and for what a request needs besides.
+        """Make the file if it is missing and the disk has space for it and for an ordinary request.
 
-        Only tried: without it, everything works but deletions on a full disk.
+        Failures are ignored: without the file, only deletions on a full disk fail.
         """
         if self._file is None or self._file.exists():
             return
         with suppress(OSError):
             if shutil.disk_usage(self._file.parent).free >= RESERVE_BYTES + LEAST_FREE:
-                # Random, since some file systems give zeros no room.
+                # Random, since some file systems store no zeros.
                 write_secret(self._file, os.urandom(RESERVE_BYTES), keep=True)
 
     def give_up(self) -> bool:
-        """Delete the file where the disk is full. Whether it was there."""
+        """Delete the file if the disk is full. Returns whether it existed."""
         if self._file is None or not self.needed():
             return False
         try:
@@ -49,7 +49,7 @@ class Reserve:
         return True
 
     def needed(self) -> bool:
-        """Whether the disk has less room than the reserve would give."""
+        """Whether the disk has less free space than the reserve takes."""
         with suppress(OSError):
             return self._file is not None and shutil.disk_usage(self._file.parent).free < RESERVE_BYTES
         return False

@@ -19,12 +19,12 @@ MOST_EVALUATIONS = 200_000
 """If a history is longer, every n-th epoch is read, and the last one."""
 
 PAST_RUNS = 300
-"""How many of the latest runs a prediction uses."""
+"""The number of latest runs that a prediction uses."""
 
 
 @dataclass(frozen=True)
 class History:
-    """The latest runs that succeeded on the device and engine on which the latest of all did; empty where none has."""
+    """The latest runs that succeeded on the device and engine of the last successful run; empty if there is none."""
 
     device: str | None
     runs: Sequence[Past]
@@ -66,8 +66,8 @@ class Results:
         """The past runs that predictions use.
 
         Args:
-            around: only runs whose models have fields around their cells that PyTorch alone may train; by default only
-                the others. Neither are as fast as the other kind.
+            around: only runs whose models have fields around their cells for which the native engine may have no code;
+                by default only the others. The two kinds differ in speed.
         """
         kind_of_model = _has_fields_around() if around else not_(_has_fields_around())
         done = (runs.c.state == State.SUCCEEDED, runs.c.work.is_not(None), runs.c.device.is_not(None))
@@ -85,7 +85,7 @@ class Results:
 
 
 def _has_fields_around() -> ColumnElement[bool]:
-    """Whether a run's model has one of these fields: JSON leaves them out where they have their defaults."""
+    """Whether a run's model has one of these fields; JSON leaves them out if they have their defaults."""
     model = runs.c.spec["model"]
     fields = [model[name] for name in ("sizes", "norm", "connections", "initial_state")]
     return or_(*(field.as_string().is_not(None) for field in (*fields, model["dropout"]["zoneout"])))

@@ -1,4 +1,4 @@
-"""What a worker reports of a run, to be written in one transaction."""
+"""A worker's report on a run, which is written in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,17 +31,17 @@ class Report:
     Args:
         step: optimizer steps since the run began.
         parameters: number of trainable parameters.
-        device: name of what it is trained on.
-        engine: what computes it: native, torch or triton.
+        device: the name of the device that trains it.
+        engine: the engine that trains it: native, torch or triton.
         weights_sha256: digest of the weights after `step`.
         summary: the latest evaluation.
         checkpoint: bytes from which training resumes bit-identically after `step`.
-        keep_checkpoints: how many of the latest checkpoints stay.
+        keep_checkpoints: the number of latest checkpoints that stay.
         keep_best: whether the checkpoint of the lowest validation loss stays too.
         best: a new one, at or before `step`. Its evaluation is in this report.
-        events: what happened; the store adds the run.
-        next_state: None continues. `queued` ends the slice: others get their turn; where a user asked for it the run is
-            then cancelled or paused instead. `paused` stops for a pause that was asked for.
+        events: the events; the store adds the run.
+        next_state: None continues. `queued` ends the slice, so that others get their turn; if a user asked for it, the
+            run is cancelled or paused instead. `paused` stops for a requested pause.
         error: why the run failed.
     """
 
@@ -84,7 +84,7 @@ def run_columns(report: Report) -> dict[str, Any]:
 def write_rows(connection: Connection, run_id: str, report: Report) -> None:
     """
     Raises:
-        IntegrityError: there is such a step already.
+        IntegrityError: this step already exists.
     """
     tables: tuple[tuple[Table, Sequence[Evaluation] | Sequence[Sample]], ...] = (
         (metrics, report.metrics),

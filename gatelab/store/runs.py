@@ -23,10 +23,10 @@ from gatelab.wire.runs import RunError
 class Run:
     """One model trained once. Times are seconds since 1970.
 
-    `index` is its place in the job. `parent` is the run that it began from, at `parent_step`. `metrics` is the summary
+    `index` is its place in the job. `parent` is the run from which it began, at `parent_step`. `metrics` is the summary
     of the latest evaluation, `sample` the latest sample, `weights_sha256` the digest of the latest checkpoint's
     weights, `error` says why it failed. `engine` computes it: native, torch or triton; None before it started.
-    `attempt` counts how often a worker took it up, `crash_count` how often one died on it since it last got on.
+    `attempt` counts how often a worker claimed it, `crash_count` how often one died on it since its last progress.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Run:
 _NAMES = tuple(Run.__dataclass_fields__)
 _COLUMNS = [as_text(runs.c.spec) if name == "spec" else runs.c[name] for name in _NAMES]
 _STORED: Mapping[str, type[Wire]] = {"metrics": Summary, "sample": Sample, "error": RunError}
-"""Columns of JSON, and what they hold."""
+"""Columns of JSON, and the types of their content."""
 _ONE = select(*_COLUMNS).where(runs.c.id == bindparam("id"))
 
 
@@ -88,7 +88,7 @@ class Runs:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Run]:
-        """The runs, of one account, of one job and in one state if so asked; oldest job first, and in their order.
+        """The runs, oldest job first and in their order; optionally only those of one account, one job and one state.
 
         Raises:
             NotFound: there is no such job.
@@ -110,7 +110,7 @@ class Runs:
 
 
 def _size(row: RowMapping) -> int:
-    """Characters of what may be long in a run."""
+    """The characters of a run's texts, which may be long."""
     sample = row["sample"] or {}
     return len(row["spec"]) + len(sample.get("prefix", "")) + len(sample.get("text", ""))
 

@@ -1,4 +1,4 @@
-"""The states of a run, the moves between them, and the state of a job. Every writer asks here.
+"""The states of a run, the moves between them, and the state of a job. Every writer uses these rules.
 
 queued ──> running ──> succeeded | failed | cancelled
   ^  │        │
@@ -46,19 +46,19 @@ PRECEDENCE = (
     State.CANCELLED,
     State.SUCCEEDED,
 )
-"""A job is in the first of these states that any of its runs is in."""
+"""A job's state is the first of these that any of its runs has."""
 
 
 def job_state(counts: Mapping[State, int]) -> State:
-    """The state of a job whose runs are distributed over the states like `counts`."""
+    """The state of a job with these counts of runs by state."""
     return next((state for state in PRECEDENCE if counts.get(state)), State.SUCCEEDED)
 
 
 def settle(wanted: State, *, cancel: bool, pause: bool) -> State:
-    """The state in which a run that stops running with `wanted` ends up, given what users asked for meanwhile.
+    """The new state of a run that stops running with `wanted`, given what users asked for meanwhile.
 
-    A run that would go on is cancelled or paused where that was requested; a pause that was withdrawn before
-    the run got there is no pause.
+    A run that would continue is cancelled or paused if that was requested. A pause that was withdrawn before the run
+    reached it does not count.
     """
     if wanted not in (State.QUEUED, State.PAUSED):
         return wanted

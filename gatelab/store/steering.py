@@ -1,4 +1,4 @@
-"""Cancel, pause and resume: what is not running changes at once, what is running is asked by a flag.
+"""Cancel, pause and resume: runs that are not running change at once, running ones get a flag.
 
 The flags live in the database, where the worker reads them with every heartbeat and record.
 """
@@ -15,7 +15,7 @@ from gatelab.store.transitions import move
 
 
 def lock(connection: Connection, job_id: str) -> Sequence[RowMapping]:
-    """The runs of a job, locked by ascending id: the order in which everybody locks, so nobody deadlocks.
+    """The runs of a job, locked by ascending id. All processes lock in this order, so there are no deadlocks.
 
     Raises:
         NotFound: there is no such job.

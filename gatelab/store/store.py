@@ -35,7 +35,7 @@ class Store:
     def __init__(self, settings: Settings, busy_seconds: float = BUSY_SECONDS) -> None:
         """
         Args:
-            busy_seconds: how long to wait on SQLite where another process keeps the file to itself.
+            busy_seconds: how long to wait on SQLite while another process locks the file.
         """
         self.database = Database(settings.database_url.get_secret_value(), busy_seconds=busy_seconds)
         self.changes = Changes(self.database)
@@ -57,7 +57,7 @@ class Store:
         self.sweeper = Sweeper(self.database, blobs, self._deletion, settings)
 
     def count_runs(self) -> installation_counts.InstallationCounts:
-        """How all runs stand, by one cheap statement.
+        """The states of all runs, by one cheap statement.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -66,7 +66,7 @@ class Store:
             return installation_counts.take(connection)
 
     def hold_room_back(self) -> None:
-        """Keep a few megabytes of the disk for deletions, where the database is a file and the disk has them."""
+        """Reserve a few megabytes of the disk for deletions, if the database is a file and the disk has them."""
         self._deletion.reserve.make()
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Deletes the files that nothing refers to now or later. Any number of sweepers may run, at any time.
 
 Processes die between the commit that gives up a file and the deletion of the file, or between the writing of a file and
-the commit that would refer to it. Which files are dead is a question to the database alone, asked after the files were
-listed: what is dead then stays dead.
+the commit that would refer to it. The database decides which files are dead. It is asked after the files were listed,
+so that a file that is dead then stays dead.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from gatelab.store.states import State
 from gatelab.store.tables import deleted_runs, runs
 
 REMEMBERED_SECONDS = 24 * 3600.0
-"""A worker that was stopped while its run was deleted may write a file when it goes on: so long it is waited for."""
+"""Seconds in which a worker that was stopped while its run was deleted may still continue and write a file."""
 
 
 class Sweeper:
@@ -33,13 +33,13 @@ class Sweeper:
     def sweep(self) -> int:
         """Delete the files of deleted runs, the dead ones of all others, and what a killed backup left.
 
-        Finish deletions that a process began and did not live to end, and hold room back for the next one.
+        Finish deletions whose process died, and reserve space for the next one.
 
         Returns:
-            How many files of runs there were.
+            The number of runs' files.
 
-        A folder of a run of which the database knows nothing, not even that it was deleted, is left alone: it may
-        belong to a database that is just being restored.
+        A folder whose run the database does not know, not even as deleted, is left alone: it may belong to a database
+        that is just being restored.
 
         Raises:
             Unavailable: the database or the folder of large checkpoints cannot be reached.
@@ -58,7 +58,7 @@ class Sweeper:
         return swept
 
     def _deleted(self) -> set[str]:
-        """The runs that were deleted. Those deleted long ago, whose files are gone, are remembered no longer."""
+        """The runs that were deleted. Those deleted long ago, whose files are gone, are forgotten."""
         with self._database.read() as connection:
             known = set(connection.scalars(select(deleted_runs.c.run_id)))
             old = select(deleted_runs.c.run_id).where(deleted_runs.c.deleted_at < now() - REMEMBERED_SECONDS)
@@ -69,10 +69,11 @@ class Sweeper:
         return known
 
     def _dead(self, run_id: str, files: Iterable[str]) -> list[str]:
-        """Those of the files listed before that no checkpoint refers to and none can come to refer to.
+        """Those of the listed files to which no checkpoint refers or can refer later.
 
-        A commit that refers to a file needs its run to be running under the token in the file's name. If it is not, the
-        commit has been made, and its row is found here, or it never will be. So the run must be asked about first.
+        A commit that refers to a file needs its run to be running under the token in the file's name. If the run is
+        not, the commit has been made, and its row is found here, or it never will be. So the state of the run must be
+        read first.
         """
         with self._database.read() as connection:
             run = connection.execute(select(runs.c.state, runs.c.token).where(runs.c.id == run_id)).first()

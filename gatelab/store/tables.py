@@ -41,7 +41,7 @@ metadata = MetaData(
 
 
 class Measure(TypeDecorator[float]):
-    """A number that was measured: NaN and infinities are stored as NULL, since JSON has no words for them."""
+    """A measured number. NaN and infinities are stored as NULL, since JSON cannot represent them."""
 
     impl = Double
     cache_ok = True
@@ -51,9 +51,9 @@ class Measure(TypeDecorator[float]):
 
 
 LOCAL = "local"
-"""The account of everything that nobody else owns."""
+"""The account of everything that no other account owns."""
 DELETED = ""
-"""The account of jobs whose deletion has begun. No key speaks for it."""
+"""The account of jobs whose deletion has begun. No key belongs to it."""
 
 
 def _account() -> "Column[str]":
@@ -88,7 +88,7 @@ corpora = Table(
     Column("text", LargeBinary, nullable=False),
     _time("created_at", nullable=False),
     _account(),
-    # What was found in the text when it was added; NULL where that was before anybody looked.
+    # The findings in the text when it was added; NULL for texts that were added before there were findings.
     _json("findings"),
     UniqueConstraint("account", "name"),
 )
@@ -103,9 +103,9 @@ jobs = Table(
     _time("created_at", nullable=False),
     Column("event_count", Integer, nullable=False, server_default="0"),
     _account(),
-    # Jobs with the same runs share it (`gatelab.specs.resolved.runs_digest`). NULL: asked for before it was kept.
+    # Jobs with the same runs share it (`gatelab.specs.resolved.runs_digest`). NULL for jobs of earlier versions.
     Column("runs_sha256", String(64)),
-    # An earlier job that had trained exactly these runs when this one was asked for.
+    # An earlier job that had trained exactly these runs when this one was submitted.
     _id("trained"),
     Index(None, "created_at", "id"),
     Index(None, "account", "created_at", "id"),
@@ -128,7 +128,7 @@ runs = Table(
     Column("index", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     _json("spec", nullable=False),
-    # What it is trained on; and what it is validated and tested on, where that is another corpus.
+    # The training corpus; and the corpora for validation and test, if they are others.
     _id("corpus_id", nullable=False),
     _id("validation_corpus_id"),
     _id("test_corpus_id"),
@@ -142,12 +142,12 @@ runs = Table(
     Column("device", String(200)),
     Column("engine", String(16)),
     Column("weights_sha256", String(64)),
-    # What the run was expected to cost when it was asked for: `gatelab.costs.Expected`.
+    # The expected costs of the run when it was submitted: `gatelab.costs.Expected`.
     _json("work"),
     Column("predicted_seconds", Measure),
-    # Runs of equal shape can be trained together. NULL: it had ended before there were packs.
+    # Runs of equal shape can be trained together. NULL for runs that ended before there were packs.
     Column("shape", String(64)),
-    # The lease: who has the run, until when, and the fencing token that goes up with every claim.
+    # The lease: the owner, the end, and the fencing token, which every claim raises.
     Column("owner", String(200)),
     Column("token", BigInteger, nullable=False, server_default="0"),
     _time("lease_until"),
@@ -161,10 +161,11 @@ runs = Table(
     _time("started_at"),
     _time("finished_at"),
     _time("created_at", nullable=False),
-    # The run that it began from, which may be deleted since, and the step of the checkpoint.
+    # The run from which it began (it may have been deleted since), and the step of the checkpoint.
     _id("parent", index=True),
     Column("parent_step", BigInteger),
-    # Its job's, so that the queue need not look there; and when a worker took it up last, by which accounts take turns.
+    # The job's account, so that the queue need not read the job; and the time of the last claim, for the accounts'
+    # turns.
     _account(),
     _time("claimed_at"),
     CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="state"),
@@ -175,7 +176,7 @@ runs = Table(
     Index(None, "account", "claimed_at"),
 )
 
-# Checkpoints of other runs that the runs of a job begin from: they stay when those are deleted.
+# Checkpoints of other runs from which the runs of a job begin. They stay when those runs are deleted.
 origins = Table(
     "origins",
     metadata,
@@ -199,7 +200,7 @@ api_keys = Table(
     _time("revoked_at"),
 )
 
-# Runs that were deleted lately, whose files may be there still: written with the deletion, dropped by the sweeper.
+# Recently deleted runs, whose files may still exist. The deletion writes these rows, the sweeper drops them.
 deleted_runs = Table("deleted_runs", metadata, _id("run_id", primary_key=True), _time("deleted_at", nullable=False))
 
 idempotency_keys = Table(
@@ -226,9 +227,9 @@ metrics = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("seconds", Measure),
     Column("tokens_per_second", Measure),
-    # What the gates of each layer did, where the spec asks for it.
+    # Statistics of the gates of each layer, if the spec asks for them.
     _json("gates"),
-    # The rate of the step before the evaluation. NULL: recorded by an earlier version.
+    # The learning rate of the step before the evaluation. NULL for records of earlier versions.
     Column("learning_rate", Measure),
 )
 
@@ -261,7 +262,7 @@ events = Table(
     metadata,
     _id("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("seq", Integer, primary_key=True),
-    # No foreign key: without an index of its own, deleting a job would look through all events for each run.
+    # No foreign key: without its own index, deleting a job would search all events for each run.
     _id("run_id"),
     Column("type", String(64), nullable=False),
     _json("data", nullable=False),

@@ -36,10 +36,10 @@ def move(
 
     Args:
         values: further columns to set.
-        reason: why, for the event.
+        reason: the reason for the event.
 
     Returns:
-        The rows that were moved, as they are now, job by job and in their order within it.
+        The rows that were moved, with their new values, job by job and in their order.
     """
     moved = connection.execute(
         update(runs)
@@ -48,7 +48,7 @@ def move(
         .returning(*runs.c)
     )
     rows = sorted(moved.mappings(), key=lambda row: (str(row["job_id"]), int(row["index"])))
-    # Jobs are locked in the order of their ids by everybody who locks several: nobody deadlocks.
+    # All processes that lock several jobs do so in the order of their ids, so there are no deadlocks.
     for job_id, of_job in groupby(rows, key=lambda row: str(row["job_id"])):
         events.append(connection, job_id, [_event(row, to, reason) for row in of_job])
         if to in FINISHED:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 PIECE = 2**18
-"""Characters that are looked at without a pause, in which other threads would have to wait."""
+"""Characters that are counted without a pause, while other threads have to wait."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Cleaning of a text before it becomes tokens, and the origin of each character of the result.
 
-The order is fixed, whatever order a spec names the steps in, and to clean a clean text changes nothing.
+The order of the steps is fixed, whatever their order in a spec, and cleaning a clean text changes nothing.
 """
 
 import re
@@ -18,7 +18,7 @@ from gatelab.text.alphabet import PIECE
 Places = NDArray[np.int64]
 
 _CUT = re.compile(r"(?<=\S)[ \t\n\r]")
-"""No step looks over such a place: the text before it does not affect the cleaning of the text after it."""
+"""No step looks across such a place: the text before it does not affect the cleaning of the text after it."""
 
 
 def cleaned(text: str, how: Sequence[Cleaning]) -> str:
@@ -30,7 +30,7 @@ def cleaned(text: str, how: Sequence[Cleaning]) -> str:
 
 
 def origins(text: str, how: Sequence[Cleaning]) -> Places:
-    """(characters of `cleaned`,): which character of `text` each came from, the first of several."""
+    """(characters of `cleaned`,): the character of `text` from which each came, the first of several."""
     origin = np.arange(len(text))
     for step in CLEANINGS:
         if step in how:
@@ -85,7 +85,7 @@ def _nfc_origins(text: str) -> Places:
     found: list[int] = []
     for start, end in _letters(text):
         made = len(_nfc(text[start:end]))
-        # Usually one character is left, which came from the first. If more are left, each keeps its distance from it.
+        # Usually one character remains, which came from the first. If more remain, each keeps its distance from it.
         found.extend(min(start + at, end - 1) for at in range(made))
     return np.array(found, dtype=np.int64)
 
@@ -108,7 +108,7 @@ _ORIGINS: dict[Cleaning, Callable[[str], Places]] = {
 
 
 def _letters(text: str) -> Iterator[tuple[int, int]]:
-    """Where each letter of `text` begins and ends with its marks: NFC composes no characters of different ones."""
+    """The beginning and end of each letter of `text` with its marks; NFC never composes across letters."""
     start = 0
     for at in range(1, len(text) + 1):
         if at == len(text) or not _composes(text[at]):
@@ -117,13 +117,13 @@ def _letters(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _composes(character: str) -> bool:
-    """Whether NFC may make one character of this one and those before it."""
+    """Whether NFC may compose this character with those before it."""
     return not character.isascii() and (unicodedata.combining(character) != 0 or character in _second_halves())
 
 
 @cache
 def _second_halves() -> frozenset[str]:
-    """What Unicode composes with the character before it: vowels and endings of Hangul, signs of Indic scripts."""
+    """Characters that Unicode composes with the one before: vowels and endings of Hangul, signs of Indic scripts."""
     found = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
     for code in range(sys.maxunicode + 1):
         parts = unicodedata.decomposition(chr(code)).split()

@@ -10,7 +10,7 @@ from gatelab.specs.texts import accepted, decode
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as it is kept. It may be older than the rules for texts, which `read` applies to new ones."""
+    """A stored text. It may be older than the rules for texts, which `read` applies to new ones."""
 
     name: str
     text: str

@@ -10,20 +10,20 @@ from gatelab.text.alphabet import alphabet
 _CONTROLS = [chr(code) for code in (*range(1, 0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n\r"]
 _UNSEEN = [*_CONTROLS, BYTE_ORDER_MARK]
 _PIECE = 2**18
-"""Characters that are looked at without a pause, in which other threads would have to wait."""
+"""Characters that are examined without a pause, while other threads have to wait."""
 _OVERLAP = 32
-"""More than one letter and its marks have."""
+"""More characters than a letter and its marks have."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """
     Attributes:
-        byte_order_marks: how many were dropped at the beginning.
-        crlf, cr, lf: how many lines end in each.
+        byte_order_marks: the number of marks that were dropped at the beginning.
+        crlf, cr, lf: the number of lines with each end.
         composed: whether the text is in NFC, in which é is one character.
-        controls: how often each control character and each further byte-order mark occurs, by its code point.
-        upper, lower: how many letters are upper and lower case; both 0 where that was not counted.
+        controls: the number of times that each control character and further byte-order mark occurs, by code point.
+        upper, lower: the number of upper-case and lower-case letters; both 0 if they were not counted.
     """
 
     byte_order_marks: int = 0
@@ -52,7 +52,7 @@ class Findings:
         )
 
     def sentences(self) -> list[str]:
-        """All of it in words."""
+        """The findings in words."""
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:

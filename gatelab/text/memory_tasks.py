@@ -20,7 +20,7 @@ Bytes = NDArray[np.uint8]
 
 
 class _Stream(NamedTuple):
-    """The key of a stream of random numbers: a seed has several, independent of one another."""
+    """The key of a stream of random numbers. A seed has several independent streams."""
 
     seed: int
     purpose: int
@@ -32,11 +32,11 @@ class _Stream(NamedTuple):
 
 
 _CORPUS, _FRESH = 0, 1
-"""Purposes: new random lines do not repeat the corpus."""
+"""Purposes, so that new random lines do not repeat the corpus."""
 
 
 def line_length(spec: SyntheticSpec) -> int:
-    """Characters of an example, the end of the line included."""
+    """The number of characters of an example, including the end of the line."""
     return 2 * spec.shown + spec.lag + 2
 
 

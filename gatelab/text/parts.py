@@ -1,4 +1,4 @@
-"""The parts of texts that a run is trained, validated and tested on."""
+"""The parts of texts for training, validation and test."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +10,7 @@ from gatelab.specs.training import USUAL_SPLIT, WindowsSpec
 from gatelab.text.corpus import Corpus
 
 LEARNED = BpeTokenizerSpec, UnigramTokenizerSpec, WordsTokenizerSpec
-"""Tokenizers that are learned from the training part: it is cut off before there are tokens."""
+"""Tokenizers that are learned from the training part, which must be cut off before there are tokens."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Texts:
 
     @property
     def held_out(self) -> list[Corpus]:
-        """Those beside the training text."""
+        """The texts other than the training text."""
         return [corpus for corpus in (self.validation, self.test) if corpus is not None]
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of each part, without what a gap leaves out. `test` is None where there is none."""
+    """Tokens of each part, without those that a gap leaves out. `test` is None if there is no such part."""
 
     train: int
     validation: int
@@ -46,7 +46,7 @@ def cuts(spec: RunSpec, length: int) -> tuple[slice, slice, slice]:
 def shares(spec: RunSpec) -> tuple[Fraction, Fraction, Fraction]:
     """The share of each part in the training text. That of a part with its own text is used for training as well."""
     split = spec.training.windows.split
-    # As it is written, not as it is rounded: 0.8 of ten tokens are eight.
+    # The decimal that was written, not its binary rounding: 0.8 of ten tokens are eight.
     train, validation, test = (Fraction(str(share)) for share in split or USUAL_SPLIT)
     own = spec.texts
     if own.validation is not None:
@@ -79,7 +79,7 @@ def cut_lengths(spec: RunSpec, tokens: int, own: tuple[int | None, int | None] =
 def check_numbered(spec: RunSpec) -> None:
     """
     Raises:
-        InvalidSpec: the windows of the whole text are numbered, which these texts or this tokenizer do not allow.
+        InvalidSpec: the spec numbers the windows of the whole text, which these texts or this tokenizer do not allow.
     """
     if spec.training.windows.counts is None:
         return
@@ -102,7 +102,7 @@ def check_lengths(spec: RunSpec, found: Lengths, tokens: int) -> None:
         tokens: of the whole training text.
 
     Raises:
-        InvalidSpec: a part is shorter than a window of training, or nothing is left of one that is held out.
+        InvalidSpec: a part is shorter than a window of training, or a held-out part is empty.
     """
     steps, windows, own = spec.training.num_steps, spec.training.windows, spec.texts
     short = found.train < steps
@@ -128,7 +128,7 @@ def check_lengths(spec: RunSpec, found: Lengths, tokens: int) -> None:
 
 
 def _blamed(windows: WindowsSpec) -> str:
-    """The path of the field that leaves nothing for a part."""
+    """The path of the field that leaves a part empty."""
     if windows.gap:
         return "training.windows.gap"
     return "training.windows.split" if windows.split else "corpus"

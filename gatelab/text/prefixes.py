@@ -15,7 +15,7 @@ def check_prefix(spec: RunSpec, alphabet: str | None) -> None:
         alphabet: the characters of the vocabulary, as `Tokenizer.alphabet`.
 
     Raises:
-        InvalidSpec: the prefix of the samples has others. Where the corpus is normalised, so is the prefix before.
+        InvalidSpec: the prefix of the samples has others. If the corpus is normalized, the prefix is normalized first.
     """
     sample = spec.training.sample
     if sample is None or alphabet is None or not isinstance(spec.tokenizer, CharTokenizerSpec):

@@ -1,4 +1,4 @@
-"""How much text a run reads, computed from its spec and the length of its corpus: the cost depends on it."""
+"""The amount of text that a run reads, computed from its spec and the length of its corpus. Costs depend on it."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ class Part:
     """One pass over one part of a text.
 
     Attributes:
-        tokens: how many are scored.
-        batches: how many times windows are read side by side.
+        tokens: the number of scored tokens.
+        batches: the number of times that windows are read side by side.
         widest: the most windows that are read side by side.
         steps: the most tokens of a window.
     """
@@ -34,7 +34,7 @@ class Reading:
 
 
 def reading(spec: RunSpec, extent: Extent) -> Reading:
-    """What a run of `spec` reads of texts of this extent, which must be long enough for it."""
+    """The text that a run of `spec` reads from texts of this extent, which must be long enough."""
     training, steps = spec.training, spec.training.num_steps
     if (counts := training.windows.counts) is not None:
         train, validation, test = (windows * steps for windows in counts)
@@ -61,7 +61,7 @@ def _part(windows: int, tokens: int, per_batch: int, steps: int) -> Part:
 
 
 def _streams(tokens: int, streams: int, steps: int) -> Part:
-    """A text read as at most `streams` streams, each in windows that adjoin."""
+    """A text read as at most `streams` streams, each in adjacent windows."""
     streams = max(1, min(streams, tokens // steps))
     longest = -(-tokens // streams)
     return Part(tokens, -(-longest // steps), streams, steps)

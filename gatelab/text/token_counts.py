@@ -1,4 +1,4 @@
-"""The number of tokens of a run's texts, estimated where counting them would take long."""
+"""The number of tokens of a run's texts, estimated if counting would take long."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +20,7 @@ from gatelab.text.tokenizers.bytewise import BYTES
 from gatelab.text.tokenizers.learning import sampled
 
 MOST_LEARNED_FROM: dict[type, int] = {BpeTokenizerSpec: 2**18, WordsTokenizerSpec: 2**18, UnigramTokenizerSpec: 2**15}
-"""Characters of which a tokenizer is learned to tell how many tokens there will be. It bounds the time."""
+"""Characters from which a tokenizer is learned to estimate the number of tokens, which bounds the time."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Extent:
     """
     Attributes:
         tokens: of the training text.
-        vocabulary: how many kinds of ids there are, the special ones included; the most there may be of a tokenizer
-            that was learned from a part of the text.
+        vocabulary: the number of ids, including the special ones; the largest possible one for a tokenizer that was
+            learned from a part of the text.
         alphabet: as the tokenizer's.
-        parts: tokens of each part; None where the text is cut by its tokens.
-        exact: whether these are the numbers of the run, and not an estimate.
+        parts: tokens of each part; None if the text is cut by its tokens.
+        exact: whether these are the run's numbers, not an estimate.
     """
 
     tokens: int
@@ -77,7 +77,7 @@ def _count(spec: RunSpec, text: str, characters: set[str]) -> int:
 
 
 def _learned(spec: RunSpec, tokenizer: LearnedTokenizerSpec, texts: Texts) -> Extent:
-    """Exact for short texts. For longer ones, what is learned from a part says how many characters a token has."""
+    """Exact for short texts. For longer ones, a tokenizer learned from a part gives the characters per token."""
     clean = cleaned(texts.train.text, tokenizer.clean)
     own = [None if c is None else cleaned(c.text, tokenizer.clean) for c in (texts.validation, texts.test)]
     pieces = [clean[cut] for cut in cuts(spec, len(clean))]

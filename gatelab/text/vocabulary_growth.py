@@ -9,7 +9,7 @@ from gatelab.text.tokenizers import SPECIALS, CharTokenizer, Tokenizer, normaliz
 
 
 def grown(tokenizer: Tokenizer, *texts: Corpus) -> Tokenizer:
-    """`tokenizer` with the characters of `texts` that it does not know; itself where it knows all, or needs none."""
+    """`tokenizer` with the characters of `texts` that it lacks; the same object if it knows or needs none."""
     if not isinstance(tokenizer, CharTokenizer):
         return tokenizer
     found = set[str]().union(*(normalized(cleaned(t.text, tokenizer.clean), tokenizer.normalize) for t in texts))
@@ -18,7 +18,7 @@ def grown(tokenizer: Tokenizer, *texts: Corpus) -> Tokenizer:
 
 
 def grown_extent(tokenizer: Tokenizer, extent: Extent) -> Extent:
-    """What `grown` makes of texts that have this extent by themselves."""
+    """The extent, with the grown vocabulary, of texts that have this extent by themselves."""
     if tokenizer.alphabet is None or extent.alphabet is None:
         return extent
     alphabet = "".join(sorted(set(tokenizer.alphabet) | set(extent.alphabet)))

@@ -20,14 +20,14 @@ IGNORED = -100
 
 EVALUATION_TOKENS = 65_536
 EVALUATION_LOGITS = 2**25
-"""How many tokens an evaluation reads, and how many logits it computes, at once: bounds its memory, whatever num_steps
-and the vocabulary are."""
+"""The most tokens that an evaluation reads at once, and the most logits that it computes at once, which bounds its
+memory for any num_steps and vocabulary."""
 
 MOST_SIDE_BY_SIDE = 1024
 
 STREAM_TOKENS = 4096
-"""With `carry_state`, held-out text begins from a zero state once in this many tokens, for any batch_size, num_steps.
-That costs a few ten-thousandths of a nat, and bounds how many steps go one after the other (docs/decisions/0023)."""
+"""With `carry_state`, held-out text starts from a zero state once in this number of tokens, for any batch_size and
+num_steps. That costs a few ten-thousandths of a nat, and bounds the sequential steps (docs/decisions/0023)."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class Batch:
 
     @cached_property
     def tokens(self) -> int:
-        """How many targets are scored."""
+        """The number of scored targets."""
         return int((self.targets != IGNORED).sum())
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Pieces of one text, window w being the inputs `starts[w] .. ends[w] - 1`; its targets lie one further.
+    """Pieces of one text. Window w has the inputs `starts[w] .. ends[w] - 1`; its targets are one further.
 
     Attributes:
         ids: (tokens,), with `<bos>` in front.
         starts, ends: (windows,).
         num_steps: length of the longest window.
-        per_batch: how many windows are read side by side.
-        carried: windows w and w + per_batch adjoin: the hidden state goes from one to the next.
+        per_batch: the number of windows that are read side by side.
+        carried: whether windows w and w + per_batch are adjacent, so that the hidden state passes from one to the next.
     """
 
     ids: Ids
@@ -98,16 +98,16 @@ class Windows:
         return Batch(inputs, targets)
 
     def numbers(self, index: int, order: Ids | None = None) -> Ids:
-        """Which windows are in batch `index` of those in `order` (default: as they stand)."""
+        """The windows in batch `index` of those in `order` (by default the order of the text)."""
         order = np.arange(len(self.starts)) if order is None else order
         return order[index * self.per_batch : (index + 1) * self.per_batch]
 
     def in_order(self) -> Iterator[Ids]:
-        """Which windows are in each batch, as they stand."""
+        """The windows in each batch, in the order of the text."""
         return (self.numbers(index) for index in range(self.batches))
 
     def batch(self, index: int, order: Ids | None = None) -> Batch:
-        """Batch `index` of the windows in `order` (default: as they stand)."""
+        """Batch `index` of the windows in `order` (by default the order of the text)."""
         return self.pick(self.numbers(index, order))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -116,7 +116,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Data:
-    """The texts as one run sees them. `test` is None where the spec has no part for it."""
+    """The texts as one run sees them. `test` is None if the spec has no such part."""
 
     tokenizer: Tokenizer
     train: Windows
@@ -145,14 +145,14 @@ def prepare(spec: RunSpec, given: Corpus | Texts, tokenizer: Tokenizer | None = 
         check_length(spec, Extent(len(ids), tokenizer.vocabulary))
         return Data(tokenizer, *_numbered(spec, ids, tokenizer.vocabulary))
     tokenizer, parts = _tokenized(spec, texts, tokenizer)
-    # Each part begins from a zero state: no window reads over a border, and every text starts with <bos>.
+    # Each part begins from a zero state: no window crosses a border, and every text starts with <bos>.
     train, validation, *rest = (_with_begin(part) for part in parts)
     test = _whole(spec, rest[0], tokenizer.vocabulary) if rest else None
     return Data(tokenizer, _training(spec, train), _whole(spec, validation, tokenizer.vocabulary), test)
 
 
 def _tokenized(spec: RunSpec, texts: Texts, tokenizer: Tokenizer | None) -> tuple[Tokenizer, list[Ids]]:
-    """The tokens of the parts, checked: without a part for it, there is no third one.
+    """The tokens of the parts, checked. There is no third one without a test part.
 
     Raises:
         InvalidSpec: they are too short.
@@ -171,7 +171,7 @@ def _tokenized(spec: RunSpec, texts: Texts, tokenizer: Tokenizer | None) -> tupl
 def _cut(
     spec: RunSpec, text: str, held_out: Sequence[Corpus], tokenizer: Tokenizer | None
 ) -> tuple[Tokenizer, list[Ids], int]:
-    """The tokens of the three parts of the training text, with those of a gap; and how many it has, as `Extent`."""
+    """The tokens of the three parts of the training text, including those of a gap; and their numbers, as `Extent`."""
     if not isinstance(spec.tokenizer, LEARNED):
         tokenizer = tokenizer or train_tokenizer(spec.tokenizer, text, *(corpus.text for corpus in held_out))
         ids = tokenizer.encode(text).ids
@@ -203,7 +203,7 @@ def check_length(spec: RunSpec, extent: Extent) -> None:
 
 
 def batch_order(windows: Windows, shuffle: np.random.Generator) -> Ids | None:
-    """The order of an epoch's windows: shuffled, or as they stand where the state is carried."""
+    """The order of an epoch's windows: shuffled, or that of the text if the state is carried."""
     return None if windows.carried else shuffle.permutation(len(windows.starts))
 
 
@@ -247,21 +247,21 @@ def _numbered(spec: RunSpec, ids: Ids, vocabulary: int) -> tuple[Windows, Window
 
 
 def side_by_side(num_steps: int, vocabulary: int) -> int:
-    """How many windows an evaluation reads at once."""
+    """The number of windows that an evaluation reads at once."""
     return max(1, min(MOST_SIDE_BY_SIDE, _at_once(vocabulary) // num_steps))
 
 
 def held_out_streams(tokens: int, num_steps: int, vocabulary: int) -> tuple[int, int]:
-    """As how many streams a held-out text of `tokens` tokens is read if the state is carried, and in what windows.
+    """The number of streams of a held-out text of `tokens` tokens if the state is carried, and their windows.
 
-    The windows only bound the memory: what they predict does not depend on their length.
+    The windows only bound the memory: the predictions do not depend on their length.
     """
     streams = max(1, min(MOST_SIDE_BY_SIDE, tokens // STREAM_TOKENS))
     return streams, max(1, min(num_steps, STREAM_TOKENS, _at_once(vocabulary) // streams))
 
 
 def _at_once(vocabulary: int) -> int:
-    """How many tokens an evaluation reads at once."""
+    """The number of tokens that an evaluation reads at once."""
     return min(EVALUATION_TOKENS, EVALUATION_LOGITS // vocabulary)
 
 
@@ -272,9 +272,9 @@ def _spans(ids: Ids, starts: NDArray[np.int_], num_steps: int, per_batch: int) -
 
 
 def _streams(ids: Ids, num_steps: int, streams: int) -> Windows:
-    """The text as `streams` long pieces read side by side, each cut into windows that adjoin."""
+    """The text as `streams` long pieces read side by side, each cut into adjacent windows."""
     scored = len(ids) - 1
-    # Enough tokens a stream that every stream's last window holds at least one.
+    # Enough tokens per stream that every stream's last window holds at least one.
     streams = max(1, min(streams, scored // num_steps))
     borders = np.linspace(0, scored, streams + 1).astype(np.int64)
     rows = -(-int(np.diff(borders).max()) // num_steps)

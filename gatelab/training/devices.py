@@ -1,7 +1,7 @@
-"""Where training runs: the CPU, or a GPU that PyTorch drives.
+"""The device of training: the CPU, or a GPU that PyTorch drives.
 
-PyTorch takes hundreds of MiB and seconds to import, and on the CPU nothing needs it. So a GPU's driver is looked for
-first, and PyTorch is asked only where there is one, or where a GPU is wanted by name.
+Importing PyTorch takes seconds and hundreds of MiB, and on the CPU nothing needs it. So Gatelab first looks for a GPU's
+driver, and asks PyTorch only if there is one or if a GPU is requested by name.
 """
 
 from importlib.util import find_spec
@@ -14,10 +14,10 @@ Device = Literal["cpu", "cuda"]
 
 
 def choose_device(wanted: Device | Literal["auto"]) -> Device:
-    """`auto` takes the GPU where there is one.
+    """`auto` takes the GPU if there is one.
 
     Raises:
-        InvalidInput: a GPU is asked for by name, and there is none.
+        InvalidInput: a GPU is requested by name, and there is none.
     """
     if wanted == "cpu" or (wanted == "auto" and not (has_gpu_driver() and _pytorch_finds_one())):
         return "cpu"

@@ -1,4 +1,4 @@
-"""How well a model predicts text it was not trained on: its mean loss, in other measures."""
+"""Measures of how well a model predicts held-out text, computed from its mean loss."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a run reports while it trains.
+"""The events of a run while it trains.
 
 Every event is yielded between two steps, where `checkpoint()` captures a state that can be resumed bit-identically.
 """
@@ -16,7 +16,7 @@ class Event:
     Attributes:
         position: how far the run has come.
         checkpoint: captures the run at this position; valid until the next event is requested, or in a pack until the
-            next round. It raises `Diverged` where a number of the run is not finite.
+            next round. It raises `Diverged` if a number of the run is not finite.
     """
 
     position: Position
@@ -30,9 +30,10 @@ class Started(Event):
     Attributes:
         parameters: number of trained parameters.
         total_steps: optimizer steps of the whole run.
-        engine: what computes it: native, torch or triton.
+        engine: the engine that computes it: native, torch or triton.
         vocabulary: number of token ids that it predicts.
-        validation_tokens, test_tokens: how many different tokens of the text these parts score; None: no test part.
+        validation_tokens, test_tokens: the numbers of different tokens that these parts score; None without a test
+            part.
     """
 
     parameters: int
@@ -56,12 +57,12 @@ class Evaluated(Event):
     """An evaluation, as a rule at the end of an epoch. Losses are means in nats per token.
 
     Attributes:
-        train_loss: over the batches since the evaluation before, each before its step.
+        train_loss: over the batches since the previous evaluation, each before its step.
         validation_loss: on the validation windows.
         bits_per_character: on the validation windows.
         test_loss, test_bits_per_character: on the test text, once, at the end of the run; else None.
         learning_rate: of the latest step.
-        gates: of each layer, what each gate did on held-out text; None where the spec does not ask for it.
+        gates: for each layer, statistics of each gate on held-out text; None if the spec does not ask for them.
         sample: the text generated after the spec's prefix, or None.
     """
 

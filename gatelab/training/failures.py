@@ -1,4 +1,4 @@
-"""Why a run failed, in the shape that is stored and sent."""
+"""The reason why a run failed, in the shape that is stored and sent."""
 
 from gatelab.errors import Diverged, GatelabError
 from gatelab.wire.runs import RunError

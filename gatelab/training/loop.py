@@ -30,7 +30,7 @@ def train(
     A resumed run continues bit-identically on the same machine and engine.
 
     Args:
-        engine: what computes it; auto takes the fastest that can.
+        engine: the engine that computes it; auto takes the fastest possible one.
         threads: of the CPU; default `gatelab.machine.cores`.
         start: the checkpoint that the spec's `start` names.
 
@@ -38,7 +38,7 @@ def train(
         `Started`, then a `Stepped` after every optimizer step and an `Evaluated` after every epoch.
 
     Raises:
-        InvalidInput: the engine that is asked for cannot be used here.
+        InvalidInput: the requested engine cannot be used here.
         InvalidSpec: the corpus is too short for the spec's windows, or lacks a character of its sample's prefix.
         Diverged: a loss is not finite, or at an evaluation a weight or a number of the optimizer.
     """

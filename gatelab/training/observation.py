@@ -1,5 +1,5 @@
-"""What an evaluation shows of a model besides its losses: a generated text, and the gates. In numpy,
-whatever engine trains."""
+"""Observations of an evaluation besides the losses: a generated text, and the gates. In numpy, whatever engine
+trains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from gatelab.text.windows import Data
 class Observation:
     """
     Attributes:
-        sample: the text generated after the spec's prefix; None where the spec asks for none, or the
-            model cannot write.
-        gates: of each layer, what each gate did on held-out text; None where the spec does not ask for it.
+        sample: the text generated after the spec's prefix; None if the spec asks for none, or the model cannot
+            generate.
+        gates: for each layer, statistics of each gate on held-out text; None if the spec does not ask for them.
         fault: why the model cannot write, if that ends the run.
     """
 
@@ -39,7 +39,7 @@ def observe(spec: RunSpec, data: Data, network: Network, step: int, *, sound: bo
         return Observation(gates=gates)
     try:
         return Observation(sample(spec, data, network, step), gates)
-    except NotFinite:  # the run ends by its losses, which are kept
+    except NotFinite:  # the losses, which are kept, end the run
         return Observation(gates=gates)
     except GatelabError as error:
         return Observation(gates=gates, fault=error)

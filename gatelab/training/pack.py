@@ -21,7 +21,7 @@ News = list[tuple[str, Event | Ended | Exception]]
 
 
 class Pack:
-    """Trains its members round by round: each takes its next step or, where that is due, is evaluated.
+    """Trains its members round by round: each takes its next step or, if that is due, is evaluated.
 
     The results of a member do not depend on the other members, and a fault of a member ends only that member. Every
     member that takes part in a call of the engine counts an equal share of its time.
@@ -29,11 +29,11 @@ class Pack:
     Args:
         trainers: the members by name, all of one shape (`gatelab.specs.shape_key`).
         device: where to train them.
-        engine: what computes it.
+        engine: the engine that computes it.
         threads: of the CPU; default `gatelab.machine.cores`.
 
     Attributes:
-        members: those that still train. A member that has ended or failed is removed.
+        members: those that are still training. A member that has ended or failed is removed.
 
     Raises:
         InvalidInput: the engine cannot be used.
@@ -118,7 +118,7 @@ class Pack:
             try:
                 evaluated, fault = _evaluated(trainer, losses[trainer.index], share)
                 news.append((name, evaluated))
-            except Exception as error:  # a sample is generated for each alone: whatever goes wrong is its own fault
+            except Exception as error:  # a sample is generated for each member alone, so any fault is its own
                 fault = error
             if fault is None:
                 sound.append(name)
@@ -128,14 +128,14 @@ class Pack:
         return news + self._ended(sound)
 
     def _ended(self, names: Iterable[str]) -> News:
-        """Those of these members that have nothing left to do leave."""
+        """Remove those of these members that have nothing left to do."""
         ended = [name for name in names if self.members[name].ended]
         for name in ended:
             self.leave(name)
         return [(name, Ended()) for name in ended]
 
     def _losses(self, trainers: list[Trainer]) -> dict[int, list[float]]:
-        """The mean losses of members on what they are evaluated on now, text by text."""
+        """The mean losses of members on the texts on which they are evaluated now, text by text."""
         losses: dict[int, list[float]] = {trainer.index: [] for trainer in trainers}
         while texts := {t.index: text for t in trainers if (text := t.text(losses[t.index])) is not None}:
             for index, loss in self._engine.evaluate(texts).items():

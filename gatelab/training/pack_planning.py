@@ -1,4 +1,4 @@
-"""When it pays to train runs together, and how many."""
+"""Decides how many runs to train together."""
 
 import math
 
@@ -10,12 +10,12 @@ from gatelab.text.windows import EVALUATION_TOKENS
 from gatelab.training.engines import EngineName
 
 FLOPS_PER_THREAD = 40e6
-"""Floating-point operations that a call must hold for each thread. A core does this many in about 0.5 ms. Where a step
-had fewer, packs brought up to 2.5 x; where it had more, every thread had something to do already, and they brought less
-than a tenth (`python -m benchmarks.training packs`)."""
+"""Floating-point operations that a call must have for each thread, which a core does in about 0.5 ms. For steps with
+fewer, packs gained up to 2.5 x; with more, every thread was already busy, and packs gained less than a tenth
+(`python -m benchmarks.training packs`)."""
 
 MEMORY_SHARE = 0.5
-"""How much of a GPU's free memory a pack may take, by estimate."""
+"""The share of a GPU's free memory that a pack may take, by estimate."""
 
 _FLOAT = 4
 _COPIES = 4
@@ -29,10 +29,10 @@ _LOGITS = 3
 def pack_size(spec: RunSpec, vocabulary: int, engine: EngineName, *, threads: int, memory: int) -> int:
     """How many runs of this shape to train together, at least 1.
 
-    PyTorch trains the members of a pack one after the other, so nothing is gained by one. On a CPU a pack pays where
-    a step is too small to keep the threads at work: as many runs as one call needs to hold `FLOPS_PER_THREAD`. Beyond
-    that, runs one after the other are as fast and come to their ends sooner. A GPU is seldom full, so its memory is
-    the bound.
+    PyTorch trains the members of a pack one after the other, so it gains nothing from a pack. On a CPU a pack pays if a
+    step is too small to keep the threads busy: it then has as many runs as one call needs to have `FLOPS_PER_THREAD`.
+    Beyond that, training runs one after the other is as fast, and they end sooner. A GPU is seldom busy, so its memory
+    is the bound.
 
     Args:
         vocabulary: number of token ids.
@@ -54,14 +54,14 @@ def flops(spec: RunSpec, vocabulary: int) -> int:
 
 
 def _bytes(spec: RunSpec, vocabulary: int) -> int:
-    """Memory that one member needs, about; an evaluation keeps less of a token, but may read more at once."""
+    """The approximate memory of one member; an evaluation keeps less per token, but may read more at once."""
     tokens = max(_batch_tokens(spec), EVALUATION_TOKENS)
     of_a_token = _vectors(spec.model.cell) * sum(spec.model.widths) + _LOGITS * vocabulary
     return _FLOAT * (_COPIES * parameter_count(spec.model, vocabulary) + tokens * of_a_token)
 
 
 def _vectors(cell: CellSpec) -> int:
-    """Vectors of hidden size that a scan has for each token until its way back: states, what is kept, and gradients."""
+    """Vectors of hidden size that a scan keeps per token until the backward pass: states, kept values, gradients."""
     layout = Layout(cell.representation)
     scan = layout.states + len(layout.kept) + layout.computed + len(layout.inputs) + len(layout.sums)
     return scan + _AROUND

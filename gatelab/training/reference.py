@@ -1,4 +1,4 @@
-"""What training and evaluation compute, as PyTorch writes it: the definition that engines are compared with."""
+"""Training and evaluation in plain PyTorch: the definition with which engines are compared."""
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ def tensors(batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def evaluate(model: LanguageModel, windows: Windows) -> float:
-    """Mean loss in nats per token, each window from a zero state, or from the carried one where it is carried."""
+    """Mean loss in nats per token, each window from a zero state, or from the carried state if it is carried."""
     loss, tokens, state = 0.0, 0, None
     for batch in windows:
         inputs, targets = tensors(batch, model.device)

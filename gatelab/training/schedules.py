@@ -23,9 +23,9 @@ def rate(
 
     Args:
         lr: the highest rate.
-        total_steps: of the whole run; behind them, the rate stays.
+        total_steps: of the whole run; after them, the rate stays.
         epoch_steps: steps of an epoch, for schedules by epochs.
-        cuts: how often a plateau has cut the rate (`gatelab.stopping_state`).
+        cuts: the number of times that a plateau has cut the rate (`gatelab.stopping_state`).
     """
     match schedule:
         case ConstantSpec(warmup=0):
@@ -60,7 +60,7 @@ def _share(
     length: _Lengths,
     cuts: int,
 ) -> float:
-    """The rate as a share of lr, `since` steps after the warm-up, behind which the run has `left`."""
+    """The rate as a share of lr, `since` steps after the warm-up, after which the run has `left` steps."""
     match schedule:
         case LinearSpec(floor=floor):
             return 1 - (1 - floor) * since / left
@@ -78,7 +78,7 @@ def _share(
 
 
 def _place(schedule: CosineSpec, since: int, left: int, length: _Lengths) -> float:
-    """How far the present fall of a cosine has come, from 0 to 1."""
+    """The progress of the current fall of a cosine, from 0 to 1."""
     if schedule.period is None:
         return since / left
     period, growth = max(1.0, length.of(schedule.period)), schedule.growth

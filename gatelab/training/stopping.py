@@ -1,4 +1,4 @@
-"""When a run is evaluated and when it ends: functions of its spec and position, so that a resume changes nothing."""
+"""Evaluations and ends of a run, as functions of its spec and position, so that a resume changes nothing."""
 
 import math
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ class Measured:
 
 
 class Ends:
-    """The bounds of a run. It is asked after every step, so it keeps plain numbers.
+    """The bounds of a run. They are checked after every step, so they are plain numbers.
 
     Args:
         training: how the model is trained.
@@ -69,7 +69,7 @@ class Ends:
         return next_epoch(at) if at.batch == self.batches else at
 
     def _enough(self, standing: StoppingState) -> EndedBy | None:
-        """Why the latest evaluation ends the run, if it does."""
+        """The reason why the latest evaluation ends the run, if it does."""
         stop = self.training.stop
         if stop.target is not None and standing.measured is not None and standing.measured <= stop.target:
             return "target"

@@ -1,4 +1,4 @@
-"""One run on its way: its data, model and position. It says what to compute next, and interprets the results."""
+"""A run in training: its data, model and position. It says what to compute next, and interprets the results."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Trainer:
     """One run's parameters and position, and its next step. The pack computes with an engine and passes the results on.
 
     Args:
-        spec: what is trained.
+        spec: the spec of the run.
         data: the corpus as `spec` sees it, and every other run of its shape.
         resume: the checkpoint of the same spec from which it resumes; by default it starts afresh.
 
@@ -59,7 +59,7 @@ class Trainer:
         self._order: tuple[int, Ids] | None = None
 
     def join(self, engine: Engine, index: int) -> None:
-        """Be member `index` of `engine`, from now on."""
+        """Become member `index` of `engine`."""
         self.engine, self.index = engine, index
         if self._resume is not None:
             engine.restore_optimizer(index, self._resume.optimizer)
@@ -154,7 +154,7 @@ class Trainer:
         """Record that the step of `reading` was taken at this rate; it took `seconds`."""
         at = self.position
         self.carried = read.state
-        # Not replace(), which takes longer than all the rest that a step costs here.
+        # Not replace(), which takes longer than everything else in a step here.
         self.position = Position(
             step=at.step + 1,
             epoch=at.epoch,
@@ -200,7 +200,7 @@ class Trainer:
         return Measured(at.epoch_loss / at.epoch_tokens, validation, self._bits(validation, self.data.validation))
 
     def divergence(self, losses: Sequence[float]) -> Diverged | None:
-        """What is not finite at an evaluation with these losses, if anything; called before `evaluated`."""
+        """The number that is not finite at an evaluation with these losses, if any; called before `evaluated`."""
         at = self.position
         for text, loss in zip(("validation", "test"), losses, strict=False):
             if not math.isfinite(loss):
@@ -209,7 +209,7 @@ class Trainer:
         return None if name is None else _not_finite(name, at)
 
     def evaluated(self, losses: Sequence[float], seen: Observation, seconds: float) -> Evaluated:
-        """These are the mean losses on the texts that `text` told, and what else was seen; it took `seconds`."""
+        """Take the mean losses on the texts that `text` named, and the observations; the evaluation took `seconds`."""
         at, measured, learning_rate = self.position, self._measured(losses[0]), self.rate(self.position.step - 1)
         test = losses[1] if len(losses) > 1 else None
         self.position = replace(self._ends.evaluated(at, measured), seconds=at.seconds + seconds)
@@ -233,7 +233,7 @@ class Trainer:
 
 
 def _not_finite(name: str, at: Position) -> Diverged:
-    """That a tensor of a run is not finite where it has come to."""
+    """The error that a tensor of the run is not finite at its position."""
     return Diverged(f"{name} is not finite", step=at.step, epoch=_epoch(at))
 
 

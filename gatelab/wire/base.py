@@ -41,9 +41,9 @@ def moment(seconds: float) -> datetime:
 
 
 def finite(value: Any) -> Any:
-    """The value, or None for a float that is NaN or infinite: JSON has no word for it."""
+    """The value, or None for a float that is NaN or infinite, which JSON cannot represent."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 Measured = Annotated[float | None, BeforeValidator(finite)]
-"""A number that was measured; None where it was not, or is not finite."""
+"""A measured number; None if it was not measured or is not finite."""

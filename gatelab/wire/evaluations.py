@@ -15,7 +15,7 @@ DERIVED = {
     "validation_loss": "validation_perplexity",
     "test_loss": "test_perplexity",
 }
-"""Loss -> the perplexity that is derived from it."""
+"""Loss -> the perplexity derived from it."""
 
 
 class GateStatistics(Wire):

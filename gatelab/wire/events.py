@@ -156,7 +156,7 @@ TYPES: dict[str, type[_Event]] = {event.model_fields["type"].default: event for 
 
 
 class _AsText:
-    """Describes a value as the text that it is sent as."""
+    """Describes a value by the text in which it is sent."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "contentMediaType": "application/json", "contentSchema": handler(schema)}

@@ -1,4 +1,4 @@
-"""What computes a run, and which runs can be trained together."""
+"""The engine of a run, and the shape by which runs can be trained together."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,7 +28,7 @@ def downgrade() -> None:
 
 
 def _fill_shapes() -> None:
-    """Shapes of unfinished runs. It is this program that will compare them, so it is asked for their shapes."""
+    """Shapes of unfinished runs, computed by this version, since it will compare them."""
     runs = sa.table("runs", sa.column("id"), sa.column("state"), sa.column("spec", sa.JSON), sa.column("shape"))
     connection = op.get_bind()
     waiting = sa.select(runs.c.id, runs.c.spec).where(runs.c.state.in_(["queued", "running", "paused"]))

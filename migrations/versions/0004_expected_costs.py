@@ -1,4 +1,4 @@
-"""What a run is expected to cost: its work, and the seconds predicted when it was asked for."""
+"""The expected costs of a run: its work, and the seconds predicted when it was submitted."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the gates of a run do, measured at every evaluation where its spec asks for it."""
+"""Statistics of the gates of a run, measured at every evaluation if its spec asks for them."""
 
 import sqlalchemy as sa
 from alembic import op

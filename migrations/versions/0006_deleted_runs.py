@@ -1,4 +1,4 @@
-"""Which runs were deleted, so that their files are deleted too, whatever dies in between."""
+"""The deleted runs, so that their files are deleted too, even if a process dies in between."""
 
 import sqlalchemy as sa
 from alembic import op

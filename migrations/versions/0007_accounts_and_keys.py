@@ -1,4 +1,4 @@
-"""Who owns corpora, jobs and runs, the keys by which owners are known, and when a run was last claimed."""
+"""The accounts of corpora, jobs and runs, their keys, and the time when a run was last claimed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 LOCAL = "local"
-"""Whose everything is that was there before there were accounts."""
+"""The account of everything that is older than accounts."""
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""A digest of the runs of a job: a request for the same runs again is shown the job that has trained them."""
+"""A digest of the runs of a job, so that a later request for the same runs is shown the job that has trained them."""
 
 import sqlalchemy as sa
 from alembic import op

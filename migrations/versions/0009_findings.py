@@ -1,4 +1,4 @@
-"""What was found in the text of a corpus: its line ends, whether it is in NFC, its control characters."""
+"""The findings in the text of a corpus: its line ends, whether it is in NFC, its control characters."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Texts of their own for validation and test, and several corpora in a job."""
+"""Separate texts for validation and test, and several corpora in a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +24,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Runs that read several corpora were never there: earlier versions cannot read their specs."""
+    """Delete runs that read several corpora, since earlier versions cannot read their specs."""
     op.drop_table("job_corpora")
     for name in HELD_OUT:
         op.drop_column("runs", name)

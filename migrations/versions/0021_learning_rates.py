@@ -1,4 +1,4 @@
-"""The learning rate that was used, measured with every evaluation."""
+"""The learning rate in use, recorded with every evaluation."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -26,7 +26,7 @@ router = Router(prefix="/v1/cells", tags=["cells"])
 class CellCheck(Spec):
     """The body of POST /v1/cells/check."""
 
-    # Read by the route, in a thread: here it would keep everybody waiting.
+    # The route reads this in a thread; reading it here would block everybody.
     equations: Annotated[Text, Field(min_length=1, max_length=CHARACTERS)]
     hidden: Hidden = 32
     inputs: Annotated[int, Field(ge=1, le=10_000_000)] = Field(

@@ -36,7 +36,7 @@ router = Router(prefix="/v1/corpora", tags=["corpora"])
 
 
 MOST_CHARACTERS = 1_000_000
-"""Most characters of a text in one answer."""
+"""The most characters of a text in one answer."""
 
 
 class CorpusBody(Spec):
@@ -58,7 +58,7 @@ class _FileName(Spec):
 
 
 def _schema(body: type[Spec]) -> dict[str, Any]:
-    """The body's schema, with what it refers to in its place: no other part of the document has it."""
+    """The body's schema with inlined references, since no other part of the document defines them."""
     schema = body.model_json_schema()
     parts = schema.pop("$defs", {})
 
@@ -66,7 +66,7 @@ def _schema(body: type[Spec]) -> dict[str, Any]:
         if isinstance(node, dict):
             if "$ref" in node:
                 return resolved(parts[node["$ref"].rpartition("/")[2]])
-            # What tells the kinds apart refers to them by address; `anyOf` and their constants say the same.
+            # The discriminator refers to the kinds by address; `anyOf` and their constants say the same.
             return {key: resolved(value) for key, value in node.items() if key != "discriminator"}
         return [resolved(value) for value in node] if isinstance(node, list) else node
 
@@ -211,7 +211,7 @@ async def _upload(request: Request) -> tuple[str, str]:
 
 
 def _parse(kind: type[AnySpec], data: object) -> AnySpec:
-    """A corpus is not a spec: what is wrong with it is a fault of the request."""
+    """A corpus is not a spec, so its faults are faults of the request."""
     try:
         return parse(kind, data)
     except InvalidSpec as error:

@@ -1,4 +1,4 @@
-"""What the gate lab answers, as JSON or as arrays for numpy."""
+"""Answers of the gate lab, as JSON or as arrays for numpy."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ NPZ = "application/x-npz"
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found of a text."""
+    """The results for a text."""
 
     checkpoint: int
     tokenizer: Tokenizer
@@ -105,7 +105,7 @@ class Answer:
         }
 
     def _norm(self, at: int) -> float:
-        """What is read after the output has no influence on it."""
+        """The inputs after the output have no influence on it."""
         assert self.influence is not None, "asked for"
         return float(self.influence.norms[at]) if at <= self.influence.output else 0.0
 
@@ -127,7 +127,7 @@ def _statistics(found: "Statistics", gate: bool) -> dict[str, Any]:
 
 
 def _short(values: Any) -> Any:
-    """In the precision of the values that they sum up: half as many digits."""
+    """Statistics in the precision of the values that they summarize, which halves the digits."""
     return np.ascontiguousarray(values, dtype=np.float32)
 
 

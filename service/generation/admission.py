@@ -1,4 +1,4 @@
-"""What all routes that generate text share: limits, joining the batch, and leaving it when the client has gone."""
+"""Common to all routes that generate text: limits, joining the batch, and leaving it when the client has gone."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 SHORT_FLOPS = 5_000_000
-"""Floating-point operations, half a millisecond's, that are done in the event loop: a thread would cost as much."""
+"""Floating-point operations (half a millisecond's) that run in the event loop, since a thread would cost as much."""
 SHORT_STOPS = 200
-"""Characters of all stop strings, for the same."""
+"""Characters of all stop strings, for the same reason."""
 SHORT_PROMPT = 2_000
-"""Characters of a prompt, for the same."""
+"""Characters of a prompt, for the same reason."""
 
 
 def check_prompt(limits: Limits, characters: int, path: str = "prompt") -> None:
@@ -71,7 +71,7 @@ def check_bias(how: Sampling, loaded: Loaded) -> None:
 
 
 def is_short(loaded: Loaded, tokens: int, how: Sampling) -> bool:
-    """Whether this number of tokens is read or written in less time than it takes to hand them to another thread."""
+    """Whether reading or writing this number of tokens takes less time than passing them to another thread."""
     return tokens * loaded.flops <= SHORT_FLOPS and sum(map(len, how.stop)) <= SHORT_STOPS
 
 
@@ -89,16 +89,16 @@ async def begin(
     alone: bool = True,
     session: "Session | None" = None,
 ) -> "Pieces":
-    """Read a prompt and let the rest be written. Closing what is returned ends the work for it.
+    """Read a prompt and start generating. Closing the returned object ends the work.
 
     Args:
-        session: the text that the prompt continues, if it is to be continued in its turn.
+        session: the text that the prompt continues, if the new text can be continued in turn.
         whole: whether nothing is answered before its end.
         alone: whether it is the only text of its request.
 
     Raises:
         Overloaded: too many texts are being generated, in total or for this account.
-        NotFinite: the model's numbers are not, after the prompt.
+        NotFinite: the model's numbers are not finite after the prompt.
     """
     from gatelab.generation import Text, stream_of, write
 
@@ -109,7 +109,7 @@ async def begin(
     ended = await service.quotas.generations.take(asking.account)
     short = alone and is_short(loaded, len(prompt), how)
     try:
-        # A thread reads the prompt and the stop strings, unless they are short: long ones hold up nobody.
+        # A thread reads the prompt and the stop strings, unless they are short, so that long ones delay nobody.
         stream, text = prepared() if short else await service.computations.run(request, asking.account, prepared)
         heard = service.instruments.text(seconds_since_arrival)
         batcher = service.models.batcher

@@ -1,4 +1,4 @@
-"""Loaded models, ready to generate. The latest used stay in memory."""
+"""Loaded models, ready to generate. The most recently used ones stay in memory."""
 
 import os
 import threading
@@ -32,19 +32,19 @@ class Loaded:
     decoder: "Decoder"
     tokenizer: "Tokenizer"
     flops: int
-    """Floating-point operations that reading a token takes."""
+    """Floating-point operations for reading a token."""
     bytes: int
-    """About what it takes of the memory."""
+    """Its approximate memory in bytes."""
 
 
 class ModelCache:
     """A bounded cache of checkpoints.
 
-    However many ask for the same at once, it is loaded once.
+    If several requests need the same checkpoint at once, it is loaded once.
 
     Args:
-        capacity: how many stay in memory; by default as many as fit into `most_bytes`.
-        most_bytes: how much of the memory they take together; the one used last stays whatever it takes.
+        capacity: the number of checkpoints in memory; by default as many as fit into `most_bytes`.
+        most_bytes: the most memory that they take together; the one used last always stays.
         on_texts: called with the number of texts being generated and of texts waiting, as by `Batcher`.
     """
 
@@ -56,7 +56,7 @@ class ModelCache:
         on_texts: Callable[[int, int], object] = lambda *_: None,
     ) -> None:
         self._store, self._capacity, self._most_bytes = store, capacity, most_bytes
-        # Two models may share a lock, and one then waits for the other: that is rare, and does no harm.
+        # Two models may share a lock, so that one waits for the other, which is rare and harmless.
         self._loading = [threading.Lock() for _ in range(64)]
         self._loaded: OrderedDict[Key, Loaded] = OrderedDict()
         self._lock = threading.Lock()
@@ -65,7 +65,7 @@ class ModelCache:
 
     @property
     def batcher(self) -> "Batcher":
-        """What writes with all of them."""
+        """The batcher that writes with all of them."""
         from gatelab.generation import Batcher
 
         with self._lock:

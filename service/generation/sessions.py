@@ -1,4 +1,4 @@
-"""The key that signs the states of sessions, and what routes do with them."""
+"""The key that signs the states of sessions, and how routes use it."""
 
 import secrets
 from pathlib import Path
@@ -15,7 +15,7 @@ KEY_FILE = "session-key"
 
 
 class Sessions:
-    """Opens and seals; reads or makes the key with the first."""
+    """Opens and seals sessions. It reads or makes the key on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -34,7 +34,7 @@ class Sessions:
         """The session of a token.
 
         Raises:
-            InvalidState: it was changed, or is of another installation or run.
+            InvalidState: it was changed, or belongs to another installation or run.
         """
         session = self.sealer.open(token, path)
         if session.run != run:
@@ -43,7 +43,7 @@ class Sessions:
 
 
 def _kept_key(file: Path) -> bytes:
-    """The key in `file`, made where there is none. If several processes make one at once, the first one's stays."""
+    """The key in `file`, made if it is missing. If several processes make one at once, the first one's stays."""
     if not file.exists():
         write_secret(file, secrets.token_bytes(32), keep=True)
     return file.read_bytes()

@@ -1,4 +1,4 @@
-"""Which jobs have new events: one look at the database for all open streams, however many there are."""
+"""Finds the jobs with new events by one query of the database for all open streams."""
 
 import math
 import time
@@ -15,14 +15,14 @@ from gatelab.store import Store
 class EventPoller:
     """The numbers of the last events of all jobs that are watched.
 
-    Whichever stream asks first after `seconds` looks for all of them; the others get what it finds.
+    The first stream that asks after `seconds` queries for all of them; the others get its result.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._watched: Counter[str] = Counter()
         self._last: Mapping[str, int | None] = {}
-        # The monotonic clock may begin at 0 when the machine boots: 0 would be a look in the last few minutes.
+        # The monotonic clock may begin at 0 when the machine boots, so 0 would mean a query in the last minutes.
         self._looked = -math.inf
 
     @contextmanager
@@ -37,9 +37,9 @@ class EventPoller:
                 del self._watched[job]
 
     async def of(self, job: str, seen: int, seconds: float) -> bool:
-        """Whether the job has events after the number `seen`, or is gone, as far as a look `seconds` ago could tell.
+        """Whether the job has events after the number `seen`, or is gone, according to a query at most `seconds` ago.
 
-        While the database is away there are none.
+        While the database is unavailable there are none.
         """
         if time.monotonic() - self._looked >= seconds:
             self._looked = time.monotonic()

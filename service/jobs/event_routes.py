@@ -1,4 +1,4 @@
-"""/v1/jobs/{job}/events and /v1/jobs/changes: what happens, as server-sent events."""
+"""/v1/jobs/{job}/events and /v1/jobs/changes: events and changes of jobs, as server-sent events."""
 
 import weakref
 from collections import deque
@@ -19,14 +19,14 @@ from service.jobs.views import Job
 from service.routing import Router
 from service.streams import KEEP_ALIVE, EventStream, event, stream
 
-# Its routes stand before those of /v1/jobs/{job}: `changes` is not the id of a job.
+# Its routes come before those of /v1/jobs/{job}, since `changes` is not the id of a job.
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 LOOK_SECONDS = 0.25
-"""How often a stream looks for news."""
+"""Seconds between two queries of a stream for new events."""
 KEEP_ALIVE_SECONDS = 15.0
 JOBS_AT_ONCE = 8
-"""How many are read from the database together."""
+"""The number of jobs that are read from the database together."""
 READING_BYTES = 8 * 2**20
 """The memory that reading a spec of a megabyte takes: its text, its objects and its message. It bounds how many specs
 an account reads at once."""
@@ -54,7 +54,7 @@ async def job_changes(
         200: {
             "model": JobMessage,
             "description": "The messages of the stream, one for each event",
-            # FastAPI takes whatever is not JSON for a string.
+            # FastAPI describes everything that is not JSON as a string.
             "content": {"text/event-stream": {"schema": {"type": "object"}}},
         }
     },
@@ -81,7 +81,7 @@ async def _counted(service: Context, asking: Caller, events: AsyncGenerator[byte
     """
     ended = await service.quotas.event_streams.take(asking.account)
     counted = _until_ended(while_good(service, asking, events), ended)
-    weakref.finalize(counted, ended)  # of a client that left before it began, too
+    weakref.finalize(counted, ended)  # also for a client that left before it began
     return stream(counted)
 
 
@@ -97,7 +97,7 @@ async def _until_ended(events: AsyncGenerator[bytes], ended: Callable[[], None])
 async def _events(service: Context, job: str, known: int) -> AsyncGenerator[bytes]:
     """The events of one job. All streams of this process share one query for news: `EventPoller`."""
     idle, due = 0.0, True
-    # Nobody can know more events than there are. A larger number would never be followed by news, nor by the end.
+    # No client can have seen more events than exist. After a larger number, neither an event nor the end would follow.
     last = await to_thread.run_sync(service.store.events.counts, [job])
     seen = min(known, last.get(job, 0))
     with service.event_poller.watched(job):
@@ -121,7 +121,7 @@ async def _events(service: Context, job: str, known: int) -> AsyncGenerator[byte
 
 
 async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator[bytes]:
-    """It looks at the database: whatever process wrote something, every stream sees it."""
+    """Sends changes from the database, so that every stream sees them, whichever process wrote them."""
     known: Mapping[str, int] | None = None
     idle = 0.0
     while not service.stopping:
@@ -141,7 +141,7 @@ async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator
 async def _differences(
     service: Context, account: str, known: Mapping[str, int] | None, newest: Mapping[str, int]
 ) -> AsyncGenerator[bytes]:
-    """What has changed."""
+    """The messages about changed jobs."""
     for id in known or ():
         if id not in newest:
             yield event(Gone(id=id), "gone")
@@ -157,7 +157,7 @@ async def _differences(
             reserved.resize(sum(map(len, messages)))
             while messages:
                 yield messages.popleft()
-            # A message is handed over once the one before it has left this process. So the last one has after this.
+            # A message is passed on once the previous one has left this process. So the last one has left after this.
             yield KEEP_ALIVE
         finally:
             reserved.resize(0)
@@ -166,7 +166,7 @@ async def _differences(
 
 
 def _first_jobs(service: Context, ids: list[str]) -> tuple[list[str], deque[bytes]]:
-    """The messages of the first of these jobs, few at a time, whose specs may be large; and the ids after theirs."""
+    """The messages of the first of these jobs (a few at a time, since specs may be large), and the remaining ids."""
     some, more = service.store.jobs.some(ids[:JOBS_AT_ONCE])
     taken = ids.index(some[-1].id) + 1 if more else JOBS_AT_ONCE
     return ids[taken:], deque(event(Job.of(job), "job") for job in some)

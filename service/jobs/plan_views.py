@@ -1,4 +1,4 @@
-"""What the API answers to a dry run."""
+"""The API's answer to a dry run."""
 
 from gatelab.specs import JobSpec
 from gatelab.specs.engine_support import trained_by_torch

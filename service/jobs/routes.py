@@ -29,7 +29,7 @@ from service.views import page, whole
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 WAKEUPS_PER_JOB = 16
-"""Workers wake further ones by taking up work; more messages would only be noise."""
+"""The most wake-ups for a job. Workers that claim runs wake others, so more messages would be useless."""
 
 
 @router.post(

@@ -33,12 +33,12 @@ class Plan:
     """A checked job before it is queued.
 
     Attributes:
-        corpora: those that the runs name, by the name or id by which they do.
+        corpora: the corpora, by the name or id that the runs use.
         runs: by their indexes.
-        origins: the checkpoints of other runs that they start from.
-        expected: what each of `runs` will cost.
-        device: on which the seconds are predicted, and `calibrated_from` how many runs; None and 0 where no run with
-            a known cost has succeeded yet, and then the seconds are None.
+        origins: the checkpoints of other runs from which they start.
+        expected: the costs of each of `runs`.
+        device: the device for which the seconds are predicted; `calibrated_from` is the number of past runs. They are
+            None and 0 if no run with a known cost has succeeded yet, and then the seconds are None.
     """
 
     corpora: Mapping[str, Corpus]
@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def corpus_ids(self) -> dict[str, str]:
-        """The ids of the corpora, by the name or id by which the runs name them."""
+        """The ids of the corpora, by the name or id that the runs use."""
         return {name: corpus.id for name, corpus in self.corpora.items()}
 
 
@@ -61,7 +61,7 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str, engine: str 
         engine: the setting, which may name one that cannot train every model.
 
     Raises:
-        InvalidSpec: naming every path that is wrong, of whichever run.
+        InvalidSpec: naming every wrong path of any run.
         NotFound: the account has no such corpus.
         TooLarge: the runs together are more than a job may cost or an account may store, or one needs more memory than
             there is.
@@ -98,9 +98,10 @@ def plan(store: Store, limits: Limits, spec: JobSpec, account: str, engine: str 
 def _predicted(
     store: Store, runs: Sequence[RunSpec], works: Sequence[Work]
 ) -> tuple[list[float] | None, str | None, int]:
-    """Seconds of each run, the device, and the number of past runs that they are predicted from.
+    """Seconds of each run, the device, and the number of past runs behind the prediction.
 
-    Runs with fields that the native engine has no code for go by past runs of that kind, as far as there are any.
+    Runs with fields for which the native engine has no code are predicted from past runs of that kind, if there are
+    any.
     """
     cells = [speed_class(cell.kind, getattr(cell, "name", None)) for cell in (run.model.cell for run in runs)]
     wanted = list(zip(cells, works, strict=True))
@@ -120,7 +121,7 @@ def _predicted(
 def submit(
     store: Store, limits: Limits, spec: JobSpec, account: str, key: str | None = None, engine: str = "auto"
 ) -> Job:
-    """Queue all runs of `spec`, or none. Sent again with the same idempotency key, it is the same job.
+    """Queue all runs of `spec`, or none. A repeated request with the same idempotency key gets the same job.
 
     Raises:
         IdempotencyKeyReused: the key was used for another spec.
@@ -147,7 +148,7 @@ def submit(
 
 
 def _distinct(runs: Mapping[int, RunSpec], corpora: Mapping[str, Corpus]) -> dict[int, RunSpec]:
-    """Each run once: a grid may name one corpus by its name and by its id."""
+    """Each run once, since a grid may name one corpus both by its name and by its id."""
     ids = {name: corpus.id for name, corpus in corpora.items()}
     found: dict[RunSpec, tuple[int, RunSpec]] = {}
     for index, run in runs.items():
@@ -158,7 +159,7 @@ def _distinct(runs: Mapping[int, RunSpec], corpora: Mapping[str, Corpus]) -> dic
 def _check_step(run: RunSpec, extent: Extent, most: int) -> None:
     """
     Raises:
-        InvalidSpec: a single step takes longer than anybody who cancels the run should wait.
+        InvalidSpec: a single step takes too long for a user who cancels the run.
     """
     if (flops := step_flops(run, extent)) > most:
         message = (
@@ -199,7 +200,7 @@ def _mebibytes(number: int) -> str:
 
 
 def _digest(spec: JobSpec) -> str:
-    """A digest of what the spec means: the order of its fields and defaults that are spelled out make no difference."""
+    """A digest of the spec's meaning: the order of fields and explicit defaults make no difference."""
     return hashlib.sha256(json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""How many tokens the texts of a job's runs become."""
+"""The numbers of tokens of the texts of a job's runs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,10 @@ from gatelab.text.token_counts import Extent, measure
 
 
 class TextSizes:
-    """Each is measured when it is asked for, once for all runs that read the same texts in the same way.
+    """Sizes that are measured on request, once for all runs that read the same texts in the same way.
 
     Args:
-        corpora: those that the runs name, by the name or id by which they do.
+        corpora: the corpora, by the name or id that the runs use.
     """
 
     def __init__(self, store: Store, corpora: Mapping[str, Corpus]) -> None:

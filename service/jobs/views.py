@@ -34,7 +34,7 @@ class Job(JobOf[JobSpec]):
 
 
 def _eta(job: StoredJob) -> float | None:
-    """The time that is left if the rest goes as the part until now went."""
+    """The remaining time if the rest runs at the speed so far."""
     if job.state in FINISHED:
         return 0.0
     if job.started_at is None or job.progress == 0:

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from celery import Celery
 
 WAKE_TASK = "gatelab.wake"
-"""The worker's task that looks at the database."""
+"""The worker's task that checks the database."""
 
 log = structlog.get_logger(__name__)
 
 
 def sender_config(settings: Settings) -> dict[str, Any]:
-    """Celery's configuration for a sender: data only, and nothing that only workers read.
+    """Celery's configuration for a sender: data only, without the settings of workers.
 
     Socket timeouts are short, since a publish happens inside a request.
     """
@@ -43,10 +43,10 @@ def sender_config(settings: Settings) -> dict[str, Any]:
 
 
 class Wakeups:
-    """Publishes wake-ups by task name: the service never imports the worker, and Celery with the first of them.
+    """Publishes wake-ups by task name. The service never imports the worker, and imports Celery for the first wake-up.
 
-    A try at a broker that is away holds a thread for two seconds, and the service has few. So a burst ends with the
-    first failure, and for `quiet_seconds` after one nothing is tried: the workers' polling finds the runs.
+    An attempt to reach an unavailable broker holds a thread for two seconds, and the service has few. So a burst ends
+    with the first failure, and there is no attempt for `quiet_seconds` after it: the workers' polling finds the runs.
     """
 
     def __init__(self, settings: Settings, quiet_seconds: float = 5) -> None:
@@ -55,7 +55,7 @@ class Wakeups:
         self._quiet_seconds, self._quiet_until = quiet_seconds, 0.0
 
     def send(self, count: int = 1) -> None:
-        """Wake `count` workers. Called after commit; a broker that is away is logged, nothing more."""
+        """Wake `count` workers. Called after the commit. If the broker is unavailable, this only logs it."""
         if time.monotonic() < self._quiet_until:
             return
         from kombu.exceptions import KombuError

@@ -1,4 +1,4 @@
-"""Runs that start from others: whose checkpoint it is, whether it fits, and its bytes, before anything is written."""
+"""Runs that start from others: checks their checkpoints and reads the bytes, before anything is written."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from gatelab.warm_start import check_start
 
 
 class WarmStarts:
-    """Resolves what the specs of an account's job say of their start. Each checkpoint is read once.
+    """Resolves the starts in the specs of an account's job. Each checkpoint is read once.
 
     Attributes:
-        pins: what is to be kept with the job.
+        pins: the checkpoints to keep with the job.
     """
 
     def __init__(self, store: Store, account: str) -> None:
@@ -28,10 +28,10 @@ class WarmStarts:
         return [pin for pin, _ in self._read.values()]
 
     def resolved(self, run: RunSpec) -> RunSpec:
-        """The spec with the step of the checkpoint that it starts from.
+        """The spec with the step of the checkpoint from which it starts.
 
         Raises:
-            InvalidSpec: the account has no such run, that no such checkpoint, or it does not fit.
+            InvalidSpec: the account has no such run, the run has no such checkpoint, or the checkpoint does not fit.
         """
         if run.start is None:
             return run
@@ -48,7 +48,7 @@ class WarmStarts:
         return run.model_copy(update={"start": run.start.model_copy(update={"checkpoint": step})})
 
     def extent(self, run: RunSpec, extent: Extent) -> Extent:
-        """What a resolved run makes of a corpus that has this extent by itself."""
+        """The extent for a resolved run of a corpus that has this extent by itself."""
         if run.start is None:
             return extent
         assert isinstance(run.start.checkpoint, int), "resolved"

@@ -25,7 +25,7 @@ from service.views import page
 router = Router(prefix="/v1/keys", tags=["keys"])
 account_router = Router(prefix="/v1", tags=["account"])
 login_router = OpenRouter(prefix="/v1", tags=["account"])
-"""Open: it is where a key is shown first."""
+"""Open to everybody, since a key is first presented here."""
 
 COOKIE_SECONDS = 30 * 24 * 3600
 

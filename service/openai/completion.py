@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Written:
-    """What was written after a prompt. Its logits, as many as the vocabulary for each token, are not kept."""
+    """The text after a prompt. Its logits (one per token of the vocabulary, at each step) are not kept."""
 
     texts: list[str] = field(default_factory=list)
     logprobs: list[Logprobs] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Written:
 
 
 async def collect(request: Request, completing: Completing, prompt: Prompt, pieces: "Pieces") -> Written:
-    """All that is written, or what was until the client has gone."""
+    """The whole text, or the part written until the client left."""
     found, told = Written(), None if completing.body.logprobs is None else Told(completing, prompt)
     async for piece in until_gone(request, pieces):
         found.texts.append(piece.text)
@@ -39,7 +39,7 @@ async def collect(request: Request, completing: Completing, prompt: Prompt, piec
 
 
 def whole(completing: Completing, found: Sequence[Written]) -> Completion:
-    """The answer. Where no text was to be written, nothing was found."""
+    """The answer. `found` is empty if no text was requested."""
     of_choices: Sequence[Written | None] = found or [None] * len(completing.choices)
     choices = [
         _choice(completing, number, prompt, written)

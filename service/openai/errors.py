@@ -43,7 +43,7 @@ _SHAPE: dict[str, Any] = {
 
 
 def _documented(refusal: dict[str, Any]) -> dict[str, Any]:
-    """What is refused before a route is found, such as a body over the limit, is a problem as everywhere."""
+    """Refusals before a route is found, such as that of a too large body, are problem documents as elsewhere."""
     return {**refusal, "content": {"application/json": {"schema": _SHAPE}, **refusal["content"]}}
 
 
@@ -51,7 +51,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {status: _documented(refusal) for s
 
 
 class OpenAIRoute(StrictRoute):
-    """A route whose errors are answered as OpenAI answers them."""
+    """A route whose errors have OpenAI's form."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

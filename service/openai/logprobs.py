@@ -30,7 +30,7 @@ class Told:
         self._logits: Floats = np.zeros((0, completing.loaded.decoder.vocabulary), np.float32)
 
     def add(self, piece: "Piece") -> Logprobs | None:
-        """Those of the tokens that can be listed with this piece; None if there are none."""
+        """The log-probabilities of the tokens that can be listed with this piece; None if there are none."""
         assert piece.logits is not None, "asked for"
         text, places = placed(self._decoder, piece.ids, self._end)
         self._end += len(text)
@@ -49,12 +49,12 @@ class Told:
 
 
 def of_written(completing: Completing, parts: Sequence[Logprobs]) -> Logprobs:
-    """Those of all that was written after a prompt, from those of its pieces."""
+    """The log-probabilities of a whole text after a prompt, from those of its pieces."""
     return joined([_nothing(completing), *parts])
 
 
 def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
-    """Those of a prompt's tokens, each after those before it; `<bos>` stands before the first and has none itself."""
+    """The log-probabilities of a prompt's tokens, each after those before it. `<bos>` precedes them and has none."""
     from gatelab.generation.scoring import pieces_of
 
     ids, decoder = prompt.read, completing.loaded.decoder
@@ -69,7 +69,7 @@ def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
 
 
 def _of_tokens(completing: Completing, ids: Ids, logits: "Floats", places: Ids) -> Logprobs:
-    """Those of tokens chosen from `logits` (tokens, vocabulary), which begin at the characters `places`."""
+    """The log-probabilities of tokens chosen from `logits` (tokens, vocabulary), which begin at `places`."""
     from gatelab.network import log_probabilities
 
     known, name, top = log_probabilities(logits), completing.loaded.tokenizer.name, completing.body.logprobs or 0
@@ -91,7 +91,7 @@ def _nothing(completing: Completing) -> Logprobs:
 
 
 def joined(parts: Sequence[Logprobs]) -> Logprobs:
-    """Where any of them has no `top_logprobs`, there are none."""
+    """The joined parts. If any part has no `top_logprobs`, the result has none."""
     tops = [part.top_logprobs for part in parts if part.top_logprobs is not None]
     return Logprobs(
         tokens=[token for part in parts for token in part.tokens],

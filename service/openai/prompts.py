@@ -26,10 +26,10 @@ class Prompt:
     """
     Attributes:
         ids: (tokens,) as the model reads them. `<bos>` may be spelled out before them, where it stands anyhow.
-        unknown: how many characters the model does not know. It reads them as `<unk>`.
-        text: what is echoed: the prompt as it was given, also where the model does not know a character; or the text of
-            the ids that were given.
-        places: (tokens,) where in `text` each begins, if it is echoed.
+        unknown: the number of characters that the model does not know and reads as `<unk>`.
+        text: the text to echo: the prompt as it was given, with characters that the model does not know; or the text of
+            the given ids.
+        places: (tokens,) the place in `text` at which each begins, if it is echoed.
     """
 
     ids: Ids
@@ -44,7 +44,7 @@ class Prompt:
 
     @property
     def read(self) -> Ids:
-        """The tokens behind `<bos>`."""
+        """The tokens after `<bos>`."""
         return self.ids[1:] if self.begins else self.ids
 
 
@@ -52,7 +52,7 @@ def named(model: str) -> tuple[str, int | CheckpointWord]:
     """The run and the step of `run`, `run@step`, `run@latest` or `run@best`; of `run` alone, as `generate` has it.
 
     Raises:
-        NotFound: it is written otherwise.
+        NotFound: the name has another form.
     """
     run, at, step = model.partition("@")
     if not at:
@@ -75,7 +75,7 @@ def prompts_of(request: CompletionRequest, loaded: Loaded, limits: Limits) -> li
     """
     given = request.prompt
     many = [given] if isinstance(given, str) or not given or isinstance(given[0], int) else list(given)
-    # More texts than an account may have open at once could never be begun.
+    # More texts than an account may have open at once could never all begin.
     most = min(MOST_CHOICES, limits.generations) if request.length else MOST_CHOICES
     if len(many) * (request.n or 1) > most:
         raise InvalidRequest.at("prompt", f"at most {most} choices (prompts times n) are allowed in one request")

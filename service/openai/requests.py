@@ -1,4 +1,4 @@
-"""A request for completions on its way to its answer."""
+"""A request for completions that is being answered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.openai.views import CompletionRequest
 
 @dataclass(frozen=True)
 class Completing:
-    """What is the same in everything that is answered."""
+    """The fields that all parts of the answer share."""
 
     body: CompletionRequest
     loaded: Loaded
@@ -33,12 +33,12 @@ class Completing:
 
     @property
     def most_tokens(self) -> int:
-        """How many tokens are read and written at most, together."""
+        """The most tokens that are read and written together."""
         return sum(len(prompt.ids) + self.body.length for _, prompt in self.choices)
 
     @property
     def most_logprobs(self) -> int:
-        """How many log-probabilities are answered at most."""
+        """The most log-probabilities in the answer."""
         if self.body.logprobs is None:
             return 0
         told = sum(self.body.length + bool(self.body.echo) * len(prompt.ids) for _, prompt in self.choices)

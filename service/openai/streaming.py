@@ -42,8 +42,8 @@ def _event(answer: Completion) -> bytes:
 
 
 async def _merged(writings: "Sequence[Pieces]") -> "AsyncIterator[tuple[int, Piece]]":
-    """The pieces of all choices as they come, each with the number of its choice. Those that nobody takes stay where
-    they are written, which pauses them."""
+    """The pieces of all choices as they come, each with the number of its choice. Pieces that nobody reads stay with
+    their writer, which pauses."""
     pieces: asyncio.Queue[tuple[int, Piece | Exception | None]] = asyncio.Queue(maxsize=1)
 
     async def forward(number: int, writing: "Pieces") -> None:

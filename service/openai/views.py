@@ -1,4 +1,4 @@
-"""What goes over the wire, by OpenAI's names."""
+"""Requests and answers by OpenAI's names."""
 
 from typing import Annotated, Literal
 

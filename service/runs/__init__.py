@@ -1,1 +1,1 @@
-"""Runs: what was trained, how well, side by side, and for other programs."""
+"""Runs: their results, comparisons, and exports for other programs."""

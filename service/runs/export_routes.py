@@ -22,7 +22,7 @@ Format = Literal["safetensors", "onnx", "torch", "numpy"]
 
 ENDINGS = {"safetensors": "-weights.safetensors", "onnx": ".onnx", "torch": ".pt2"}
 LONGEST_TRACE = 300
-"""Seconds after which tracing a model is given up: one of 4,096 units takes ten."""
+"""Seconds after which tracing a model is aborted; a model of 4,096 units takes ten."""
 
 _tracing = threading.Lock()
 
@@ -38,7 +38,7 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
 
     saved = service.store.checkpoints.get(run, checkpoint)
     found = Checkpoint.from_bytes(saved.data, to_train=False)
-    if format != "safetensors":  # its writer checks them
+    if format != "safetensors":  # the export itself checks the weights
         found.check_weights()
     if format not in ("safetensors", "numpy") and find_spec("torch") is None:
         raise InvalidRequest.at(
@@ -56,8 +56,8 @@ def export(service: Service, run: str, format: Format = "safetensors", checkpoin
 
 
 def _traced(checkpoint: bytes, format: str) -> bytes:
-    """By another process, one at a time: seconds of Python that those who are served meanwhile do not feel."""
-    if not _tracing.acquire(blocking=False):  # to wait would hold a thread that other requests need
+    """Export in another process, one at a time, so that its seconds of Python do not delay other requests."""
+    if not _tracing.acquire(blocking=False):  # waiting would hold a thread that other requests need
         raise Overloaded("another model is being exported; try again soon")
     try:
         command = [sys.executable, "-m", "gatelab.export", format]

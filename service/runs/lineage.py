@@ -1,4 +1,4 @@
-"""The tree of runs that began from one another, as the API answers it."""
+"""The tree of runs that started from one another, as the API answers it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""/v1/runs: what was trained, and how well."""
+"""/v1/runs: trained models and their results."""
 
 import os
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ def download_checkpoint(service: Service, run: str, step: Count) -> Response:
 
 
 def _pieces(file: BufferedIOBase) -> Iterator[bytes]:
-    """However slowly a client reads, one piece of the file is in memory."""
+    """However slowly a client reads, only one piece of the file is in memory."""
     with file:
         while piece := file.read(PIECE_BYTES):
             yield piece

@@ -1,4 +1,4 @@
-"""Runs and what they leave, as the API answers them."""
+"""Runs and their records, as the API answers them."""
 
 from gatelab.specs import RunSpec
 from gatelab.store import CheckpointInfo

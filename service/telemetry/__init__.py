@@ -1,4 +1,4 @@
-"""What the service reports about itself: metrics, a log line for each request, and traces if somebody collects them."""
+"""The service's telemetry: metrics, a log line for each request, and traces if a collector is configured."""
 
 from service.telemetry.instruments import Instruments
 from service.telemetry.requests import seconds_since_arrival

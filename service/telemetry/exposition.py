@@ -18,7 +18,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Together(Collector):
-    """Several collectors as one, without the times at which series were made: they would double what is sent."""
+    """Several collectors as one, without the creation times of series, which would double the answer."""
 
     def __init__(self, *collectors: Collector) -> None:
         self._collectors = collectors
@@ -39,7 +39,7 @@ def exposition(instruments: Instruments) -> bytes:
 
 
 def shared_folder() -> Path | None:
-    """Where several processes put their numbers together, if they do."""
+    """The folder in which several processes collect their metrics, if they do."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(folder) if folder else None
 
@@ -48,7 +48,7 @@ def forget_the_dead(folder: Path) -> None:
     """A process that was killed has no open streams. What it counted stays counted."""
     for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*_*.db")}:
         if pid.isdigit() and not _alive(int(pid)):
-            with suppress(FileNotFoundError):  # another process forgets it too
+            with suppress(FileNotFoundError):  # another process is deleting it, too
                 mark_process_dead(int(pid), str(folder))
 
 

@@ -16,7 +16,7 @@ FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 class Instruments:
     """The counts of this process, and the numbers that each scrape reads from the database.
 
-    Where PROMETHEUS_MULTIPROC_DIR is set, prometheus-client keeps the first in files there, and a scrape of any process
+    If PROMETHEUS_MULTIPROC_DIR is set, prometheus-client keeps the counts in files there, and a scrape of any process
     sees the sum over all.
     """
 
@@ -63,7 +63,7 @@ class Instruments:
         self.texts(0, 0)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was, in this time."""
+        """Count an answered request, with its time."""
         series = self._answered.get((method, route, status))
         if series is None:
             counter = self.requests.labels(method, route, str(status))
@@ -72,7 +72,7 @@ class Instruments:
         series[1].observe(seconds)
 
     def texts(self, writing: int, waiting: int) -> None:
-        """Told by the batcher whenever they change."""
+        """Set the numbers of texts, which the batcher passes whenever they change."""
         self._texts.labels("writing").set(writing)
         self._texts.labels("waiting").set(waiting)
 

@@ -1,4 +1,4 @@
-"""How requests are counted and timed, and the line that each leaves in the log."""
+"""Counts and times requests, and logs a line for each."""
 
 import re
 import time
@@ -15,23 +15,23 @@ WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 UNKNOWN_ROUTE = "unknown"
 PROBES = {"/healthz", "/readyz", "/metrics"}
-"""Asked every few seconds by machines: they are logged when they fail alone."""
+"""Addresses that machines request every few seconds. They are logged only if they fail."""
 
 _arrived: ContextVar[float] = ContextVar("arrived")
 
 
 def seconds_since_arrival() -> float:
-    """Since the request that is being served here has arrived."""
+    """Seconds since the request that is served here arrived."""
     return time.perf_counter() - _arrived.get()
 
 
 def arrive() -> None:
-    """Let the present moment be that of the request that is served here."""
+    """Set the present moment as the arrival of the request that is served here."""
     _arrived.set(time.perf_counter())
 
 
 class Watched:
-    """One request on its way."""
+    """One request that is being served."""
 
     def __init__(self, instruments: Instruments, scope: Scope, id: str) -> None:
         self._instruments, self._scope, self._id = instruments, scope, id
@@ -40,7 +40,7 @@ class Watched:
         self._seconds: float | None = None
 
     def starts(self, message: Message) -> None:
-        """Its answer does."""
+        """Note the beginning of its answer."""
         self.status = message["status"]
         said = message["headers"]
         if any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in said):

@@ -1,4 +1,4 @@
-"""Spans of requests, and of the wake-ups that they send, where a collector is named."""
+"""Spans of requests, and of the wake-ups that they send, if a collector is configured."""
 
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def configuration(provider: "TracerProvider | None") -> TelemetryConfig:
-    """What FastAPI is to trace. Metrics are Prometheus', and what went wrong stands in the log."""
+    """The signals that FastAPI traces. Metrics are Prometheus', and errors are in the log."""
     config = TelemetryConfig(tracing=provider is not None, metrics=False, logs=False, auto_configure=False)
     config["exclude"] = _is_probe
     if provider is not None:
         config["tracer_provider"] = provider
-        # The last of the extra's packages: with it a wake-up belongs to the request that sent it.
+        # The last of the extra's packages. With it, a wake-up belongs to the trace of the request that sent it.
         from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
         CeleryInstrumentor().instrument(tracer_provider=provider)

@@ -1,4 +1,4 @@
-"""A worker's metrics over HTTP, answered by its parent: it lives on when its child is killed."""
+"""A worker's metrics over HTTP, answered by its parent, which survives when its child is killed."""
 
 from collections.abc import Iterator
 from itertools import accumulate
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class MemoryCollector(Collector):
-    """What the children have counted in `memory`."""
+    """The counts of the children in `memory`."""
 
     def __init__(self, memory: SharedNumbers) -> None:
         self._memory = memory
@@ -46,7 +46,7 @@ class MemoryCollector(Collector):
 
 
 def _resident(pid: float) -> int:
-    """Bytes of a process; 0 where it has ended."""
+    """The memory of a process in bytes; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{int(pid)}/statm").read_text().split()[1]) * PAGESIZE
     except (OSError, IndexError):
@@ -54,14 +54,14 @@ def _resident(pid: float) -> int:
 
 
 def registry(memory: SharedNumbers = METER.memory) -> CollectorRegistry:
-    """All that a worker exposes."""
+    """All metrics of a worker."""
     found = CollectorRegistry()
     found.register(MemoryCollector(memory))
     return found
 
 
 def serve(settings: Settings) -> None:
-    """Answer scrapes on the settings' port, in a thread. A worker whose port is taken works without."""
+    """Answer scrapes on the settings' port, in a thread. If the port is taken, the worker has no metrics."""
     address = f"{settings.metrics_host}:{settings.metrics_port}"
     try:
         start_http_server(settings.metrics_port, settings.metrics_host, registry())

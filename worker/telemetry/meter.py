@@ -68,7 +68,7 @@ METRICS: tuple[Counted | Timed, ...] = (
     TRAINING_RUNS,
 )
 CHILD = "pid"
-"""What the process id of a row's child is called."""
+"""The name of the number that holds the process id of a row's child."""
 
 
 def _names() -> Iterator[str]:
@@ -81,7 +81,7 @@ def _names() -> Iterator[str]:
 
 
 class Meter:
-    """Counts for one child in its row of `memory`. Each number is written by one thread of the child alone."""
+    """Counts for one child in its row of `memory`. Only one thread of the child writes each number."""
 
     def __init__(self, memory: SharedNumbers) -> None:
         self.memory = memory
@@ -94,14 +94,14 @@ class Meter:
         self._row = memory.row(0)
 
     def take_row(self, number: int) -> None:
-        """This process is the child of that number from now on; one before it, which has died, trains nothing now."""
+        """Let this process be the child with this number; the previous one, which has died, trains nothing now."""
         self._row = self.memory.row(number)
         self._row[self._pid] = getpid()
         self._row[self._training] = 0
         self._row[self._starts] += 1
 
     def stepped(self, tokens: int, seconds: float) -> None:
-        """An optimizer step of one run."""
+        """Count an optimizer step of one run."""
         row = self._row
         row[self._step] += 1
         row[self._token] += tokens
@@ -109,7 +109,7 @@ class Meter:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """A run is being recorded in this block; where that fails, nothing counts."""
+        """Time the recording of a run in this block; if it fails, nothing counts."""
         begun = monotonic()
         yield
         _time(self._row, self._record_seconds, RECORD_SECONDS.bounds, monotonic() - begun)

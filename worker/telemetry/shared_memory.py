@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 
 
 class SharedNumbers:
-    """Rows of numbers in anonymous memory, zero at first. Who forks after this was made shares it with its children.
+    """Rows of numbers in anonymous memory, zero at first. Processes that are forked afterwards share it.
 
     It has no lock that a killed process could leave behind. Every number may have one writer at a time, and is written
-    whole: a reader sees it as it was before or after.
+    atomically: a reader sees the value before or after.
 
     Args:
-        names: what the numbers of a row are called.
-        rows: how many processes may write at once, each to a row of its own.
+        names: the names of the numbers of a row.
+        rows: the number of processes that may write at once, each to its own row.
     """
 
     def __init__(self, names: Sequence[str], rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Spans of wake-ups and slices, where a collector is named. To be started in the child: what sends them is a thread."""
+"""Spans of wake-ups and slices, if a collector is configured. Start it in the child, since a thread sends them."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -22,13 +22,13 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Send what is left."""
+    """Send the remaining spans."""
     for provider in _providers:
         provider.shutdown()
 
 
 def span(name: str, **attributes: str | int) -> AbstractContextManager[object]:
-    """A span around a block; nothing where no collector is named."""
+    """A span around a block; nothing if no collector is configured."""
     for provider in _providers:
         named = {f"gatelab.{key}": value for key, value in attributes.items()}
         return provider.get_tracer("gatelab").start_as_current_span(name, attributes=named)

@@ -1,7 +1,7 @@
 """Building the native engine: one shared library for each instruction set of this kind of processor.
 
-Run by the package's build (`hatch_build.py`), where nothing is installed: of Gatelab it imports `gatelab.equations`
-alone, from the folder that it stands in. The code of the classic cells is made of their equations.
+The package's build (`hatch_build.py`) runs this when nothing is installed yet, so it imports only `gatelab.equations`,
+from its own folder. The code of the classic cells is generated from their equations.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ SOURCE, LIBRARIES = HERE / "source", HERE / "lib"
 FLAGS = [
     "-std=c++17",
     "-O3",
-    # Multiply-adds are fused; nothing is reordered, so that sums come out the same in every build and block.
+    # Multiply-adds are fused, but nothing is reordered, so that sums are equal in every build and block.
     "-ffp-contract=fast",
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -37,7 +37,7 @@ FLAGS = [
 ]
 
 CELL_LEVEL = "-O2"
-"""The level of optimisation for the code of cells. All levels give the same numbers."""
+"""The optimization level for the code of cells. All levels give the same numbers."""
 
 BRAIN = "-DGATELAB_BRAIN"
 """Makes code of cells for bfloat16."""
@@ -94,7 +94,7 @@ def known_cells() -> str:
 
 
 def cell_flags() -> list[str]:
-    """The compiler's options for the code of cells, beside the instruction set."""
+    """The compiler's options for the code of cells, in addition to the instruction set."""
     return [*(CELL_LEVEL if flag == "-O3" else flag for flag in FLAGS), f"-I{SOURCE}"]
 
 
@@ -114,7 +114,7 @@ def _build(
             objects[name].append(target)
             jobs.append((libraries[name].name, [compiler, *command, "-c", "-o", str(target)]))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Results are taken in their order, so that the first failure is reported.
+        # Results are taken in order, so that the first failure is reported.
         list(pool.map(lambda job: _run(*job), jobs))
     for name, target in libraries.items():
         partial = target.with_suffix(f".{os.getpid()}.part")
@@ -128,7 +128,7 @@ def _build(
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """One process at a time, where the system has such locks. They end with the process."""
+    """One process at a time, if the system has such locks. They end with the process."""
     with path.open("w") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)

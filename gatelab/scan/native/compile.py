@@ -1,7 +1,7 @@
 """The code of a cell: the library's own, or compiled once for this machine and kept in a folder for later use.
 
-The compiled code is generated from a graph (`generate.py`): no text of a user reaches the compiler. The compiler is
-bounded in time, memory and size of what it writes, and the folder in its size.
+The compiled code is generated from a graph (`generate.py`), so no text of a user reaches the compiler. The compiler is
+bounded in time, memory and output, and the folder in its size.
 """
 
 import ctypes
@@ -33,13 +33,13 @@ from gatelab.specs.training import Precision
 SECONDS = 120
 """Seconds of processor time that a compiler may take: twenty times what published cells need."""
 PATIENCE = 300
-"""Seconds after which it is stopped, however busy the machine is."""
+"""Seconds after which the compiler is stopped, however busy the machine is."""
 MEMORY = 4 * 2**30
-"""Bytes that it may have."""
+"""Bytes of memory that the compiler may use."""
 LARGEST = 32 * 2**20
 """Bytes of a library, and of any file that the compiler writes."""
 ROOM = 256 * 2**20
-"""Bytes of the folder: libraries that were not used for longest go first."""
+"""The most bytes in the folder. The least recently used libraries are deleted first."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ def code_of(representation: Representation, library: Library, precision: Precisi
             try:
                 _loaded[key] = _code_of(representation, library.instructions, precision)
             except Unavailable as reason:
-                # What failed once fails again, after as long a time.
+                # A compilation that failed once would fail again, after the same time.
                 _loaded[key] = reason
         found = _loaded[key]
     if isinstance(found, Unavailable):
@@ -128,7 +128,7 @@ def _compile(command: Sequence[str], source: str, target: Path) -> float:
     partial = target.with_suffix(f".{os.getpid()}.part")
     blocks = LARGEST // 512
     limits = f"ulimit -t {SECONDS}; ulimit -v {MEMORY // 1024}; ulimit -f {blocks}; " if os.name == "posix" else ""
-    # The shell sets the limits and becomes the compiler: nothing runs between a fork and its exec here.
+    # The shell sets the limits and then becomes the compiler, so that no Python code runs between fork and exec.
     whole = ["/bin/sh", "-c", f'{limits}exec "$@"', "sh", *command, "-x", "c++", "-", "-o", str(partial)]
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "SDKROOT") if name in os.environ}
     environment["TMPDIR"] = str(target.parent)
@@ -149,7 +149,7 @@ def _compile(command: Sequence[str], source: str, target: Path) -> float:
 def _run(command: Sequence[str], source: str, environment: dict[str, str]) -> None:
     """
     Raises:
-        Unavailable: it failed, or took too long.
+        Unavailable: the compiler failed, or took too long.
     """
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -160,7 +160,7 @@ def _run(command: Sequence[str], source: str, environment: dict[str, str]) -> No
         except subprocess.TimeoutExpired:
             raise Unavailable(f"the compiler took more than {PATIENCE} seconds for the cell") from None
         finally:
-            # It starts others, which must not outlive it.
+            # The compiler starts other processes, which must not outlive it.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
@@ -168,9 +168,9 @@ def _run(command: Sequence[str], source: str, environment: dict[str, str]) -> No
 
 
 def _opened(path: Path) -> CellCode | None:
-    """The library at `path`; None where it is missing, damaged or of other sources."""
+    """The library at `path`; None if it is missing, damaged or built from other sources."""
     try:
-        # Before it is opened: a damaged library may end the process, and of one that is open no other version is read.
+        # Checked before it is opened: a damaged library may end the process, and an open one cannot be loaded again.
         if path.with_suffix(".sum").read_text() != _stamp(path):
             return None
         os.utime(path)
@@ -181,7 +181,7 @@ def _opened(path: Path) -> CellCode | None:
 
 
 def _stamp(path: Path) -> str:
-    """What must stand beside a library: the version of the interface, and a digest of its bytes."""
+    """The content of the stamp beside a library: the version of the interface, and a digest of its bytes."""
     return f"{ABI} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
@@ -204,7 +204,7 @@ def _own_folder(folder: Path) -> Path:
 
 
 def _bound(folder: Path, keep: Path) -> None:
-    """Remove the libraries that were not used for longest, until the others have room."""
+    """Delete the least recently used libraries until the others fit."""
     found = []
     for path in folder.glob("*.so"):
         with suppress(OSError):

@@ -61,7 +61,7 @@ class Member(Structure):
 
 
 class Stream(Structure):
-    """Addresses instead of typed pointers: there are many, and those take ten times as long to make."""
+    """Addresses instead of typed pointers, since there are many, and a typed one takes ten times as long to make."""
 
     _fields_ = [
         ("state", c_void_p),

@@ -23,7 +23,7 @@ FEATURES = {
     "x86-64-v3": frozenset({"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"}),
     "aarch64": frozenset({"asimd"}),
 }
-"""Instruction set -> what the processor must have for it, best first."""
+"""Instruction set -> the features that the processor must have for it, best first."""
 
 
 class Unavailable(Exception):
@@ -35,7 +35,7 @@ class Library:
 
     Attributes:
         instructions: the instruction set that it is built for.
-        precisions: those of `TrainingSpec` that it computes in.
+        precisions: the precisions of `TrainingSpec` in which it computes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,7 +92,7 @@ class Library:
         Raises:
             InvalidInput: a size is wrong; nothing was touched.
             MemoryError: there is not enough memory.
-            Interrupted: the call was stopped early. Its results do not exist.
+            Interrupted: the call was stopped early and has no results.
         """
         self._check(self._library.gatelab_read(shape, members, len(members), threads, interrupted))
 
@@ -131,7 +131,7 @@ class Library:
     def peak(self, precision: str, threads: int, seconds: float) -> float:
         """The speed limit of the processor in products, in floating-point operations per second.
 
-        0 where this build does not compute in the precision.
+        0 if this build does not compute in the precision.
         """
         return float(self._library.gatelab_peak(PRECISIONS[precision], threads, seconds))
 
@@ -175,7 +175,7 @@ def _open(path: Path) -> Library:
 
 @cache
 def _features() -> frozenset[str]:
-    """What the processor can do, by Linux's names."""
+    """The features of the processor, by Linux's names."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -29,7 +29,7 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the tensors of a model lie in its flat parameters.
+    """The places of a model's tensors in its flat parameters.
 
     Attributes:
         places: name -> (offset, shape), in the order of the flat parameters.
@@ -40,16 +40,16 @@ class Layout:
     length: int
 
     def arrays(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Views of the tensors in flat parameters, or in anything that lies like them."""
+        """Views of the tensors in flat parameters, or in an array with the same layout."""
         return {name: flat[at : at + math.prod(shape)].reshape(shape) for name, (at, shape) in self.places.items()}
 
     def flat(self, tensors: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """The tensors in an array of their own, where they lie."""
+        """The tensors in a new array with this layout."""
         return np.concatenate([tensors[name].reshape(-1) for name in self.places])
 
 
 def untied(layout: Layout, hidden: int, vocabulary: int) -> Layout:
-    """The layout of a model whose head is its embedding, with a matrix for the head behind all parameters."""
+    """The layout of a model whose head is its embedding, with a matrix for the head after all parameters."""
     if "weight_head" in layout.places:
         return layout
     places = {**layout.places, "weight_head": (layout.length, (hidden, vocabulary))}
@@ -118,7 +118,7 @@ class Program:
         self._shape.code, self.states = self._code.code, self._code.code.contents.states
 
     def read(self, members: "ctypes.Array[Member]", threads: int, interrupted: ctypes.c_int32 | None = None) -> None:
-        """Read with each member, as `Library.read`.
+        """Read with each member, like `Library.read`.
 
         Raises:
             InvalidInput: a size is wrong; nothing was touched.

@@ -1,7 +1,8 @@
 """The scan and the products around it for a pack of members, in Triton. Importing this imports Triton.
 
-All arrays have the members in front. float32 is computed in float32 (no TF32); float64 works too, for checks.
-Without a GPU the kernels run in Triton's interpreter, if TRITON_INTERPRET=1 is in the environment before the import.
+The members are the first dimension of all arrays. float32 is computed in float32 (no TF32); float64 works too, for
+checks. Without a GPU the kernels run in Triton's interpreter, if TRITON_INTERPRET=1 is in the environment before the
+import.
 """
 
 from gatelab.scan.triton.code import Code, code_of

@@ -1,4 +1,4 @@
-"""A cell's kernels: written from its equations, and read by Triton when first needed."""
+"""A cell's kernels, which are generated from its equations and read by Triton on first use."""
 
 import hashlib
 import linecache
@@ -17,7 +17,7 @@ _lock = Lock()
 
 @dataclass(frozen=True)
 class Code:
-    """The kernels of a cell, and where its numbers lie in their arrays (see `kernels.tiles`)."""
+    """The kernels of a cell, and the layout of its numbers in their arrays (see `kernels.tiles`)."""
 
     layout: Layout
     kernels: Mapping[str, Any]
@@ -53,7 +53,7 @@ def code_of(representation: Representation) -> Code:
 
 
 def _module(text: str) -> Mapping[str, Any]:
-    """What the module of this text defines; the same text is read once per process."""
+    """The names that the module with this text defines; the same text is read once per process."""
     name = f"gatelab.scan.triton.cell_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     with _lock:
         if name not in _modules:

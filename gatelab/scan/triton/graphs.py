@@ -8,16 +8,16 @@ from torch import Tensor
 Computation = Callable[..., tuple[Tensor, ...]]
 
 EAGER_CALLS = 2
-"""Calls before a recording: they compile the kernels, and a shape that comes no more often is not worth one."""
+"""Calls before a recording: they compile the kernels, and a rarer shape is not worth a recording."""
 
 
 class Replayed:
-    """A function of tensors that is recorded per shape of its arguments, where there is a GPU, and then replayed.
+    """A function of tensors that is recorded per shape of its arguments on a GPU, and then replayed.
 
-    The function must launch the same kernels on every call, change nothing but what it returns, and read other memory
-    only where it stays at its address. What a replay returns is valid until the next call of the same shape.
+    The function must launch the same kernels on every call, change nothing but its results, and read other memory only
+    if that keeps its address. The results of a replay are valid until the next call with the same shape.
 
-    Elsewhere than on a GPU it is simply called.
+    Without a GPU, the function is simply called.
     """
 
     def __init__(self, compute: Computation) -> None:

@@ -1,4 +1,4 @@
-"""Starts the scan's kernels, in either form, on arrays that lie as `kernels.tiles` says."""
+"""Starts the scan's kernels, in either form, on arrays with the layout of `kernels.tiles`."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +17,7 @@ ROWS = 16
 """Sequences that one program computes: the fewest that fill a tile of tl.dot."""
 
 COLUMNS = 32
-"""Columns that one program computes where it needs no others."""
+"""Columns that one program computes if it needs no others."""
 
 REGISTERS = 65_536
 """Per multiprocessor, from compute capability 3.0 on (CUDA C++ Programming Guide, technical specifications)."""
@@ -52,7 +52,7 @@ class Gradients:
 
 
 def padded(hidden: int) -> int:
-    """The columns of a persistent kernel: a power of two, and at least what tl.dot takes."""
+    """The columns of a persistent kernel: a power of two, and at least the smallest size of tl.dot."""
     return max(16, int(triton.next_power_of_2(hidden)))
 
 
@@ -113,7 +113,7 @@ def _tiles(form: Form, s: Scanned) -> dict[str, Any]:
         return tiles | {"width": COLUMNS}
     width = padded(s.sizes[3])
     warps = min(max(width // 4, 4), 16)
-    # Left to itself ptxas takes 32 registers for some of these kernels and spills thousands of bytes.
+    # Without this, ptxas takes 32 registers for some of these kernels and spills thousands of bytes.
     return tiles | {"width": width, "num_warps": warps, "maxnreg": min(255, REGISTERS // (32 * warps))}
 
 

@@ -1,4 +1,4 @@
-"""What lies around the scans of a pack, differentiable: linear maps, rows picked from tables, scalars as vectors."""
+"""Differentiable parts around the scans of a pack: linear maps, rows picked from tables, scalars as vectors."""
 
 from typing import Any
 

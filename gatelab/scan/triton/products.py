@@ -1,4 +1,4 @@
-"""Matrix products and sums of a pack, the same bits for a member alone (see `kernels.products`)."""
+"""Matrix products and sums of a pack, with the same bits as for a member alone (see `kernels.products`)."""
 
 import torch
 import triton
@@ -13,7 +13,7 @@ DOT: dict[Precision, str] = {"fp32": "ieee", "bf16": "rounded" if triton.knobs.r
 """How operands are multiplied (see `kernels.tiles.add_dot`): float32 with all its bits, not TF32's 10; or bfloat16."""
 
 SPAN = 512
-"""How many terms of a weight's gradient one program adds: enough programs also where the matrix is small."""
+"""The number of terms of a weight's gradient that one program adds, so that a small matrix has enough programs too."""
 
 TILE = 32
 
@@ -25,7 +25,7 @@ def matmul(a: Tensor, b: Tensor, span: int | None = None, precision: Precision =
     """a (members, m, depth) @ b (members, depth, n), with any strides.
 
     Args:
-        span: add this many terms of the depth at a time, side by side, and then those sums. Default: all in one.
+        span: add this many terms of the depth in each of several parallel sums, and then add those. Default: one sum.
         precision: of the operands.
     """
     members, m, depth = a.shape
@@ -53,7 +53,7 @@ def column_sums(x: Tensor) -> Tensor:
 
 def totals(x: Tensor) -> Tensor:
     """The sum of the numbers of each member in x (members, numbers): (members,)."""
-    # As a square: a program adds a column from top to bottom, and one program alone would be slow.
+    # As a square, since one program adds a column from top to bottom, and a single program would be slow.
     width = 1 << (x.shape[1].bit_length() // 2)
     square = functional.pad(x, (0, -x.shape[1] % width)).view(len(x), -1, width)
     return column_sums(column_sums(square)[:, :, None])[:, 0]

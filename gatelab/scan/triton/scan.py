@@ -36,12 +36,12 @@ def scan(
         bias: (members, biases * hidden), those of `code.biases`; None without any.
         vectors: (members, vectors * hidden), those of `code.vectors`, a scalar as a vector; None without any.
         state: (states, members, batch, hidden), before the first step.
-        form: default: persistent where the recurrent weights fit on chip, stepwise beyond.
+        form: by default persistent if the recurrent weights fit on chip, else stepwise.
         precision: of the operands of products.
 
     Returns:
         Outputs (members, steps, batch, hidden) and the state after the last step, as `state`. Differentiable in all
-        that is floating point.
+        floating-point arguments.
     """
     how = form or launch.choose_form(code, state), precision
     outputs, last = _Scan.apply(code, how, u, ids, weight, bias, vectors, state)  # type: ignore[no-untyped-call]
@@ -122,7 +122,7 @@ def _weight_gradient(code: Code, precision: Precision, history: Tensor, operands
             case "computed":
                 left = _columns(operands, operand.index, operand.index + 1, hidden)
         places = [product.sum for product in products]
-        # Sums that lie beside one another are multiplied at once.
+        # Adjacent sums are multiplied at once.
         for _, run in groupby(enumerate(places), lambda each: each[1] - each[0]):
             beside = [place for _, place in run]
             right = _columns(dsums, beside[0], beside[-1] + 1, hidden)

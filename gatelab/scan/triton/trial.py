@@ -1,4 +1,4 @@
-"""Whether Triton compiles a cell's kernels for this machine, found out by running them once on very little."""
+"""Whether Triton compiles a cell's kernels for this machine, tried by running them once on small arrays."""
 
 from threading import Lock
 
@@ -11,7 +11,7 @@ from gatelab.scan.triton.scan import scan
 from gatelab.specs.training import Precision
 
 STEPS = BATCH = 16
-"""Triton compiles a kernel again for a size of 1, and for one that is a multiple of 16, as most sizes are."""
+"""A multiple of 16, as most sizes are, since Triton compiles a kernel again for such a size, and for a size of 1."""
 VOCABULARY = 3
 
 log = structlog.get_logger(__name__)
@@ -53,5 +53,5 @@ def _there_and_back(representation: Representation, hidden: int, precision: Prec
     outputs, _ = scan(code, table, ids, weight, bias, vectors, state, precision=precision)
     outputs.sum().backward()  # type: ignore[no-untyped-call]
     if device == "cuda":
-        # What fails while a kernel runs comes to light here.
+        # Failures of running kernels are raised here.
         torch.cuda.synchronize()

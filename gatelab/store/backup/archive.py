@@ -1,7 +1,7 @@
 """The file of a backup: a plain tar archive, which is read back as strictly as it was written.
 
-The manifest comes first and says what follows, so every byte of the archive is known in advance, except for the
-contents of the files, whose digests are known. Headers are not trusted, but compared with what they must be.
+The manifest comes first and lists what follows, so every byte of the archive is known in advance, except for the
+contents of the files, whose digests are known. Headers are not trusted, but compared with their expected bytes.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _BLOCK = 512
 _CHUNK = 2**20
 _END = bytes(2 * _BLOCK)
 _SIZE_FIELD = slice(124, 135)
-"""Where a tar header has the size of its file, in octal digits."""
+"""The place of a file's size in a tar header, in octal digits."""
 
 
 def write(archive: BinaryIO, manifest: Manifest, sources: Mapping[str, Path]) -> None:
@@ -60,7 +60,7 @@ def extract(archive: BinaryIO, manifest: Manifest, folder: Path) -> None:
     """Write the files that follow the manifest into the empty `folder`, to the disk itself, for their owner alone.
 
     Raises:
-        DamagedBackup: a bit is not as it was written, or something is missing or there is more.
+        DamagedBackup: a bit differs from what was written, something is missing, or there is more.
         OSError: the file system refuses.
     """
     for name, file in manifest.files.items():

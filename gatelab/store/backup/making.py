@@ -46,7 +46,7 @@ def make(settings: Settings, target: Path) -> Made:
     Raises:
         InvalidInput: `target` already exists, there is no database, or it is PostgreSQL.
         Unavailable: all large checkpoints are missing, the disk is full, or another backup is being made.
-        DamagedBackup: the database or a large checkpoint is not what was saved: no backup is made of it.
+        DamagedBackup: the database or a large checkpoint is damaged, so no backup is made.
     """
     data_dir, database = settings.data_dir.absolute(), _database(settings)
     file = _free(target)
@@ -86,7 +86,7 @@ def _secrets(data_dir: Path) -> dict[str, Path]:
 
 
 def _manifest(sources: Mapping[str, Path], blobs: list[Blob], missing: list[Blob]) -> Manifest:
-    """Large checkpoints are to have the digests that the database has of them; of all else they are found here."""
+    """The digests of all files: large checkpoints must have those in the database; the others are computed here."""
     known = {blob.name: File(size=blob.size, sha256=blob.sha256) for blob in blobs}
     files = {name: known.get(name) or _measured(path) for name, path in sources.items()}
     revision, _ = snapshot.named_by(sources[DATABASE])
@@ -111,7 +111,7 @@ def _write(file: Path, manifest: Manifest, sources: Mapping[str, Path]) -> Made:
             size = target.seek(0, os.SEEK_END)
             target.seek(0)
             digest = hashlib.file_digest(target, "sha256").hexdigest()
-        # A link, unlike a rename, overwrites nothing that came meanwhile.
+        # A link, unlike a rename, does not overwrite a file that appeared meanwhile.
         os.link(partial, file)
     except FileExistsError:
         raise InvalidInput.at(str(file), "already exists; a backup overwrites nothing") from None

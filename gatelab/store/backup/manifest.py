@@ -16,7 +16,7 @@ SECRETS = ("session-key", "api-key")
 """Files of a data directory; without them, its users would need new keys."""
 
 LARGEST = 64 * 2**20
-"""Bytes of a manifest. One of a million large checkpoints would be larger."""
+"""The most bytes of a manifest. One with a million large checkpoints would be larger."""
 
 _BLOB = re.compile(r"blobs/run-[0-9a-z]{1,50}/[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{64}")
 
@@ -50,9 +50,9 @@ class Manifest(BaseModel):
     missing: list[str] = []
 
     def to_bytes(self) -> bytes:
-        """As JSON, with the digest of all that it says."""
+        """The manifest as JSON, with a digest of its content."""
         document = self.model_dump(mode="json")
-        if not self.missing:  # as it was before any could be
+        if not self.missing:  # the form that the manifest had before files could be missing
             del document["missing"]
         return _canonical(document | {"sha256": _digest(document)})
 
@@ -60,7 +60,7 @@ class Manifest(BaseModel):
     def from_bytes(cls, data: bytes) -> "Manifest":
         """
         Raises:
-            DamagedBackup: these are not the bytes that `to_bytes` made, or it is of another format.
+            DamagedBackup: these are not bytes from `to_bytes`, or the format is another one.
         """
         try:
             document = json.loads(data)

@@ -16,7 +16,7 @@ from gatelab.store.migrate import knows
 def restore(file: Path, data_dir: Path) -> Manifest:
     """Restore the backup `file` into `data_dir`, which must not exist, or be empty.
 
-    The directory is built beside its place, and moved there in one step after every bit was verified.
+    The directory is built beside its final place, and moved there in one step after every bit was verified.
 
     Raises:
         InvalidInput: `data_dir` is not empty, the file does not exist, or a newer Gatelab made it.
@@ -47,7 +47,7 @@ def restore(file: Path, data_dir: Path) -> Manifest:
 
 
 def _check_database(database: Path, manifest: Manifest) -> None:
-    """Check that it matches the other files and this program."""
+    """Check that the database matches the other files and this program."""
     try:
         revision, blobs = snapshot.named_by(database)
     except (sqlite3.Error, ValueError) as error:
@@ -62,6 +62,6 @@ def _check_database(database: Path, manifest: Manifest) -> None:
 def _move(folder: Path, data_dir: Path) -> None:
     for path, _, _ in os.walk(folder, topdown=False):
         sync(Path(path))
-    # Takes the place of an empty directory, and of nothing else.
+    # This replaces an empty directory, and nothing else.
     folder.rename(data_dir)
     sync(data_dir.parent)

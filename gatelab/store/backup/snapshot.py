@@ -21,7 +21,7 @@ _BLOBS = "SELECT run_id, token, step, sha256, size FROM checkpoints WHERE data I
 
 @dataclass(frozen=True)
 class Blob:
-    """A large checkpoint's file: its path below the data directory, and what the database says of it."""
+    """A large checkpoint's file: its path below the data directory, and its size and digest in the database."""
 
     name: str
     sha256: str
@@ -30,9 +30,9 @@ class Blob:
 
 @contextmanager
 def staging(data_dir: Path) -> Iterator[Path]:
-    """An empty folder below `data_dir`, on the disk of the large checkpoints. It is deleted in the end.
+    """An empty folder below `data_dir`, on the disk of the large checkpoints. It is deleted at the end.
 
-    What a backup that was killed left there is deleted first.
+    The remains of a killed backup are deleted first.
 
     Raises:
         Unavailable: another backup is being made.
@@ -52,24 +52,25 @@ def staging(data_dir: Path) -> Iterator[Path]:
 
 
 def clear(data_dir: Path) -> None:
-    """Delete what a backup that was killed left there: it holds on to files that were deleted since."""
+    """Delete the remains of a killed backup, whose links keep deleted files on the disk."""
     if (data_dir / FOLDER).is_dir():
         with suppress(Unavailable), staging(data_dir):
             pass
 
 
 def take(database: Path, blob_dir: Path, folder: Path) -> tuple[list[Blob], list[Blob]]:
-    """Put the database, and the large checkpoints that it names, as they are at one moment into `folder`.
+    """Copy the database, and the large checkpoints that it names, as of one moment into `folder`.
 
-    Nobody writes for as long as it takes to link the checkpoints' files, which is milliseconds: a file that the
-    database names cannot go meanwhile. The database is then copied out of a transaction that began in that moment,
-    while others write on.
+    Nobody can write while the checkpoints' files are linked, which takes milliseconds, so no file that the database
+    names can disappear meanwhile. The database is then copied out of a transaction that began at that moment, while
+    others continue to write.
 
     Returns:
         The checkpoints whose files are in `folder`, and those whose files are missing.
 
     Raises:
-        Unavailable: no file that the database names is there, or something else holds the database for too long.
+        Unavailable: none of the files that the database names exists, or another process locks the database for too
+            long.
         sqlite3.Error: the database is damaged.
     """
     with closing(_connect(database)) as writer, closing(_connect(database)) as reader:
@@ -84,12 +85,12 @@ def take(database: Path, blob_dir: Path, folder: Path) -> tuple[list[Blob], list
         if missing and not there:
             raise Unavailable(f"none of the {len(found)} large checkpoints is in {blob_dir}; make it available again")
         with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as copy:
-            # In one step, by a source that is in a transaction: of that transaction, whatever others commit.
+            # In one step, from a source in a transaction: the copy is of that transaction, whatever others commit.
             reader.backup(copy)
             check(copy)
-            # Rewritten, it holds no page of what was deleted; and it is one file, with no log beside it.
+            # The rewritten database has no page with deleted data, and is one file without a log.
             copy.execute("PRAGMA journal_mode=DELETE")
-            # A file of an earlier version becomes one that gives the room of what is deleted back to the disk.
+            # A file of an earlier version becomes one that returns the space of deleted data to the disk.
             copy.execute("PRAGMA auto_vacuum=INCREMENTAL")
             copy.execute("VACUUM")
     return there, missing
@@ -99,7 +100,7 @@ def named_by(database: Path) -> tuple[str, list[Blob]]:
     """The revision of a database that nobody uses, and the large checkpoints that it names.
 
     Raises:
-        sqlite3.Error: it is damaged, or not a database of Gatelab.
+        sqlite3.Error: the database is damaged, or not one of Gatelab.
     """
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         check(connection)

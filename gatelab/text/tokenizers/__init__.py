@@ -52,7 +52,7 @@ def train_tokenizer(spec: TokenizerSpec, text: str, *held_out: str) -> Tokenizer
     """The tokenizer that `spec` asks for. Texts may be given as they are, or clean.
 
     Args:
-        text: what is trained on. Words and parts of words are learned from it alone.
+        text: the training text. Words and parts of words are learned from it alone.
         held_out: the other texts of the run, whose characters are part of an alphabet.
 
     Raises:
@@ -77,7 +77,7 @@ def from_json(data: dict[str, Any]) -> Tokenizer:
     Raises:
         ValueError: `data` is not a tokenizer.
     """
-    clean = read_clean(data)  # which refuses what is not an object
+    clean = read_clean(data)  # which raises an error if `data` is not an object
     match data:
         case {"kind": "char", "characters": str(characters), "normalize": str(normalize)}:
             return CharTokenizer(characters, normalize, clean=clean)

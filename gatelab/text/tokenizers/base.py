@@ -16,11 +16,11 @@ Ids = NDArray[np.int64]
 UNKNOWN = 0
 """The id of `<unk>`: anything that is not in the vocabulary."""
 BEGIN = 1
-"""The id of `<bos>`: stands before the first token of a text. Never predicted."""
+"""The id of `<bos>`, which precedes the first token of a text. It is never predicted."""
 SPECIALS = 2
 """Ids below this are not text and are never generated."""
 SPECIAL_NAMES = ("<unk>", "<bos>")
-"""How they are shown."""
+"""How the special ids are shown."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Encoded:
 
     Attributes:
         ids: (tokens,) integers, without `<bos>`.
-        characters: how many the ids stand for after cleaning and normalisation, the unit of bits per character. Where a
-            character has an id of its own, one that is not known counts, too.
+        characters: the number of characters that the ids stand for after cleaning and normalization, the unit of bits
+            per character. If each character has its own id, an unknown one counts too.
         unknown: the number of original characters that are not in the vocabulary.
     """
 
@@ -53,7 +53,7 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def vocabulary(self) -> int:
-        """Number of ids, the special ones included."""
+        """The number of ids, including the special ones."""
 
     @property
     @abstractmethod
@@ -61,7 +61,7 @@ class Tokenizer(ABC):
         """The characters of the vocabulary, sorted; None if it can represent others as well."""
 
     def encode(self, text: str) -> Encoded:
-        """Ids of `text`. What is not in the vocabulary becomes `<unk>`."""
+        """Ids of `text`. Characters or words that are not in the vocabulary become `<unk>`."""
         return self._encode(cleaned(text, self.clean))
 
     def places(self, text: str) -> Ids:
@@ -83,12 +83,12 @@ class Tokenizer(ABC):
     def name(self, token: int) -> str:
         """How an id is shown by itself; different ids have different names.
 
-        Bytes that are no characters are shown as OpenAI shows them.
+        Bytes that are not whole characters are shown as OpenAI shows them.
         """
 
     @abstractmethod
     def characters_in(self, ids: Ids) -> int:
-        """How many characters of text `ids` stand for."""
+        """The number of characters of text that `ids` stand for."""
 
     @abstractmethod
     def decoder(self, pending: bytes = b"") -> "TextDecoder":
@@ -99,7 +99,7 @@ class Tokenizer(ABC):
         """
 
     def begun(self, ids: Ids) -> bytes:
-        """What is pending in a decoder that has read `ids` (tokens,)."""
+        """The pending bytes of a decoder that has read `ids` (tokens,)."""
         return b""
 
     def to_json(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class Tokenizer(ABC):
         return {"kind": self.kind, **self._fields(), **cleaning}
 
     def _fields(self) -> dict[str, Any]:
-        """What only this kind has in `to_json`."""
+        """The fields of `to_json` that only this kind has."""
         return {}
 
     def decode(self, ids: Ids | list[int]) -> str:
@@ -135,7 +135,7 @@ class TextDecoder(ABC):
 
     @abstractmethod
     def place(self, token: int, at: int) -> tuple[int, str]:
-        """The next id's text, and where what it stands for begins, if the text before it ends at character `at`."""
+        """The next id's text, and the place where it begins, if the text before it ends at character `at`."""
 
 
 class Whole(TextDecoder):
@@ -156,10 +156,10 @@ class Whole(TextDecoder):
 
 
 def read_clean(data: Any) -> tuple[Cleaning, ...]:
-    """What `to_json` wrote of the cleaning.
+    """The cleaning that `to_json` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     given = data.get("clean", []) if isinstance(data, dict) else None
     found = tuple(step for step in CLEANINGS if isinstance(given, list) and step in given)

@@ -15,8 +15,8 @@ from gatelab.text.tokenizers.pieces import MOST_BYTES, PieceTokenizer, check_pie
 class BpeTokenizer(PieceTokenizer):
     """
     Attributes:
-        merges: pairs of pieces that are joined, the most frequent first, by their numbers. The numbers of what they
-            make follow those of the 256 bytes; what was made before keeps its own.
+        merges: pairs of pieces that are joined, by their numbers, the most frequent first. The joined pieces get the
+            numbers after the 256 bytes; a piece that already exists keeps its number.
     """
 
     kind: ClassVar[str] = "bpe"
@@ -30,7 +30,7 @@ class BpeTokenizer(PieceTokenizer):
     def read(cls, clean: tuple[Cleaning, ...], merges: list[Any]) -> "BpeTokenizer":
         """
         Raises:
-            ValueError: these are no merges.
+            ValueError: these are not merges.
         """
         found = cls(tuple(_pair(merge) for merge in merges), clean=clean)
         check_pieces(len(found.pieces), max(map(len, found.pieces)))
@@ -53,7 +53,7 @@ class BpeTokenizer(PieceTokenizer):
 
     @cached_property
     def _joined(self) -> tuple[tuple[bytes, ...], dict[tuple[int, int], tuple[int, int]]]:
-        """The pieces; and of each pair which merge it is, and the number of what that makes."""
+        """The pieces; and for each pair the number of its merge, and that of the joined piece."""
         pieces = list(BYTE)
         joined: dict[tuple[int, int], tuple[int, int]] = {}
         numbers = {piece: number for number, piece in enumerate(pieces)}

@@ -40,7 +40,7 @@ class Utf8(TextDecoder):
     def place(self, token: int, at: int) -> tuple[int, str]:
         piece = self._pieces[token - SPECIALS] if token >= SPECIALS else b""
         text = self._utf8.decode(piece[:1])
-        # Were the text to end here, its last character would be this byte's. Those before are of earlier bytes.
+        # If the text ended here, its last character would come from this byte, the others from earlier ones.
         shown = len(text) + len(self.pending.decode(errors="replace"))
         return at + max(0, shown - 1), text + self._utf8.decode(piece[1:])
 
@@ -89,7 +89,7 @@ class ByteTokenizer(Tokenizer):
 def begun(tokenizer: Tokenizer, ids: Ids) -> bytes:
     """`Tokenizer.begun` where every id stands for one byte or more.
 
-    An incomplete character has three bytes at most, and its first byte begins one whatever is before.
+    An incomplete character has at most three bytes, and its first byte begins a character whatever is before it.
     """
     decode = tokenizer.decoder()
     for token in ids[ids >= SPECIALS][-3:].tolist():
@@ -98,7 +98,7 @@ def begun(tokenizer: Tokenizer, ids: Ids) -> bytes:
 
 
 def piece_name(piece: bytes) -> str:
-    """How bytes are shown: as text if they are such, else as OpenAI shows them."""
+    """How bytes are shown: as text if they are valid UTF-8, else as OpenAI shows them."""
     try:
         return piece.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""One id a character."""
+"""One id per character."""
 
 import re
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class CharTokenizer(Tokenizer):
     def _encode(self, text: str) -> Encoded:
         clean = normalized(text, self.normalize)
         ids = self._lookup(clean)
-        # Letters are compared before the others were made spaces: what was replaced was not known either.
+        # Compared before other characters become spaces, since replaced characters are unknown, too.
         original = ids if self.normalize == "none" else self._lookup("".join(text.lower().split()))
         return Encoded(ids, len(clean), int((original == UNKNOWN).sum()))
 
@@ -44,7 +44,7 @@ class CharTokenizer(Tokenizer):
     def _places(self, text: str) -> Ids:
         if self.normalize == "none":
             return np.arange(len(text))
-        lower = [character.lower() for character in text]  # which may be two: İ
+        lower = [character.lower() for character in text]  # which may be two characters, as for İ
         origin = np.repeat(np.arange(len(text)), [len(each) for each in lower])
         starts = [found.start() for found in re.finditer("[^a-z]+|[a-z]", "".join(lower))]
         return origin[np.array(starts, dtype=np.int64)]
@@ -88,8 +88,8 @@ def normalized(text: str, how: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """A piece at a time: other threads would have to wait for a whole text. What `lower` makes of a capital sigma
-    depends on what is around it, but is not a letter here anyhow."""
+    """A piece at a time, since other threads would have to wait for a whole text. The result of `lower` for a capital
+    sigma depends on its neighbours, but it does not count as a letter here."""
     pieces: list[str] = []
     for at in range(0, len(text), PIECE):
         piece = re.sub("[^a-z]+", " ", text[at : at + PIECE].lower())

@@ -1,6 +1,6 @@
-"""What Hugging Face's tokenizers learn from a text. They are imported only here, and only for learning.
+"""Learning with Hugging Face's tokenizers, which are imported only here, and only for learning.
 
-To them every byte is a character of its own (of Latin-1), so that whatever is learned can stand for any text.
+They get every byte as a character of its own (of Latin-1), so that the learned pieces can represent any text.
 """
 
 import json
@@ -24,10 +24,10 @@ MOST_FOR_SCORES = 2**18
 
 _PIECES = 64
 _LONGEST_PIECE = 16
-"""Bytes of a piece with a score."""
+"""The most bytes of a piece with a score."""
 _ROUNDS = 3
 _BETWEEN = "\0"
-"""Between words. No corpus has it."""
+"""A separator of words, which no corpus contains."""
 _LATIN = [byte.decode("latin-1") for byte in BYTE]
 
 Scored = dict[bytes, tuple[float, int]]
@@ -59,10 +59,10 @@ def learn_merges(text: str, size: int) -> tuple[tuple[int, int], ...]:
 
 
 def learn_scores(text: str, size: int) -> tuple[tuple[bytes, ...], tuple[float, ...]]:
-    """Up to `size` pieces with the 256 bytes among them: those that are longer, and the scores of all.
+    """Up to `size` pieces, including the 256 bytes: the longer pieces, and the scores of all.
 
-    Hugging Face's order of pieces and its scores of rare bytes are not the same each time. Which pieces it finds is; so
-    the scores are computed from these.
+    Hugging Face's order of pieces and its scores of rare bytes differ from run to run. The set of pieces does not, so
+    the scores are computed from it.
     """
     from tokenizers import models, trainers
 
@@ -85,8 +85,8 @@ def learn_scores(text: str, size: int) -> tuple[tuple[bytes, ...], tuple[float, 
 
 
 def _learn(model: "Model", trainer: "Trainer", text: str) -> dict[str, Any]:
-    """What is learned of the words of `text`, as JSON of Hugging Face."""
-    # The order in which threads are done must not matter, and a forked worker must not wait for threads it lacks.
+    """The model that is learned from the words of `text`, as JSON of Hugging Face."""
+    # The order in which threads finish must not matter, and a forked worker must not wait for threads it lacks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer
     from tokenizers.pre_tokenizers import CharDelimiterSplit
@@ -111,8 +111,8 @@ def _counted(text: str) -> Counter[bytes]:
 
 
 def _scores(pieces: list[bytes], counted: Mapping[bytes, int]) -> list[float]:
-    """Log-probabilities that fit the likeliest ways to cut the words: first by how often each piece is in them at all,
-    then by how often it was chosen with the scores of the round before."""
+    """Log-probabilities for the likeliest ways to cut the words: in the first round by the number of times that each
+    piece occurs in them, then by the number of times that it was chosen with the scores of the previous round."""
     counts = _occurring(set(pieces), counted)
     for _ in range(_ROUNDS):
         total = sum(counts.values()) + len(pieces)

@@ -21,11 +21,11 @@ class PieceTokenizer(Tokenizer):
     @property
     @abstractmethod
     def pieces(self) -> tuple[bytes, ...]:
-        """What each id from SPECIALS on stands for."""
+        """The bytes of each id from SPECIALS on."""
 
     @abstractmethod
     def _split(self, word: bytes) -> list[int]:
-        """The numbers of the pieces that a word is made of."""
+        """The numbers of the pieces of a word."""
 
     @property
     def vocabulary(self) -> int:
@@ -70,7 +70,7 @@ class PieceTokenizer(Tokenizer):
 
     @cached_property
     def _beginnings(self) -> Ids:
-        """(vocabulary,) how many characters begin in each id."""
+        """(vocabulary,) the number of characters that begin in each id."""
         return np.array([0] * SPECIALS + [int(begins(piece).sum()) for piece in self.pieces], dtype=np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Where a text may be cut before it is searched for words or parts of words: no token crosses such a place."""
+"""Places at which a text may be cut before it is searched for words or their parts: no token crosses them."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gatelab.text.alphabet import PIECE
 
 LONGEST = 32
-"""Characters of a word. Longer ones are cut: what a text costs does not grow with the square of its length."""
+"""The most characters of a word. Longer ones are cut, so that the cost does not grow with the square of a length."""
 
 PATTERN = (
     rf" ?[^\W\d_]{{1,{LONGEST}}}| ?\d{{1,{LONGEST}}}| ?(?:[^\w\s]|_){{1,{LONGEST}}}"

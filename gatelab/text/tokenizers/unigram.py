@@ -1,4 +1,4 @@
-"""The unigram model (Kudo 2018): of all ways to cut a word into pieces, the likeliest one."""
+"""The unigram model (Kudo 2018): the likeliest of all ways to cut a word into pieces."""
 
 import math
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class UnigramTokenizer(PieceTokenizer):
     def read(cls, clean: tuple[Cleaning, ...], longer: list[Any], scores: list[Any]) -> "UnigramTokenizer":
         """
         Raises:
-            ValueError: these are no pieces and scores.
+            ValueError: these are not pieces and scores.
         """
         pieces = tuple(_bytes(piece) for piece in longer)
         found = cls(pieces, tuple(_score(score) for score in scores), clean=clean)

@@ -1,6 +1,6 @@
-"""Engines: what computes losses, gradients and updates. `torch` defines the results; any other must equal it.
+"""Engines compute losses, gradients and updates. `torch` defines the results; any other must equal it.
 
-An engine is imported when it is chosen: PyTorch, which two of them compute with, takes seconds and hundreds of MiB.
+An engine is imported when it is chosen, since PyTorch, which two of them use, takes seconds and hundreds of MiB.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ Wanted = EngineName | Literal["auto"]
 """An engine by name, or the fastest available one."""
 
 FASTEST: dict[Device, EngineName] = {"cpu": "native", "cuda": "triton"}
-"""Device -> the engine that is taken there, if nothing is in its way."""
+"""Device -> the preferred engine."""
 
 log = structlog.get_logger(__name__)
 _told: set[str] = set()

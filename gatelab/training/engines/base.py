@@ -1,8 +1,8 @@
-"""What every engine can do: read windows with the models of a pack, differentiate, update.
+"""The interface of engines: read windows with the models of a pack, differentiate, update.
 
 An engine works on one or more members: models of equal shape, each with its own weights, data, optimizer values and
-position. The results of a member do not depend on the other members. Inputs and outputs are NumPy arrays; the library
-that an engine computes with is imported with the engine.
+position. The results of a member do not depend on the other members. Inputs and outputs are NumPy arrays; an engine's
+library is imported with the engine.
 """
 
 from abc import ABC, abstractmethod
@@ -39,8 +39,8 @@ class Member:
     Attributes:
         spec, vocabulary: the model's architecture.
         training: how it is trained.
-        parameters: (parameters,) all of them, one tensor after the other in the order of `parameter_shapes`. It belongs
-            to the engine, which on the CPU trains them in place.
+        parameters: (parameters,) all of them, one tensor after the other in the order of `parameter_shapes`. The array
+            belongs to the engine, which on the CPU trains it in place.
     """
 
     spec: ModelSpec
@@ -58,7 +58,7 @@ class Member:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where each tensor lies in the parameters."""
+        """The place of each tensor in the parameters."""
         return layout_of(parameter_shapes(self.spec, self.vocabulary))
 
 
@@ -67,9 +67,9 @@ class Reading:
     """Windows that a member reads side by side.
 
     Attributes:
-        windows: the text they are pieces of.
-        which: (batch,) which of the windows, in this order.
-        state: before the first step; None is the initial state.
+        windows: the windows of the text.
+        which: (batch,) the numbers of those that are read, in this order.
+        state: the state before the first step; None is the initial state.
         dropout: the masks of a training step; None in evaluation.
     """
 
@@ -86,7 +86,7 @@ class Read:
     Attributes:
         loss: sum of the cross entropy over the scored targets, in nats.
         tokens: number of scored targets.
-        state: after the last step, on its own; empty unless the windows are carried.
+        state: the state after the last step, in its own memory; empty unless the windows are carried.
     """
 
     loss: float
@@ -140,11 +140,11 @@ class Engine(ABC):
         return self.members[member].layout.arrays(self.flat(member))
 
     def flat(self, member: int) -> Array:
-        """The same as `Member.parameters` has them."""
+        """The parameters in the form of `Member.parameters`."""
         return self.members[member].parameters
 
     def interrupt(self) -> None:  # noqa: B027 - an engine need not be able to do it
-        """End the reading under way, or the next one, early with `Interrupted`. Another thread may call this.
+        """End the current reading, or the next one, early with `Interrupted`. Another thread may call this.
 
         An engine that cannot do so finishes the reading.
         """

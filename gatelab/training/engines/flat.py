@@ -1,4 +1,4 @@
-"""Optimizers on flat parameters: what C++ needs to take a step, and their state by torch's names."""
+"""Optimizers on flat parameters: the arguments of a step in C++, and the state by PyTorch's names."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from gatelab.scan.native.program import Floats, pointer
 from gatelab.specs.training import OptimizerSpec, RmspropSpec, SgdSpec, TrainingSpec
 
 _PLACES = ("momentum_buffer", "exp_avg"), ("square_avg", "exp_avg_sq")
-"""Which moment is the first and which the second in C++."""
+"""The first and the second moment in C++."""
 
 
 class FlatOptimizer:
@@ -26,7 +26,7 @@ class FlatOptimizer:
         self._layout = layout
         self._names = remembered(self.spec)
         self._moments = [np.zeros(layout.length, np.float32) for _ in self._names]
-        # What stays from step to step is filled in once.
+        # Fields that stay from step to step are filled in once.
         self._updates = [
             self._update(parameters, gradient, slice(start, end), decay, training.clip_norm)
             for start, end, decay in _parts(self.spec, layout)
@@ -78,12 +78,12 @@ class FlatOptimizer:
             for index, tensor in enumerate(self._layout.arrays(moment).values()):
                 if (saved := state.get(f"{index}.{name}")) is not None:
                     tensor[...] = saved
-        # Only Adam's formulas depend on the number of steps; for SGD, what matters is whether there was one.
+        # Only Adam's formulas depend on the number of steps; for SGD, it only matters whether there was one.
         self.steps = int(state["0.step"]) if "0.step" in state else int(bool(state))
 
 
 def _parts(spec: OptimizerSpec, layout: Layout) -> list[tuple[int, int, float]]:
-    """The runs of parameters that decay alike, as they lie: start, end, and weight decay."""
+    """The ranges of adjacent parameters with equal decay: start, end, and weight decay."""
     decay = getattr(spec, "weight_decay", 0.0)
     if all(decays(spec, dimensions) for dimensions in (1, 2)):
         return [(0, layout.length, decay)]

@@ -20,7 +20,7 @@ from gatelab.training.engines.base import Array, Engine, Member, Read, Reading, 
 from gatelab.training.engines.flat import FlatOptimizer
 
 LIGHT = 2_000_000
-"""Floating point operations: if a thread has fewer, it costs more than it brings."""
+"""Floating-point operations below which a thread costs more than it gains."""
 
 
 class NativeEngine(Engine):
@@ -54,7 +54,7 @@ class NativeEngine(Engine):
         except Unavailable as reason:
             return f"the native engine is not available: {reason}"
         if precision not in library.precisions:
-            # Before a compiler works for nothing.
+            # Checked before a compiler would work in vain.
             return f"the native engine has no {precision} on this processor (its build is for {library.instructions})"
         try:
             if cell is not None:
@@ -94,7 +94,7 @@ class NativeEngine(Engine):
         self._optimizers[member].restore(state)
 
     def evaluate(self, texts: Mapping[int, Windows]) -> dict[int, float]:
-        # All windows at once: a tile of rows needs no more memory for it.
+        # All windows at once, since a tile of rows needs no more memory for it.
         whole = {
             member: Reading(windows, np.arange(len(windows.starts)))
             for member, windows in texts.items()
@@ -122,7 +122,7 @@ class NativeEngine(Engine):
     def _read(self, natives: "ctypes.Array[NativeMember]", threads: int) -> None:
         """
         Raises:
-            Interrupted: on request. No member has changed, and the next reading is not affected.
+            Interrupted: as requested. No member has changed, and the next reading is not affected.
         """
         try:
             self._program.read(natives, threads, self._interrupted)
@@ -132,13 +132,13 @@ class NativeEngine(Engine):
 
 
 class Weights:
-    """A member's parameters and their gradient, flat as C++ takes them.
+    """A member's parameters and their gradient, as flat arrays for C++.
 
-    C++ supports only a separate head. Where it is tied to the embedding, a copy of that goes in before each reading,
-    and its gradient comes out into the embedding's.
+    C++ supports only a separate head. If the head is tied to the embedding, a copy of the embedding is made before each
+    reading, and the copy's gradient is added to the embedding's.
 
     Attributes:
-        gradient: (parameters,) that of the member's own parameters.
+        gradient: (parameters,) the gradient of the member's own parameters.
     """
 
     def __init__(self, member: Member) -> None:

@@ -1,4 +1,4 @@
-"""The reference engine: the model as it is written, differentiated and optimised by PyTorch, on any device."""
+"""The reference engine: the model as it is written, differentiated and optimized by PyTorch, on any device."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,8 +19,8 @@ from gatelab.training.reference import tensors, total_loss
 class TorchEngine(Engine):
     """Trains members one after the other. It defines the results of the other engines.
 
-    It computes in the precision of the members' parameters. PyTorch's number of threads, which a process has one of,
-    becomes this engine's.
+    It computes in the precision of the members' parameters. It sets PyTorch's number of threads, which is one number
+    for the whole process.
     """
 
     name = "torch"
@@ -88,8 +88,8 @@ class TorchEngine(Engine):
     def _precision(self, member: int) -> AbstractContextManager[object]:
         if self.members[member].training.precision == "fp32":
             return nullcontext()
-        # The first layer's input is one-hot or an embedding of as few different tokens: what it is multiplied with
-        # becomes a table, in which nothing is to be gained.
+        # The first layer's input is one-hot or an embedding of as few tokens. Its product becomes a table, so
+        # rounding would save nothing.
         return RoundedProducts(exact=self.models[member].cell(0).input_weights)
 
     def flat(self, member: int) -> Array:

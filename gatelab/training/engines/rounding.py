@@ -1,6 +1,6 @@
-"""Products as hardware with bfloat16 computes them, by rounding their operands: what `precision: bf16` means.
+"""Products as hardware with bfloat16 computes them, by rounding their operands. This defines `precision: bf16`.
 
-Where that hardware is missing this is slower than single precision, and the same to rounding.
+Without such hardware this is slower than single precision, with the same results up to rounding.
 """
 
 from collections.abc import Callable, Collection
@@ -15,19 +15,19 @@ MATMULS = {torch.matmul, Tensor.matmul, Tensor.__matmul__}
 
 
 class RoundedProducts(TorchFunctionMode):
-    """Within it, matrix products take both operands rounded to bfloat16; so do, later, the products of their gradients.
+    """Within it, matrix products round both operands to bfloat16; later, the products of their gradients do so too.
 
-    What they add up, and everything else, keeps its precision.
+    Their sums, and everything else, keep their precision.
 
     Args:
-        exact: right operands whose products are left as they are, also where they are put beside one another.
+        exact: right operands whose products are not rounded, also if they are concatenated.
     """
 
     def __init__(self, exact: Collection[Tensor] = ()) -> None:
         super().__init__()
         self._exact = {id(operand) for operand in exact}
         self._kept: list[Tensor] = []
-        """They live as long as this: of what is gone, another tensor may have the id."""
+        """Keeps the operands alive, since a new tensor may get the id of one that is gone."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -63,5 +63,5 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _rounded(x: Tensor) -> Tensor:
-    """To the nearest bfloat16, ties to even, in the type that it has."""
+    """The nearest bfloat16, ties to even, in the tensor's own type."""
     return x.to(torch.bfloat16).to(x.dtype)

@@ -29,7 +29,7 @@ class TritonEngine(Engine):
     name = "triton"
 
     def __init__(self, members: Sequence[Member], device: Device = "cuda", threads: int | None = None) -> None:
-        # Here, so that a machine without a GPU need not have Triton, nor wait for its import.
+        # Imported here, so that a machine without a GPU neither needs Triton nor waits for its import.
         from gatelab.scan.triton import Replayed
         from gatelab.training.engines.stacked.model import StackedModel
         from gatelab.training.engines.stacked.optimizers import StackedOptimizers

@@ -1,4 +1,4 @@
-"""The functions of the language of equations, and what their derivatives need, as PyTorch defines them.
+"""The functions of the language of equations and those of their derivatives, as PyTorch defines them.
 
 They use `where` instead of Triton's maximum, so that the NaN of a diverged run stays NaN.
 """
@@ -46,14 +46,14 @@ def sqrt(x):
 
 @triton.jit
 def log1p(u):
-    """log(1 + u) for u from 0 to 1: what is lost where 1 is added is put back."""
+    """log(1 + u) for u from 0 to 1, corrected for the rounding of 1 + u."""
     w = u + 1.0
     return tl.log(w) + (u - (w - 1.0)) / w
 
 
 @triton.jit
 def softplus(x):
-    # Beyond 20, PyTorch takes the argument itself.
+    # Beyond 20, PyTorch returns the argument itself.
     return tl.where(x > 20.0, x, relu(x) + log1p(tl.exp(-tl.abs(x))))
 
 
@@ -105,7 +105,7 @@ def cos(x):
 
 @triton.jit
 def within(x, bound):
-    """The nearest to x from -bound to bound."""
+    """x limited to the range from -bound to bound."""
     return tl.where(x <= -bound, -bound, tl.where(x >= bound, bound, x))
 
 

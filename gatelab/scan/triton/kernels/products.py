@@ -1,7 +1,7 @@
 """Matrix products and sums for every member at once.
 
-In what order a member's numbers are added depends on its own sizes and on nothing else: alone or in a pack, in this run
-or the next, the bits are the same. (cuBLAS promises neither: it may take another algorithm for another batch count or
+The order in which a member's numbers are added depends only on its own sizes. So the bits are the same alone or in a
+pack, in this run or the next. (cuBLAS promises neither: it may take another algorithm for another batch count or
 alignment, and `index_add` on a GPU adds in any order.)
 """
 
@@ -69,8 +69,8 @@ def column_sums(x, sums, m, n, x_member, x_row, rows: tl.constexpr, columns: tl.
 def segment_sums(x, order, ends, sums, m, n, segments, rows: tl.constexpr, columns: tl.constexpr):
     """sums[member, s] = the sum of the rows of x[member] that belong to segment s.
 
-    Grid: (segments, tiles of columns, members). order (members, m) lists the rows segment by segment, ends
-    (members, segments) tells where each segment's rows end in it.
+    Grid: (segments, tiles of columns, members). `order` (members, m) lists the rows segment by segment; `ends`
+    (members, segments) has the end of each segment's rows in it.
     """
     member, segment = tl.program_id(2).to(tl.int64), tl.program_id(0)
     column = tl.program_id(1) * columns + tl.arange(0, columns)

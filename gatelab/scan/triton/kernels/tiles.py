@@ -1,4 +1,4 @@
-"""Tiles of the arrays of a scan, where they lie and how they are multiplied.
+"""Tiles of the arrays of a scan: their addresses and products.
 
 A cell has sums of products, operands that matrices multiply, and single units' values (`gatelab.equations.triton`).
 
@@ -22,8 +22,8 @@ import triton.language as tl
 
 @triton.jit
 def load_matrix(weight, number, count: tl.constexpr, member, column, hidden, transposed: tl.constexpr):
-    """A recurrent matrix, (width, width). The way back wants it transposed here, once: the columns of a right side
-    must adjoin in shared memory, or the threads wait for each other (bank conflicts)."""
+    """A recurrent matrix, (width, width). The backward pass transposes it here, once: the columns of a right operand
+    must be adjacent in shared memory, or the threads wait for each other (bank conflicts)."""
     present = column < hidden
     if transposed:
         offset = (member * hidden + column)[None, :] * (count * hidden) + column[:, None]
@@ -40,7 +40,7 @@ def load_vector(vectors, number, count: tl.constexpr, member, column, hidden):
 
 @triton.jit
 def rows_of_input(ids, member, here, present, vocabulary, gathered: tl.constexpr):
-    """Which rows of u belong to the rows `here` of (members, steps, batch)."""
+    """The rows of u that belong to the rows `here` of (members, steps, batch)."""
     source = here
     if gathered:
         source = member * vocabulary + tl.load(ids + here, present, 0)
@@ -52,7 +52,7 @@ def add_dot(total, a, b, precision: tl.constexpr):
     """total + a @ b, added up in the type of `total`.
 
     Args:
-        precision: of the operands: what tl.dot calls so; or bf16, or rounded, which is the same in float32.
+        precision: of the operands: one of tl.dot's; or bf16; or rounded, which is the same in float32.
     """
     if precision == "bf16":
         total = tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16), total, out_dtype=total.dtype)
@@ -65,10 +65,10 @@ def add_dot(total, a, b, precision: tl.constexpr):
 
 @triton.jit
 def to_bfloat16(x):
-    """float32 rounded to the nearest that bfloat16 has, ties to even."""
+    """float32 rounded to the nearest bfloat16, ties to even."""
     bits = x.to(tl.int32, bitcast=True)
     rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) & -65536).to(tl.float32, bitcast=True)
-    # What is added to the bits of NaN may make a number of it.
+    # Adding to the bits of NaN may turn it into a number.
     return tl.where(x == x, rounded, x)
 
 
@@ -77,9 +77,9 @@ def add_product(total, left, right, rows, column, present, hidden, across, along
     """total + a tile of left @ right, summed over `hidden` in pieces of `tile`.
 
     Args:
-        rows: (rows,) offsets of the rows of `left`, whose elements adjoin.
+        rows: (rows,) offsets of the rows of `left`, whose elements are adjacent.
         column: (columns,) numbers of the columns of `right`.
-        present: which rows there are.
+        present: which rows exist.
         across, along: distance in `right` between columns, and between rows.
     """
     for start in range(0, hidden, tile):

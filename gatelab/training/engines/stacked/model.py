@@ -14,7 +14,7 @@ from gatelab.training.engines.stacked.parameters import Stacks
 
 
 class StackedModel:
-    """Reads and differentiates. Its functions take what `Group.arguments` gives and change nothing."""
+    """Reads and differentiates. Its functions take the result of `Group.arguments` and change nothing."""
 
     def __init__(self, spec: ModelSpec, stacks: Stacks, precision: Precision = "fp32") -> None:
         self._spec, self._stacks, self._precision = spec, stacks, precision
@@ -31,7 +31,7 @@ class StackedModel:
     def differentiate(
         self, index: Tensor, tokens: Tensor, ids: Tensor, targets: Tensor, state: Tensor, *masks: Tensor
     ) -> tuple[Tensor, ...]:
-        """As `read`, and the gradient of each member's mean loss in every parameter, (members, *shape)."""
+        """Like `read`, with the gradient of each member's mean loss in every parameter, (members, *shape)."""
         with torch.enable_grad():
             parameters = {name: p.detach().requires_grad_() for name, p in self._parameters(index).items()}
             losses, last = self._losses(parameters, ids, targets, state, masks)
@@ -75,7 +75,7 @@ class StackedModel:
     def _side_of_input(
         self, own: dict[str, Tensor], embedding: Tensor | None, x: Tensor | None, ids: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """x W + b of all sums with the input, as `scan` takes it: a table with ids, or itself alone."""
+        """x W + b of all sums with the input, in the form for `scan`: a table with ids, or the values alone."""
         none = next(iter(own.values())).new_zeros(len(ids), self._spec.cell.hidden)
         weight = torch.cat([own[letter] for letter, _ in self._code.inputs], dim=-1)
         bias = torch.cat([none if letter is None else own[letter] for _, letter in self._code.inputs], dim=-1)
@@ -86,7 +86,7 @@ class StackedModel:
     def _input(
         self, embedding: Tensor | None, weight: Tensor, bias: Tensor, ids: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """The input's side of the first layer: a table of it with the ids that pick its rows, or itself alone."""
+        """The first layer's products with the input: a table with the ids that pick its rows, or the values alone."""
         if embedding is None:
             return weight + bias[:, None], ids
         if embedding.shape[1] <= ids[0].numel():
@@ -96,7 +96,7 @@ class StackedModel:
 
 
 def _beside(tensors: Sequence[Tensor]) -> Tensor | None:
-    """Side by side, or None where there are none."""
+    """The tensors side by side, or None if there are none."""
     return torch.cat(list(tensors), dim=-1) if tensors else None
 
 

@@ -1,6 +1,6 @@
 """The optimizers of a pack: torch.optim's formulas on stacks, every member with its own values.
 
-Names and meaning of what is remembered are those of torch.optim, so that any engine takes it over.
+Names and meaning of the state are those of torch.optim, so that any engine can continue from it.
 """
 
 import math
@@ -17,7 +17,7 @@ from gatelab.training.engines.base import Array
 from gatelab.training.engines.stacked.parameters import Stacks
 
 CLIP_EPSILON = 1e-6
-"""As in torch.nn.utils.clip_grad_norm_."""
+"""The constant of torch.nn.utils.clip_grad_norm_."""
 _OF_BIAS = 2
 """Axes of the stack of a bias: the members, and its own; a scalar's has only the first."""
 
@@ -65,7 +65,7 @@ class StackedOptimizers:
                 stacks.put(stack, index, memory[what])
 
     def _values(self, members: Sequence[int], rates: Mapping[int, float]) -> dict[str, Tensor]:
-        """What the formulas need of each member, name -> (members,)."""
+        """The values of each member in the formulas, name -> (members,)."""
         rows = [_values(self._trainings[m], rates[m], self._steps[m]) for m in members]
         columns = torch.tensor([list(row.values()) for row in rows], dtype=torch.float64).T
         return dict(zip(rows[0], columns.to(self._stacks.device, self._stacks.dtype), strict=True))
@@ -84,7 +84,7 @@ class StackedOptimizers:
 
     def restore(self, member: int, state: Mapping[str, Array]) -> None:
         """Load a state into the member's optimizer that `state` of any engine returned."""
-        # SGD does not count its steps; all it must know is whether there were any.
+        # SGD does not count its steps; it must only know whether there were any.
         self._steps[member] = int(state.get("0.step", len(state)))
         for number, memory in enumerate(self._memory.values()):
             for what in remembered(self._trainings[member].optimizer):
@@ -92,27 +92,27 @@ class StackedOptimizers:
 
 
 Step = Callable[[Tensor, Tensor, Memory, Values], None]
-"""Update a parameter (members, *shape) in place by its gradient, and what is remembered of it."""
+"""Update a parameter (members, *shape) and its state in place, by its gradient."""
 
 
 def clipping(gradients: Iterable[Tensor], bound: Tensor) -> Tensor:
-    """What to multiply each member's gradients by so that their norm is at most `bound` (members,)."""
+    """The factor for each member's gradients that makes their norm at most `bound` (members,)."""
     norm = totals(torch.cat([gradient.reshape(len(bound), -1) for gradient in gradients], dim=1).square()).sqrt()
     return torch.where(bound.isinf(), 1.0, (bound / (norm + CLIP_EPSILON)).clamp(max=1.0))
 
 
 def sgd(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
-    """As torch.optim.SGD without dampening; a momentum of 0 forgets."""
+    """Like torch.optim.SGD without dampening; with a momentum of 0, nothing is kept."""
     gradient = gradient + values["weight_decay"] * parameter
     if "momentum_buffer" in memory:
-        # Its own variable: a plain member beside one with momentum has a momentum of 0.
+        # Per member, since a plain member beside one with momentum has a momentum of 0.
         moved = memory["momentum_buffer"].mul_(values["momentum"]).add_(gradient)
         gradient = torch.where(values["nesterov"] > 0, gradient + values["momentum"] * moved, moved)
     parameter.sub_(values["lr"] * gradient)
 
 
 def rmsprop(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
-    """As torch.optim.RMSprop, not centered; a momentum of 0 forgets."""
+    """Like torch.optim.RMSprop, not centered; with a momentum of 0, nothing is kept."""
     gradient = gradient + values["weight_decay"] * parameter
     square = memory["square_avg"].mul_(values["alpha"]).add_(values["one_minus_alpha"] * gradient * gradient)
     gradient = gradient / (square.sqrt() + values["eps"])
@@ -122,7 +122,7 @@ def rmsprop(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values)
 
 
 def adam(parameter: Tensor, gradient: Tensor, memory: Memory, values: Values) -> None:
-    """As torch.optim.Adam and AdamW (Loshchilov & Hutter 2019, algorithm 2); with a decay of 0 they are the same."""
+    """Like torch.optim.Adam and AdamW (Loshchilov & Hutter 2019, algorithm 2); with a decay of 0 they are equal."""
     average, square = memory["exp_avg"], memory["exp_avg_sq"]
     average.lerp_(gradient, values["one_minus_beta1"])
     square.mul_(values["beta2"]).add_(values["one_minus_beta2"] * gradient * gradient)

@@ -9,11 +9,11 @@ from gatelab.training.engines.base import Array, Member
 
 
 class Stacks:
-    """Parameters and gradients of all members, in memory of their own.
+    """Parameters and gradients of all members, in their own memory.
 
     Attributes:
         parameters: name -> (members, *shape), in the order of the model's parameters.
-        gradients: likewise; what `keep` was given last.
+        gradients: likewise; the latest arguments of `keep`.
 
     Raises:
         ValueError: the models differ in shape.
@@ -41,14 +41,14 @@ class Stacks:
             stack.index_copy_(0, members, gradient)
 
     def index(self, members: Sequence[int]) -> Tensor:
-        """Some members, in ascending order, as `take` wants them."""
+        """Some members, in ascending order, in the form for `take`."""
         return torch.tensor(members, device=self.device)
 
     def take(self, stack: Tensor, members: Tensor) -> Tensor:
-        """What belongs to some members, in ascending order. All of them get the stack itself, not a copy."""
+        """The rows of some members, in ascending order. For all of them it is the stack itself, not a copy."""
         return stack if len(members) == self.members else stack.index_select(0, members)
 
     def put(self, stack: Tensor, members: Tensor, value: Tensor) -> None:
-        """Write back what `take` gave and was changed since."""
+        """Write back the result of `take` after a change."""
         if value is not stack:
             stack.index_copy_(0, members, value)

@@ -1,4 +1,4 @@
-"""The readings of several members as one: those whose batches have the same shape lie side by side in tensors."""
+"""The readings of several members as one: those whose batches have the same shape are stacked in tensors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ class Group:
     """Readings of one shape.
 
     Args:
-        device, dtype: of the tensors that are computed with.
+        device, dtype: of the tensors for the computation.
         states: tensors in the state of a layer.
     """
 
@@ -78,9 +78,9 @@ class Group:
         return self.index, tokens, inputs, targets, state, *masks
 
     def reads(self, losses: Tensor, last: Tensor) -> dict[int, Read]:
-        """What came of the readings: losses (members,), last like the state of `arguments`."""
+        """The results of the readings: losses (members,), and the last state like that of `arguments`."""
         summed = losses.tolist()
-        # Copied from the device only where they are used.
+        # Copied from the device only if they are used.
         states = last.cpu().numpy() if any(self._carried) else np.empty(0)
         return {
             number: Read(summed[at], self._tokens[at], _state(states[:, :, at]) if self._carried[at] else ())
@@ -89,7 +89,7 @@ class Group:
 
 
 def _factors(spec: ModelSpec, reading: Reading, shape: Sequence[int]) -> list[Array]:
-    """What dropout multiplies the output of each layer by, where the inputs are of this shape (steps, batch)."""
+    """The dropout mask for the output of each layer, for inputs of this shape (steps, batch)."""
     if reading.dropout is None:
         return []
     factors = (reading.dropout.outputs(spec, layer, *shape) for layer in range(spec.layers))
@@ -97,5 +97,5 @@ def _factors(spec: ModelSpec, reading: Reading, shape: Sequence[int]) -> list[Ar
 
 
 def _state(last: Array) -> State:
-    """A state (layers, tensors, batch, hidden) in arrays of its own."""
+    """A state (layers, tensors, batch, hidden) in its own arrays."""
     return tuple(map(tuple, last.copy()))
