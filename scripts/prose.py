@@ -46,6 +46,9 @@ HABITS: tuple[tuple[str, str], ...] = (
     (r"\b(?:otherwise than|befalls?|thereof|wherein|amiss)\b", "use an everyday word"),
     (r"\bgood for (?:nothing|anything)\b", "say 'valid' or 'revoked'"),
     (r"\bonce a (?:process|scan|round|step|run|child)\b", "say 'once per'"),
+    (r"\bNone where\b", "say 'None if'"),
+    (r"\b(?:the|its|their) way back\b", "say 'backward pass'"),
+    (r"\b[Oo]nly tried\b", "say what happens if it fails"),
 )
 """What to look for, and what to do about it."""
 

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 Key = tuple[int, str, str | None]
-"""The number of slashes, the second part and the last one; None where that is a parameter."""
+"""The number of slashes, the second part and the last one; None if that is a parameter."""
 
 
 class RouteIndex(BaseRoute):

@@ -58,7 +58,7 @@ class Client:
         self._http, self._timings = http, timings
 
     async def ask(self, route: str, method: str, path: str, **how: Any) -> Any:
-        """The answer as JSON, or as text where it is a stream; None where it is a refusal or broke off."""
+        """The answer as JSON, or as text where it is a stream; None if it is a refusal or broke off."""
         async with self._timed(route) as found:
             answer = await self._http.request(method, path, **how)
             found["status"] = answer.status_code

@@ -68,7 +68,7 @@ def table(asked: str) -> str:
 
 
 def _of_rows(name: str, kind: str) -> Table | None:
-    """A table of a file that no job's report is made of; None where there is no such table."""
+    """A table of a file that no job's report is made of; None if there is no such table."""
     file = RESULTS / f"{name}.csv"
     if name in memory.FILES and kind in memory.TABLES:
         return memory.TABLES[kind](memory.read(file))

@@ -40,7 +40,7 @@ def write(file: Path, found: Sequence[Score]) -> None:
 
 
 def reached(scores: Sequence[Score], target: float) -> float | None:
-    """The seconds after which a training first had at most this loss; None where it never had."""
+    """The seconds after which a training first had at most this loss; None if it never had."""
     return next((score.seconds for score in scores if score.validation_loss <= target), None)
 
 

@@ -32,7 +32,7 @@ Key = tuple[str, int, str, float, int, int]
 """Part, lag (0: The Time Machine), cell, rate, seed and epochs of a run."""
 
 Loss = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
-"""Nats per token; None where the run has none."""
+"""Nats per token; None if the run has none."""
 
 
 @dataclass(frozen=True)

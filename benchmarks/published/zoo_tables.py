@@ -232,7 +232,7 @@ RECALL: Mapping[str, Callable[[Sequence[RecallRow]], Table]] = {"results": recal
 
 
 def table(file: Path, kind: str) -> Table | None:
-    """A table of one of the two files; None where it has none of this kind."""
+    """A table of one of the two files; None if it has none of this kind."""
     if file.stem == "cell-zoo" and kind in TEXT:
         return TEXT[kind](zoo.read(file, TextRow))
     if file.stem == "cell-zoo-recall" and kind in RECALL:

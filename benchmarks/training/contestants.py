@@ -68,7 +68,7 @@ def has_native() -> bool:
 
 
 def build(task: Task, name: str) -> Step | None:
-    """The contestant called `name`: an engine or a peer. None where it cannot train `task`."""
+    """The contestant called `name`: an engine or a peer. None if it cannot train `task`."""
     rows = task.rows()
     match name:
         case "textbook":

@@ -53,7 +53,7 @@ def _textbooks(spec: CellSpec, own: Weights) -> Weights:
 
 
 def torch_layers(model: LanguageModel, lr: float) -> TorchLayers | None:
-    """PyTorch's model with the weights of `model`, which reads one-hot input. None where it has no such cell.
+    """PyTorch's model with the weights of `model`, which reads one-hot input. None if it has no such cell.
 
     PyTorch has a second bias for every block. Where the equations need none it is zero and its gradient is dropped:
     else the two would be one bias with twice the learning rate.

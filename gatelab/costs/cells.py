@@ -17,8 +17,8 @@ class CellCounts:
         vectors: trained vectors (hidden,).
         scalars: trained numbers that all units share.
         states: tensors of its state.
-        activations: numbers a unit that go through an activation function or into a mean.
-        kept: numbers a unit that the way back needs, the states among them.
+        activations: numbers per unit that go through an activation function or into a mean.
+        kept: numbers per unit that the backward pass needs, the states among them.
     """
 
     input_matrices: int

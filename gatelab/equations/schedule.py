@@ -40,7 +40,7 @@ class Schedule:
         plan: the plan that is scheduled.
         forward, backward: the work of each phase.
         kept: nodes, in the order of their places; the first `carried` of them are read by later phases.
-        crossing: derivatives that a phase computes for those that come after it on the way back.
+        crossing: derivatives that a phase computes for those that come after it in the backward pass.
         back_means: derivatives that are means over the units.
     """
 
@@ -164,7 +164,7 @@ class Schedule:
         return self._when[place]
 
     def _needed_back(self) -> list[Steps]:
-        """From the first phase of the way forward, the last of the way back, so that each knows what it owes."""
+        """From the first forward phase, the last of the backward pass, so that each knows what others need."""
         found, owed, means = list[Steps](), set[int](), set[int]()
         after = {node: s for s, node in enumerate(self.plan.after)}
 

@@ -82,7 +82,7 @@ class RunRecord:
 
     @property
     def text_sha256s(self) -> tuple[str | None, str | None, str | None]:
-        """SHA-256 of the texts for training, validation and test; None where a part of the first one is read."""
+        """SHA-256 of the texts for training, validation and test; None if a part of the first one is read."""
         validation, test = (text and text.sha256 for text in self.held_out)
         return self.corpus_sha256, validation, test
 

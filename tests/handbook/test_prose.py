@@ -23,6 +23,9 @@ BAD = [
     "Nothing of it is amiss.",
     "A revoked key is good for nothing.",
     "It is loaded once a process.",
+    "The row, None where nothing is left.",
+    "Values that the way back needs.",
+    "Only tried: a reader may need the log.",
 ]
 GOOD = [
     "There is no directory of this name, and it is no longer needed.",

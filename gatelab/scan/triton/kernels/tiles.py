@@ -5,7 +5,7 @@ A cell has sums of products, operands that matrices multiply, and single units' 
     history   (states, members, steps + 1, batch, hidden)   the states; the first is there before the launch
     u         (members, steps, batch, inputs * hidden), or where `gathered`
               (members, vocabulary, inputs * hidden), a table whose rows `ids` (members, steps, batch) picks
-    kept      (members, steps, batch, kept * hidden)        values for later phases and for the way back
+    kept      (members, steps, batch, kept * hidden)        values for later phases and the backward pass
     operands  (members, steps, batch, computed * hidden)    those that are not states
     dsums     (members, steps, batch, sums * hidden)        the gradients of the sums, those of u first
     weight    (members, hidden, products * hidden)
