@@ -57,8 +57,11 @@ def measured(hidden: int, options: argparse.Namespace) -> Iterator[list[object]]
         for name, rounds in found.items():
             rate = statistics.median(len(times) / options.seconds for times in rounds)
             together = [seconds for times in rounds for seconds in times]
-            first = [hidden, options.models, *milliseconds(cold)] if name == "all" else ["", "", "", ""]
-            yield [*first, name, f"{rate:,.0f}", *milliseconds(together), f"{mebibytes(process):.0f}"]
+            first, last = ["", "", "", ""], ""
+            if name == "all":
+                first = [str(hidden), str(options.models), *milliseconds(cold)]
+                last = f"{mebibytes(process):.0f}"
+            yield [*first, name, f"{rate:,.0f}", *milliseconds(together), last]
 
 
 def milliseconds(seconds: Sequence[float]) -> list[str]:
@@ -76,14 +79,17 @@ def installation(hidden: int, models: int) -> Iterator[tuple[Settings, list[str]
         upgrade(settings)
         with Store(settings) as store:
             store.corpora.add("words", TEXT)
-            runs = [each for at in range(0, models, RUNS_PER_JOB) for each in add_runs(store, hidden, models - at)]
+            runs = [
+                run for seed in range(0, models, RUNS_PER_JOB) for run in add_runs(store, hidden, models - seed, seed)
+            ]
         yield settings, random.Random(0).sample(runs, len(runs))
 
 
-def add_runs(store: Store, hidden: int, most: int) -> Iterator[str]:
-    """The ids of the runs of one job, each with a checkpoint of initial values."""
-    cell = {"kind": "gru", "hidden": hidden}
-    job = parse(JobSpec, {"corpus": "words", "model": {"cell": cell}, "repeats": min(most, RUNS_PER_JOB)})
+def add_runs(store: Store, hidden: int, most: int, seed: int) -> Iterator[str]:
+    """The ids of the runs of one job, each with a checkpoint of initial values of its own."""
+    model, training = {"cell": {"kind": "gru", "hidden": hidden}}, {"seed": seed}
+    spec = {"corpus": "words", "model": model, "training": training, "repeats": min(most, RUNS_PER_JOB)}
+    job = parse(JobSpec, spec)
     runs = expand(job, RUNS_PER_JOB)
     store.jobs.create(job, store.corpora.get("words").id, runs)
     tokenizer = prepare(runs[0], Corpus("words", TEXT)).tokenizer

@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatelab.errors import Overloaded
 from gatelab.generation.decoders import Decoded, Decoder, Stream
@@ -176,6 +176,8 @@ class Batcher:
     def _hand_over(self, writings: Sequence[Writing], decoded: Sequence[Decoded]) -> None:
         for writing, news in zip(writings, decoded, strict=bool(decoded)):
             taken = news.first(writing.remaining)
+            if not writing.logits:  # those of its neighbours are not to be kept for it
+                taken = replace(taken, logits=None)
             writing.remaining -= len(taken.ids)
             writing.dropped |= taken.fault is not None
             self._tell(writing, taken)
@@ -195,11 +197,16 @@ class Batcher:
 
 
 def _by_kind(writings: Sequence[Writing]) -> Iterable[Sequence[Model]]:
-    """The texts of each model, and the models that may be computed together."""
+    """The texts of each model, and the models that may be computed together.
+
+    Texts that must not go too far, or that want logits, make calls shorter. So they do not share one with other models.
+    """
     models: dict[int, tuple[Decoder, list[Writing]]] = {}
     for writing in writings:
         models.setdefault(id(writing.decoder), (writing.decoder, []))[1].append(writing)
     kinds: dict[Hashable, list[Model]] = {}
-    for number, model in models.items():
-        kinds.setdefault(number if model[0].kind is None else model[0].kind, []).append(model)
+    for number, (decoder, some) in models.items():
+        wishes = any(w.logits for w in some), any(w.exact for w in some)
+        key: Hashable = number if decoder.kind is None else (decoder.kind, wishes)
+        kinds.setdefault(key, []).append((decoder, some))
     return kinds.values()

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Key = tuple[str, int, str]
 """Run, step and sha256."""
 BESIDE_WEIGHTS = 2**17
-"""Bytes of a small model's other parts: its spec, its vocabulary and the decoder's tables."""
+"""Bytes of a model's other parts: its spec, and the decoder's objects."""
+BYTES_OF_TOKEN = 2**8
+"""About what a token takes of a vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,5 @@ def _load(saved: Saved) -> Loaded:
     checkpoint = _read(saved)
     decoder = build_decoder(Network.of(checkpoint), os.cpu_count() or 1)
     flops = flops_per_token(checkpoint.spec.model, checkpoint.tokenizer.vocabulary)
-    # The weights in a row, and again as products read them.
-    weights = sum(array.nbytes for array in checkpoint.weights.values())
-    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, bytes=2 * weights + BESIDE_WEIGHTS)
+    size = decoder.bytes + BYTES_OF_TOKEN * decoder.vocabulary + BESIDE_WEIGHTS
+    return Loaded(saved.step, decoder, checkpoint.tokenizer, flops, size)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from gatelab.generation import Batcher, Text, continuation, stream_of, write
+from gatelab.generation.batching import Writing
 from gatelab.generation.decoders import Decoded, Decoder, NativeDecoder, ReferenceDecoder, Stream, Texts
 from gatelab.model import LanguageModel, network_of
 from gatelab.specs import GruSpec, LstmSpec, ModelSpec, Sampling
 from gatelab.text.tokenizers import SPECIALS, ByteTokenizer
 from tests.generation.models import native
 from tests.randomized import random, seed
+from tests.waiting import eventually
 
 __all__ = ["random", "seed"]
 
@@ -40,7 +42,6 @@ def test_texts_of_several_models_are_what_they_are_alone(threads: int, logits: b
     """Of one to forty texts, and of vocabularies of three sizes."""
     sizes = [(1, 37), (18, 11), (40, TOKENIZER.vocabulary)]
     decoders = [NativeDecoder(network_of(model_of(GRU, seed + v, v)), threads) for _, v in sizes]
-    assert len({decoder.kind for decoder in decoders}) == 1
     texts: list[Texts] = [(d, streams_of(d, n, seed)) for d, (n, _) in zip(decoders, sizes, strict=True)]
     together = NativeDecoder.decode_together(texts, 7, logits=logits)
     again = [(decoder, streams_of(decoder, n, seed)) for decoder, (n, _) in zip(decoders, sizes, strict=True)]
@@ -68,7 +69,10 @@ def test_a_text_that_breaks_breaks_alone(seed: int) -> None:
     assert [len(each.ids) for each in found] == [5] * 5 + [0]
 
 
-def test_only_models_of_one_shape_are_of_one_kind(seed: int) -> None:
+def test_only_models_of_one_shape_and_about_one_size_are_of_one_kind(seed: int) -> None:
+    """A call takes as many steps of each, so a step of one must take about as long as a step of another."""
+    kinds = [NativeDecoder(network_of(model_of(GRU, seed, v))).kind for v in (40, 41, 60, 2000)]
+    assert kinds[0] == kinds[1] == kinds[2] != kinds[3]
     other = ModelSpec(cell=LstmSpec(kind="lstm", hidden=19), layers=2)
     wider = ModelSpec(cell=GruSpec(kind="gru", hidden=20), layers=2)
     specs = [GRU, other, wider, GRU.model_copy(update={"layers": 1})]
@@ -77,6 +81,43 @@ def test_only_models_of_one_shape_are_of_one_kind(seed: int) -> None:
     assert reference.kind is None
     with pytest.raises(TypeError):
         NativeDecoder.decode_together([(reference, [])], 1)
+
+
+def test_a_text_that_wants_logits_shares_no_call_with_other_models(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoders = [NativeDecoder(network_of(model_of(GRU, seed + number))) for number in range(3)]
+    joined, found = list[int](), dict[int, list[Decoded | Exception]]()
+    together = NativeDecoder.decode_together
+
+    def watched(texts: Sequence[Texts], steps: int, *, logits: bool = False) -> list[Decoded]:
+        assert not logits
+        joined.append(len(texts))
+        return together(texts, steps, logits=logits)
+
+    def decoded_of(number: int) -> list[Decoded]:
+        return [news for news in found[number] if isinstance(news, Decoded)]
+
+    monkeypatch.setattr(NativeDecoder, "decode_together", staticmethod(watched))
+    batcher, writings = Batcher(), list[Writing]()
+    for number, decoder in [*enumerate(decoders), (3, decoders[0])]:
+        [stream] = streams_of(decoder, 1, seed)
+        take = found.setdefault(number, []).append
+        writings.append(Writing(decoder, stream, 400, take, logits=number == 0, exact=number == 1))
+    with batcher._lock:  # all of them come before the first call
+        batcher._waiting += writings[1:]
+    batcher.open(writings[0])
+    eventually(lambda: all(sum(len(d.ids) for d in decoded_of(n)) == 400 for n in range(4)), "all texts are written")
+    assert all(d.logits is not None for d in decoded_of(0))
+    assert all(d.logits is None for n in (1, 2, 3) for d in decoded_of(n))
+    assert joined == [], "the third has nobody to share with"
+
+
+def test_a_decoder_says_how_much_memory_it_takes(seed: int) -> None:
+    """With an embedding, it keeps what each token adds to each gate."""
+    spec = ModelSpec.model_validate({"cell": {"kind": "gru", "hidden": 64}, "input": {"embedding": 8}})
+    model = model_of(spec, seed, 5000)
+    weights = sum(4 * parameter.numel() for parameter in model.parameters())
+    assert NativeDecoder(network_of(model)).bytes > weights + 4 * 5000 * 3 * 64
+    assert ReferenceDecoder(network_of(model)).bytes == weights
 
 
 def test_the_batcher_writes_with_all_models_of_a_kind_at_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,9 +72,11 @@ class Decoder(ABC):
     Attributes:
         vocabulary: number of token ids.
         kind: decoders of equal kind may decode in one call, by `decode_together`; None: this one decodes by itself.
+        bytes: the memory that its weights take.
     """
 
     vocabulary: int
+    bytes: int
     kind: Hashable = None
 
     @abstractmethod

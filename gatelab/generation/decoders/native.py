@@ -52,7 +52,10 @@ class NativeDecoder(Decoder):
         self._head = arrays["weight_head"], arrays["bias_head"]
         self._address = self._program.new_decoder(self._parameters, SPECIALS)
         if type(self) is NativeDecoder:  # a subclass may decode in its own way
-            self.kind = spec.cell.representation.digest, spec.layers, spec.cell.hidden, embedding
+            # A step of models of one kind takes about as long: each waits for the slowest.
+            size = layout.length.bit_length(), network.vocabulary.bit_length()
+            self.kind = spec.cell.representation.digest, spec.layers, spec.cell.hidden, embedding, size
+        self.bytes = self._parameters.nbytes + self._library.decoder_bytes(self._address)
         self._initial = np.array(network.initial_state(1), np.float32)[:, :, 0]
         weakref.finalize(self, self._library.free_decoder, self._address)
 

@@ -20,6 +20,7 @@ class ReferenceDecoder(Decoder):
 
     def __init__(self, network: Network) -> None:
         self._network, self.vocabulary = network, network.vocabulary
+        self.bytes = sum(array.nbytes for array in network.weights.values())
 
     def initial_state(self) -> Floats:
         return _row(self._network.initial_state(1))

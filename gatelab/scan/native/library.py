@@ -7,7 +7,7 @@ the processor can run is loaded, once per process.
 import ctypes
 import platform
 from collections.abc import Iterator
-from ctypes import c_char_p, c_double, c_int, c_int32, c_void_p
+from ctypes import c_char_p, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -55,6 +55,8 @@ class Library:
         self._library.gatelab_decoder_new.argtypes = [ctypes.POINTER(Shape), floats, c_int32, ctypes.POINTER(c_void_p)]
         self._library.gatelab_decoder_free.argtypes = [c_void_p]
         self._library.gatelab_decoder_free.restype = None
+        self._library.gatelab_decoder_bytes.argtypes = [c_void_p]
+        self._library.gatelab_decoder_bytes.restype = c_int64
         self._library.gatelab_decode.argtypes = [ctypes.POINTER(Texts), c_int32, c_int32, c_int32]
         self._library.gatelab_explain.argtypes = [c_int]
         self._library.gatelab_explain.restype = c_char_p
@@ -118,6 +120,10 @@ class Library:
 
     def free_decoder(self, address: int) -> None:
         self._library.gatelab_decoder_free(address)
+
+    def decoder_bytes(self, address: int) -> int:
+        """Bytes of memory that a decoder takes."""
+        return int(self._library.gatelab_decoder_bytes(address))
 
     def decode(self, texts: "ctypes.Array[Texts]", steps: int, threads: int) -> None:
         """Read a token and choose the next one, `steps` times, for each stream of each model.

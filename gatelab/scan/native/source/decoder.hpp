@@ -14,6 +14,7 @@ struct GatelabDecoder {
         using namespace gatelab;
         Arena measure;
         lay_out(measure);
+        bytes_ = measure.used() * static_cast<int64_t>(sizeof(float));
         Arena arena(weights_memory_.of(measure.used()));
         float *scratch = lay_out(arena);
         for (int part = 0; part < model_.parts(); part++) model_.pack(part, parameters, scratch, weights_, nullptr);
@@ -21,6 +22,7 @@ struct GatelabDecoder {
 
     const int32_t forbidden;
     const GatelabShape &shape() const { return shape_; }
+    int64_t bytes() const { return bytes_; }
 
     // One tile, by one thread.
     void decode_tile(GatelabStream *streams, int64_t count, int64_t steps) const {
@@ -120,6 +122,7 @@ struct GatelabDecoder {
 
     const GatelabShape shape_;
     const gatelab::Model model_;
+    int64_t bytes_ = 0;
     gatelab::Block weights_memory_;
     gatelab::ModelWeights weights_;
 };

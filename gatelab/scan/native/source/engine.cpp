@@ -51,6 +51,8 @@ int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int3
 
 void gatelab_decoder_free(GatelabDecoder *decoder) { delete decoder; }
 
+int64_t gatelab_decoder_bytes(const GatelabDecoder *decoder) { return decoder ? decoder->bytes() : 0; }
+
 static Error check(const GatelabTexts &texts) {
     if (!texts.decoder || !texts.streams) return NULL_POINTER;
     if (texts.count < 1) return BAD_COUNT;

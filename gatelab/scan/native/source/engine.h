@@ -131,6 +131,8 @@ GATELAB_API int gatelab_update(GatelabUpdate *updates, int32_t count);
 GATELAB_API int gatelab_decoder_new(const GatelabShape *shape, const float *parameters, int32_t forbidden,
                                     GatelabDecoder **decoder);
 GATELAB_API void gatelab_decoder_free(GatelabDecoder *decoder);
+/* The bytes of memory that it takes. */
+GATELAB_API int64_t gatelab_decoder_bytes(const GatelabDecoder *decoder);
 /* Read a token and choose the next one, `steps` times, for each stream of each model. A stream's tokens depend neither on
    the streams and models beside it nor on the number of threads. Any number of threads may do so at once with one decoder. */
 GATELAB_API int gatelab_decode(const GatelabTexts *texts, int32_t models, int32_t steps, int32_t threads);
