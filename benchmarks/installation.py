@@ -46,9 +46,7 @@ def key_of(gatelab: Gatelab) -> str:
 @contextmanager
 def service_alone(settings: Settings) -> Iterator[tuple[str, int]]:
     """The address and process of a service without keys, worker and broker, on a database that exists."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "GATELAB_DATABASE_URL": settings.database_url.get_secret_value(),
         "GATELAB_DATA_DIR": str(settings.data_dir),
@@ -62,6 +60,13 @@ def service_alone(settings: Settings) -> Iterator[tuple[str, int]]:
             yield f"http://127.0.0.1:{port}", service.pid
         finally:
             service.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port: int = reserved.getsockname()[1]
+        return port
 
 
 def mebibytes(process: int) -> float:

@@ -23,8 +23,9 @@ from pathlib import Path
 
 from benchmarks import tables
 from benchmarks.idle_machine import warn_if_busy
+from benchmarks.installation import free_port
 from benchmarks.interleaving import in_turn, median_ratio
-from benchmarks.serving import free_port, train, wait_for
+from benchmarks.serving import train, wait_for
 from gatelab.client import local_server
 from gatelab.client.api import Gatelab
 from gatelab.settings import KEY_FILE

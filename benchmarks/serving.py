@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import httpx2
 
 from benchmarks import tables
 from benchmarks.idle_machine import warn_if_busy
-from benchmarks.installation import installation, key_of
+from benchmarks.installation import free_port, installation, key_of
 from benchmarks.interleaving import median_ratio
 from gatelab.client.api import Gatelab
 
@@ -86,13 +85,6 @@ def train(gatelab: Gatelab, hidden: int) -> str:
     gatelab.wait(job.id)
     [run] = gatelab.runs(job=job.id)
     return run.id
-
-
-def free_port() -> int:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        port: int = reserved.getsockname()[1]
-        return port
 
 
 @contextmanager

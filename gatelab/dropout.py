@@ -28,7 +28,7 @@ class Dropout:
         return np.multiply(self._kept(shape, rate, layer), np.float32(1 / (1 - rate)), dtype=np.float32)
 
     def outputs(self, spec: ModelSpec, layer: int, steps: int, batch: int) -> Floats | None:
-        """The mask for the output of a layer, (steps, batch, hidden); None if there is none."""
+        """The mask for the output of a layer, (steps, batch, hidden), or None if nothing is dropped there."""
         rate, width = spec.drops.layers, spec.widths[layer]
         if not rate:
             return None
@@ -39,8 +39,8 @@ class Dropout:
     def input(self, spec: ModelSpec, steps: int, batch: int, vocabulary: int) -> Floats | None:
         """The mask for the input of the first layer, (steps or 1, batch, width).
 
-        The width is the embedding's, or the vocabulary if tokens are one-hot, of which one number counts. With one mask
-        for all steps, a token is dropped in all of them, as Gal & Ghahramani drop words; else each by itself.
+        The width is that of the embedding, or the size of the vocabulary if tokens are one-hot. A mask for all steps
+        drops a token in all of them, as Gal & Ghahramani drop words. Masks for single steps drop each one separately.
         """
         rate, width = spec.drops.input, spec.inputs[0]
         if not rate:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def local_key(port: int) -> str | None:
-    """The key for the `gatelab up` that listens on this port of this machine; None if there is none.
+    """The key for the `gatelab up` that listens on this port of this machine, or None if it cannot be used.
 
     If `gatelab up` is killed, its note stays. Another program may then listen on the port, and must not see the key. So
     the key is used only while the data directory is locked.
