@@ -1,6 +1,6 @@
-# One image for the service, the worker and the migration: the command says which.
+# One image for the service, the worker and the migration. The command chooses one of them.
 ARG PYTHON=3.12
-# "@sha256:…" takes this very image of Python, and no other under the same name: docs/guides/deployment.md.
+# "@sha256:…" pins the image of Python, whose tag moves with its updates: docs/guides/deployment.md.
 ARG DIGEST=
 
 FROM python:${PYTHON}-slim${DIGEST} AS build
@@ -14,7 +14,7 @@ WORKDIR /build
 # For the native engine and the classic cells.
 RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
 
-# Whatever an index offers, pip takes no file but those whose hashes are in the locks, and builds none.
+# pip installs only wheels whose hashes are in the locks, whatever an index offers.
 COPY locks locks/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --no-deps --only-binary :all: ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r locks/torch.txt && \
@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --no-deps --only-binary :all: -r locks/client.txt -r locks/serve.txt -r locks/server.txt
 
-# The page, built by a Node that the image which runs does without. It offers the examples to begin with.
+# The page, built with a Node that the final image does not contain. The examples are built into it.
 COPY examples examples/
 COPY service service/
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.npm \
@@ -30,7 +30,7 @@ RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.
     /opt/node/bin/pip install --require-hashes --no-deps --only-binary :all: -r locks/page.txt && \
     export PATH=/opt/node/bin:$PATH && cd service/web && npm ci --no-audit --no-fund && npm run build
 
-# The guide, which the service shows at /guide, built in an environment that the image does without, too.
+# The guide, which the service shows at /guide, built in an environment that the final image does not contain, either.
 COPY mkdocs.yml CHANGELOG.md CONTRIBUTING.md RELEASING.md SECURITY.md ./
 COPY benchmarks/README.md benchmarks/README.md
 COPY docs docs/
@@ -51,7 +51,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-index --no-deps /opt/wheel/*.whl
 
 FROM python:${PYTHON}-slim${DIGEST}
-# Code of other cells is compiled when a run first needs it, and Triton builds what starts its kernels.
+# Gatelab compiles the code of further cells when a run first needs it, and Triton builds the launchers of its kernels.
 RUN apt-get update && apt-get install --no-install-recommends --yes g++ && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --home-dir /data --create-home gatelab
 COPY --from=build /opt/gatelab /opt/gatelab

@@ -30,30 +30,30 @@ class Instruments:
         )
         self.request_seconds = Histogram(
             "gatelab_http_request_seconds",
-            "From a request's arrival to the end of its answer; of an event stream, to its beginning",
+            "Seconds from a request's arrival to the end of its answer; for an event stream, to its beginning",
             ["method", "route"],
             buckets=FAST_SECONDS,
             registry=self.registry,
         )
         self.event_streams = Gauge(
             "gatelab_event_streams",
-            "Answers of server-sent events that are open now",
+            "Event streams (server-sent events) that are open now",
             ["route"],
             registry=self.registry,
             multiprocess_mode="livesum",
         )
         self.tokens = Counter(
-            "gatelab_generated_tokens", "Tokens written and handed to requests", registry=self.registry
+            "gatelab_generated_tokens", "Tokens generated and passed to requests", registry=self.registry
         )
         self.first_token_seconds = Histogram(
             "gatelab_time_to_first_token_seconds",
-            "From a request's arrival until the first tokens of a text are handed to it, loading of the model included",
+            "Seconds from a request's arrival to the first tokens of its text, including the time to load the model",
             buckets=FAST_SECONDS,
             registry=self.registry,
         )
         self._texts = Gauge(
             "gatelab_texts",
-            "Texts that are being written now, and that wait for their turn",
+            "Texts that are being generated now, and texts that wait for their turn",
             ["phase"],
             registry=self.registry,
             multiprocess_mode="livesum",
@@ -115,11 +115,11 @@ class DatabaseCollector(Collector):
         yield runs
         yield GaugeMetricFamily(
             "gatelab_queue_age_seconds",
-            "For how long the oldest queued run has waited; 0 where none waits",
+            "Seconds for which the oldest queued run has waited; 0 if no run waits",
             value=counts.queue_age,
         )
         yield GaugeMetricFamily(
             "gatelab_expired_leases",
-            "Running runs whose worker fell silent, and which no other worker has taken back yet",
+            "Running runs whose worker fell silent, and which no other worker has recovered yet",
             value=counts.expired_leases,
         )

@@ -15,7 +15,7 @@ from gatelab.settings import Settings
 from worker.telemetry.meter import CHILD, METER, METRICS, Counted, Timed
 from worker.telemetry.shared_memory import SharedNumbers
 
-CHILD_MEMORY = ("gatelab_child_resident_memory_bytes", "Memory of the training processes; 0 where there is no /proc")
+CHILD_MEMORY = ("gatelab_child_resident_memory_bytes", "Memory of the training processes; 0 on systems without /proc")
 
 log = structlog.get_logger(__name__)
 

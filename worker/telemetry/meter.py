@@ -38,22 +38,22 @@ class Timed:
         return f"{self.name} sum"
 
 
-STEPS = Counted("gatelab_train_steps", "Optimizer steps taken; those of packed runs count each")
+STEPS = Counted("gatelab_train_steps", "Optimizer steps taken; a step of a pack counts once for each of its runs")
 TOKENS = Counted("gatelab_train_tokens", "Training tokens read")
 STEP_SECONDS = Timed(
     "gatelab_train_step_seconds",
-    "Time of an optimizer step; where runs are trained together, of each an equal share",
+    "Seconds of an optimizer step; runs that are trained together share its time equally",
     (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
 )
 RECORD_SECONDS = Timed(
     "gatelab_record_seconds",
-    "Time to write a run's checkpoint, metrics and events, waiting for the database included",
+    "Seconds to write a run's checkpoint, metrics and events, including the wait for the database",
     (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
 )
-CLAIMS = Counted("gatelab_claims", "Runs taken up, each time it was")
-LEASE_LOSSES = Counted("gatelab_lease_losses", "Runs that this worker had to let go because its lease was over")
-RECOVERIES = Counted("gatelab_recoveries", "Runs that this worker took back from workers that fell silent")
-CHILD_STARTS = Counted("gatelab_child_starts", "Training processes started: more than the first replaced dead ones")
+CLAIMS = Counted("gatelab_claims", "Runs claimed; a run that is claimed again counts again")
+LEASE_LOSSES = Counted("gatelab_lease_losses", "Runs that this worker had to give up because its lease had expired")
+RECOVERIES = Counted("gatelab_recoveries", "Runs that this worker recovered from workers that fell silent")
+CHILD_STARTS = Counted("gatelab_child_starts", "Training processes started; each after the first replaced a dead one")
 TRAINING_RUNS = Counted("gatelab_training_runs", "Runs being trained now", gauge=True)
 
 METRICS: tuple[Counted | Timed, ...] = (
