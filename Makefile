@@ -1,4 +1,4 @@
-# Recipes run in the virtual environment .venv, which the first of them makes and fills.
+# Recipes run in the virtual environment .venv. The first recipe creates it and installs Gatelab into it.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ WEB := service/web
 PAGE := $(WEB)/dist/index.html
 GUIDE := $(WEB)/guide/index.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Where this is set, each of many processes compiles PyTorch, SQLAlchemy and the rest from their sources again.
+# If this were set, each of many processes would compile PyTorch, SQLAlchemy and the rest from source again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -18,61 +18,61 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
-venv: $(BIN)/python ## make the virtual environment
+venv: $(BIN)/python ## create the virtual environment
 
-install: $(VENV)/installed-server ## install what running needs
+install: $(VENV)/installed-server ## install Gatelab with everything that service and worker need
 
-page: $(PAGE) ## build the page, with the Node that is in the virtual environment
+page: $(PAGE) ## build the page, with Node from the virtual environment
 
-docs: $(GUIDE) ## build the guide, which the service then shows at /guide
+docs: $(GUIDE) ## build the guide, which the service shows at /guide
 
 reference: $(VENV)/installed-dev ## write the generated pages of docs/reference
 	@python -m scripts.handbook.reference
 
-openapi: $(VENV)/installed-dev ## write the API's description, from which the page's types are made, and the reference
+openapi: $(VENV)/installed-dev ## write the reference and the API's description, from which the page's types are generated
 	@python -m service.schema
 	@python -m scripts.handbook.reference
 
-demo: install ## train a small model on real text, show what it writes
+demo: install ## train a small model on real text, and show what it writes
 	@$(BUILD_PAGE)
 	@gatelab demo $(ARGS)
 
-up: install ## start the service with its page, a worker and a broker, to stay
+up: install ## start the service with its page, a worker and a broker, until Ctrl-C
 	@$(BUILD_PAGE)
 	@gatelab up $(ARGS)
 
-test: check page docs ## all checks and all tests that guard correctness (ARGS="-k gru" picks some)
+test: check page docs ## run all checks and all tests that guard correctness (ARGS="-k gru" picks some)
 	@python -m tests.browser.chromium
 	@scripts/test $(ARGS)
 
-test-all: test long ## `make test`, then the long campaigns
+test-all: test long ## run `make test`, then the long campaigns
 
-long: $(VENV)/installed-dev page ## the long campaigns alone: faults, sanitizers, browser, fuzz, load, benchmarks
+long: $(VENV)/installed-dev page ## run only the long campaigns: faults, sanitizers, browser, fuzzing, load, benchmarks
 	@python -m tests.browser.chromium
 	@scripts/test -m long $(ARGS)
 	@python -m tests.fuzz --seconds 10
 	@python -m benchmarks.load --seconds 10
 	@python -m benchmarks.hostile --seconds 1
 
-faults: $(VENV)/installed-dev ## hurt an installation 400 times and count what is lost (ARGS="--faults-table FILE")
+faults: $(VENV)/installed-dev ## inject 400 faults into an installation and count what is lost (ARGS="--faults-table FILE")
 	@pytest tests/faults -m '' $(ARGS)
 
-load: $(VENV)/installed-dev ## many clients at once on PostgreSQL and Redis (ARGS="--seconds 20")
+load: $(VENV)/installed-dev ## measure many clients at once, on PostgreSQL and Redis (ARGS="--seconds 20")
 	@python -m benchmarks.load $(ARGS)
 
-fuzz: $(VENV)/installed-dev ## feed the readers of specs, checkpoints, states, texts with anything (ARGS="--seconds 600")
+fuzz: $(VENV)/installed-dev ## feed random input to the parsers of specs, checkpoints, states, texts (ARGS="--seconds 600")
 	@python -m tests.fuzz $(ARGS)
 
-hostile: $(VENV)/installed-dev ## one account attacks, neighbours are timed (ARGS="--seconds 15 --strict")
+hostile: $(VENV)/installed-dev ## let one account attack, and time its neighbours (ARGS="--seconds 15 --strict")
 	@python -m benchmarks.hostile $(ARGS)
 
-check: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## style, types and the direction of imports
+check: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## check style, types, the direction of imports, the English
 	@scripts/check
 
-coverage: $(VENV)/installed-dev page ## which lines and branches `make test` runs, in all its processes
+coverage: $(VENV)/installed-dev page ## measure which lines and branches `make test` executes, in all its processes
 	@scripts/coverage $(ARGS)
 
-format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## let ruff and prettier put the code in order
+format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## format the code with ruff and prettier
 	@ruff check --fix-only --quiet .
 	@ruff format --quiet .
 	@npm --prefix $(WEB) run --silent format
@@ -80,7 +80,7 @@ format: $(VENV)/installed-dev $(WEB)/node_modules/.package-lock.json ## let ruff
 lock: ## pin the dependencies, with their hashes, in locks/ (ARGS=--upgrade takes newer releases)
 	@scripts/lock $(ARGS)
 
-clean: ## remove the virtual environment and every cache; data stay
+clean: ## remove the virtual environment and every cache; the data directory stays
 	rm -rf $(VENV) build dist $(WEB)/dist $(WEB)/guide $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -96,7 +96,7 @@ $(VENV)/installed-server: pyproject.toml $(LOCKS) $(NATIVE) | $(BIN)/python
 
 $(VENV)/installed-dev: pyproject.toml $(LOCKS) $(NATIVE) | $(BIN)/python
 	@scripts/compiler
-	@echo "Installing Gatelab and what its tests need ..."
+	@echo "Installing Gatelab and the packages for its tests ..."
 	@scripts/install server page docs dev
 	@$(BIN)/python -m gatelab.scan.native
 	@touch $@ $(VENV)/installed-server $(VENV)/installed-docs
@@ -110,11 +110,11 @@ $(GUIDE): mkdocs.yml $(wildcard *.md) benchmarks/README.md $(shell find docs exa
 	@echo "Building the guide ..."
 	@python -m scripts.handbook.site
 
-# The API does without the page, so what starts it goes on where the page cannot be built.
+# The API works without the page, so `make up` and `make demo` continue if the page cannot be built.
 BUILD_PAGE = $(MAKE) --silent page || echo "The page is not built. The API works without it; 'make page' tries again." >&2
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json | $(VENV)/installed-server
-	@echo "Fetching what builds the page ..."
+	@echo "Downloading the packages that build the page ..."
 	@cd $(WEB) && npm ci --silent --no-audit --no-fund
 	@touch $@
 

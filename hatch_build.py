@@ -14,7 +14,7 @@ APART = "GATELAB_NATIVE_APART"
 
 
 class NativeEngine(BuildHookInterface[Any]):
-    """Builds in place, where an editable installation finds the libraries; a wheel takes them along."""
+    """Builds in place, where an editable installation finds the libraries; a wheel contains them."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel" or (version == "editable" and os.environ.get(APART)):
@@ -32,7 +32,7 @@ class NativeEngine(BuildHookInterface[Any]):
             return
         build_data["artifacts"] += [str(path.relative_to(self.root)) for path in libraries]
         build_data["pure_python"] = False
-        # It is loaded by its C interface: any Python 3 will do.
+        # The engine is loaded through its C interface, so one wheel serves every Python 3.
         build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 

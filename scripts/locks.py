@@ -1,7 +1,7 @@
 """Write the locks: for every part of Gatelab, the packages that it needs, each with the SHA-256 of all its files.
 
-`make lock` runs this with the uv that `locks/uv.txt` has. `constraints.txt` holds the versions alone, of all parts
-together; the files of `locks/` repeat them and add the hashes. pip refuses a file with any other hash.
+`make lock` runs this with the version of uv that `locks/uv.txt` pins. `constraints.txt` holds only the versions, for
+all parts together; the files in `locks/` add the hashes. pip refuses a file with any other hash.
 """
 
 import os
@@ -36,7 +36,7 @@ TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 """Where PyTorch's builds for the CPU are. They are releases of their own, `X+cpu`, with hashes of their own."""
 
 CUDA = ("nvidia-", "cuda-", "triton")
-"""How the names begin of what PyTorch's build for NVIDIA GPUs needs, and its build for the CPU does not."""
+"""Prefixes of the packages that PyTorch's build for NVIDIA GPUs needs, and its build for the CPU does not."""
 
 HEADER = "# Made by `make lock`. {what}\n"
 INDENTED_HASH = " \\\n    --hash=sha256:{}"
@@ -57,33 +57,33 @@ def name_of(requirement: str) -> str:
 
 
 class Uv:
-    """uv, which finds versions that go together, and the hashes that the index has for them."""
+    """uv, which finds compatible versions, and the hashes that the index has for them."""
 
     def __init__(self, program: str, options: Sequence[str]) -> None:
         self.program = program
         self.options = options
 
     def compile(self, source: str, *arguments: str, wanted: str = "") -> str:
-        """The requirements file that uv makes of `source`, a path or `-` for the text `wanted`, for all platforms."""
+        """The requirements file that uv makes for all platforms from `source`: a path, or `-` for the text `wanted`."""
         options = ["--quiet", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header"]
         command = [self.program, "pip", "compile", *options, *arguments, source]
         return subprocess.run(command, input=wanted, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def pinned(self, source: str, *arguments: str, wanted: str = "") -> dict[str, list[str]]:
-        """The entries with hashes of what `constraints.txt` pins."""
+        """The entries of `source` with their hashes, in the versions that `constraints.txt` pins."""
         return entries(
             self.compile(source, "--generate-hashes", "--constraint", str(CONSTRAINTS), *arguments, wanted=wanted)
         )
 
     def kept(self, path: Path, wanted: str, *arguments: str) -> dict[str, list[str]]:
-        """The entries with hashes of `wanted`. Versions stay as in the file, unless the options say otherwise."""
+        """The entries of `wanted` with their hashes. Versions stay as in `path`, unless the options say otherwise."""
         options = ["--generate-hashes", "--output-file", str(path), *arguments, *self.options]
         self.compile("-", *options, wanted=wanted)
         return entries(path.read_text(encoding="utf-8"))
 
 
 def write(name: str, what: str, found: dict[str, list[str]]) -> None:
-    """The file `locks/name.txt`."""
+    """Write the file `locks/name.txt`."""
     lines = ["".join([entry, *map(INDENTED_HASH.format, hashes)]) + "\n" for entry, hashes in sorted(found.items())]
     (LOCKS / f"{name}.txt").write_text(HEADER.format(what=what) + "".join(lines), encoding="utf-8")
 
@@ -98,7 +98,7 @@ def read(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def lock_versions(uv: Uv) -> None:
-    """`constraints.txt`: one version for each package, whatever parts need it."""
+    """Write `constraints.txt`: one version for each package, whatever parts need it."""
     extras = [word for part in PARTS if part != "client" for word in ("--extra", part)]
     uv.compile("pyproject.toml", *extras, "--output-file", str(CONSTRAINTS), *uv.options)
     header = HEADER.format(what="Versions without hashes, for pip's --constraint.")
@@ -106,7 +106,7 @@ def lock_versions(uv: Uv) -> None:
 
 
 def lock_parts(uv: Uv) -> None:
-    """A file for each part, with what no earlier part has."""
+    """Write a file for each part, with the packages that no earlier part has."""
     for part, before in PARTS.items():
         extra = [] if part == "client" else ["--extra", part]
         found = uv.pinned("pyproject.toml", *extra)
@@ -119,7 +119,10 @@ def lock_parts(uv: Uv) -> None:
 
 
 def lock_torch(uv: Uv, found: dict[str, list[str]]) -> None:
-    """`torch.txt`, with the hashes of the builds for NVIDIA GPUs and for the CPU, and `cuda.txt`, for the former."""
+    """Write `torch.txt`, with the hashes of the builds for NVIDIA GPUs and for the CPU.
+
+    `cuda.txt` gets the further packages that the builds for GPUs need.
+    """
     [torch] = [entry for entry in found if name_of(entry) == "torch"]
     cuda = {entry: hashes for entry, hashes in found.items() if entry.startswith(CUDA)}
     write("cuda", "What PyTorch's build for NVIDIA GPUs needs besides.", cuda)
@@ -135,21 +138,21 @@ def cpu_builds(uv: Uv, torch: str) -> list[str]:
         try:
             found = uv.kept(path, f"{torch}+cpu\n", "--no-deps", "--index-url", index, "--quiet")
         except subprocess.CalledProcessError:
-            print(f"{index} does not answer, so the hashes of PyTorch's builds for the CPU stay.", file=sys.stderr)
+            print(f"{index} does not answer, so the lock keeps its hashes of PyTorch's CPU builds.", file=sys.stderr)
             return known_builds(torch)
     return [one for hashes in found.values() for one in hashes]
 
 
 def known_builds(torch: str) -> list[str]:
-    """The hashes that the lock has for this version of PyTorch."""
+    """The hashes that the lock already has for this version of PyTorch."""
     known = read(["torch"]) if (LOCKS / "torch.txt").exists() else {}
     if torch not in known:
-        print(f"There are none for {torch}. Run `make lock` where that index answers.", file=sys.stderr)
+        print(f"The lock has no hashes of {torch}: run `make lock` again when that index answers.", file=sys.stderr)
     return known.get(torch, [])
 
 
 def lock_tools(uv: Uv) -> None:
-    """What builds Gatelab, makes virtual environments and makes the locks."""
+    """Write the locks of the tools that build Gatelab, create virtual environments and make the locks."""
     required = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
     # hatchling needs `editables` for an installation in place, and asks for it only when it builds one.
     wanted = "\n".join([*required, "editables", "setuptools"])
