@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 
 
 def findings(file: Path) -> Iterator[Finding]:
-    """What a person should read again in a file."""
+    """The passages of a file that a person should read again."""
     text = file.read_text(encoding="utf-8")
     shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
     readers = {".md": markdown, ".py": python}

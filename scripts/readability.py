@@ -1,9 +1,9 @@
 """How readable pages are, before and after: `python scripts/readability.py COMMIT FILE ...`.
 
-It prints, for each page at a commit and now: words, words per sentence, reading ease (Flesch, "A new readability
+For each page, at a commit and now, it prints words, words per sentence, reading ease (Flesch, "A new readability
 yardstick", Journal of Applied Psychology 32, 1948) and grade (Kincaid et al., Naval Technical Training Command,
-Research Branch Report 8-75, 1975). Code, tables, headings and
-addresses are left out, and `code` in a sentence is one word.
+Research Branch Report 8-75, 1975). Code blocks, tables, headings and addresses are left out, and `code` in a sentence
+is one word.
 """
 
 import re
@@ -21,7 +21,7 @@ WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 
 
 class Readability(NamedTuple):
-    """Of a text: its number of words, words per sentence, Flesch's reading ease and Kincaid's grade."""
+    """The number of words of a text, words per sentence, Flesch's reading ease and Kincaid's grade."""
 
     words: int
     length: float
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
 
 
 def syllables(word: str) -> int:
-    """About how many: groups of vowels, without a silent e at the end."""
+    """The approximate number of syllables: groups of vowels, without a silent e at the end."""
     word = word.lower()
     if len(word) > 3:
         word = re.sub(r"(?<=[^l])e$|(?<=[^aeioutd])ed$", "", word)
@@ -73,7 +73,7 @@ def measure(markdown: str) -> Readability:
 
 
 def at(commit: str, file: str) -> str:
-    """The page as it was."""
+    """The page at the commit."""
     shown = subprocess.run(["git", "show", f"{commit}:{file}"], cwd=ROOT, capture_output=True, text=True, check=True)
     return shown.stdout
 

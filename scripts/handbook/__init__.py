@@ -1,4 +1,4 @@
-"""What makes and checks the documentation: generated pages, site, prose, pictures. It is not installed with Gatelab."""
+"""Programs that make and check the documentation: generated pages, site, links, pictures. They are not installed."""
 
 from pathlib import Path
 

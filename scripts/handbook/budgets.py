@@ -19,18 +19,18 @@ def budgets(document: Mapping[str, Any]) -> str:
     """A row for each route."""
     return (
         "# What a request can cost\n\n"
-        "Each route has a budget. The numbers are those of an installation with its default\n"
-        "[limits](configuration.md), and each limit that a number comes from is named.\n\n"
-        f"- **Request**: bytes of the body. Address and headers have {_bytes(MOST_HEAD_BYTES)} in any case.\n"
-        "- **Answer**: bytes of the whole answer, so that it also bounds its lists. `generate` and completions have\n"
-        "  the bound of a whole answer. Every other streamed answer has that of one piece.\n"
+        "Each route has a budget. The numbers hold for the default [limits](configuration.md). If a number comes from\n"
+        "a limit, its name is in brackets.\n\n"
+        f"- **Request**: bytes of the body. Address and headers may have {_bytes(MOST_HEAD_BYTES)} in any case.\n"
+        "- **Answer**: bytes of the whole answer, so that its lists are bounded, too. `generate` and completions have\n"
+        "  the bound of a whole answer also when they stream. Other streamed answers have a bound for each piece.\n"
         f"- **Unread streams**: all streams of `GET /v1/jobs/changes` of an account hold {_bytes(UNSENT_BYTES)} of\n"
-        "  jobs at once in each process of the service. Further jobs wait until a client reads, or leaves.\n"
-        "- **Operations**: what the service computes, in separate threads. An account has `computations` of these\n"
-        "  requests at once.\n"
+        "  jobs at once in each process of the service. Further jobs wait until a client reads or disconnects.\n"
+        "- **Operations**: what the service computes, in separate threads. `computations` such requests of an account\n"
+        "  run at once.\n"
         "- **Rows**: rows of the database that the service reads into memory or writes.\n"
-        f"- **Ends**: after {BUSY_SECONDS} s of waiting for the database, a request is answered 503. Where the\n"
-        "  service computes, no clock ends a request: it ends when its operations are done, or its client has gone.\n\n"
+        f"- **Ends**: if the database does not answer for {BUSY_SECONDS} s, the service answers 503. A computation\n"
+        "  has no time limit: it ends when its operations are done, or when its client disconnects.\n\n"
         + table(("route", "request", "answer", "operations", "rows", "ends"), list(_rows(document)))
     )
 

@@ -1,6 +1,6 @@
-"""Links of Markdown files: what they point to, and which of them lead nowhere.
+"""Links of Markdown files: their targets, and which of them are broken.
 
-`python -m scripts.handbook.links` prints every broken link and fails if there is one.
+`python -m scripts.handbook.links` prints every broken link, and fails if there is one.
 """
 
 import re
@@ -64,15 +64,15 @@ def pages() -> list[Path]:
 
 
 def broken(file: Path) -> Iterator[str]:
-    """The links of a page that lead nowhere."""
+    """The broken links of a page."""
     for match in LINK.finditer(FENCE.sub("", file.read_text(encoding="utf-8"))):
         if match["target"].startswith(ELSEWHERE):
             continue
         path, anchor = resolve(file, match["target"])
         if not path.exists():
-            yield f"{file.relative_to(ROOT)}: there is no {match['target']}"
+            yield f"{file.relative_to(ROOT)}: the file {match['target']} does not exist"
         elif anchor and path.suffix == ".md" and anchor not in anchors(path):
-            yield f"{file.relative_to(ROOT)}: {match['target']} names no heading"
+            yield f"{file.relative_to(ROOT)}: the heading {match['target']} does not exist"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def cell(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that reads as it stands: outside of code, no tag begins in it, and no attributes of MkDocs."""
+    """Text that Markdown shows literally: outside of code, it contains no tags and no attributes of MkDocs."""
     parts = CODE.split(text)
     return "".join(part if part.startswith("`") else TAG.sub("&lt;", part).replace("{", "\\{") for part in parts)
 

@@ -1,7 +1,7 @@
 """Record the moving picture of the README: `python -m scripts.handbook.picture` writes docs/images/tour.webp.
 
-It starts an installation, trains a grid on Python's own help texts, and takes pictures of the real page in Chromium:
-curves while they grow, the heat map, a model that writes, and the gate lab with a gate that is held.
+It starts an installation, trains a grid on Python's own help texts, and takes screenshots of the real page in Chromium:
+growing curves, the heat map, a model that generates text, and the gate lab with a gate held.
 """
 
 import io
@@ -29,9 +29,9 @@ expect.set_options(timeout=PATIENCE * 1000)
 TARGET = DOCS / "images" / "tour.webp"
 SIZE = {"width": 1180, "height": 760}
 WIDTH = 880
-"""Pixels of the picture. The page is laid out wider, and shown smaller."""
+"""The picture's size in pixels. The page is laid out wider, and scaled down."""
 LENGTH = 20_000
-"""Characters of the text: the grid is to be trained in a minute, on a busy machine too."""
+"""Characters of the text. The grid should train within a minute, also on a busy machine."""
 SPEC = {
     "name": "help-texts",
     "corpus": "help-texts",
@@ -73,7 +73,7 @@ def window(url: str) -> Iterator[Page]:
 
 
 def record(url: str, target: Path) -> None:
-    """Walk through the page of an installation and keep what is seen."""
+    """Walk through the page of an installation and record the screenshots."""
     film = Film()
     with Gatelab(url) as gatelab, window(url) as page:
         gatelab.add_corpus("help-texts", plain("\n".join(topics.values()))[:LENGTH])

@@ -1,6 +1,6 @@
 """The generated pages of docs/reference: `python -m scripts.handbook.reference` writes them, a test compares them.
 
-Each is made from what the program itself goes by: settings, specs, routes, commands, the client's methods, errors.
+Each page is made from what the program itself uses: settings, specs, routes, commands, the client's methods, errors.
 """
 
 import ast
@@ -144,7 +144,7 @@ def _option_default(option: Any) -> str:
 
 
 def python_client() -> str:
-    """Every public method of `gatelab.Gatelab`, as its source has it."""
+    """Every public method of `gatelab.Gatelab`, with its signature as in the source."""
     from gatelab import Gatelab
     from gatelab.client.calls.base import Calls
 
@@ -157,7 +157,7 @@ def python_client() -> str:
 
 
 def _methods(kind: type) -> Iterator[ast.FunctionDef]:
-    """The public methods that a class itself has, in the order of its source."""
+    """The public methods that a class itself defines, in the order of its source."""
     [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(found, ast.ClassDef)
     for node in found.body:

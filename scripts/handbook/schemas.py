@@ -1,4 +1,4 @@
-"""JSON Schema in words: what a field takes, its bounds, its default. Used for specs and for HTTP alike."""
+"""JSON Schema in words: the type of a field, its bounds, its default. Used for specs and for HTTP."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

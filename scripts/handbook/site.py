@@ -1,7 +1,7 @@
 """Build the guide: `python -m scripts.handbook.site` makes service/web/guide from docs/ and a few other pages.
 
-MkDocs builds a folder that is put together here: the pages of docs/, the changelog and its like, and the files that
-pages link to. The result keeps the page's content policy: no inline script, nothing from another machine.
+This program assembles the folder that MkDocs builds: the pages of docs/, the changelog and other project pages, and the
+files that pages link to. The result obeys the page's content policy: no inline script, nothing from another machine.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ ALSO = {
     "SECURITY.md": "project/security.md",
     "RELEASING.md": "project/releases.md",
 }
-"""Pages that stand elsewhere in the repository, and their places in the guide."""
+"""Pages from elsewhere in the repository -> their paths in the guide."""
 
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -33,10 +33,10 @@ SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$|/\*# sourceMappingURL=.*?\*/
 
 
 def build() -> None:
-    """Put the pages together and let MkDocs build them.
+    """Assemble the pages and let MkDocs build them.
 
     Raises:
-        subprocess.CalledProcessError: MkDocs found a fault, such as a link that leads nowhere. What it said is printed.
+        subprocess.CalledProcessError: MkDocs found a fault, such as a broken link. Its output is printed.
     """
     stage()
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--clean"]
@@ -72,7 +72,7 @@ def stage() -> None:
 
 
 def moved(source: Path, places: dict[Path, Path], waiting: list[Path], link: str) -> str:
-    """The link in the guide of a link in the repository. A file that a page links to comes along."""
+    """Translate a link in the repository to one in the guide. A file that a page links to is copied."""
     path, anchor = resolve(source, link)
     if path == DOCS / "decisions":
         return os.path.relpath("background/decisions.md", places[source].parent)
@@ -100,7 +100,7 @@ def decisions() -> str:
 
 
 def without_inline_scripts(html: str, page: Path) -> str:
-    """The page with each inline script in a file, which the content policy lets a browser run."""
+    """The page with each inline script moved to a file, so that the content policy allows it."""
 
     def put_aside(match: re.Match[str]) -> str:
         name = f"inline-{hashlib.sha256(match[1].encode()).hexdigest()[:12]}.js"
