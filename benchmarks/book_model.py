@@ -1,4 +1,4 @@
-"""The book's model: perplexity of Gatelab's training and of the textbook's, side by side, over several seeds.
+"""The book's model: perplexity after Gatelab's training and after the textbook's, side by side, over several seeds.
 
 python -m benchmarks.book_model --text timemachine.txt [--seeds 5] [--epochs 50] [--threads 2]
 """
@@ -20,7 +20,7 @@ RATES = {"gru": 4, "rnn": 1}
 
 
 def gatelab(kind: str, text: str, lr: float, epochs: int, seed: int) -> Result:
-    """The same by Gatelab's library."""
+    """Train the book's model with Gatelab's library."""
     spec = parse(
         RunSpec,
         {
@@ -57,7 +57,7 @@ def main() -> None:
     print("| cell | lr | by | train perplexity | validation perplexity (min-max) | tokens/s |")
     print("|---|---|---|---|---|---|")
     for kind, lr in RATES.items():
-        # In turn, so that a machine that changes its speed changes it for both.
+        # Both take turns, so that a change in the machine's speed affects both.
         pairs = [
             tuple(run(kind, text, lr, arguments.epochs, seed) for run in (gatelab, textbook.run))
             for seed in range(arguments.seeds)

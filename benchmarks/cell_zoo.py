@@ -1,11 +1,11 @@
-"""Which of the published cells hold up: all cells of the zoo on The Time Machine and on delayed recall.
+"""Which of the published cells hold up? All cells of the zoo on The Time Machine and on delayed recall.
 
 python -m benchmarks.cell_zoo text --text timemachine.txt [--threads 1]
 python -m benchmarks.cell_zoo recall [--threads 1]
 
-Either first trains the runs that choose each cell's learning rate, then, with other seeds, those that are compared, in
-this process, on the native engine. Each run is kept in a file of docs/results as soon as it has ended; what is there is
-not trained again. docs/results/cell-zoo.md shows what came of it.
+Both first train the runs that choose each cell's learning rate, and then, with other seeds, the runs that are compared.
+They train in this process, on the native engine. Each run is stored in a file of docs/results as soon as it has ended;
+runs that the file has are not trained again. docs/results/cell-zoo.md shows the results.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def measure_text(text: str, file: Path, threads: int) -> None:
 
 
 def measure_recall(file: Path, threads: int) -> None:
-    """Tune at one lag, and compare at all."""
+    """Tune at one lag, and compare at all lags."""
     lag = zoo_plan.TUNED_LAG
     trial = Trial("tuning", lag, zoo_plan.recall_tuning(), corpus_text(zoo.task(lag)))
     choices = zoo.choose_recall(measure(trial, RecallRow, file, threads))
@@ -44,12 +44,12 @@ def measure_recall(file: Path, threads: int) -> None:
 
 
 def measure(trial: Trial, kind: type[AnyRow], file: Path, threads: int) -> list[AnyRow]:
-    """Train the runs that the file lacks, write it after each pack, and give all its rows."""
+    """Train the runs that the file lacks, write the file after each pack, and return all its rows."""
     found = zoo.read(file, kind)
     there = {row.key for row in found}
     missing = [run for run in trial.runs if trial.key_of(run) not in there]
     print(
-        f"{trial.part}, lag {trial.lag}: {len(trial.runs) - len(missing)} of {len(trial.runs)} runs are there",
+        f"{trial.part}, lag {trial.lag}: {len(trial.runs) - len(missing)} of {len(trial.runs)} runs are done",
         flush=True,
     )
     for pack in train(dict(enumerate(missing)), trial.text, threads):
@@ -63,9 +63,9 @@ def measure(trial: Trial, kind: type[AnyRow], file: Path, threads: int) -> list[
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cell_zoo")
-    parser.add_argument("what", choices=["text", "recall"], help="The Time Machine, or delayed recall")
+    parser.add_argument("what", choices=["text", "recall"], help="text: The Time Machine; recall: delayed recall")
     parser.add_argument("--text", type=Path, help="The Time Machine as published with the book")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the native engine")
     arguments = parser.parse_args()
     if arguments.what == "text" and arguments.text is None:
         parser.error("text needs --text: The Time Machine as published with the book")

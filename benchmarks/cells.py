@@ -1,4 +1,4 @@
-"""Cells of equations in the native engine: beside PyTorch, and how long a compiler takes.
+"""Cells of equations in the native engine: their speed next to PyTorch's, and how long the compiler takes.
 
 python -m benchmarks.cells [--threads 1] [--rounds 5] [--seconds 0.2] [--hidden 32 128] [--cells gru lstm]
 """
@@ -32,7 +32,7 @@ def spec_of(name: str) -> EquationsSpec:
 
 
 def compiled(names: Sequence[str]) -> Iterator[list[object]]:
-    """The seconds that the compiler takes for each cell, into a new folder. It takes none for those of the library."""
+    """Seconds that the compiler takes for each cell, into a new folder; almost none for cells in the library itself."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GATELAB_CELL_CACHE"] = folder
         for name in names:
@@ -42,7 +42,7 @@ def compiled(names: Sequence[str]) -> Iterator[list[object]]:
 
 
 def beside(tasks: Sequence[tuple[str, Mapping[str, Task], Sequence[str]]], arguments: argparse.Namespace) -> None:
-    """A row for each of (cell, name -> task, engines): how many times as fast the first is as the second."""
+    """Print a row per (cell, name -> task, engines): how many times as fast the first engine is as the second."""
 
     def rows() -> Iterator[list[object]]:
         for cell, named, engines in tasks:
@@ -63,9 +63,9 @@ def beside(tasks: Sequence[tuple[str, Mapping[str, Task], Sequence[str]]], argum
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cells", description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.2)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of both engines")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds whose median is printed")
+    parser.add_argument("--seconds", type=float, default=0.2, help="how long an engine is measured in a round")
     parser.add_argument("--hidden", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--cells", nargs="+", choices=sorted(zoo()), default=sorted(zoo()), metavar="CELL")
     arguments = parser.parse_args()

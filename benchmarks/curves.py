@@ -1,4 +1,4 @@
-"""Curves as an SVG file of its own, for the pages in docs/."""
+"""Curves as a self-contained SVG file, for the pages in docs/."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 150, 16, 44
 COLOURS = ("#7f7f7f", "#d62728", "#2ca02c", "#1f77b4", "#9467bd", "#8c564b")
 
 Curve = Mapping[int, Sequence[float]]
-"""x -> the measurements there, which are shares."""
+"""x -> the measurements at x, each a share from 0 to 1."""
 
 
 def svg(curves: Mapping[str, Curve], x: str, y: str, base: float) -> str:
-    """Means as lines over a logarithmic axis, each measurement as a dot; a dashed line at `base`."""
+    """Draw means as lines over a logarithmic axis, each measurement as a dot, and a dashed line at `base`."""
     places = sorted({at for curve in curves.values() for at in curve})
     parts = [
         '<rect width="100%" height="100%" fill="white"/>',

@@ -1,9 +1,9 @@
-"""What a service takes that has just started: memory, and the time of its first requests for a model.
+"""What a service needs just after its start: its memory, and the time of its first requests for a model.
 
 python -m benchmarks.first_request [--rounds 5]
 
-Trains a run of a moment, then starts a service of its own process in each round and asks it for a text, a score and a
-trace, each for the first time and then again. Prints medians.
+Trains a short run. Then each round starts a service in a process of its own, and requests a text, a score and a trace
+from it, each for the first time and then again. Prints medians.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def trained(settings: Settings) -> str:
 
 
 def measured(settings: Settings, run: str) -> dict[str, float]:
-    """Milliseconds and MiB by what they are of, in a service that was just started."""
+    """Name of a measurement -> milliseconds or MiB, in a service that was just started."""
     begun = time.perf_counter()
     with service_alone(settings) as (url, process), httpx2.Client(base_url=url, timeout=PATIENCE) as client:
         found = {"start, ms": 1000 * (time.perf_counter() - begun)}

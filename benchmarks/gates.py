@@ -1,4 +1,4 @@
-"""How long the gate lab takes over HTTP: traces of 1,000 characters, and influences, of every cell.
+"""How long the gate lab takes over HTTP: traces of 1,000 characters and influences, for every cell.
 
 python -m benchmarks.gates [--hidden 256] [--characters 1000] [--rounds 10] [--influence 500] [--threads 2]
 """
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def train(gatelab: Gatelab, hidden: int) -> dict[str, str]:
-    """Name of each cell -> a run of it that was trained for a moment."""
+    """Name of each cell -> a run of it that was trained briefly."""
     spec = {
         "corpus": "text",
         "training": {"epochs": 1, "sample": None, "windows": {"train": 64, "validation": 64}},

@@ -1,8 +1,9 @@
-"""Characters a second that a model writes: Gatelab's decoders beside a loop over torch.nn.GRUCell, of the same weights.
+"""Characters per second of generation: Gatelab's decoders next to a loop over torch.nn.GRUCell with the same weights.
 
 python -m benchmarks.generation [--threads 2] [--rounds 5] [--shapes 32/1 32/256 ...]
 
-A shape is hidden/streams. All sample at temperature 1 from a vocabulary of 28; what they predict is compared before.
+A shape is hidden/streams. All sample at temperature 1 from a vocabulary of 28. Before they are timed, their predictions
+are compared.
 """
 
 import argparse
@@ -28,18 +29,18 @@ from gatelab.model import LanguageModel, network_of
 from gatelab.specs import GruSpec, ModelSpec, Sampling
 
 VOCABULARY = 28
-"""Tokens that the compared models know."""
+"""Tokens in the vocabulary of the compared models."""
 SHAPES = "32/1", "32/64", "32/256", "256/1", "256/64", "256/256", "1024/1"
 STEPS = 256
-"""Tokens of a call."""
+"""Tokens per call of a decoder."""
 TOLERANCE = 1e-3
 
 
 class Loop:
-    """What one would write: a cell, a head, softmax and multinomial, a step at a time for all streams.
+    """What one would write by hand: a cell, a head, softmax and multinomial, step by step for all streams.
 
     Attributes:
-        tokens: (streams,) the last ones.
+        tokens: (streams,) the last token of each stream.
     """
 
     def __init__(self, model: LanguageModel, streams: int) -> None:
@@ -47,7 +48,7 @@ class Loop:
         weights = dict(model.named_parameters())
         self._vocabulary = model.vocabulary
         self._cell, self._head = nn.GRUCell(model.vocabulary, hidden), nn.Linear(hidden, model.vocabulary)
-        # torch.nn has the gates in the order reset, update, candidate, and its weights transposed.
+        # torch.nn orders the gates as reset, update, candidate, and transposes the weights.
         matrices = {of: torch.cat([weights[f"cells.0.{of}_{gate}"].data for gate in "rzc"], dim=-1) for of in "WUb"}
         self._cell.weight_ih.data = matrices["W"].T.contiguous()
         self._cell.weight_hh.data = matrices["U"].T.contiguous()
@@ -59,7 +60,7 @@ class Loop:
 
     @classmethod
     def joined(cls, loops: "Sequence[Loop]") -> "Loop":
-        """The streams of all, of the same model, in one."""
+        """The streams of several loops over the same model in one loop."""
         made = copy.copy(loops[0])
         made._state = torch.cat([loop._state for loop in loops])
         made.tokens = torch.cat([loop.tokens for loop in loops])
@@ -73,7 +74,7 @@ class Loop:
         return logits
 
     def read(self, token: int) -> None:
-        """Let a known token follow."""
+        """Feed a given token instead of sampling one."""
         self.tokens.fill_(token)
 
     @torch.inference_mode()
@@ -106,15 +107,15 @@ def _rows(shapes: Iterable[str], arguments: argparse.Namespace) -> Iterator[list
 
 
 def check(decoder: Decoder, loop: Loop) -> None:
-    """Both must predict the same of what follows `<bos>`.
+    """Check that the decoder and the loop predict the same tokens after `<bos>`.
 
     Raises:
-        ValueError: they do not.
+        ValueError: their predictions differ.
     """
     mine, _ = decoder.predict(np.array([1]), decoder.initial_state())
     theirs = loop.predict().numpy()
     if not np.allclose(mine, theirs, atol=TOLERANCE):
-        raise ValueError(f"the decoder and the loop predict different things: {mine} and {theirs}")
+        raise ValueError(f"the predictions of the decoder and of the loop differ: {mine} and {theirs}")
 
 
 def _decoder(decoder: Decoder, streams: int, seconds: float) -> Gauge:

@@ -1,9 +1,9 @@
-"""The exercises' grid of 100 runs: the whole service, end to end, beside the notebook's loop.
+"""The exercises' grid of 100 runs: the whole service, end to end, next to the notebook's loop.
 
 python -m benchmarks.grid --text timemachine.txt --results grid.jsonl --data-dir grid-data --threads 2 --workers 2
 
-What is measured is appended to the results as it comes. An interrupted benchmark resumes from there, and from the job
-in the data directory; the time in which it did not run does not count.
+Each measurement is appended to the results at once. An interrupted benchmark resumes from the results and from the job
+in the data directory. The time during which it did not run does not count.
 """
 
 import argparse
@@ -33,7 +33,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "gru-grid.yaml"
 MAX_RUNS = 1000
 LOOK_SECONDS, NOTE_SECONDS = 2.0, 10.0
 PREFIX, SAMPLE = 6, 20
-"""At the end of a run, the notebook reads the first number of characters and writes the second."""
+"""At the end of a run, the notebook reads the first number of characters, and generates the second."""
 
 Shape = tuple[int, int]
 """num_steps and hidden."""
@@ -47,7 +47,7 @@ def main() -> None:
     spec = specfile.load(arguments.spec, [f"training.epochs={arguments.epochs}"])
     settings = {name: getattr(arguments, name) for name in ("epochs", "threads", "workers")}
     log = ResultLog(arguments.results, settings)
-    # The peer before and after the service: a machine that changes its speed meanwhile changes it for both.
+    # The peer runs before and after the service, so that a change in the machine's speed affects both.
     if not arguments.only_service:
         measure_peer(log, "before", spec, text, arguments.peer_epochs)
     if not arguments.only_peer:
@@ -58,13 +58,13 @@ def main() -> None:
 
 
 def shape_of(record: dict[str, Any]) -> Shape:
-    """The shape in a record: JSON has no tuples."""
+    """The shape of a record as a tuple, which JSON stores as a list."""
     num_steps, hidden = record["shape"]
     return num_steps, hidden
 
 
 def shapes(spec: JobSpec) -> Counter[Shape]:
-    """How many runs of the job have each shape."""
+    """Shape -> the number of runs of the job that have it."""
     runs = expand(spec, MAX_RUNS)
     return Counter((run.training.num_steps, run.model.cell.hidden) for run in runs)
 
@@ -73,7 +73,7 @@ def shapes(spec: JobSpec) -> Counter[Shape]:
 
 
 def measure_peer(log: ResultLog, when: str, spec: JobSpec, text: str, epochs: int) -> None:
-    """Time some epochs of every shape, after one to warm up, and the writing of a sample."""
+    """Time some epochs of every shape, after one epoch to warm up, and the generation of a sample."""
     done = {shape_of(record) for record in log.of("peer") if record["when"] == when}
     ids, vocabulary = encode(text)
     for shape in shapes(spec):
@@ -83,7 +83,7 @@ def measure_peer(log: ResultLog, when: str, spec: JobSpec, text: str, epochs: in
 
 
 def time_peer(notebook: Notebook, prefix: Tensor, epochs: int) -> tuple[list[float], float]:
-    """Seconds of each epoch, and of a sample."""
+    """The seconds of each epoch, and of a sample."""
     notebook.epoch()
     return [timed(notebook.epoch) for _ in range(epochs)], timed(lambda: notebook.write(prefix, SAMPLE))
 
@@ -98,7 +98,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def measure_service(log: ResultLog, spec: JobSpec, text: str, arguments: argparse.Namespace) -> None:
-    """Submit the grid, or find it again, and wait for its end."""
+    """Submit the grid, or find the job again, and wait for its end."""
     if next(log.of("runs"), None):
         return
     threads = max(1, arguments.threads // arguments.workers)
@@ -118,7 +118,7 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _wait(log: ResultLog, gatelab: Gatelab, job_id: str, begun: float) -> None:
-    """Note the time since `begun` now and then, and at the end."""
+    """Record the time since `begun` at intervals, and at the end."""
     session = 1 + max((record["session"] for record in log.of("time")), default=0)
     noted = 0.0
     while True:
@@ -137,9 +137,9 @@ def _wait(log: ResultLog, gatelab: Gatelab, job_id: str, begun: float) -> None:
 
 
 def report(log: ResultLog, spec: JobSpec) -> None:
-    """Print what was measured so far."""
+    """Print the measurements so far."""
     runs = [run for record in log.of("runs") for run in record["runs"]]
-    # A run that diverges ends early here, and continues with NaN in the notebook. Only the others count.
+    # A run that diverges ends early in Gatelab, and continues with NaN in the notebook. Only the other runs count.
     counted = Counter(shape_of(run) for run in runs if run["state"] == "succeeded") if runs else shapes(spec)
     service = sum({record["session"]: record["seconds"] for record in log.of("time")}.values())
     peer = peer_seconds(log, spec.training.epochs)
@@ -160,7 +160,7 @@ def report(log: ResultLog, spec: JobSpec) -> None:
 
 
 def peer_seconds(log: ResultLog, epochs: int) -> dict[Shape, float]:
-    """What a run of each shape takes the notebook: its median epoch times the number of epochs, and a sample."""
+    """The seconds that the notebook takes for a run of each shape: its median epoch times the epochs, plus a sample."""
     found: dict[Shape, list[dict[str, Any]]] = {}
     for record in log.of("peer"):
         found.setdefault(shape_of(record), []).append(record)
@@ -188,9 +188,9 @@ def by_shape(runs: list[dict[str, Any]], peer: dict[Shape, float]) -> tuple[list
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True, help="The Time Machine as published with the book")
-    parser.add_argument("--results", type=Path, required=True, help="file of JSON lines, made if it is missing")
+    parser.add_argument("--results", type=Path, required=True, help="file of JSON lines, created if it is missing")
     parser.add_argument(
-        "--data-dir", type=Path, help="data directory of the service; needed to continue after an interruption"
+        "--data-dir", type=Path, help="data directory of the service; needed to resume after an interruption"
     )
     parser.add_argument("--spec", type=Path, default=EXAMPLE, help="the job with the grid")
     parser.add_argument(

@@ -1,14 +1,17 @@
-"""Whether the machine does nothing else: threads that spin while they wait are many times slower where it does."""
+"""Whether the machine is idle. On a busy machine, threads that spin while they wait are many times slower."""
 
 import os
 import sys
 
 BUSY = 0.3
-"""The mean number of running processes above which a figure is worth little."""
+"""The mean number of running processes above which a measurement means little."""
 
 
 def warn_if_busy() -> None:
-    """Say so on standard error. To be called before the benchmark itself makes the machine busy."""
+    """Warn on standard error if the machine is busy. Call it before the benchmark itself makes the machine busy."""
     load, _, _ = os.getloadavg()
     if load > BUSY:
-        print(f"The load average is {load:.1f}: other programs run here, do not publish these figures", file=sys.stderr)
+        print(
+            f"The load average is {load:.1f}, so other programs are running: do not publish these figures",
+            file=sys.stderr,
+        )

@@ -26,7 +26,7 @@ PATIENCE = 120
 def installation(threads: int, data_dir: Path | None = None, workers: int = 1) -> Iterator[Gatelab]:
     """A running installation whose workers train on the CPU with `threads` threads each.
 
-    Its data stay in `data_dir`; by default they are deleted in the end.
+    Its data stay in `data_dir`; by default they are deleted at the end.
     """
     settings = {"GATELAB_THREADS": str(threads), "GATELAB_DEVICE": "cpu"}
     with ExitStack() as stack:
@@ -37,7 +37,7 @@ def installation(threads: int, data_dir: Path | None = None, workers: int = 1) -
 
 
 def key_of(gatelab: Gatelab) -> str:
-    """The API key of an installation that runs here."""
+    """The API key of an installation that runs on this machine."""
     key = local_key(urlsplit(gatelab.url).port or 80)
     assert key
     return key
@@ -70,7 +70,7 @@ def free_port() -> int:
 
 
 def mebibytes(process: int) -> float:
-    """MiB that a process has in memory."""
+    """The resident memory of a process, in MiB."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

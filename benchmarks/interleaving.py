@@ -1,4 +1,4 @@
-"""Measuring in turn: whatever slows the machine down for a while slows down all that is compared."""
+"""Measuring in turn: a slowdown of the machine affects everything that is compared."""
 
 import statistics
 import time
@@ -11,7 +11,7 @@ Gauge = Callable[[], float]
 
 
 def in_turn(gauges: Mapping[Key, Gauge], rounds: int) -> dict[Key, list[float]]:
-    """What each gauge measured, round by round."""
+    """The measurements of each gauge, round by round."""
     measured: dict[Key, list[float]] = {name: [] for name in gauges}
     for _ in range(rounds):
         for name, gauge in gauges.items():
@@ -25,10 +25,10 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
 
 
 def seconds_per_call(work: Callable[[], object], least_seconds: float) -> float:
-    """The mean time of a call, over as many calls as take `least_seconds` together, at least one.
+    """The mean time of a call, over at least one call and as many as take `least_seconds` together.
 
-    One call goes before them untimed: it brings the caches back, and outlasts what the threads of the contestant
-    before spend spinning.
+    An untimed call comes first. It fills the caches, and lasts until the threads of the previous contestant have
+    stopped spinning.
     """
     work()
     calls, begun = 0, time.perf_counter()

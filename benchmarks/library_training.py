@@ -1,4 +1,4 @@
-"""Training by the library alone, in a process of its own: what a worker would need if it did nothing else.
+"""Training with the library alone, in a process of its own: the time that a worker would need if it only trained.
 
 `python -m benchmarks.library_training THREADS REPEATS` reads {"spec": …, "text": …} from standard input and prints, as
 JSON, a list with the seconds and the last validation loss of each training.
@@ -23,7 +23,7 @@ class Bare:
 
 
 def measure(spec: RunSpec, text: str, threads: int, repeats: int) -> list[Bare]:
-    """Train `repeats` times, one after the other, in one fresh process with a worker's environment."""
+    """Train `repeats` times, one after the other, in one new process with a worker's environment."""
     answer = subprocess.run(
         [sys.executable, "-m", __name__, str(threads), str(repeats)],
         input=json.dumps({"spec": spec.model_dump(mode="json"), "text": text}),

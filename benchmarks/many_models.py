@@ -1,9 +1,9 @@
-"""One service with many models: how soon a cold one answers, and how many requests are answered of all of them.
+"""One service with many models: how soon a cold model answers, and how many requests per second are answered.
 
 python -m benchmarks.many_models [--models 1000] [--hidden 32 256] [--clients 16] [--tokens 50] [--seconds 10]
 
-Every model is a run of its own in one SQLite database, with weights of its own. Clients ask for texts without a pause,
-each time of a model drawn at random; then all of one model, and then of all again, as often as --rounds says.
+Every model is a run with its own weights, all in one SQLite database. Clients request texts without a pause, each time
+from a model drawn at random, and then all from one model. --rounds repeats both.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from gatelab.text.tokenizers import Tokenizer
 
 TEXT = "the time traveller was expounding a recondite matter to us. " * 40
 COLD = 100
-"""How many models are asked for one token each, for the first time."""
+"""The number of models from which one token each is requested for the first time."""
 RUNS_PER_JOB = 100
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def measured(hidden: int, options: argparse.Namespace) -> Iterator[list[object]]:
-    """The rows of one size of model: all of them asked for, and one of them."""
+    """The rows for one size of model: requests to all of the models, and requests to one of them."""
     with installation(hidden, options.models) as (settings, runs), service_alone(settings) as (url, process):
         cold = asyncio.run(ask_in_turn(url, runs[:COLD]))
         asked = {"all": runs, "one": runs[:1]}
@@ -72,7 +72,7 @@ def milliseconds(seconds: Sequence[float]) -> list[str]:
 
 @contextmanager
 def installation(hidden: int, models: int) -> Iterator[tuple[Settings, list[str]]]:
-    """A database with this many finished runs, and their ids in a random order."""
+    """Make a database with this many finished runs. Returns their ids in a random order."""
     with tempfile.TemporaryDirectory(prefix="gatelab-benchmark-") as folder:
         url = SecretStr(f"sqlite:///{folder}/gatelab.db")
         settings = Settings(database_url=url, data_dir=Path(folder), device="cpu", threads=1)
@@ -86,7 +86,7 @@ def installation(hidden: int, models: int) -> Iterator[tuple[Settings, list[str]
 
 
 def add_runs(store: Store, hidden: int, most: int, seed: int) -> Iterator[str]:
-    """The ids of the runs of one job, each with a checkpoint of initial values of its own."""
+    """The ids of the runs of one job, each with a checkpoint of its own initial values."""
     model, training = {"cell": {"kind": "gru", "hidden": hidden}}, {"seed": seed}
     spec = {"corpus": "words", "model": model, "training": training, "repeats": min(most, RUNS_PER_JOB)}
     job = parse(JobSpec, spec)
@@ -100,7 +100,7 @@ def add_runs(store: Store, hidden: int, most: int, seed: int) -> Iterator[str]:
 
 
 def finish(store: Store, claim: Claim, tokenizer: Tokenizer) -> str:
-    """Let a run succeed with the initial values of its seed."""
+    """Make a run succeed with the initial values of its seed as its weights."""
     spec: RunSpec = claim.spec
     model = LanguageModel(spec.model, tokenizer.vocabulary)
     model.initialize(spec.training.seed)
@@ -111,14 +111,14 @@ def finish(store: Store, claim: Claim, tokenizer: Tokenizer) -> str:
 
 
 async def ask_in_turn(url: str, runs: Sequence[str]) -> list[float]:
-    """Seconds until each of these models has written a token."""
+    """Seconds until each of these models has generated a token."""
     async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE) as client:
-        await ask(client, runs[0], 1)  # the first request of all opens connections and imports what it needs
+        await ask(client, runs[0], 1)  # the very first request opens connections and imports modules
         return [await ask(client, run, 1) for run in runs[1:]]
 
 
 async def ask_at_once(url: str, runs: Sequence[str], options: argparse.Namespace) -> list[float]:
-    """Seconds of each request that was answered while all clients asked without a pause."""
+    """Seconds of each answered request while all clients send requests without a pause."""
     times: list[float] = []
     ends = time.perf_counter() + options.seconds
     draw = random.Random(1)
@@ -145,7 +145,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 

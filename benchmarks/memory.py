@@ -1,10 +1,10 @@
-"""What each gate buys: the accuracy of delayed recall of every cell against the lag.
+"""What each gate is good for: every cell's accuracy in delayed recall against the lag.
 
 python -m benchmarks.memory [--example memory] [--lags 2 5 10 20 40 80] [--width 1] [--epochs 40] [--repeats 5]
     [--threads 1] [--file docs/results/memory.csv] [--svg FILE]
 
-For each lag it makes up a corpus and trains an example on it, in this process, on the native engine; each run is then
-asked for the symbols of 1,000 fresh lines. Runs that the file already has are not trained again.
+For each lag it generates a corpus and trains an example on it, in this process, on the native engine. Then it tests how
+many symbols of 1,000 new lines each run recalls. Runs that the file already has are not trained again.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from gatelab.sweeps import expand
 from gatelab.text.memory_tasks import corpus_text, line_length
 
 LINES = 1000
-"""On which a run is tested."""
+"""The number of new lines on which a run is tested."""
 
 
 def main() -> None:
@@ -39,20 +39,20 @@ def main() -> None:
             if arguments.file:
                 write(arguments.file, found)
     print("\nAt the lag of training:\n", *table_lines(recall(found)), sep="\n")
-    print("\nAt twice that lag, which was not trained:\n", *table_lines(recall(found, twice=True)), sep="\n")
+    print("\nAt twice that lag, on which nothing was trained:\n", *table_lines(recall(found, twice=True)), sep="\n")
     if arguments.svg:
         chance = 1 / RecallSpec(kind="recall", lag=0).symbols
         arguments.svg.write_text(svg(curves(found), "lag: characters of noise", "accuracy of recall", chance))
 
 
 def measure(found: Sequence[RecallResult], lag: int, arguments: argparse.Namespace) -> Iterator[list[RecallResult]]:
-    """Train the runs of this lag that were not found, pack by pack."""
+    """Train the runs of this lag that the file lacks, pack by pack."""
     width = arguments.width
     task = RecallSpec(kind="recall", lag=lag) if width == 1 else CopySpec(kind="copy", lag=lag, width=width)
     changes = {
         "training.num_steps": line_length(task),
         "training.epochs": arguments.epochs,
-        # They are what an epoch costs most here, change nothing of the training, and are not looked at.
+        # Gate statistics are the most expensive part of an epoch here, and nothing uses them.
         "training.gate_statistics": "false",
         "repeats": arguments.repeats,
     }
@@ -92,13 +92,18 @@ def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> RecallR
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
-    parser.add_argument("--example", choices=FILES, default="memory", help="what is trained, a job of examples/")
+    parser.add_argument("--example", choices=FILES, default="memory", help="the job of examples/ to train")
     parser.add_argument("--lags", type=int, nargs="+", default=[2, 5, 10, 20, 40, 80], help="noise characters")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--width", type=int, default=1, help="symbols to copy; 1 is delayed recall")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=5, help="seeds of each cell")
-    parser.add_argument("--file", type=Path, metavar="CSV", help="keep each run as soon as it has ended, and go on")
+    parser.add_argument(
+        "--file",
+        type=Path,
+        metavar="CSV",
+        help="store each run as soon as it has ended; skip the runs that the file has",
+    )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="also draw the curves")
     return parser.parse_args()
 

@@ -1,8 +1,8 @@
-"""What the page costs: bytes, milliseconds until it can be used and a chart is drawn, the service's processor time.
+"""What the page costs: bytes, milliseconds until it is usable and a chart is drawn, processor time of the service.
 
 python -m benchmarks.page [--rounds 5] [--seconds 20]
 
-On Linux, with the page built and a Chromium (see tests/browser). Every round has a browser of its own.
+It needs Linux, the built page and Chromium (see tests/browser). Every round starts a new browser.
 """
 
 import argparse
@@ -40,12 +40,12 @@ READY = """() => new Promise((ready) => {
   const look = () => document.querySelector('%s') ? ready(performance.now()) : requestAnimationFrame(look);
   look();
 })"""
-"""Milliseconds from the beginning of the navigation until there is such an element in the page."""
+"""Milliseconds from the beginning of the navigation until the page contains such an element."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A first visit: bytes over the wire, headers too, and milliseconds until jobs are listed and can be steered."""
+    """A first visit: bytes transferred, headers included, and milliseconds until jobs are listed and can be steered."""
 
     bytes: int
     requests: int
@@ -75,7 +75,7 @@ def report_loading(playwright: Playwright, gatelab: Gatelab, curves: str, rounds
 
 
 def report_processor(playwright: Playwright, gatelab: Gatelab, folder: Path, seconds: float) -> None:
-    """Shares of one core that the service takes while a job is trained, and how it stops."""
+    """The share of one core that the service uses while a job is trained, and the time that it takes to stop."""
     gatelab.add_corpus("live", TEXT)
     job = gatelab.submit(JobSpec.model_validate(_spec("live", epochs=100_000))).id
     while gatelab.job(job).state != "running":
@@ -93,7 +93,7 @@ def report_processor(playwright: Playwright, gatelab: Gatelab, folder: Path, sec
         first.goto(gatelab.url)
         second.goto(f"{gatelab.url}/jobs/{job}")
         second.get_by_text("live", exact=True).first.wait_for()
-        print(f"asked to stop with two pages open, the service has ended after {_stop(service):.2f} s")
+        print(f"with two pages open, the service stops within {_stop(service):.2f} s")
 
 
 def _visit(playwright: Playwright, gatelab: Gatelab, url: str) -> Loaded:
@@ -110,7 +110,7 @@ def _visit(playwright: Playwright, gatelab: Gatelab, url: str) -> Loaded:
 
 
 def _chart(playwright: Playwright, gatelab: Gatelab, url: str) -> tuple[float, float]:
-    """Milliseconds for the drawing alone, as the page itself measures it, and from the beginning of the navigation."""
+    """Milliseconds of the drawing alone, as the page itself measures it, and from the beginning of the navigation."""
     with _page(playwright, gatelab) as page:
         page.goto(url, wait_until="commit")
         page.evaluate(READY % ".plot canvas")
@@ -140,7 +140,7 @@ def _spec(corpus: str, epochs: int) -> dict[str, object]:
 
 
 def _write_curves(folder: Path) -> str:
-    """A job whose runs have curves, written before anything serves or works. Returns its id."""
+    """Write a job whose runs have curves into the database, before a service or worker starts. Returns its id."""
     settings = Settings(data_dir=folder, database_url=SecretStr(f"sqlite:///{folder}/gatelab.db"))
     upgrade(settings)
     spec = JobSpec.model_validate(_spec("curves", POINTS) | {"name": "curves", "repeats": LINES})
@@ -184,7 +184,7 @@ def _processor_seconds(process: int) -> float:
 
 
 def _stop(process: int) -> float:
-    """Seconds from SIGTERM to its end."""
+    """Seconds from SIGTERM to the end of the process."""
     start = time.monotonic()
     os.kill(process, signal.SIGTERM)
     while Path(f"/proc/{process}").exists() and "Z" not in Path(f"/proc/{process}/stat").read_text().split()[2]:
@@ -199,7 +199,7 @@ def _milliseconds(values: Sequence[float]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20, help="how long processor time is counted")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds for which processor time is counted")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""What the processes of an installation take: memory and processor time, after a start and after a first run.
+"""Memory and processor time of an installation's processes, after the start and after a first run.
 
 python -m benchmarks.processes [--threads 1]
 """
@@ -27,12 +27,12 @@ JOB: dict[str, Any] = {
     "training": {"epochs": 3, "batch_size": 8, "sample": {"prefix": "the ", "characters": 100}},
 }
 ROLES = {"service": "service", "worker": "worker"}
-"""The module after Python's -m, by what its process is called here."""
+"""Name of a process here -> the module that it runs with Python's -m."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a process takes: MiB resident, its share of them where pages are shared, and seconds of the processor."""
+    """A process's resident MiB, the same with shared pages divided among processes, and seconds of processor time."""
 
     resident: float
     share: float
@@ -71,9 +71,9 @@ def rows(found: Mapping[str, Taken]) -> Iterator[list[object]]:
 
 
 def measured() -> dict[str, Taken]:
-    """Each process that this one's installation consists of, and the worker's child."""
+    """The processes of this benchmark's installation, with the worker's child."""
     found: dict[str, Taken] = {}
-    while "worker's child" not in found:  # it comes up after the service
+    while "worker's child" not in found:  # it starts after the service
         parents = {process: role for process in descendants(os.getpid()) if (role := role_of(process))}
         found = {}
         for process, role in sorted(parents.items()):
@@ -116,7 +116,7 @@ def taken_by(process: int) -> Taken:
 
 
 def fields(process: int) -> list[str]:
-    """The fields of proc(5)'s stat, from the state on."""
+    """The fields of proc(5)'s stat, beginning with the state."""
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 

@@ -1,10 +1,10 @@
-"""Processor time of the service for a request, beside a bare FastAPI route that reads one row by SQLAlchemy.
+"""Processor time of the service per request, next to a bare FastAPI route that reads one row with SQLAlchemy.
 
 python -m benchmarks.requests [--old PATH] [--rounds 5] [--requests 300]
 
-One client asks over one connection on the loopback, one request after the other; SQLite, API keys on. What is counted
-is the processor time of the server's process, all its threads together. `--old` names a checkout of an earlier version,
-which is measured in the same turns, without uvloop and httptools: it did not bring them.
+One client sends one request after the other over one connection on the loopback, with SQLite and API keys. The
+benchmark counts the processor time of all threads of the server's process. `--old` names a checkout of an earlier
+version, which is measured in the same rounds, without uvloop and httptools, since it did not depend on them.
 """
 
 import argparse
@@ -38,7 +38,7 @@ UNLIMITED = {"GATELAB_LIMITS__REQUESTS_PER_SECOND": "1000000", "GATELAB_DEVICE":
 
 @dataclass(frozen=True)
 class Ask:
-    """A request that is sent again and again."""
+    """A request that is sent repeatedly."""
 
     method: str
     path: str
@@ -50,13 +50,13 @@ class Server:
 
     def __init__(self, port: int, process: int, key: str = "none") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
-        self._clock = (~process << 3) | 2  # Linux: the processor time of a process, in nanoseconds
+        self._clock = (~process << 3) | 2  # Linux's clock of the processor time of a process, in nanoseconds
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
     def ask(self, ask: Ask) -> None:
         """
         Raises:
-            ValueError: the answer is a refusal.
+            ValueError: the server refused the request.
         """
         self._connection.request(ask.method, ask.path, ask.body, self._headers)
         answer = self._connection.getresponse()
@@ -65,8 +65,8 @@ class Server:
             raise ValueError(f"{ask.method} {ask.path}: {answer.status} {said!r}")
 
     def milliseconds(self, ask: Ask, requests: int) -> float:
-        """Processor time for each of this number of requests. Five others on the same connection go before them."""
-        self._connection.close()  # the server has closed one that was idle
+        """The mean processor time of this number of requests, after five uncounted ones on the same connection."""
+        self._connection.close()  # the server closes a connection that was idle
         for _ in range(5):
             self.ask(ask)
         begun = time.clock_gettime(self._clock)
@@ -77,7 +77,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Installed:
-    """A version that serves, and what it is asked."""
+    """A running version, and the requests to send to it."""
 
     server: Server
     asks: Mapping[str, Ask]
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def _row(name: str, versions: Mapping[str, Installed], bare: Server, arguments: argparse.Namespace) -> list[str]:
-    """What one kind of request takes each version, and what the bare routes take, in turn."""
+    """Processor time of one kind of request in each version, and of the bare routes, measured in turn."""
     requests = max(20, arguments.requests // (10 if "4000" in name else 1))
     gauges = {
         version: lambda made=made: made.server.milliseconds(made.asks[name], requests)
@@ -122,7 +122,7 @@ def _row(name: str, versions: Mapping[str, Installed], bare: Server, arguments: 
 
 @contextmanager
 def installed(environment: Mapping[str, str]) -> Iterator[Installed]:
-    """A service with a trained run, and nothing beside it."""
+    """A service with a trained run, without worker and broker."""
     with ExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatelab-benchmark-")))
         settings = {**UNLIMITED, **environment}
@@ -152,7 +152,7 @@ def _asks(job: str, run: str) -> dict[str, Ask]:
 def server(
     module: str, *arguments: str, port: int, probe: str, key: str = "none", told: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A module that listens at this port, in a process of its own. What it logs goes to a file, as it usually does."""
+    """Start a module that listens at this port, in a process of its own. Its log goes to a file, as in `gatelab up`."""
     command = [sys.executable, "-P" if told else "-u", "-m", module, *arguments]
     environment = {**os.environ, **(told or {})}
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, env=environment, stderr=log) as process:

@@ -1,4 +1,4 @@
-"""Results that survive an interruption: a file of JSON lines, appended as they come."""
+"""Results that survive an interruption: a file of JSON lines, to which each result is appended at once."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ResultLog:
-    """The records of one benchmark with one set of settings, which is the file's first line.
+    """The records of one benchmark with one set of settings, which are in the file's first line.
 
     Raises:
         ValueError: the file has the results of other settings.
@@ -19,7 +19,7 @@ class ResultLog:
         if path.exists():
             found, *self._records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
             if found != settings:
-                raise ValueError(f"{path} has the results of {found}, not of {dict(settings)}: name another file")
+                raise ValueError(f"{path} has results for {found}, not for {dict(settings)}: name another file")
         else:
             self._write(settings)
 

@@ -1,8 +1,8 @@
-"""Text for many clients at once: Gatelab's service beside a plain FastAPI handler and LitServe with the same weights.
+"""Text for many clients at once: Gatelab next to a plain FastAPI handler and LitServe, all with the same weights.
 
 python -m benchmarks.serving [--clients 64] [--tokens 200] [--hidden 256] [--rounds 5]
 
-Every client asks for a stream over a connection of its own on the loopback, all at the same moment.
+All clients request a stream at the same moment, each over its own connection on the loopback.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PROMPT = "the time "
 
 @dataclass(frozen=True)
 class Server:
-    """Where text is asked for, and with what."""
+    """The address of a server, and the body of the requests to it."""
 
     url: str
     body: dict[str, Any]
@@ -48,8 +48,8 @@ class Served:
     """What the clients of one round saw.
 
     Attributes:
-        first: seconds to the first character, of each client.
-        characters_per_second: of all together.
+        first: seconds to the first character, for each client.
+        characters_per_second: for all clients together.
     """
 
     first: Sequence[float]
@@ -70,7 +70,7 @@ def main() -> None:
         if find_spec("litserve"):
             servers["LitServe"] = Server(stack.enter_context(peer("litserve_server", gatelab, run)), body)
         else:
-            print("LitServe is not installed and left out; pip install '.[peers]' brings it", file=sys.stderr)
+            print("LitServe is left out, since it is not installed: pip install '.[peers]'", file=sys.stderr)
         rounds = [
             {name: asyncio.run(serve(s, arguments)) for name, s in servers.items()} for _ in range(arguments.rounds)
         ]
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def train(gatelab: Gatelab, hidden: int) -> str:
-    """A model of this size that has learned for a moment: what it writes is of no matter."""
+    """Train a model of this size briefly: what it generates does not matter."""
     gatelab.add_corpus("serving", TEXT)
     model = {"cell": {"kind": "gru", "reset": "after", "hidden": hidden}}
     job = gatelab.submit({"corpus": "serving", "model": model, "training": {"epochs": 1, "batch_size": 16}})
@@ -89,7 +89,7 @@ def train(gatelab: Gatelab, hidden: int) -> str:
 
 @contextmanager
 def peer(name: str, gatelab: Gatelab, run: str) -> Iterator[str]:
-    """Where a server of `benchmarks.peers` answers, which has the weights of a run."""
+    """Start a server of `benchmarks.peers` with the weights of a run. Yields its address."""
     port, step = free_port(), gatelab.run(run).step
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         Path(file.name).write_bytes(gatelab.download_checkpoint(run, step))
@@ -105,10 +105,10 @@ def peer(name: str, gatelab: Gatelab, run: str) -> Iterator[str]:
 
 
 def wait_for(health: str, process: subprocess.Popen[bytes]) -> None:
-    """LitServe says 503 until it can answer; who knows no such address is ready when it answers at all.
+    """Wait until the server is ready. LitServe answers 503 until then; other servers are ready when they answer at all.
 
     Raises:
-        RuntimeError: the server has ended, and has said why.
+        RuntimeError: the server has ended. Its own output says why.
     """
     while process.poll() is None:
         try:
@@ -121,7 +121,7 @@ def wait_for(health: str, process: subprocess.Popen[bytes]) -> None:
 
 
 async def serve(server: Server, arguments: argparse.Namespace) -> Served:
-    """All clients ask at once, after one has warmed the server up."""
+    """Let all clients send their request at once, after one request has warmed the server up."""
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(timeout=600, limits=limits) as client:
         await ask(client, server)
@@ -135,7 +135,7 @@ async def serve(server: Server, arguments: argparse.Namespace) -> Served:
 
 
 async def ask(client: httpx2.AsyncClient, server: Server) -> tuple[float, int]:
-    """Seconds to the first character, and how many there were."""
+    """Seconds to the first character, and the number of characters."""
     begun, first, characters = time.perf_counter(), 0.0, 0
     headers = {"Authorization": f"Bearer {server.key}"}
     async with client.stream("POST", server.url, json=server.body, headers=headers) as response:

@@ -1,4 +1,4 @@
-"""The book's GRU as a job over HTTP: from the submission to its end, beside the book's loop and the bare training.
+"""The book's GRU as a job over HTTP, from submission to end, next to the book's loop and to training alone.
 
 python -m benchmarks.submission --text timemachine.txt [--rounds 5] [--threads 2] [--epochs 50]
 """
@@ -46,13 +46,13 @@ def main() -> None:
 
 
 def measure(spec: JobSpec, text: str, threads: int, seed: int) -> dict[str, float]:
-    """The seconds of each way to train the job's only run, in turn."""
+    """The seconds of each way to train the job's only run, measured in turn."""
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})})
     with installation(threads) as gatelab:
         gatelab.add_corpus(spec.texts.train, text)
         cold, _ = submit(gatelab, spec)
         warm, run = submit(gatelab, spec)
-    # The worker's second training is compared with the second of a process.
+    # The worker's second training is compared with the second training of a process.
     *_, alone = library_training.measure(spec.base(), text, threads, repeats=2)
     if run.metrics.validation_perplexity != alone.validation_perplexity:
         raise ArithmeticError(f"{run.metrics.validation_perplexity} is not {alone.validation_perplexity}")
@@ -68,7 +68,7 @@ def in_worker(run: Run) -> float:
 
 
 def submit(gatelab: Gatelab, spec: JobSpec) -> tuple[float, Run]:
-    """Seconds from the submission until its end is known here, and the run."""
+    """Seconds from the submission until this process knows that the job has ended, and the run."""
     begun = time.perf_counter()
     job = gatelab.wait(gatelab.submit(spec).id)
     seconds = time.perf_counter() - begun

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 
 def show(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table, each row as soon as it is there. None is shown as -."""
+    """Print a table, each row as soon as it exists. None is shown as -."""
     for line in (header, ["---"] * len(header)):
         _show(line)
     for row in rows:
@@ -21,5 +21,5 @@ def times(ratio: float) -> str:
 
 
 def speed(tokens_per_second: float) -> str:
-    """Millions of tokens a second."""
+    """Millions of tokens per second."""
     return f"{tokens_per_second / 1e6:.3f} M"

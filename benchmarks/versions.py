@@ -1,9 +1,9 @@
-"""What a training step costs in another version of Gatelab: both train the same runs in turn.
+"""What a training step costs in another version of Gatelab. Both versions train the same runs in turn.
 
 git worktree add /tmp/before COMMIT && python /tmp/before/gatelab/scan/native/build.py
 python -m benchmarks.versions /tmp/before --text timemachine.txt [--rounds 9] [--threads 1]
 
-Prints the seconds of the training steps alone, medians of all rounds, and the median of the ratios within each round.
+Prints the seconds of the training steps alone (medians of all rounds), and the median of the ratios within each round.
 """
 
 import argparse
@@ -33,7 +33,7 @@ how = {"threads": asked["threads"]} if "threads" in inspect.signature(train).par
 *_, last = train(parse(RunSpec, asked["spec"]), Corpus("text", asked["text"]), engine="native", **how)
 print(last.position.training_seconds)
 """
-"""It says only what both versions understand. Earlier ones take the number of threads from the environment."""
+"""It uses only what both versions have. Earlier versions take the number of threads from the environment."""
 
 CHARACTERS = 60_000
 SPECS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -47,7 +47,7 @@ SPECS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"batch_size": 256, "epochs": 1},
     ),
 }
-"""Name -> model and training, each without a field that came later."""
+"""Name -> model and training, without fields that an earlier version lacks."""
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def row(name: str, folders: Mapping[str, Path], text: str, options: argparse.Nam
 
 
 def seconds(folder: Path, asked: str, threads: int) -> float:
-    """The seconds of all training steps of a run, in a process of its own with the version in this folder."""
+    """The seconds of all training steps of a run, in a process of its own that uses the version in this folder."""
     environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": str(threads)}
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(

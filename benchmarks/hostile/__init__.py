@@ -1,1 +1,1 @@
-"""One account does its worst; what do its neighbours notice?"""
+"""One account attacks the service. What do its neighbours notice?"""

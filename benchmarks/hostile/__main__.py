@@ -1,12 +1,12 @@
-"""What an account's neighbours notice of its attacks: the time of `/healthz` and of a look at their own job.
+"""What an account's neighbours notice of its attacks: the times of `/healthz` and of reading their own job.
 
 python -m benchmarks.hostile [--seconds 15] [--strict]
 
-Attackers are a process with the lowest priority: what neighbours wait for is then the service, and not them. The table
-says how much of one processor the attackers took, and how much the service.
+The attackers run in a process with the lowest priority, so that neighbours wait for the service and not for them. The
+table shows how much of one core the attackers used, and how much the service used.
 
-Ends with status 1 where a neighbour got no answer or a wrong one, where the service took more memory than
-`CEILING_MIB`, or did not answer everybody after an attack; with --strict also where answers were later than the bounds.
+Ends with status 1 if a neighbour got no answer or a wrong one, if the service needed more memory than `CEILING_MIB`, or
+if it did not answer everybody after an attack. With --strict, answers that are later than the bounds also count.
 """
 
 import argparse
@@ -44,20 +44,20 @@ JOB: dict[str, Any] = {
     },
 }
 AFTER_SECONDS = 60.0
-"""How soon after an attack everything must answer again."""
+"""Seconds after an attack within which everything must answer again."""
 LARGE = JOB | {"model": {"cell": {"kind": "gru", "hidden": 1024}}}
 
 
 @dataclass
 class Noticed:
-    """What neighbours noticed of an attack."""
+    """What the neighbours noticed of an attack."""
 
     attack: str
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
     broken: int = 0
     mebibytes: int = 0
     seconds: float = 0.0
-    """How long it was watched, and how long the processors were busy for the attackers and for the service."""
+    """Seconds of observation, and seconds for which the processors were busy for the attackers and for the service."""
     attackers_seconds: float = 0.0
     service_seconds: float = 0.0
     answers_after: bool = False
@@ -67,12 +67,12 @@ class Noticed:
         if self.broken:
             found.append(f"{self.broken} requests of neighbours failed")
         if not self.answers_after:
-            found.append("something did not answer afterwards")
+            found.append("not everything answered after the attack")
         if self.mebibytes > CEILING_MIB:
-            found.append(f"the service took {self.mebibytes} MiB")
+            found.append(f"the service needed {self.mebibytes} MiB")
         for path, bound in BOUNDS_MS.items():
             if strict and quantile(self.milliseconds[path], 0.99) > bound:
-                found.append(f"{path} took over {bound:.0f} ms (p99)")
+                found.append(f"{path} took more than {bound:.0f} ms (p99)")
         return [f"{self.attack}: {fault}" for fault in found]
 
     def row(self) -> list[str]:
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def prepare(stack: Stack) -> tuple[Ground, str, str]:
-    """Two accounts. Returns where the attacker stands, the neighbour's key and the neighbour's job."""
+    """Make two accounts. Returns the attacker's `Ground`, the neighbour's key and the neighbour's job."""
     admin = httpx2.Client(base_url=stack.url, headers={"Authorization": f"Bearer {stack.key}"}, timeout=120)
     with admin:
         keys = [
@@ -140,7 +140,7 @@ def _trained(http: httpx2.Client, spec: dict[str, Any]) -> Any:
 
 
 def notice(stack: Stack, ground: Ground, probe: Probe, names: dict[str, str], name: str, seconds: float) -> Noticed:
-    """What the neighbours notice of an attack that lasts this many seconds, at whose end the attackers are killed."""
+    """What the neighbours notice of an attack of this many seconds. At its end the attackers are killed."""
     noticed = Noticed(name, {path: [] for path in BOUNDS_MS})
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload(["benchmarks.hostile.attacks"])
@@ -166,13 +166,13 @@ def notice(stack: Stack, ground: Ground, probe: Probe, names: dict[str, str], na
 
 
 def _worked(process: int) -> float:
-    """Seconds for which the processors have been busy with a process."""
+    """Seconds of processor time that a process has used."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _answers(stack: Stack, ground: Ground) -> bool:
-    """Whether the attacker itself, whose requests may still end, is answered within a time, by the same process."""
+    """Whether the same process answers the attacker itself in time, even if requests of the attack have yet to end."""
     ends = time.monotonic() + AFTER_SECONDS
     text = {"prompt": "the", "max_tokens": 5}
     while time.monotonic() < ends:
@@ -185,9 +185,9 @@ def _answers(stack: Stack, ground: Ground) -> bool:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=15, help="of each attack")
-    parser.add_argument("--only", default="", help="attacks whose names have this in them")
-    parser.add_argument("--strict", action="store_true", help="late answers are faults, too")
+    parser.add_argument("--seconds", type=float, default=15, help="seconds of each attack")
+    parser.add_argument("--only", default="", help="run only attacks whose names contain this")
+    parser.add_argument("--strict", action="store_true", help="count late answers as faults, too")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Where an attacker stands, and the ways in which it asks."""
+"""An attacker's key and runs, and the ways in which it sends requests."""
 
 import json
 import socket
@@ -16,14 +16,14 @@ TIMEOUT = httpx2.Timeout(60)
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the attacker stands: its key, and what it has there."""
+    """The attacker's address, key, runs and corpus."""
 
     url: str
     key: str
     small: str
-    """A run of few units."""
+    """A run of a model with few units."""
     large: str
-    """A run whose checkpoint has tens of megabytes, and its step."""
+    """A run with a checkpoint of tens of megabytes, and the checkpoint's step."""
     step: int
     corpus: str
 
@@ -39,13 +39,13 @@ class Ground:
         return answer.status_code
 
     def leave(self, path: str, body: object) -> None:
-        """Ask, and go without waiting."""
+        """Send a request, and disconnect without waiting for the answer."""
         with self.connection(path, body):
             time.sleep(0.05)
 
     @contextmanager
     def connection(self, path: str, body: object | None = None) -> Iterator[socket.socket]:
-        """A connection on which something was asked for, and which nobody reads."""
+        """A connection with a request on it, whose answer nobody reads."""
         address = urlsplit(self.url)
         content = b"" if body is None else encoded(body)
         head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
@@ -60,7 +60,7 @@ class Ground:
 
 
 def encoded(body: object) -> bytes:
-    """A body that is bytes already is sent as it is: to make it again each time would be the attacker's own work."""
+    """A body of bytes is sent as it is. Encoding it for each request would cost the attacker time of its own."""
     return body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
@@ -68,7 +68,7 @@ Attack = Callable[[Ground, threading.Event], None]
 
 
 def repeated(count: int, act: Callable[[Ground], object]) -> Attack:
-    """`count` threads that do this again and again."""
+    """`count` threads that repeat this."""
 
     def attack(ground: Ground, over: threading.Event) -> None:
         def work() -> None:
@@ -99,7 +99,7 @@ def held_open(count: int, path: Callable[[Ground], str], body: Callable[[Ground]
 
 
 def nothing(_: Ground, over: threading.Event) -> None:
-    """What neighbours notice anyway."""
+    """Ignore errors of the attacker's own requests. The neighbours show what matters."""
     over.wait()
 
 
@@ -118,7 +118,7 @@ def slow(count: int, path: Callable[[Ground], str]) -> Attack:
 
 
 def burst(count: int, act: Callable[[Ground], object]) -> Attack:
-    """`count` threads that all do this at once, and once alone."""
+    """`count` threads that all do this at once, and only once."""
 
     def attack(ground: Ground, over: threading.Event) -> None:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""What an account with an ordinary key may try, each until its caller stops it."""
+"""Attacks by an account with an ordinary key. Each continues until its caller stops it."""
 
 import itertools
 import json
@@ -14,12 +14,12 @@ from benchmarks.hostile.asking import Attack, Ground, burst, held_open, repeated
 
 
 def nothing(_: Ground, over: threading.Event) -> None:
-    """What neighbours notice anyway."""
+    """Ignore errors of the attacker's own requests. The neighbours show what matters."""
     over.wait()
 
 
 def half_open(ground: Ground, over: threading.Event) -> None:
-    """Connections that never finish their request."""
+    """Open connections that never finish their request."""
     address = urlsplit(ground.url)
     with ExitStack() as stack:
         for number in range(1100):
@@ -38,7 +38,7 @@ def wrong(count: int) -> str:
 
 @cache
 def mixed(count: int) -> str:
-    """Numbers, texts, objects and lists in turn, which fit no way of writing a prompt."""
+    """Numbers, texts, objects and lists in turn: a list that is not a valid prompt of any kind."""
     items = itertools.cycle(["1", '"a"', "{}", "[1]", "null"])
     return f"[{','.join(itertools.islice(items, count))}]"
 
@@ -51,7 +51,7 @@ def wrong_prompts(items: str) -> Attack:
 
 
 def wrong_everywhere(ground: Ground) -> None:
-    """The same in every other list that a request takes."""
+    """Put such items into every other list that a request accepts."""
     run, items = f"/v1/runs/{ground.small}", mixed(50_000)
     ground.post(f"{run}/score", f'{{"texts": {items}}}'.encode())
     ground.post(f"{run}/generate", f'{{"prompt": "a", "stop": {items}}}'.encode())
@@ -71,7 +71,7 @@ def nested() -> bytes:
 
 @cache
 def corpus() -> bytes:
-    """2 MB that are refused at their end: the name is wrong."""
+    """A corpus of 2 MB that the service refuses only after it has read everything, because of its name."""
     return json.dumps({"name": "!", "text": "the time machine " * 120_000}).encode()
 
 
@@ -81,7 +81,7 @@ def scores(texts: int, repeats: int) -> bytes:
 
 
 def huge_grid(ground: Ground) -> None:
-    """A product of thousands of digits, by as many paths as there may be, and by more."""
+    """Grids whose number of runs has thousands of digits: one with as many paths as are allowed, and one with more."""
     for paths in (99, 5000):
         grid = {f"training.field{number}": list(range(40)) for number in range(paths)}
         ground.post("/v1/jobs?dry_run=true", {"corpus": ground.corpus, "grid": grid})
@@ -92,7 +92,7 @@ RECALL = {"task": {"kind": "copy", "lag": 50, "symbols": 4, "width": 8}, "exampl
 
 ATTACKS: Mapping[str, Attack] = {
     "nothing": nothing,
-    # Before all that loads this model.
+    # This comes before all attacks that load this model.
     "45 first loads of one large model": burst(
         45, lambda g: g.post(f"/v1/runs/{g.large}/generate", {"prompt": "a", "max_tokens": 50})
     ),
@@ -157,6 +157,6 @@ ATTACKS: Mapping[str, Attack] = {
 
 
 def run(name: str, ground: Ground) -> None:
-    """Attack until this process is killed. Neighbours come first where attackers share the processors."""
+    """Attack until this process is killed, with the lowest priority, so that neighbours get the processors first."""
     os.nice(19)
     ATTACKS[name](ground, threading.Event())

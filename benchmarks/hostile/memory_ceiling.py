@@ -1,4 +1,4 @@
-"""A ceiling on a process's memory, where this machine lets us set one: a cgroup of version 2, as root."""
+"""A ceiling on a process's memory, with a cgroup of version 2, if this machine allows it (as root)."""
 
 import os
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @contextmanager
 def ceiling(process: int, mebibytes: int) -> Iterator[str]:
-    """Hold a process, and those that it starts, to so much memory; returns how. What it has already is not counted.
+    """Limit the memory of a process and of those that it starts. Yields a description of how it is limited.
 
-    RLIMIT_AS would count the stacks of threads and the files that are mapped.
+    Memory that the process already has is not counted. RLIMIT_AS would count the stacks of threads and mapped files.
     """
     group = _new_group()
     if group is None:
-        yield f"resident memory is measured, and over {mebibytes} MiB are a fault (no cgroup v2 to be had)"
+        yield f"resident memory is measured, and more than {mebibytes} MiB is a fault (no cgroup v2 is available)"
         return
     (group / "memory.max").write_text(str(mebibytes * 2**20))
     (group / "cgroup.procs").write_text(str(process))

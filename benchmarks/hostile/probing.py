@@ -1,9 +1,9 @@
-"""What a neighbour notices: another process that asks for its own things all the while.
+"""What a neighbour notices: another process that keeps requesting its own data.
 
 python -m benchmarks.hostile.probing URL KEY PATH ...
 
-Asks for each path in turn, with `PAUSE_SECONDS` between, and writes a line for each answer: its path, status and
-milliseconds. Each request has a connection of its own, like that of somebody who comes along.
+Requests each path in turn, with `PAUSE_SECONDS` in between, and writes a line for each answer: its path, status and
+milliseconds. Each request has a connection of its own, like a new visitor's.
 """
 
 import collections
@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 PAUSE_SECONDS = 0.02
 TIMEOUT_SECONDS = 60.0
 BROKEN = 0
-"""The status of a request without an answer."""
+"""The status of a request that got no answer."""
 
 
 @dataclass
 class Probe:
-    """What was answered since it was last asked."""
+    """The answers since the last call."""
 
     answers: list[tuple[str, int, float]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -43,7 +43,7 @@ class Probe:
 
 @contextmanager
 def probing(url: str, key: str, paths: Sequence[str]) -> Iterator[Probe]:
-    """A process that asks until the end of this block."""
+    """A process that sends requests until the end of this block."""
     command = [sys.executable, "-m", "benchmarks.hostile.probing", url, key, *paths]
     probe = Probe()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,10 +1,10 @@
-"""Many clients at once on a whole installation: what they wait for, what they are answered, what memory that takes.
+"""Many clients at once on a whole installation: their waiting times, the statuses of their answers, and the memory.
 
 python -m benchmarks.load [--clients 64] [--seconds 120] [--streams 200]
 
-An installation on PostgreSQL and Redis; clients that submit, list, look, read events and generate, without pause; event
-streams that stay open; and at last ten times what the limits allow. Ends with status 1 where an answer was 5xx, a
-connection broke or a stream ended.
+The installation uses PostgreSQL and Redis. Clients submit, list and read jobs, read events and generate texts without a
+pause, while event streams stay open. At the end, requests exceed the limits tenfold. Ends with status 1 if an answer
+was 5xx, a connection broke or a stream ended.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.load.users import User, endless_jobs, prepare
 
 WATCHED_JOBS = 10
 MEMORY_LOOKS = 6
-"""How often the processes' memory is measured under load."""
+"""Seconds between two measurements of the processes' memory under load."""
 TIMEOUT = httpx2.Timeout(60)
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     with running_stack() as stack:
         faults = asyncio.run(run(stack, arguments.clients, arguments.seconds, arguments.streams))
         if faults:
-            print(f"{faults} faults. The ends of the logs:\n{stack.log_tails()}", file=sys.stderr)
+            print(f"{faults} faults. The last lines of the logs:\n{stack.log_tails()}", file=sys.stderr)
             sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Ten times what the limits allow: each such request is refused by name, and what is allowed goes on."""
+"""Requests that exceed each limit tenfold: the service refuses them by the limit's name, and serves all others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,13 +9,13 @@ from benchmarks.load.users import SMALL, Known
 
 RUNS_PER_JOB = 1000
 TEXTS = 512
-"""What the service writes and lets wait at once."""
+"""The most texts that the service generates and lets wait at once."""
 CHOICES = 16
 JSON = {"Content-Type": "application/json"}
 
 
 async def too_much(client: Client, known: Known) -> None:
-    """Everything that has a limit, ten times over it."""
+    """Exceed every limit tenfold."""
     for ask in (_long_prompt, _many_tokens, _large_corpus, _large_body, _uncounted_body, _many_runs):
         await ask(client, known)
     await asyncio.gather(*(_many_texts(client, known) for _ in range(10 * TEXTS // CHOICES)))
@@ -41,7 +41,7 @@ async def _large_body(client: Client, known: Known) -> None:
 
 
 async def _uncounted_body(client: Client, known: Known) -> None:
-    """One that does not say how long it is."""
+    """A body whose length is not declared."""
 
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(10):

@@ -27,12 +27,12 @@ class Timings:
 
     @property
     def faults(self) -> int:
-        """Answers of 5xx, and none at all."""
+        """The number of answers of 5xx and of requests without an answer."""
         found = sum(self.statuses.values(), Counter[int | str]())
         return sum(count for status, count in found.items() if not isinstance(status, int) or status >= 500)
 
     def rows(self, during: float) -> list[list[object]]:
-        """Per route: requests, requests a second, p50 and p99 in milliseconds, statuses."""
+        """Per route: requests, requests per second, p50 and p99 in milliseconds, statuses."""
         return [
             [
                 route,
@@ -47,7 +47,7 @@ class Timings:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of them does not exceed; NaN of none."""
+    """The smallest value that this share of the values does not exceed; NaN if there are no values."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
 
 
@@ -58,7 +58,7 @@ class Client:
         self._http, self._timings = http, timings
 
     async def ask(self, route: str, method: str, path: str, **how: Any) -> Any:
-        """The answer as JSON, or as text where it is a stream; None if it is a refusal or broke off."""
+        """The answer as JSON, or as text if it is a stream; None if it is a refusal or broke off."""
         async with self._timed(route) as found:
             answer = await self._http.request(method, path, **how)
             found["status"] = answer.status_code

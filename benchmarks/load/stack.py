@@ -17,7 +17,7 @@ from tests.faults.installation import children_of
 from tests.processes import free_port, read_log, running, wait_until
 
 LIMITS = {"BODY_BYTES": 2 * 2**20, "CORPUS_BYTES": 2**20, "PROMPT_CHARACTERS": 10_000, "MAX_TOKENS": 10_000}
-"""Smaller than the defaults, so that ten times as much does not fill this machine."""
+"""Limits below the defaults, so that requests ten times as large do not fill this machine."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Stack:
 
 @contextmanager
 def running_stack(limits: Mapping[str, int] = LIMITS) -> Iterator[Stack]:
-    """An installation on the servers that answer here, or on such as are started for it. Nothing of it stays."""
+    """An installation on the servers that answer on this machine, or on new ones. Everything is removed at the end."""
     with ExitStack() as stack:
         enter = stack.enter_context
         folder = Path(enter(tempfile.TemporaryDirectory(prefix="gatelab-load-")))

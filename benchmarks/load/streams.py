@@ -1,4 +1,4 @@
-"""Event streams that stay open, and how late what happens arrives on them."""
+"""Event streams that stay open, and how late events arrive on them."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import httpx2
 
 
 class Streams:
-    """Open streams of the events of jobs."""
+    """Open streams of jobs' events."""
 
     def __init__(self, http: httpx2.AsyncClient, jobs: Sequence[str], count: int) -> None:
         self.open = self.broken = 0

@@ -15,28 +15,28 @@ SMALL: dict[str, Any] = {
     "model": {"cell": {"kind": "gru", "hidden": 16}},
     "training": TRAINING | {"windows": {"stride": 16, "train": 320, "validation": 64}},
 }
-"""A job of one run of ten steps."""
+"""A job with one run of ten steps."""
 ENDLESS = SMALL | {"training": TRAINING | {"epochs": 100_000}}
-"""A job that goes on for as long as the test does, through epochs of the whole corpus."""
+"""A job that lasts longer than the test, with epochs over the whole corpus."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is there before the load begins: a job that has ended, and its run."""
+    """What exists before the load begins: a job that has ended, and its run."""
 
     job: str
     run: str
 
 
 class User:
-    """Does one thing after the other, drawn at random by `SHARES`."""
+    """Takes one action after the other, drawn at random with the probabilities in `SHARES`."""
 
     def __init__(self, client: Client, known: Known, seed: int) -> None:
         self._client, self._known, self._random = client, known, random.Random(seed)
         self._jobs = [known.job]
 
     async def work(self, until: float) -> None:
-        """Go on until this time of `time.monotonic`."""
+        """Continue until this time of `time.monotonic`."""
         actions, weights = zip(*SHARES.items(), strict=True)
         while time.monotonic() < until:
             [action] = self._random.choices(actions, weights)
@@ -55,7 +55,7 @@ class User:
         await self._client.ask("GET /v1/jobs/{job}", "GET", f"/v1/jobs/{self._random.choice(self._jobs)}")
 
     async def events(self) -> None:
-        """Those of a job that has ended: the stream ends too."""
+        """Read the events of a job that has ended, so the stream ends, too."""
         await self._client.ask("GET /v1/jobs/{job}/events", "GET", f"/v1/jobs/{self._known.job}/events")
 
     async def generate(self) -> None:
@@ -75,10 +75,10 @@ SHARES: dict[Callable[[User], Awaitable[None]], float] = {
 
 
 async def prepare(client: Client, text: str) -> Known:
-    """A corpus and a run that has been trained.
+    """Make a corpus and a trained run.
 
     Raises:
-        RuntimeError: it was not trained.
+        RuntimeError: the run did not succeed.
     """
     await client.ask("POST /v1/corpora", "POST", "/v1/corpora", json={"name": "load", "text": text})
     job = (await client.ask("POST /v1/jobs", "POST", "/v1/jobs", json=SMALL))["id"]
@@ -94,7 +94,7 @@ async def prepare(client: Client, text: str) -> Known:
 
 
 async def endless_jobs(client: Client, count: int) -> list[str]:
-    """Jobs that do not end: the first is trained all the time, the others are paused."""
+    """Submit jobs that do not end: the first is trained all the time, the others are paused."""
     jobs = [(await client.ask("POST /v1/jobs", "POST", "/v1/jobs", json=ENDLESS))["id"] for _ in range(count)]
     pauses = (client.ask("POST /v1/jobs/{job}/pause", "POST", f"/v1/jobs/{job}/pause") for job in jobs[1:])
     await asyncio.gather(*pauses)

@@ -1,4 +1,4 @@
-"""The least that answers a row: one FastAPI route and one SQLAlchemy statement, without keys, limits or a log.
+"""The least that can answer with a row: one FastAPI route and one SQLAlchemy statement, without keys, limits or a log.
 
 python -m benchmarks.peers.bare_route DATABASE_FILE PORT
 

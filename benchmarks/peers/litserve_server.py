@@ -1,4 +1,4 @@
-"""The same with LitServe: it collects the requests that come together into a batch and streams what the batch writes.
+"""The same server with LitServe, which collects simultaneous requests into a batch and streams the batch's texts.
 
 python -m benchmarks.peers.litserve_server CHECKPOINT PORT
 """
@@ -18,13 +18,13 @@ from gatelab.model import model_of
 from gatelab.text.tokenizers import SPECIALS
 
 BATCH = 64
-"""Requests that are written together: as many as the benchmark's clients."""
+"""Requests in a batch: as many as the benchmark's clients."""
 PATIENCE = 0.02
-"""Seconds that a batch waits for more of them."""
+"""Seconds for which a batch waits for more requests."""
 
 
 class Writer(litserve.LitAPI):  # type: ignore[misc]
-    """One layer of the GRU with its reset gate after, one-hot input."""
+    """One layer of the GRU with its reset gate after the product, and one-hot input."""
 
     def __init__(self, checkpoint: Path) -> None:
         super().__init__(max_batch_size=BATCH, batch_timeout=PATIENCE, stream=True, api_path="/generate")
@@ -54,7 +54,8 @@ class Writer(litserve.LitAPI):  # type: ignore[misc]
             tokens = loop.tokens.tolist()
             yield [decode(token) if step < most else "" for token, most in zip(tokens, wanted, strict=True)]
 
-    def encode_response(self, output: Iterator[list[str]]) -> Any:  # else LitServe takes the type for that of an answer
+    # LitServe takes the annotation for the type of an answer, so it is no more exact than Any.
+    def encode_response(self, output: Iterator[list[str]]) -> Any:
         for texts in output:
             yield [f"data: {json.dumps({'text': text})}\n\n" for text in texts]
 

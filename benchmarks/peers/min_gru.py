@@ -3,7 +3,7 @@
 "Were RNNs All We Needed?", arXiv 2410.01201: a gate and a candidate that do not read the state, so that all steps of a
 window are one cumulative sum in log space (its appendix B). Each of three blocks has a causal convolution over four
 steps, a minGRU whose state is twice as wide, and a feed-forward network, each behind a normalization and beside a
-residual connection. The paper's width is 384; this one is narrower, so that a processor gets through more of the text.
+residual connection. The paper's width is 384; this model is narrower, so that a CPU reads more of the text in the time.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class MinGru(nn.Module):
         self.back = nn.Linear(state, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(rows, window, width) to the same."""
+        """(rows, window, width) to the same shape."""
         gate, candidate = self.gate_candidate(x).chunk(2, dim=-1)
         outputs: Tensor = self.back(scan(gate, candidate))
         return outputs
@@ -55,7 +55,7 @@ def scan(gate: Tensor, candidate: Tensor) -> Tensor:
 
 
 def log_g(candidate: Tensor) -> Tensor:
-    """The logarithm of g(c), which is c + 1/2 from 0 on and sigmoid(c) below."""
+    """The logarithm of g(c), where g(c) is c + 1/2 for c >= 0, and sigmoid(c) for c < 0."""
     above = (nn.functional.relu(candidate) + 0.5).log()
     return torch.where(candidate >= 0, above, nn.functional.logsigmoid(candidate))
 
@@ -73,7 +73,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(sizes.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(rows, window, width) to the same."""
+        """(rows, window, width) to the same shape."""
         window = x.shape[1]
         x = x + self.convolution(self.norms[0](x).transpose(1, 2))[..., :window].transpose(1, 2)
         x = x + self.dropout(self.gru(self.norms[1](x)))
@@ -100,7 +100,7 @@ class MinGruModel(nn.Module):
 
 
 def steps(model: MinGruModel, ids: Tensor, seed: int) -> Iterator[int]:
-    """Train on windows drawn from ids. Yields the number of each step when it is done."""
+    """Train on windows drawn from ids. Yields the number of each step after it is done."""
     sizes, random, done = model.sizes, torch.Generator().manual_seed(seed), 0
     optimizer = torch.optim.AdamW(model.parameters(), lr=sizes.lr, weight_decay=sizes.weight_decay)
     while True:

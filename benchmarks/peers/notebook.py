@@ -1,7 +1,7 @@
 """The peer: a notebook that trains a GRU of PyTorch's, epoch by epoch, as textbooks' trainers do.
 
 The concise GRU of Dive into Deep Learning (Zhang et al., d2l.ai, section 10.2) with the trainer of its section 3.2,
-rewritten: batches from PyTorch's data loader, a validation every epoch. What it would plot is left out.
+rewritten: batches from PyTorch's data loader, and a validation every epoch. Plotting is left out.
 """
 
 import torch
@@ -22,7 +22,7 @@ class Notebook:
         self.model = TorchLayers(nn.GRU(vocabulary, hidden), lr)
 
     def epoch(self) -> float:
-        """Train on all windows once, then validate. The mean validation loss of the batches."""
+        """Train on all windows once, then validate. Returns the mean validation loss of the batches."""
         for (batch,) in self.train:
             self.model.step(batch)
         with torch.no_grad():
@@ -31,7 +31,7 @@ class Notebook:
 
     @torch.no_grad()
     def write(self, prefix: Tensor, tokens: int) -> list[int]:
-        """The likeliest ids after those of `prefix`."""
+        """The likeliest ids after `prefix`."""
         layer, head = self.model.layer, self.model.head
         written: list[int] = []
         x, state = prefix, None

@@ -1,4 +1,4 @@
-"""What one would write to serve a GRU: FastAPI, and a loop over torch.nn.GRUCell in each request's thread.
+"""A server as one would write it by hand for a GRU: FastAPI, and a loop over torch.nn.GRUCell in each request's thread.
 
 python -m benchmarks.peers.plain_server CHECKPOINT PORT
 """
@@ -26,7 +26,7 @@ class Request(BaseModel):
 
 
 def app_of(checkpoint: Checkpoint) -> FastAPI:
-    """Writes with the weights of a checkpoint: one layer of the GRU with its reset gate after, one-hot input."""
+    """Generates with the weights of a checkpoint: one layer of the GRU with its reset gate after, one-hot input."""
     app, model, tokenizer = FastAPI(), model_of(checkpoint), checkpoint.tokenizer
     model.bias_head.data[:SPECIALS] = -1e9  # never chosen
 

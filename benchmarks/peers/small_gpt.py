@@ -44,7 +44,7 @@ class Block(nn.Module):
         self.narrower = nn.Linear(4 * width, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(rows, window, width) to the same."""
+        """(rows, window, width) to the same shape."""
         rows, window, width = x.shape
         parts = self.queries_keys_values(self.before_attention(x)).chunk(3, dim=-1)
         q, k, v = (part.view(rows, window, self.heads, -1).transpose(1, 2) for part in parts)
@@ -55,7 +55,7 @@ class Block(nn.Module):
 
 
 class SmallGpt(nn.Module):
-    """A decoder of blocks, with learned places."""
+    """A decoder of blocks, with learned position embeddings."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class SmallGpt(nn.Module):
         self.before_head = nn.LayerNorm(sizes.width, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
-                # What a residual connection adds is smaller at the start, by the number of them.
+                # The more residual connections the model has, the smaller is what each adds at first.
                 adds = name.endswith(("together.weight", "narrower.weight"))
                 nn.init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * sizes.layers) if adds else 0.02)
 
@@ -79,7 +79,7 @@ class SmallGpt(nn.Module):
 
 
 def steps(model: SmallGpt, ids: Tensor, seed: int) -> Iterator[int]:
-    """Train on windows drawn from ids, as nanoGPT does. Yields the number of each step when it is done."""
+    """Train on windows drawn from ids, as nanoGPT does. Yields the number of each step after it is done."""
     sizes, random = model.sizes, torch.Generator().manual_seed(seed)
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() < 2]

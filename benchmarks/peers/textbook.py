@@ -1,7 +1,7 @@
 """The peer: a recurrent language model from scratch, as textbooks write it.
 
-One-hot inputs, a Python loop over the steps with a matrix product a gate, SGD and clipping by hand. The set-up is that
-of the RNN and GRU chapters of Dive into Deep Learning (Zhang et al., d2l.ai, sections 9.5 and 10.2), rewritten.
+One-hot inputs, a Python loop over the steps with a matrix product per gate, SGD and clipping by hand. The set-up is
+that of the RNN and GRU chapters of Dive into Deep Learning (Zhang et al., d2l.ai, sections 9.5 and 10.2), rewritten.
 """
 
 import math
@@ -20,9 +20,9 @@ HIDDEN, STEPS, BATCH, TRAIN, VALIDATION = 32, 32, 1024, 10_000, 5_000
 
 @dataclass(frozen=True)
 class Result:
-    """Perplexities after the last epoch; `tokens_per_second` of the training steps alone.
+    """Perplexities after the last epoch, and the speed.
 
-    `seconds` is the time of all epochs, each of them with its validation.
+    `tokens_per_second` counts the training steps alone; `seconds` is the time of all epochs with their validations.
     """
 
     train_perplexity: float
@@ -32,14 +32,14 @@ class Result:
 
 
 def windows(text: str) -> tuple[Tensor, Tensor, int]:
-    """All windows (count, STEPS + 1) of the first TRAIN + VALIDATION, split, and the size of the vocabulary."""
+    """The first TRAIN windows, the next VALIDATION windows, each (count, STEPS + 1), and the size of the vocabulary."""
     ids, vocabulary = encode(text)
     cut = ids.unfold(0, STEPS + 1, 1)[: TRAIN + VALIDATION]
     return cut[:TRAIN], cut[TRAIN:], vocabulary
 
 
 def encode(text: str) -> tuple[Tensor, int]:
-    """The ids of the text's letters, and the size of the vocabulary."""
+    """The ids of the text's characters, and the size of the vocabulary."""
     letters = re.sub("[^A-Za-z]+", " ", text).lower()
     vocabulary = ["<unk>", *sorted(set(letters))]
     index = {token: i for i, token in enumerate(vocabulary)}
@@ -74,7 +74,7 @@ class Textbook:
         return outputs
 
     def step(self, batch: Tensor, lr: float) -> float:
-        """One step of SGD with the gradient's norm clipped to 1. The loss before it."""
+        """One step of SGD with the gradient's norm clipped to 1. Returns the loss before the step."""
         loss, parameters = self.loss(batch), self.parameters()
         gradients = torch.autograd.grad(loss, parameters)
         norm = torch.sqrt(sum(((g**2).sum() for g in gradients), torch.zeros(())))
@@ -88,7 +88,7 @@ class Textbook:
 def run(kind: str, text: str, lr: float, epochs: int, seed: int) -> Result:
     """Train `gru` (reset before) or `rnn` (tanh) from scratch, with a validation every epoch.
 
-    The textbook's measure: mean over batches (train) and windows (validation).
+    As in the textbook, the losses are means over batches (train) and over windows (validation).
     """
     torch.manual_seed(seed)
     train, validation, vocabulary = windows(text)

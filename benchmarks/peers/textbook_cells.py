@@ -1,7 +1,7 @@
 """The recurrent cells as textbooks write them: a matrix product for every block of weights, step by step.
 
 The RNN, LSTM and GRU from scratch of Dive into Deep Learning (Zhang et al., d2l.ai, sections 9.5, 10.1 and 10.2),
-written for this comparison; the GRU also with one gate alone, and with the reset gate behind the matrix product.
+written for this comparison. The GRU is also available with one gate, and with the reset gate after the matrix product.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from torch import Tensor
 
 State = tuple[Tensor, ...]
 SIGMA = 0.01
-"""The standard deviation of the weights at the start."""
+"""The standard deviation of the initial weights."""
 
 
 def normal(rows: int, columns: int) -> Tensor:
@@ -39,7 +39,7 @@ class TextbookCell(ABC):
 
     @abstractmethod
     def step(self, x: Tensor, state: State) -> State:
-        """The state after an input (batch, inputs). `state[0]` is the output."""
+        """The state after reading an input (batch, inputs). `state[0]` is the output."""
 
     def initial_state(self, batch: int) -> State:
         return tuple(torch.zeros(batch, self.hidden) for _ in range(self.tensors_in_state))
@@ -60,7 +60,7 @@ class Rnn(TextbookCell):
 
 
 class Gru(TextbookCell):
-    """The GRU with both gates or one of them (`gates` has r, z or both), reset before or after the product."""
+    """The GRU with the gates in `gates` (r, z or both), and the reset before or after the product."""
 
     def __init__(self, inputs: int, hidden: int, gates: str = "zr", reset_after: bool = False) -> None:
         super().__init__(f"{gates}h", inputs, hidden)

@@ -10,7 +10,7 @@ CLIP = 1.0
 
 
 class TorchLayers(nn.Module):
-    """A recurrent layer of PyTorch's, or several, and a linear head."""
+    """One or more of PyTorch's recurrent layers, and a linear head."""
 
     def __init__(self, layer: nn.RNNBase, lr: float) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class TorchLayers(nn.Module):
         return nn.functional.cross_entropy(self.head(outputs).flatten(0, 1), batch[:, 1:].T.flatten())
 
     def step(self, batch: Tensor) -> float:
-        """One step of SGD with the gradient's norm clipped. The loss before it."""
+        """One step of SGD with the gradient's norm clipped. Returns the loss before the step."""
         loss = self.loss(batch)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)

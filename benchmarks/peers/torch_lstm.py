@@ -1,7 +1,7 @@
-"""The peer: a character-level LSTM as tutorials of PyTorch write it, at the sizes of a good one.
+"""The peer: a character-level LSTM as PyTorch's tutorials write it, with sizes that work well.
 
-An embedding, `torch.nn.LSTM` with dropout behind it, a linear head, Adam, clipped gradients; the state is carried from
-one window of the text to the next.
+It has an embedding, `torch.nn.LSTM` with dropout after it, a linear head, Adam and clipped gradients. The state is
+carried from one window of the text to the next.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class TorchLstm(nn.Module):
 
 
 def steps(model: TorchLstm, ids: Tensor) -> Iterator[int]:
-    """Train on ids again and again. Yields the number of each step when it is done."""
+    """Train on ids, epoch after epoch. Yields the number of each step after it is done."""
     sizes, done = model.sizes, 0
     optimizer = torch.optim.Adam(model.parameters(), lr=sizes.lr)
     length = (len(ids) - 1) // sizes.streams

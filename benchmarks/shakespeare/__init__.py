@@ -1,1 +1,1 @@
-"""How soon small models reach a validation loss on tiny Shakespeare: Gatelab's recipes beside peers."""
+"""How soon small models reach a validation loss on tiny Shakespeare: Gatelab's recipes next to their peers."""

@@ -1,9 +1,9 @@
-"""Time to a validation loss on tiny Shakespeare, first 90 % of the text to train, last 10 % to score.
+"""Time to a validation loss on tiny Shakespeare: training on the first 90 % of the text, scoring on the last 10 %.
 
 python -m benchmarks.shakespeare tinyshakespeare.txt [--only NAME ...] [--seeds 0 1 2] [--threads 2] ...
 
-Prints a row per contestant: its best loss and when it had it, and the seconds until its loss first was at most each of
-the targets, medians over the seeds. --file CSV also keeps every score, and adds to what the file already has.
+Prints a row per contestant: its best loss and when it reached it, and the seconds until its loss first was at most each
+of the targets, medians over the seeds. --file CSV also stores every score, and keeps the scores that the file has.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def run(contestant: Contestant, name: str, text: str, seed: int, how: How, seconds: float) -> list[Score]:
-    """All scores of one training, which ends by itself or after `seconds`."""
+    """All scores of one training, which ends on its own or after `seconds`."""
     scores = []
     for at, loss in contestant(text, seed, how):
         scores.append(Score(contestant=name, seed=seed, seconds=at, validation_loss=loss))

@@ -1,4 +1,4 @@
-"""The contestants: each trains on the first 90 % of the text, and tells its loss on the last 10 % from time to time."""
+"""The contestants. Each trains on the first 90 % of the text, and reports its loss on the last 10 % at intervals."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from gatelab.text import Corpus
 from gatelab.training import Evaluated, train
 
 HELD_OUT = 0.1
-"""The share of the text at its end that is not trained on."""
+"""The share of the text, at its end, on which nothing is trained."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class How:
     """How a contestant is measured.
 
     Attributes:
-        threads: of the processor.
-        every: steps of a peer between two looks at the held-out text. Recipes say when they are evaluated.
+        threads: CPU threads.
+        every: steps of a peer between two evaluations. Recipes themselves say when they are evaluated.
     """
 
     threads: int
@@ -36,11 +36,11 @@ Look = tuple[float, float]
 """Seconds of training, and then the loss on the held-out text in nats per character."""
 
 Contestant = Callable[[str, int, How], Iterator[Look]]
-"""Given the text and a seed, trains until it is done."""
+"""Given the text and a seed, trains to the end and yields scores."""
 
 
 def recipe(name: str, text: str, seed: int, how: How) -> Iterator[Look]:
-    """A recipe of Gatelab's. The time of its evaluations counts as training."""
+    """One of Gatelab's recipes. The time of its evaluations counts as training."""
     job = specfile.load(recipes.find(name), [f"training.seed={seed}", "training.sample=null"])
     [spec] = expand(job, 1)
     start = time.perf_counter()
@@ -50,7 +50,7 @@ def recipe(name: str, text: str, seed: int, how: How) -> Iterator[Look]:
 
 
 def gpt(text: str, seed: int, how: How) -> Iterator[Look]:
-    """nanoGPT's setting for a CPU. The time of its evaluations does not count."""
+    """nanoGPT's setting for a CPU. The time of evaluations does not count."""
     torch.manual_seed(seed)
     training, held_out, vocabulary = text_ids(text)
     model = small_gpt.SmallGpt(small_gpt.Sizes(vocabulary))
@@ -58,7 +58,7 @@ def gpt(text: str, seed: int, how: How) -> Iterator[Look]:
 
 
 def min_gru_model(text: str, seed: int, how: How) -> Iterator[Look]:
-    """A model of minGRUs. The time of its evaluations does not count."""
+    """A model of minGRUs. The time of evaluations does not count."""
     torch.manual_seed(seed)
     training, held_out, vocabulary = text_ids(text)
     model = min_gru.MinGruModel(min_gru.Sizes(vocabulary))
@@ -66,7 +66,7 @@ def min_gru_model(text: str, seed: int, how: How) -> Iterator[Look]:
 
 
 def _by_window(model: small_gpt.SmallGpt | min_gru.MinGruModel, held_out: Tensor) -> Callable[[], float]:
-    """What computes the loss on the held-out text, each window of which is read by itself."""
+    """A function that computes the loss on the held-out text, reading each window by itself."""
     window = model.sizes.window
     windows = held_out[: (len(held_out) - 1) // window * window + 1].unfold(0, window + 1, window)
 
@@ -81,7 +81,7 @@ def _by_window(model: small_gpt.SmallGpt | min_gru.MinGruModel, held_out: Tensor
 
 
 def lstm(text: str, seed: int, how: How) -> Iterator[Look]:
-    """An LSTM of PyTorch's. The time of its evaluations does not count; they read the held-out text as one stream."""
+    """PyTorch's LSTM. The time of evaluations does not count; they read the held-out text as one stream."""
     torch.manual_seed(seed)
     training, held_out, vocabulary = text_ids(text)
     model = torch_lstm.TorchLstm(torch_lstm.Sizes(vocabulary))
@@ -96,7 +96,7 @@ def lstm(text: str, seed: int, how: How) -> Iterator[Look]:
 
 
 def text_ids(text: str) -> tuple[Tensor, Tensor, int]:
-    """The ids of the text to train on and of the held-out text, and how many different ones there are."""
+    """The ids of the training text and of the held-out text, and the size of the vocabulary."""
     letters, ids = np.unique(np.array(list(text)), return_inverse=True)
     end = int(len(ids) * (1 - HELD_OUT))
     tokens = torch.from_numpy(ids)
@@ -122,6 +122,6 @@ PEERS: Mapping[str, Contestant] = {
 
 
 def contestants() -> dict[str, Contestant]:
-    """All, by name: the peers, and the recipes for tiny Shakespeare."""
+    """All contestants by name: the peers, and the recipes for tiny Shakespeare."""
     named = [one.name for one in recipes.recipes() if one.name.startswith("tiny-shakespeare")]
     return {**PEERS, **{f"recipe:{name}": partial(recipe, name) for name in named}}

@@ -1,4 +1,4 @@
-"""Whole training steps of Gatelab's engines beside the book's loop and PyTorch's layers.
+"""Whole training steps of Gatelab's engines next to the book's loop and PyTorch's layers.
 
 python -m benchmarks.training [speed] [scaling] [memory] [precision] [packs] [vocabularies] [layers] [--threads 2] ...
 """
@@ -44,7 +44,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all of them")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; by default everything")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.25, help="how long a contestant is measured in a round")

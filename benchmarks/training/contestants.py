@@ -1,4 +1,4 @@
-"""What is measured side by side: Gatelab's engines, the textbook's loop and PyTorch's layers, with the same weights."""
+"""The contestants: Gatelab's engines, the textbook's loop and PyTorch's layers, all with the same weights."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -24,29 +24,29 @@ PEERS = TEXTBOOK, TORCH_NN = "textbook", "torch.nn"
 TITLES = {TEXTBOOK: "the book's loop", TORCH_NN: "torch.nn", REFERENCE: "torch engine"}
 CHECKED_STEPS = 4
 TOLERANCE = 1e-4
-"""How far the losses of two contestants may lie apart, in nats."""
+"""The largest difference between the losses of two contestants, in nats."""
 
 Step = Callable[[Ids], float]
-"""Takes a training step on the windows with these numbers, gathered within; gives the mean loss before it."""
+"""Gathers the windows with these numbers and takes a training step on them. Returns the mean loss before the step."""
 
 
 class Disagreement(Exception):
-    """Two contestants do not compute the same: their speeds mean nothing."""
+    """Two contestants do not compute the same, so their speeds cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A cell, and the sizes of a model of it and of what that reads in a step."""
+    """A cell, the sizes of a model of it, and the size of a training step."""
 
     cell: CellSpec
     shape: Shape
 
     def model(self) -> LanguageModel:
-        """A fresh copy of the model with which all begin."""
+        """A new copy of the model with which all contestants begin."""
         return random_model(self.cell, self.shape, SEED)
 
     def batches(self) -> Iterator[Ids]:
-        """Numbers of the windows of one batch after the other, without end."""
+        """The numbers of the windows of one batch after the other, endlessly."""
         return itertools.cycle(random_windows(self.shape, SEED).in_order())
 
     def rows(self) -> Tensor:
@@ -55,7 +55,7 @@ class Task:
 
 
 def engines() -> tuple[EngineName, ...]:
-    """Those that this machine's CPU can train with, the fastest first."""
+    """The engines that can train on this machine's CPU, the fastest first."""
     return (NATIVE, REFERENCE) if has_native() else (REFERENCE,)
 
 
@@ -83,7 +83,7 @@ def build(task: Task, name: str) -> Step | None:
 
 
 def contestants(task: Task) -> dict[str, Step]:
-    """All that can train `task`, by name: engines, then peers."""
+    """All contestants that can train `task`, by name: engines, then peers."""
     names = (*engines(), *PEERS)
     return {name: step for name in names if (step := build(task, name))}
 
@@ -92,7 +92,7 @@ def native_step(task: Task, precision: Precision) -> Step:
     """The native engine in a precision.
 
     Raises:
-        InvalidInput: it cannot be used so.
+        InvalidInput: the engine does not support this precision here.
     """
     return _engine(task, NATIVE, precision)
 
@@ -100,7 +100,7 @@ def native_step(task: Task, precision: Precision) -> Step:
 def _engine(task: Task, name: EngineName, precision: Precision = "fp32") -> Step:
     shape, sgd = task.shape, SgdSpec(kind="sgd", lr=LR)
     training = TrainingSpec(num_steps=shape.steps, batch_size=shape.batch, optimizer=sgd, precision=precision)
-    # PyTorch's number of threads is everybody's here.
+    # All contestants use PyTorch's number of threads.
     engine = build_engine([member_of(task.model(), training)], "cpu", name, torch.get_num_threads())
     windows = random_windows(shape, SEED)
 
@@ -120,10 +120,10 @@ def member_of(model: LanguageModel, training: TrainingSpec) -> Member:
 
 
 def check(steps: Mapping[str, Step], task: Task) -> None:
-    """Take the first steps with all contestants: the later losses depend on the gradients, clipping and updates.
+    """Take the first steps with all contestants. The later losses depend on gradients, clipping and updates.
 
     Raises:
-        Disagreement: a loss of one of them differs from the torch engine's, which defines the results.
+        Disagreement: the loss of a contestant differs from the torch engine's, which defines the results.
     """
     batches = task.batches()
     for number in range(1, CHECKED_STEPS + 1):

@@ -1,4 +1,4 @@
-"""What each field around the cells costs, beside the same model without it, on each engine that takes it."""
+"""What each option around the cells costs, next to the same model without it, on each engine that supports it."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -34,7 +34,10 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 
 def show(shapes: Iterable[Shape], threads: int, rounds: int, seconds: float) -> None:
-    """Print a row a field and shape: how many times as long a step takes with it, on each engine; `-`: not taken."""
+    """Print a row per option and shape: how many times as long a step takes with it, on each engine.
+
+    `-` means that the engine does not support the option.
+    """
     tables.show(["field", SIZES, *engines(), "auto"], _rows(shapes, threads, rounds, seconds))
 
 

@@ -1,8 +1,8 @@
-"""How much memory training steps take, each contestant in a process of its own.
+"""How much memory training steps take. Each contestant runs in a process of its own.
 
 `python -m benchmarks.training.memory CONTESTANT CELL SHAPE THREADS` prints the bytes that the steps needed beyond what
-the process held when its model and data were ready: the growth of VmHWM, the peak of the resident set that Linux keeps
-(what getrusage calls ru_maxrss, but not inherited from the parent), reset before the first step.
+the process held when its model and data were ready. It is the growth of VmHWM, Linux's peak of the resident set, which
+is reset before the first step (getrusage's ru_maxrss, but not inherited from the parent).
 """
 
 import re
@@ -22,7 +22,7 @@ MIB = 2**20
 
 
 def show(tasks: Iterable[tuple[str, Task]], threads: int) -> None:
-    """Print a row a task, in MiB."""
+    """Print a row per task, in MiB."""
     names = (*engines(), *PEERS)
     header = ["cell", SIZES, *(TITLES.get(name, name) for name in names)]
     rows = ([cell, task.shape, *(_measure(name, cell, task.shape, threads) for name in names)] for cell, task in tasks)

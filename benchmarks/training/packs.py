@@ -1,4 +1,4 @@
-"""What it brings to train several small models in one call of the native engine, and how many Gatelab would."""
+"""How much faster several small models train in one call of the native engine, and how many Gatelab would pack."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -24,7 +24,7 @@ MEMBERS = (1, 2, 4, 8, 16, 32)
 
 
 def show(shapes: Iterable[Shape], threads: int, rounds: int, seconds: float) -> None:
-    """Print a row a shape: how many times the tokens per second of one model alone packs of several reach."""
+    """Print a row per shape: how many times the tokens per second of one model alone a pack reaches."""
     header = [SIZES, "operations of a step", "taken", *(f"{n} together" for n in MEMBERS[1:])]
     tables.show(header, _rows(shapes, threads, rounds, seconds))
 

@@ -1,4 +1,4 @@
-"""How many floating point operations a second this process can do at all."""
+"""The most floating-point operations per second that this process can do."""
 
 import torch
 
@@ -12,7 +12,7 @@ SECONDS = 0.2
 
 
 def gauges(threads: int) -> dict[str, Gauge]:
-    """Measures of the peak in FLOP/s: multiply-adds in registers, where the native engine is there, and torch.mm."""
+    """Measures of the peak in FLOP/s: multiply-adds in registers (if the native engine is available), and torch.mm."""
     return ({FMA: lambda: native.load().peak("fp32", threads, SECONDS)} if has_native() else {}) | {MM: torch_mm}
 
 

@@ -1,4 +1,4 @@
-"""What bfloat16 brings to the native engine, beside itself in single precision."""
+"""How much faster the native engine is with bfloat16 than in single precision."""
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ SECONDS = 0.2
 
 
 def show(tasks: Iterable[tuple[str, Task]], threads: int, rounds: int, seconds: float) -> None:
-    """Print a row a task; in brackets, what a speed is of the peak of its precision.
+    """Print a row per task; in brackets, the speed as a share of the peak of its precision.
 
     Raises:
         Unavailable: the native engine has no bfloat16 on this processor.

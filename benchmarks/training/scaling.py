@@ -1,4 +1,4 @@
-"""What more threads bring to every contestant."""
+"""How much more threads help each contestant."""
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from benchmarks.training.speed import gauge
 
 
 def show(tasks: Iterable[tuple[str, Task]], threads: Sequence[int], rounds: int, seconds: float) -> None:
-    """Print a row a task and contestant: its speeds, and how many times the first the last is."""
+    """Print a row per task and contestant: its speeds, and the ratio of the last to the first."""
     header = ["cell", SIZES, "by", f"{threads[-1]} : {threads[0]}", *(f"{n} thread{'s' * (n > 1)}" for n in threads)]
     tables.show(header, (row for cell, task in tasks for row in _rows(cell, task, threads, rounds, seconds)))
 

@@ -1,4 +1,4 @@
-"""What is trained: cells and sizes, and the floating point operations that they need."""
+"""Cells and sizes to train, and the floating-point operations that they need."""
 
 import re
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from gatelab.text.windows import Windows
 VOCABULARY = 28
 """The vocabulary of the exercises: 26 letters, the space, `<unk>`."""
 SIZES = "hidden/batch/steps[/layers]"
-"""How a shape is written."""
+"""The format of a shape."""
 BATCHES = 8
-"""How many batches of different windows there are."""
+"""The number of batches with different windows."""
 
 CELLS: dict[str, CellSpec] = {
     "gru, reset before": GruSpec(kind="gru", reset="before"),
@@ -29,7 +29,7 @@ CELLS: dict[str, CellSpec] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a model and of what it reads in a step."""
+    """The sizes of a model and of a training step."""
 
     hidden: int
     batch: int
@@ -39,23 +39,23 @@ class Shape:
 
     @classmethod
     def parse(cls, text: str) -> "Shape":
-        """The shape that is written hidden/batch/steps or hidden/batch/steps/layers.
+        """Read a shape from hidden/batch/steps or hidden/batch/steps/layers.
 
         Raises:
-            ValueError: it is written otherwise, or a size is not positive.
+            ValueError: the text has another format, or a size is not positive.
         """
         if not re.fullmatch(r"[1-9]\d*(/[1-9]\d*){2,3}", text):
             raise ValueError(f"{text!r} is not {SIZES} in positive integers")
         return cls(*map(int, text.split("/")))
 
     def __str__(self) -> str:
-        """What `parse` reads."""
+        """The format that `parse` reads."""
         sizes = f"{self.hidden}/{self.batch}/{self.steps}"
         return sizes if self.layers == 1 else f"{sizes}/{self.layers}"
 
     @property
     def tokens(self) -> int:
-        """Tokens of a step."""
+        """Tokens per step."""
         return self.batch * self.steps
 
 

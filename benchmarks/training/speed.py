@@ -1,4 +1,4 @@
-"""Tokens a second of every contestant, side by side, and the share of the machine's peak that they reach."""
+"""Tokens per second of every contestant, side by side, and the share of the machine's peak that they reach."""
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from benchmarks.training.shapes import SIZES, flops_per_token
 
 @dataclass(frozen=True)
 class Speeds:
-    """What was measured of a task, round by round.
+    """The measurements of a task, round by round.
 
     Attributes:
-        tokens_per_second: by contestant.
-        peaks: FLOP/s, by how it was measured; the first is the one that shares are of.
+        tokens_per_second: contestant -> its speeds.
+        peaks: way of measuring -> FLOP/s. Shares refer to the first one.
     """
 
     cell: str
@@ -32,7 +32,7 @@ class Speeds:
     peaks: Mapping[str, Sequence[float]]
 
     def lead(self, name: str) -> float:
-        """How many times as fast as the faster of the peers `name` is."""
+        """The speed of `name` divided by that of the fastest peer."""
         speeds = self.tokens_per_second
         return min(median_ratio(speeds[name], speeds[peer]) for peer in PEERS if peer in speeds)
 
@@ -46,7 +46,7 @@ class Speeds:
 
 
 def show(tasks: Iterable[tuple[str, Task]], threads: int, rounds: int, seconds: float) -> None:
-    """Print a row a task. What a contestant's speed is of the peak stands behind it in brackets.
+    """Print a row per task. In brackets after a contestant's speed is its share of the peak.
 
     Raises:
         Disagreement: the contestants do not compute the same.
@@ -65,7 +65,7 @@ def show(tasks: Iterable[tuple[str, Task]], threads: int, rounds: int, seconds: 
 
 
 def measure(cell: str, task: Task, threads: int, rounds: int, seconds: float) -> Speeds:
-    """The speeds of a task; every contestant is measured for `seconds` in each round."""
+    """Measure the speeds for a task, every contestant for `seconds` in each round."""
     steps = contestants(task)
     check(steps, task)
     gauges = {name: gauge(task, step, seconds) for name, step in steps.items()}
@@ -75,7 +75,7 @@ def measure(cell: str, task: Task, threads: int, rounds: int, seconds: float) ->
 
 
 def gauge(task: Task, step: Step, seconds: float) -> Gauge:
-    """Measures the tokens a second of a contestant."""
+    """Measures the tokens per second of a contestant."""
     batches = task.batches()
     return lambda: task.shape.tokens / seconds_per_call(lambda: step(next(batches)), seconds)
 

@@ -1,4 +1,4 @@
-"""What the output layer costs where there are many tokens: the native engine beside PyTorch's."""
+"""What the output layer costs for large vocabularies: the native engine next to PyTorch."""
 
 import statistics
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from benchmarks.training.speed import gauge
 
 VOCABULARIES = 256, 1024, 4096, 16_384
 SHAPES = (Shape(256, 32, 32),)
-"""Whose logits of the largest vocabulary take 64 MB."""
+"""A shape for which the logits of the largest vocabulary take 64 MB."""
 
 
 def show(tasks: Iterable[tuple[str, Task]], threads: int, rounds: int, seconds: float) -> None:

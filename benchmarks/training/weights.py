@@ -1,4 +1,4 @@
-"""The peers' models with the weights of one of Gatelab's, so that all compute the same."""
+"""The peers' models with the weights of one of Gatelab's models, so that all compute the same."""
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +38,11 @@ def _textbook_cell(spec: CellSpec, inputs: int) -> TextbookCell:
         case LstmSpec():
             return Lstm(inputs, spec.hidden)
         case EquationsSpec():
-            raise ValueError(f"there is no textbook peer of {spec.title}")
+            raise ValueError(f"the textbook has no cell like {spec.title}")
 
 
 def _textbooks(spec: CellSpec, own: Weights) -> Weights:
-    """The weights of a layer by the textbook's names: of an RNN, and of a candidate, the letter is h."""
+    """The weights of a layer by the textbook's names. The letter of an RNN and of a candidate is h."""
     letters = {"W": "x", "U": "h", "b": "b"}
     suffix = "h" if isinstance(spec, RnnSpec) else "c"
     found = {}
@@ -55,8 +55,8 @@ def _textbooks(spec: CellSpec, own: Weights) -> Weights:
 def torch_layers(model: LanguageModel, lr: float) -> TorchLayers | None:
     """PyTorch's model with the weights of `model`, which reads one-hot input. None if it has no such cell.
 
-    PyTorch has a second bias for every block. Where the equations need none it is zero and its gradient is dropped:
-    else the two would be one bias with twice the learning rate.
+    PyTorch has a second bias for every block. Where the equations have none, it is zero and its gradient is dropped.
+    Otherwise the two would be one bias with twice the learning rate.
     """
     layer = _torch_layer(model)
     if layer is None:
@@ -95,7 +95,7 @@ def _of_layer(model: LanguageModel, layer: int) -> Weights:
 
 
 def _packed(model: LanguageModel, layer: int) -> Weights:
-    """The same, side by side as PyTorch has them."""
+    """The same weights, side by side in PyTorch's layout."""
     own, spec = _of_layer(model, layer), model.spec.cell
     letters = packed_letters(spec) | {"recurrent": recurrent_letters(spec)}
     return {name: torch.cat([own[each] for each in those], dim=-1) for name, those in letters.items()}

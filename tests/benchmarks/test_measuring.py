@@ -46,7 +46,7 @@ def test_a_log_of_results_goes_on_where_it_was_left(tmp_path: Path) -> None:
 def test_a_log_of_other_settings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     ResultLog(path, {"epochs": 3})
-    with pytest.raises(ValueError, match=r"results\.jsonl has the results of"):
+    with pytest.raises(ValueError, match=r"results\.jsonl has results for "):
         ResultLog(path, {"epochs": 4})
 
 
