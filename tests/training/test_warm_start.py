@@ -13,9 +13,9 @@ from gatelab.text import Corpus, prepare
 from gatelab.text.vocabulary_growth import grown
 from gatelab.training import Evaluated, Started, train
 from gatelab.warm_start import Origin, begin
-from tests.training.runs import corpus, recorded
+from tests.training.runs import corpus, recorded, spec_of
 from tests.training.test_resume import same_bits
-from tests.training.test_stopping import course
+from tests.training.test_stopping import MODEL, SMALL, course
 
 
 def starting(spec: RunSpec, what: str = "weights", **training: Any) -> RunSpec:
@@ -44,6 +44,17 @@ def test_a_fork_without_an_edit_is_the_run_itself(
     assert [event for event, _ in fork] == [event for event, _ in whole[at + 1 :]], f"forked at event {at}"
     mine, theirs = fork[-1][1], whole[-1][1]
     same_bits(Checkpoint(theirs.spec, *list(vars(mine).values())[1:]), theirs)
+
+
+@pytest.mark.parametrize("engine", ["torch", "native"])
+def test_more_epochs_are_the_run_that_had_them_from_the_start(engine: Any, time_machine: str) -> None:
+    text, short = corpus(time_machine), spec_of(MODEL | {"dropout": 0.2}, **(SMALL | {"epochs": 2}))
+    source = recorded(train(short, text, engine=engine))[-1][1]
+    longer = starting(short, "everything", epochs=4)
+    fork = recorded(train(longer, text, engine=engine, start=Origin(source)))[-1]
+    whole = recorded(train(spec_of(MODEL | {"dropout": 0.2}, **(SMALL | {"epochs": 4})), text, engine=engine))[-1]
+    assert fork[0] == whole[0]
+    same_bits(Checkpoint(whole[1].spec, *list(vars(fork[1]).values())[1:]), whole[1])
 
 
 def test_weights_alone_begin_a_run_of_its_own(time_machine: str) -> None:
