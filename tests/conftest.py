@@ -141,6 +141,11 @@ class BySharedInstallation(LoadFileScheduling):  # type: ignore[misc]
         return shared or str(super()._split_scope(nodeid))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that one process must run begin first, so that no process waits for them in the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharedInstallation:
     return BySharedInstallation(config, log)
