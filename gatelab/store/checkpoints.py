@@ -1,7 +1,7 @@
 """The saved states of runs: in the row, or in a file if they are large."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
@@ -56,8 +56,34 @@ class Saved:
     data: bytes | None
 
 
+_OF_RUN = checkpoints.c.run_id == bindparam("run")
+_BEST = (
+    select(checkpoints.c.step)
+    .join(metrics, and_(metrics.c.run_id == checkpoints.c.run_id, metrics.c.step == checkpoints.c.step))
+    .where(_OF_RUN, metrics.c.validation_loss.is_not(None))
+    .order_by(metrics.c.validation_loss, checkpoints.c.step)
+    .limit(1)
+)
+"""The step of the checkpoint whose evaluation has the lowest validation loss; the first of equal ones."""
+
+
+def _statements(columns: Iterable[Column[Any]]) -> dict[str, Select[Any]]:
+    """Statements that read one checkpoint of a `run`: by its `step`, or by a word for it. They are built once, since
+    building one takes longer than reading the row."""
+    of_run, best = select(*columns).where(_OF_RUN), _BEST.scalar_subquery()
+    latest = select(func.max(checkpoints.c.step)).where(_OF_RUN).correlate(None).scalar_subquery()
+    steps: dict[str, Any] = {
+        _BY_STEP: bindparam("step"),
+        "latest": latest,
+        "best": best,
+        "auto": func.coalesce(best, latest),
+    }
+    return {word: of_run.where(checkpoints.c.step == step) for word, step in steps.items()}
+
+
+_BY_STEP = "step"
 _INFO = [checkpoints.c[name] for name in CheckpointInfo.__dataclass_fields__]
-_LATEST = select(*_INFO).where(checkpoints.c.run_id == bindparam("run")).order_by(checkpoints.c.step.desc()).limit(1)
+_INFO_OF, _ROW_OF = _statements(_INFO), _statements(checkpoints.c)
 
 
 class Checkpoints:
@@ -94,13 +120,10 @@ class Checkpoints:
             NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
         """
-        row = None
-        if step == "latest" or isinstance(step, int):
-            statement = _LATEST if step == "latest" else _LATEST.where(checkpoints.c.step == step)
-            row = self._database.first(statement, {"run": run_id})
+        row = self._database.first(*_question(_INFO_OF, run_id, step))
         if row is None:  # the error names what is missing
             with self._database.read() as connection:
-                row = _row(connection, run_id, step, _INFO)
+                row = _row(connection, run_id, step, _INFO_OF)
         return CheckpointInfo(**row)
 
     def get(self, run_id: str, step: int | CheckpointWord = "latest") -> Checkpoint:
@@ -155,7 +178,7 @@ class Checkpoints:
         """The row of a checkpoint, and the result of `fetch` for its file, if it has one."""
         for _look in range(_LOOKS):
             with self._database.read() as connection:
-                row = _row(connection, run_id, step, [*checkpoints.c])
+                row = _row(connection, run_id, step, _ROW_OF)
             if row["data"] is not None:
                 return row, None
             if (found := fetch(_blob(row))) is not None:
@@ -194,7 +217,7 @@ def prune(connection: Connection, run_id: str, *, keep: int, keep_best: bool) ->
     kept = select(checkpoints.c.step).where(of_run).order_by(checkpoints.c.step.desc()).limit(keep)
     oldest = min(connection.scalars(kept))
     doomed = delete(checkpoints).where(of_run, checkpoints.c.step < oldest)
-    if keep_best and (best := connection.scalar(_best(run_id))) is not None:
+    if keep_best and (best := connection.scalar(_BEST, {"run": run_id})) is not None:
         doomed = doomed.where(checkpoints.c.step != best)
     connection.execute(doomed)
 
@@ -228,24 +251,19 @@ def _blob(row: RowMapping) -> BlobName:
     return BlobName(row["run_id"], row["token"], row["step"], row["sha256"])
 
 
-def _best(run_id: str) -> Select[int]:
-    """The step of the checkpoint whose evaluation has the lowest validation loss; the first of equal ones."""
-    same = and_(metrics.c.run_id == checkpoints.c.run_id, metrics.c.step == checkpoints.c.step)
-    evaluated = select(checkpoints.c.step).join(metrics, same).where(metrics.c.validation_loss.is_not(None))
-    return (
-        evaluated.where(checkpoints.c.run_id == run_id).order_by(metrics.c.validation_loss, checkpoints.c.step).limit(1)
-    )
+def _question(
+    statements: Mapping[str, Select[Any]], run_id: str, step: int | CheckpointWord
+) -> tuple[Select[Any], dict[str, str | int]]:
+    """The statement for a checkpoint, and its parameters."""
+    if isinstance(step, int):
+        return statements[_BY_STEP], {"run": run_id, "step": step}
+    return statements[step], {"run": run_id}
 
 
-def _row(connection: Connection, run_id: str, step: int | CheckpointWord, columns: Sequence[Column[Any]]) -> RowMapping:
-    query = select(*columns).where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.step.desc()).limit(1)
-    if step == "auto":
-        step = "latest" if (best := connection.scalar(_best(run_id))) is None else best
-    if step == "best":
-        query = query.where(checkpoints.c.step == _best(run_id).scalar_subquery())
-    elif step != "latest":
-        query = query.where(checkpoints.c.step == step)
-    row = connection.execute(query).mappings().first()
+def _row(
+    connection: Connection, run_id: str, step: int | CheckpointWord, statements: Mapping[str, Select[Any]]
+) -> RowMapping:
+    row = connection.execute(*_question(statements, run_id, step)).mappings().first()
     if row is not None:
         return row
     require_run(connection, run_id)

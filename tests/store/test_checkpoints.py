@@ -8,6 +8,7 @@ from gatelab.errors import CorruptCheckpoint, LeaseLost, NoCheckpoint, NotFound,
 from gatelab.settings import Settings
 from gatelab.store import Claim, Job, Report, State, Store
 from gatelab.store.tables import checkpoints
+from gatelab.wire.evaluations import Evaluation
 from tests.store.conftest import INLINE_BYTES, claimed, expire
 from tests.waiting import retry_at_once
 
@@ -50,6 +51,23 @@ def test_without_an_evaluation_auto_is_the_latest(store: Store, claim: Claim) ->
         save(store, claim, step, LARGE + bytes([step]))
     assert store.checkpoints.get(claim.run_id, "auto").step == 2
     assert store.checkpoints.find(claim.run_id, "auto").step == 2
+
+
+@pytest.mark.parametrize(("losses", "best"), [({1: 2.0, 2: 1.0, 3: 1.0}, 2), ({1: 1.0, 3: 2.0}, 1), ({2: None}, None)])
+def test_the_best_is_the_first_of_the_lowest_validation_loss(
+    store: Store, claim: Claim, losses: dict[int, float | None], best: int | None
+) -> None:
+    for step in (1, 2, 3):
+        found = [Evaluation(step=step, epoch=1, validation_loss=losses[step])] if step in losses else []
+        data = LARGE + bytes([step])
+        store.claims.record(claim, Report(step=step, epoch=1, checkpoint=data, keep_checkpoints=3, metrics=found))
+    for ask in (store.checkpoints.get, store.checkpoints.find):
+        assert ask(claim.run_id, "auto").step == (best or 3)
+        if best is not None:
+            assert ask(claim.run_id, "best").step == best
+        else:
+            with pytest.raises(NotFound, match="best"):
+                ask(claim.run_id, "best")
 
 
 def test_what_is_not_there_is_told_apart(store: Store, claim: Claim) -> None:
