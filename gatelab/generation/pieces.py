@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Pieces:
         *,
         logits: bool = False,
         whole: bool = False,
+        at_once: bool = False,
         ended: Callable[[], object] = lambda: None,
         on_tokens: Callable[[int], object] = lambda _: None,
         resume: Callable[[Writing], object] = lambda _: None,
@@ -40,12 +42,16 @@ class Pieces:
         """
         Args:
             whole: whether the reader waits for the end anyway.
+            at_once: whether the event loop's own thread writes all of it.
             resume: called when a paused text may continue.
             ended: called once, when nothing more will be written.
             on_tokens: called with the number of tokens of every piece, when the piece is asked for.
         """
         self._end, self._on_tokens = ended, on_tokens
-        self._loop, self._come = asyncio.get_running_loop(), asyncio.Event()
+        self._come = asyncio.Event()
+        # Without a detour through the loop, the reader finds a text of its own thread at once.
+        loop = None if at_once else asyncio.get_running_loop()
+        self._wake = partial(loop.call_soon_threadsafe, self._come.set) if loop else self._come.set
         self._ended, self.text = False, text
         self._resume, self._held, self._lock = resume, 0, threading.Lock()
         self._news: list[Decoded | Exception] = []
@@ -66,7 +72,7 @@ class Pieces:
             if self._woken or not due:
                 return
             self._woken = True
-        self._loop.call_soon_threadsafe(self._come.set)
+        self._wake()
 
     def _take(self) -> Decoded | Exception | None:
         """The items that have arrived since; None if there are none."""
@@ -169,7 +175,15 @@ def write(
         Overloaded: too many texts are being generated.
     """
     pieces = Pieces(
-        decoder, stream, text, logits=logits, whole=whole, ended=ended, on_tokens=on_tokens, resume=batcher.resume
+        decoder,
+        stream,
+        text,
+        logits=logits,
+        whole=whole,
+        at_once=at_once,
+        ended=ended,
+        on_tokens=on_tokens,
+        resume=batcher.resume,
     )
     if at_once:
         batcher.write_now(pieces.writing)

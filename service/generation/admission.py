@@ -134,5 +134,5 @@ async def until_gone(request: Request, pieces: "Pieces") -> "AsyncGenerator[Piec
     """All pieces, or those until the client has gone."""
     async for piece in pieces:
         yield piece
-        if await request.is_disconnected():
+        if piece.finish_reason is None and await request.is_disconnected():
             pieces.close()

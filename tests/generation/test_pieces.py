@@ -125,6 +125,18 @@ def test_written_at_once_it_is_the_same_text(decoder: NativeDecoder, seed: int) 
     assert asyncio.run(read(True)) == asyncio.run(read(False))
 
 
+def test_written_at_once_it_is_there_before_the_loop_goes_on(decoder: NativeDecoder) -> None:
+    async def read() -> None:
+        how = Sampling(max_tokens=5)
+        stream, text = stream_of(decoder, NOTHING, how), Text(BYTES, how, NOTHING)
+        pieces = write(Batcher(), decoder, stream, text, at_once=True)
+        with pytest.raises(StopIteration) as found:
+            pieces.__anext__().send(None)
+        assert len(found.value.value.ids) == 5
+
+    asyncio.run(read())
+
+
 @pytest.mark.parametrize("tokenizer", [BYTES, LETTERS], ids=["bytes", "characters"])
 def test_many_ids_are_the_text_of_each_joined(tokenizer: Tokenizer, seed: int) -> None:
     draw = random.Random(seed)

@@ -1,16 +1,20 @@
 """A client that goes away: what was written for it is dropped at the next step."""
 
+import asyncio
 import json
 import socket
 import time
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
-from gatelab.generation import Batcher
+from gatelab.generation import Batcher, Piece
 from gatelab.generation.decoders import NativeDecoder
 from service.app import create_app
+from service.generation.admission import until_gone
 from tests.service.conftest import Trained
 from tests.service.live import serving
 from tests.waiting import eventually
@@ -50,3 +54,24 @@ def ask(url: str, path: str, body: dict[str, Any]) -> socket.socket:
     connection = socket.create_connection((address.hostname, address.port))
     connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
     return connection
+
+
+@pytest.mark.parametrize(("reasons", "looks"), [([None, None, "length"], 2), (["stop"], 0)])
+def test_after_the_last_piece_nobody_looks_whether_the_client_is_there(reasons: list[Any], looks: int) -> None:
+    class Connection:
+        looked = 0
+
+        async def is_disconnected(self) -> bool:
+            self.looked += 1
+            return False
+
+    async def pieces() -> AsyncIterator[Piece]:
+        for reason in reasons:
+            yield Piece("", np.zeros(1, np.int64), None, reason)
+
+    async def read() -> int:
+        connection, written = Connection(), cast(Any, pieces())
+        assert len([piece async for piece in until_gone(cast(Any, connection), written)]) == len(reasons)
+        return connection.looked
+
+    assert asyncio.run(read()) == looks
