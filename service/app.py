@@ -29,6 +29,7 @@ from service.corpora import routes as corpora
 from service.gates import routes as gates
 from service.generation import routes as generation
 from service.generation import score_routes as scores
+from service.generation.checkpoint_finder import CheckpointFinder
 from service.generation.model_cache import ModelCache
 from service.generation.sessions import Sessions
 from service.jobs import event_routes as events
@@ -100,12 +101,14 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
     sharing = SharedCounts(counts) if counts else None
     instruments, quotas = Instruments(store), Quotas(settings.limits, sharing)
     tracer = tracing.provider("gatelab-service")
+    short_reads = ShortReads(settings, store)
     models = ModelCache(store, most_bytes=settings.model_cache_mib * 2**20, on_texts=instruments.texts)
     context = Context(
         settings=settings,
         store=store,
-        short_reads=ShortReads(settings, store),
+        short_reads=short_reads,
         owned=LookupCache(store.changes),
+        checkpoints=CheckpointFinder(store, short_reads),
         models=models,
         sessions=Sessions(settings),
         wakeups=Wakeups(settings),

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from gatelab.settings import Settings
 from gatelab.store import Store
 from service.computations import Computations
+from service.generation.checkpoint_finder import CheckpointFinder
 from service.generation.model_cache import ModelCache
 from service.generation.sessions import Sessions
 from service.jobs.event_poller import EventPoller
@@ -26,6 +27,7 @@ class Context:
     short_reads: ShortReads
     owned: LookupCache[bool]
     """Cached owners of jobs, runs and corpora."""
+    checkpoints: CheckpointFinder
     models: ModelCache
     sessions: Sessions
     wakeups: Wakeups

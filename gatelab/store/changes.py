@@ -42,6 +42,11 @@ class Changes:
         source = self._source or self._open()
         return source.stamp()
 
+    @property
+    def shows_every_commit(self) -> bool:
+        """Whether every other commit makes a new stamp, too: on SQLite."""
+        return self._database.path is not None
+
     def close(self) -> None:
         """A later stamp opens it again."""
         with self._lock:

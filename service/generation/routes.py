@@ -120,7 +120,7 @@ async def _ready(
 ) -> "tuple[Loaded, Session | None, Encoded]":
     """The inputs for generation. A thread reads long prompts and states, and loads the model if it is not in memory."""
     if not isinstance(body.state, str) and len(body.prompt) <= SHORT_PROMPT:
-        info = await service.short_reads.look(lambda store: store.checkpoints.find(run, body.checkpoint))
+        info = await service.checkpoints.find(run, body.checkpoint)
         if loaded := service.models.kept(run, info):
             return loaded, _begun(loaded, run, body), _prompt(service, loaded, body)
     return await service.computations.run(request, asking.account, partial(_read, service, run, body))

@@ -46,6 +46,14 @@ def test_a_stamp_stays_while_nobody_writes(store: Store) -> None:
     assert store.changes.stamp() == before
 
 
+def test_on_sqlite_every_commit_changes_the_stamp(store: Store, settings: Settings) -> None:
+    assert store.changes.shows_every_commit == (store.database.path is not None)
+    before = store.changes.stamp()
+    with Store(settings) as other:
+        other.corpora.add("abc", "a text")
+    assert (store.changes.stamp() != before) == store.changes.shows_every_commit
+
+
 def test_without_a_database_there_is_no_stamp(tmp_path: Path) -> None:
     with Store(Settings(data_dir=tmp_path, database_url=SecretStr(f"sqlite:///{tmp_path}/none.db"))) as store:
         assert store.changes.stamp() is None
