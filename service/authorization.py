@@ -95,18 +95,22 @@ def secret_of(authorization: str, connection: HTTPConnection) -> str | None:
     return connection.cookies.get(COOKIE)
 
 
-async def caller(request: Request) -> Caller:
+def caller_of_request(request: Request) -> Caller:
     """
     Raises:
         NotAuthenticated: nobody asked for a key; no route may be reached without.
     """
-    found = getattr(request.state, "caller", None)
+    found = request.scope.get("state", {}).get("caller")
     if not isinstance(found, Caller):
         raise NotAuthenticated("send an API key")
     return found
 
 
-Asking = Annotated[Caller, Depends(caller)]
+async def _caller(request: Request) -> Caller:
+    return caller_of_request(request)
+
+
+Asking = Annotated[Caller, Depends(_caller)]
 """The dependency: `def route(asking: Asking)`."""
 
 
@@ -118,7 +122,7 @@ async def guard(request: Request) -> None:
         NotFound: the object of the path belongs to another account, or does not exist.
         InvalidRequest: the query has a parameter that the route does not read.
     """
-    asking = await caller(request)
+    asking = caller_of_request(request)
     needed = needed_scope(request)
     if not asking.scope.allows(needed):
         raise NotAllowed(f"this needs a key with the scope {needed.value}; this one has {asking.scope.value}")

@@ -40,10 +40,15 @@ class Context:
     """Ids of keys that were revoked in this process."""
 
 
-async def _context(request: Request) -> Context:
+def context_of(request: Request) -> Context:
+    """The objects of the application that serves this request."""
     context = request.app.state.context
     assert isinstance(context, Context)
     return context
+
+
+async def _context(request: Request) -> Context:
+    return context_of(request)
 
 
 Service = Annotated[Context, Depends(_context)]

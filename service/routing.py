@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from gatelab.errors import GatelabError, InvalidRequest
 from service.authorization import guard
 from service.computations import abandoned
+from service.own_arguments import with_own_arguments
 from service.problems import RESPONSES
 
 LARGE = 2**15
@@ -51,6 +52,9 @@ class StrictRoute(APIRoute):
     """
 
     guarded = True
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, with_own_arguments(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
