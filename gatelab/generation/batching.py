@@ -176,7 +176,7 @@ class Batcher:
     def _hand_over(self, writings: Sequence[Writing], decoded: Sequence[Decoded]) -> None:
         for writing, news in zip(writings, decoded, strict=bool(decoded)):
             taken = news.first(writing.remaining)
-            if not writing.logits:  # computed for a neighbour in the same call
+            if not writing.logits and taken.logits is not None:  # computed for a neighbour in the same call
                 taken = replace(taken, logits=None)
             writing.remaining -= len(taken.ids)
             writing.dropped |= taken.fault is not None

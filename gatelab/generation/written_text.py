@@ -74,6 +74,8 @@ class Text:
         All tokens are decoded together. They are decoded one by one only if a stop string ends among them, which
         happens once per text.
         """
+        if not self.how.stop:
+            return self._stops.push(self._decode.many(ids))[0], None
         pending, stops = self._decode.pending, copy(self._stops)
         text, stopped = self._stops.push(self._decode.many(ids))
         if not stopped:

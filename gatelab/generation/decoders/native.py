@@ -17,7 +17,7 @@ from gatelab.scan.native import Program, Unavailable, layout_of, load
 from gatelab.scan.native.interface import Member
 from gatelab.scan.native.interface import Stream as NativeStream
 from gatelab.scan.native.interface import Texts as NativeTexts
-from gatelab.scan.native.program import address, number_pointer, pointer, untied
+from gatelab.scan.native.program import address, untied
 from gatelab.specs.engine_support import why_not
 from gatelab.text.tokenizers import SPECIALS, Ids
 
@@ -80,12 +80,12 @@ class NativeDecoder(Decoder):
         starts, ends = np.zeros(1, np.int64), np.array([len(ids)], np.int64)
         members = (Member * 1)()
         member = members[0]
-        member.ids, member.length = number_pointer(text), len(text)
-        member.starts, member.ends = number_pointer(starts), number_pointer(ends)
+        member.ids, member.length = address(text), len(text)
+        member.starts, member.ends = address(starts), address(ends)
         member.rows, member.steps = 1, len(ids)
-        member.parameters = pointer(self._parameters)
-        member.state_in, member.state_out = pointer(before), pointer(after)
-        member.outputs = pointer(outputs)
+        member.parameters = address(self._parameters)
+        member.state_in, member.state_out = address(before), address(after)
+        member.outputs = address(outputs)
         self._program.read(members, 1)
         if not np.isfinite(after).all():
             raise not_finite("states")
@@ -123,7 +123,7 @@ class _Call:
     def __init__(self, texts: Sequence[tuple[NativeDecoder, Sequence[Stream]]], steps: int, logits: bool) -> None:
         streams = self._streams = [stream for _, some in texts for stream in some]
         count = len(streams)
-        self._states = np.stack([stream.state for stream in streams])
+        self._states = np.array([stream.state for stream in streams])
         self._uniforms = np.empty((count, steps))
         self._ids = np.empty((count, steps), np.int64)
         self._logits: list[Floats | None] = [None] * count

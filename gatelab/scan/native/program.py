@@ -17,14 +17,12 @@ from gatelab.scan.native.interface import (
     Member,
     Shape,
     floats,
-    numbers,
 )
 from gatelab.scan.native.library import Library
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.training import Precision
 
 Floats = NDArray[np.float32]
-Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,3 @@ def pointer(array: Floats | None) -> "ctypes._Pointer[ctypes.c_float] | None":
 def address(array: NDArray[Any] | None) -> int | None:
     """The address of the first element of a contiguous array."""
     return None if array is None else array.ctypes.data
-
-
-def number_pointer(array: Numbers) -> "ctypes._Pointer[ctypes.c_int64]":
-    return array.ctypes.data_as(numbers)

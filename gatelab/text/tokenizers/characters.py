@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,7 +36,7 @@ class CharTokenizer(Tokenizer):
         ids = self._lookup(clean)
         # Compared before other characters become spaces, since replaced characters are unknown, too.
         original = ids if self.normalize == "none" else self._lookup("".join(text.lower().split()))
-        return Encoded(ids, len(clean), int((original == UNKNOWN).sum()))
+        return Encoded(ids, len(clean), int(np.count_nonzero(original == UNKNOWN)))
 
     @property
     def alphabet(self) -> str:
@@ -57,14 +58,19 @@ class CharTokenizer(Tokenizer):
 
     def _lookup(self, text: str) -> Ids:
         """Ids of the characters of `text`, by binary search in the sorted vocabulary."""
-        points, characters = _code_points(text), _code_points(self.characters)
-        if not len(characters):
+        points, (known, ids) = _code_points(text), self._sorted
+        if not len(known):
             return np.full(len(points), UNKNOWN, dtype=np.int64)
+        at = np.minimum(known.searchsorted(points), len(known) - 1)
+        return np.where(known[at] == points, ids[at], UNKNOWN)
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.uint32], Ids]:
+        """The code points of the vocabulary in their order, and their ids."""
+        characters = _code_points(self.characters)
         # A vocabulary that grew (`gatelab.text.vocabulary_growth`) is sorted in parts.
         order = np.argsort(characters)
-        known = characters[order]
-        at = np.minimum(np.searchsorted(known, points), len(known) - 1)
-        return np.where(known[at] == points, order[at] + SPECIALS, UNKNOWN)
+        return characters[order], order + SPECIALS
 
     def decoder(self, pending: bytes = b"") -> TextDecoder:
         return _Characters(self.characters)

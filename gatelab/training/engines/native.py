@@ -10,7 +10,7 @@ from gatelab.scan.native import Layout, Library, Program, Unavailable, load
 from gatelab.scan.native.compile import code_of
 from gatelab.scan.native.interface import Member as NativeMember
 from gatelab.scan.native.interface import Update
-from gatelab.scan.native.program import Floats, number_pointer, pointer, untied
+from gatelab.scan.native.program import Floats, address, untied
 from gatelab.specs.cells import CellSpec
 from gatelab.specs.model import ModelSpec
 from gatelab.specs.training import Precision
@@ -158,8 +158,8 @@ class Weights:
         if self._tied:
             self._parameters[: len(self._own)] = self._own
             self._head[...] = self._embedding.T
-        native.parameters = pointer(self._parameters)
-        native.gradient = pointer(self._whole_gradient if differentiate else None)
+        native.parameters = address(self._parameters)
+        native.gradient = address(self._whole_gradient if differentiate else None)
 
     def gathered(self, square_norm: float) -> float:
         """The sum of the squares of the gradient, once C++ has written it and found this one."""
@@ -187,11 +187,11 @@ class _Reading:
             self._dropout = np.stack(masks) if masks else None
 
     def describe(self, native: NativeMember) -> None:
-        native.ids, native.length = number_pointer(self._ids), len(self._ids)
-        native.starts, native.ends = number_pointer(self._starts), number_pointer(self._ends)
+        native.ids, native.length = address(self._ids), len(self._ids)
+        native.starts, native.ends = address(self._starts), address(self._ends)
         native.rows, native.steps = self.rows, self.steps
-        native.state_in, native.state_out = pointer(self._before), pointer(self._after)
-        native.dropout = pointer(self._dropout)
+        native.state_in, native.state_out = address(self._before), address(self._after)
+        native.dropout = address(self._dropout)
 
     def state_after(self) -> State:
         return () if self._after is None else tuple(map(tuple, self._after))
