@@ -27,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     raise_file_limit()
     config = uvicorn.Config(
-        http=Connection, factory=True, use_colors=False, timeout_worker_healthcheck=HEALTH_SECONDS, **vars(options)
+        http=Connection,
+        factory=True,
+        use_colors=False,
+        access_log=False,  # the service logs each request itself
+        timeout_worker_healthcheck=HEALTH_SECONDS,
+        **vars(options),
     )
     if config.workers > 1:
         bound = config.bind_socket()

@@ -38,13 +38,14 @@ class Concurrency:
                     f"{there} are open, the limit {self._limit} is {self._most}; try again when one has ended"
                 )
             self._open[account] += amount
-        given_back = threading.Event()
+        held = amount
 
         def give_back() -> None:
+            nonlocal held
             with self._lock:
-                if not given_back.is_set():
-                    given_back.set()
-                    self._open[account] -= amount
+                if held:
+                    self._open[account] -= held
+                    held = 0
                     if not self._open[account]:
                         del self._open[account]
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 router = Router(prefix="/v1/runs", tags=["generation"])
 
+AnyEnding = TypeVar("AnyEnding", bound=Ending)
+
 
 class Mix(Spec):
     """The body of POST /v1/runs/{id}/states/mix."""
@@ -57,15 +59,17 @@ class Generating:
     prompt: Encoded
     pieces: "Pieces"
 
-    async def ending(self, found: "Sequence[Written]") -> Ending:
-        """
+    async def answer(self, kind: type[AnyEnding], found: "Sequence[Written]", **more: str) -> AnyEnding:
+        """How the text ended, as an answer of this kind with these other fields.
+
         Raises:
             NotFinite: the state after the text is not.
         """
         session = None
         if self.pieces.text.session is not None:
             session = await run_in_threadpool(self.pieces.session)
-        return Ending(
+        return kind(
+            **more,
             tokens=sum(len(piece.ids) for piece in found),
             finish_reason=found[-1].finish_reason or "stop",
             checkpoint=self.loaded.step,
@@ -102,8 +106,7 @@ async def generate(service: Service, asking: Asking, request: Request, run: str,
     if body.stream:
         return stream(while_good(service, asking, _events(generating)))
     found = [piece async for piece in until_gone(request, pieces)]
-    ending = await generating.ending(found)
-    return said(Generated(text="".join(piece.text for piece in found), **dict(ending)))
+    return said(await generating.answer(Generated, found, text="".join(piece.text for piece in found)))
 
 
 @router.post("/{run}/states/mix")
@@ -178,7 +181,7 @@ async def _events(generating: Generating) -> AsyncGenerator[bytes]:
 async def _last(generating: Generating, found: "list[Written]") -> bytes:
     """How the text ended. A fault here does not take away the piece that is sent with it."""
     try:
-        return event(await generating.ending(found), "done")
+        return event(await generating.answer(Ending, found), "done")
     except Exception as error:
         return _fault(error)
 
