@@ -1,4 +1,4 @@
-"""A Chromium to test with: the system's, else Playwright's own, else Debian's package where it may be installed."""
+"""A Chromium to test with: the system's, or else Playwright's own, or else Debian's package if we may install it."""
 
 import fcntl
 import os
@@ -41,7 +41,7 @@ def _installed(playwrights: Path) -> str | None:
 
 
 def main() -> None:
-    """Before the tests, which have too little time to install one."""
+    """Find or install it before the tests, which have too little time for an installation."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

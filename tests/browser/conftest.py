@@ -1,4 +1,4 @@
-"""A browser, an installation to look at, and the rule that a page makes no error and asks nobody else."""
+"""A browser, an installation, and the rule that a page causes no error and contacts no other host."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 @dataclass
 class Watched:
-    """A page, with everything that it should not have done."""
+    """A page, with a record of everything that it should not have done."""
 
     page: Page
     url: str
@@ -36,13 +36,13 @@ class Watched:
         return self.page
 
     def forgive(self, part: str) -> None:
-        """The browser itself tells of refusals: this one was asked for."""
+        """The browser reports refused requests as errors; this one was intended."""
         expected = [told for told in self.errors if part in told]
         assert expected
         self.errors = [told for told in self.errors if told not in expected]
 
     def shoot(self, name: str) -> None:
-        """Leave a picture for whoever wants to see how it looks."""
+        """Save a screenshot for people who want to see the view."""
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
@@ -50,7 +50,7 @@ class Watched:
 Open = Callable[..., Watched]
 
 
-# Of a module, not of the session: while Playwright lives, its event loop runs in this thread, and no other may.
+# Its scope is a module, not the session: while Playwright lives, its event loop runs in this thread, and no other can.
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
@@ -70,7 +70,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 def watched(
     browser: Browser, url: str, *, key: str | None = None, dark: bool = False, phone: bool = False
 ) -> Iterator[Watched]:
-    """A new window on an installation, signed in with a key, and what goes wrong in it."""
+    """A new window on an installation, signed in with a key, and the errors that occur in it."""
     viewport = PHONE if phone else DESK
     context = browser.new_context(
         viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme="dark" if dark else "light"
@@ -97,7 +97,7 @@ def watched(
 
 @pytest.fixture
 def open_page(browser: Browser, installation: Gatelab) -> Iterator[Open]:
-    """Opens windows on the installation; in the end none of them may have made an error."""
+    """Opens windows on the installation. At the end, none of them may have caused an error."""
     opened: list[Watched] = []
     contexts = []
 
@@ -116,7 +116,7 @@ def open_page(browser: Browser, installation: Gatelab) -> Iterator[Open]:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatelab]:
-    """A whole Gatelab for all tests of the page, which leave each other's jobs alone."""
+    """A whole Gatelab for all tests of the page, which do not touch each other's jobs."""
     up = Up(tmp_path_factory.mktemp("page"))
     try:
         with Gatelab(up.url) as client:

@@ -1,4 +1,4 @@
-"""Using the page as somebody does who has no mouse."""
+"""Using the page without a mouse."""
 
 from playwright.sync_api import Locator, Page
 
@@ -6,7 +6,7 @@ MOST_TABS = 150
 
 
 def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the focus is on `target`, where it must be seen."""
+    """Press Tab until the focus is on `target`, which must then be visible."""
     target.wait_for()
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
@@ -22,7 +22,7 @@ def press(page: Page, target: Locator, key: str = "Enter") -> None:
 
 
 def write(page: Page, target: Locator, text: str) -> None:
-    """In the place of what stands there."""
+    """Type a text that replaces the present one."""
     tab_to(page, target)
     page.keyboard.press("Control+A")
     page.keyboard.type(text)

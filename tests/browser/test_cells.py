@@ -1,4 +1,4 @@
-"""A cell is written, mended, chosen, and trained beside a GRU and an LSTM."""
+"""A user writes a cell, corrects it, chooses one, and compares it with a GRU and an LSTM."""
 
 import re
 
@@ -40,7 +40,7 @@ def card(page: Page, name: str) -> Locator:
 
 
 def begun(page: Page) -> Page:
-    """Once the GRU is there that a first visit begins with."""
+    """Wait for the GRU with which a first visit begins."""
     expect(editor(page)).to_have_value(zoo()["gru"].equations)
     expect(page.get_by_text("No mistake found.")).to_be_visible()
     return page
@@ -56,7 +56,7 @@ def test_a_mistake_is_shown_where_it_is_and_goes_when_it_is_mended(open_page: Op
     assert line == "keep = sigmoid(W_k @ x + U_k @ hh + b_k)"
     assert (carets.index("^"), carets.strip()) == (line.index("hh"), "^^")
     expect(editor(page)).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_role("button", name="Train it beside GRU and LSTM")).to_be_disabled()
+    expect(page.get_by_role("button", name="Compare it with GRU and LSTM")).to_be_disabled()
     window.shoot("cells-mistake")
     window.forgive("422")
     page.get_by_role("button", name="Select it").click()
@@ -163,7 +163,7 @@ def test_a_cell_is_trained_beside_gru_and_lstm_by_the_keyboard(open_page: Open, 
     keyboard.write(page, page.get_by_label("Name in reports"), "leaky two")
     keyboard.write(page, page.get_by_label("Hidden units"), "6")
     expect(page.get_by_text("A comparison needs at least 5.")).to_be_visible()
-    keyboard.press(page, page.get_by_role("link", name="Train it beside GRU and LSTM"))
+    keyboard.press(page, page.get_by_role("link", name="Compare it with GRU and LSTM"))
     expect(page.get_by_text("gru hidden=6, lstm hidden=6, leaky two hidden=6")).to_be_visible()
     assert "equations" not in page.url
     page.get_by_label("Corpus").select_option("cell-text")

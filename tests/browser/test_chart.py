@@ -1,4 +1,4 @@
-"""A line chart is read and enlarged with the mouse and without one."""
+"""A user reads and enlarges a line chart, with and without a mouse."""
 
 import re
 
@@ -33,7 +33,7 @@ def chart(open_page: Open, job: str) -> Locator:
 
 
 def check_told(page: Page, epoch: int, line: str, loss: float | None) -> None:
-    """The chart tells this point of this line."""
+    """Check that the chart reports this point of this line."""
     readout, place = page.locator(".readout"), f"epoch {epoch} · {line}: "
     expect(readout).to_have_text(re.compile(re.escape(place) + r"[\d.]+"))
     assert float(readout.inner_text().removeprefix(place)) == pytest.approx(loss, rel=1e-3)

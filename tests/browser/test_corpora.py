@@ -1,4 +1,4 @@
-"""A text that was uploaded, and what the service noticed in it."""
+"""An uploaded text, and the service's notes on it."""
 
 from playwright.sync_api import Route, expect
 

@@ -1,4 +1,4 @@
-"""What diverged, what has no gates and what a grid leaves out is told in words, and hides nothing else."""
+"""The page says which runs diverged, have no gates or were left out of a grid, and shows everything else."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ Losses = list[float | None]
 
 
 class Written:
-    """An installation whose runs measured what a test says: a worker's runs diverge where they like."""
+    """An installation whose runs have the losses that a test gives them: it cannot control those of a worker."""
 
     def __init__(self, http: Any, store: Store, window: Watched) -> None:
         self.http = http
@@ -31,7 +31,7 @@ class Written:
         self.window = window
 
     def job(self, losses: Mapping[int, Losses], *, failed: tuple[int, ...] = (), **spec: Any) -> str:
-        """A finished job. Run index -> its losses, epoch by epoch; runs with other indexes do not exist."""
+        """Make a finished job. Run index -> its losses, epoch by epoch; runs with other indexes do not exist."""
         made: str = self.http.post("/v1/jobs", json=SPEC | spec).raise_for_status().json()["id"]
         ids = {run.index: run.id for run in self.store.runs.list(job_id=made, limit=1000).items}
         rows = [
@@ -85,7 +85,7 @@ def heat(page: Page) -> list[list[str]]:
 
 
 def shares(page: Page) -> list[float]:
-    """How much colour each cell has that has some, in per cent."""
+    """The strength of the colour, in per cent, of each coloured cell."""
     styles = page.locator("td.cell[style]").evaluate_all("nodes => nodes.map((node) => node.getAttribute('style'))")
     return [float(style.partition("--heat-high) ")[2].partition("%")[0]) for style in styles]
 
@@ -104,7 +104,7 @@ def test_a_run_that_measured_nothing_says_why(written: Written) -> None:
 def test_a_cell_without_gates_is_told(written: Written) -> None:
     rnn = {"cell": {"kind": "rnn", "hidden": 4}}
     page = written.window.go(written.run([2.0, 1.5], name="rnn", model=rnn))
-    expect(page.get_by_text("The cell rnn has no gates, so there is nothing to measure of them.")).to_be_visible()
+    expect(page.get_by_text("The cell rnn has no gates, so it has no statistics of gates.")).to_be_visible()
     expect(page.get_by_label("Figure")).to_have_count(0)
     expect(page.locator("canvas")).to_have_count(1)
 
@@ -124,12 +124,12 @@ def test_a_point_between_gaps_is_drawn(written: Written) -> None:
     canvas = page.get_by_role("application", name="Perplexity").locator("canvas")
     expect(canvas).to_be_visible()
     written.window.shoot("lone-point")
-    # Both are at the same place: the last of them is seen.
+    # Both are at the same place, so only the last of them is visible.
     assert page.evaluate(INKED, [canvas.element_handle(), [13, 148, 136]]) > 10
 
 
 def test_one_diverged_run_leaves_the_others_their_colours(written: Written) -> None:
-    """Two rates: at the second everything diverged or is far off."""
+    """Two rates. At the second, all runs diverged or have a far larger loss."""
     grid = {"model.cell.hidden": [4, 6, 8], "training.optimizer.lr": [0.1, 0.2, 0.3]}
     losses: dict[int, Losses] = {
         **{0: [1.6], 1: [1.7], 2: [30.0], 3: [1.8], 4: [1.9], 5: [None], 6: [2.0], 7: [2.1], 8: [3.0, 500.0]},
@@ -161,9 +161,9 @@ def test_a_job_of_diverged_runs_says_so(written: Written) -> None:
 
 
 def test_values_that_were_left_out_have_no_place(written: Written) -> None:
-    """A rate stands in the grid twice, and is run once: indexes have gaps."""
+    """The grid lists a rate twice, and runs it once, so the indexes have gaps."""
     grid = {"training.optimizer.lr": [0.1, 0.1, 0.2], "model.cell.hidden": [4, 6], "training.num_steps": [8, 8, 16]}
-    # Index = 6 * lr + 3 * hidden + num_steps, of points whose value is the first of its kind.
+    # Index = 6 * lr + 3 * hidden + num_steps, for points whose value is the first of its kind.
     kept = [6 * lr + 3 * hidden + steps for lr in (0, 2) for hidden in (0, 1) for steps in (0, 2)]
     job = written.job({index: [1 + index / 100] for index in kept}, name="twice", grid=grid)
     page = written.window.go(f"/jobs/{job}?tab=heat")

@@ -1,4 +1,4 @@
-"""What happens is seen as it happens, whatever becomes of the service meanwhile."""
+"""The page shows events as they happen, even if the service stops or restarts in the meantime."""
 
 import itertools
 import re
@@ -17,7 +17,7 @@ from tests.service.installation import SPEC, TEXT
 from tests.waiting import eventually
 
 LONG = SPEC | {"name": "long", "corpus": "live", "training": SPEC["training"] | {"epochs": 100_000}}
-"""Trains until it is told not to."""
+"""A job that trains until it is cancelled."""
 
 
 def add_text(client: Gatelab) -> None:
@@ -43,7 +43,7 @@ def test_a_job_is_steered_from_the_list_and_followed_there(open_page: Open, inst
 
 
 def test_all_that_a_run_reports_is_there_without_a_reload(open_page: Open, installation: Gatelab) -> None:
-    """The test result comes with the last evaluation, and the time and the parameters with no event at all."""
+    """The test result comes with the last evaluation; the time and the parameters come with no event at all."""
     add_text(installation)
     windows = {"stride": 1, "train": 200, "validation": 100, "test": 100}
     training = SPEC["training"] | {"epochs": 400, "windows": windows, "gate_statistics": True}
@@ -73,13 +73,13 @@ def _say_the_same(first: Page, second: Page) -> bool:
 
 
 def _figures(page: Page) -> Locator:
-    """What a view of a run, or of the runs of a job, says in numbers."""
+    """The numbers in a view of a run, or of a job's runs."""
     return page.locator("dl.figures, [aria-label=Runs] tbody")
 
 
 @pytest.mark.long
 def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_path: Path, redis_url: str) -> None:
-    """Two processes serve. They stop in time although pages are open, and all that they missed is there afterwards."""
+    """Two processes serve. They stop in time although pages are open; later the pages catch up on all events."""
     stack = Stack(tmp_path, {"GATELAB_BROKER_URL": redis_url})
     try:
         stack.run("gatelab.store.migrate", "--key")
@@ -112,7 +112,7 @@ def test_a_restarted_service_loses_nothing_on_open_pages(browser: Browser, tmp_p
 
 
 def _serve(stack: Stack) -> None:
-    """With two processes, each of which may get any request."""
+    """A service with two processes, each of which may get any request."""
     arguments = ["service", f"--port={stack.port}", "--workers=2"]
     stack.service = stack.launch(*arguments, "--timeout-graceful-shutdown=10")
     eventually(stack._is_ready, "the service is ready")
@@ -123,7 +123,7 @@ def _epoch(page: Page) -> int:
 
 
 def _check_curve(page: Page, client: Gatelab, job: str) -> None:
-    """Every evaluation is in the chart's table, those among them that happened while nobody served."""
+    """Every evaluation is in the chart's table, even those that happened while the service was stopped."""
     page.get_by_role("tab", name="Curves").click()
     page.get_by_label("Measure").select_option("bits_per_character")
     page.get_by_text("As a table").click()
@@ -132,7 +132,7 @@ def _check_curve(page: Page, client: Gatelab, job: str) -> None:
     metrics = list(client.metrics(run.id))
     texts = rows.all_inner_texts()
     epochs = [int(text.split()[0]) for text in texts]
-    # The past was fetched in some 300 points when the page was opened; all that came later is there.
+    # The page fetched the past as about 300 points when it was opened, and has all later points.
     gaps = [b - a for a, b in itertools.pairwise(epochs)]
     first_live = next(at for at in range(len(gaps)) if all(gap == 1 for gap in gaps[at:]))
     assert epochs[-1] == len(metrics)

@@ -23,7 +23,7 @@ GRID = {
 
 
 def _measure(store: Store, job: str) -> None:
-    """Every run has a loss that tells it apart. Written at once: a thousand workers' reports would take a while."""
+    """Give every run a distinct loss. The rows are written directly, since training would take long."""
     ids = [run.id for run in store.runs.list(job_id=job, limit=1000).items]
     with store.database.write() as connection:
         connection.execute(

@@ -1,4 +1,4 @@
-"""The page and its key: by the address that `gatelab up` prints, or typed; and out again."""
+"""Signing in with the address that `gatelab up` prints or with a typed key, and signing out."""
 
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ def test_the_printed_address_signs_in_and_shows_no_key(open_page: Open, installa
 
 
 def test_an_address_replaces_no_session_silently(open_page: Open, installation: Gatelab) -> None:
-    """Another page may lead here: what is done next must not be done as somebody else."""
+    """Another page may link here, and must not make the user act as somebody else."""
     watched = open_page()
     page = watched.go("/#key=gatelab_of_somebody_else")
     expect(page.get_by_role("heading", name="Sign in with another key?")).to_be_visible()

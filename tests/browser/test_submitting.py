@@ -1,4 +1,4 @@
-"""A spec as a form and as YAML: what is wrong is told by its path, what it costs is told before it is sent."""
+"""A spec as a form and as YAML: the page names the path of a fault, and shows the costs before it submits."""
 
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def test_a_text_that_is_no_utf_8_is_refused_in_words(open_page: Open) -> None:
 
 
 def spec_in(page: Page) -> dict[str, Any]:
-    """What stands in the YAML tab."""
+    """The text of the YAML tab."""
     page.get_by_role("tab", name="YAML").click()
     read: dict[str, Any] = yaml.safe_load(page.get_by_label("The spec as YAML").input_value())
     return read
@@ -101,7 +101,7 @@ def test_every_example_can_be_the_start_on_the_corpus_that_is_chosen(open_page: 
 
 
 def check_start(page: Page, example: Path) -> None:
-    """Check that the form shows an example, where it can say all of it, and that the job is the same as the file's."""
+    """Check that the form shows an example, if it has fields for all of it, and that the job equals the file's."""
     page.get_by_label("Start from").select_option(example.stem)
     given = yaml.safe_load(example.read_text(encoding="utf-8"))
     expect(page.get_by_text(f"Its corpus is {given['corpus']}")).to_contain_text("yaml-text stays chosen")
@@ -125,7 +125,7 @@ def test_the_books_model_fills_the_form_and_can_be_changed_there(open_page: Open
     }.items():
         expect(page.get_by_label(label)).to_have_value(value)
     expect(page.get_by_label("Optimizer")).to_have_value("sgd")
-    # It is rare, so it is not folded away.
+    # A rarely used field that has a value is not folded away.
     for label, value in {
         "Standard deviation of initial weights": "0.01",
         "For training": "10000",
@@ -193,7 +193,7 @@ def test_a_field_that_is_not_valid_is_seen(phone: bool, open_page: Open) -> None
     page.get_by_role("button", name="Check").click()
     expect(field).to_be_focused()
     assert not field.evaluate(HIDDEN_BY_HEADER)
-    # And where it is in the window, but under the header.
+    # The same if it is inside the window, but below the header.
     field.evaluate("field => scrollBy(0, field.getBoundingClientRect().top - 10)")
     assert field.evaluate(HIDDEN_BY_HEADER)
     field.evaluate("field => { field.blur(); field.form.requestSubmit(); }")

@@ -20,14 +20,14 @@ def test_from_a_corpus_to_generated_text_without_a_mouse(
     file = tmp_path / f"{NAME}.txt"
     file.write_text(TEXT * 3)
     window = open_page()
-    # Once somebody listens, the browser asks the test instead of opening a dialog: well before the key is pressed.
+    # With a listener, the browser asks the test instead of opening a dialog, so it comes before the key press.
     window.page.on("filechooser", lambda chooser: chooser.set_files(file))
     page = window.go("/")
     _upload(page)
     _submit(page)
     expect(page).to_have_url(re.compile("/jobs/job-"))
     job = page.url.partition("/jobs/")[2].partition("?")[0]
-    # The page also counts the runs that have succeeded while others go on.
+    # The page also counts the runs that have succeeded while others continue.
     assert installation.wait(job).state == "succeeded"
     expect(page.get_by_text("succeeded").first).to_be_visible()
     _read_heat_map(page, installation, job)
@@ -66,7 +66,7 @@ def _submit(page: Page) -> None:
 
 
 def _read_heat_map(page: Page, installation: Gatelab, job: str) -> None:
-    """Its cells are table cells, with the means that the API's numbers give."""
+    """The heat map's cells are table cells with the means of the API's numbers."""
     tab_to(page, page.get_by_role("tab", name="Curves"))
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", name="Heat map")).to_be_focused()

@@ -1,4 +1,4 @@
-"""Every view, light and dark and on a phone: nothing that axe calls serious, nothing wider than the window."""
+"""Every view, light, dark and on a phone: axe finds nothing serious, and nothing is wider than the window."""
 
 import re
 import time
@@ -72,11 +72,11 @@ READY: Mapping[str, str] = {
     "corpus": "recondite",
     "nothing": "There is nothing here",
 }
-"""Name -> text that stands in the view once all of it is there."""
+"""Name -> text that the view contains when it is complete."""
 
 
 OFTEN = ("jobs", "curves", "playground", "gates", "cells")
-"""Views with all that there is of colours and widths: these also dark and on a phone."""
+"""Views that together have all colours and widths. They are also tested dark and on a phone."""
 LOOKS = [
     *(pytest.param(view, "light") for view in READY),
     *(pytest.param(view, look, marks=pytest.mark.long) for view in OFTEN for look in ("dark", "phone")),
@@ -96,7 +96,7 @@ def test_a_view_is_for_everybody(view: str, look: str, open_page: Open, paths: M
 
 
 def test_nothing_is_cut_on_a_phone(open_page: Open, paths: Mapping[str, str]) -> None:
-    """At 390 pixels all text of all views can be read: what is wider than its place can be scrolled there."""
+    """At 390 pixels all text of all views can be read: text that is wider than its container can be scrolled."""
     window = open_page(phone=True)
     for view, path in paths.items():
         page = window.go(path)
@@ -139,7 +139,7 @@ CUT = """() => {
     if (bar.scrollWidth > bar.clientWidth) found.push(`${bar.outerHTML.slice(0, 100)} has to be scrolled`);
   return found;
 }"""
-"""Texts that are wider than what holds them and cannot be scrolled there."""
+"""Texts that are wider than their container and cannot be scrolled."""
 
 
 def _write(page: Page) -> None:
@@ -158,7 +158,7 @@ WIDER = """() => [...document.querySelectorAll("body *")]
 
 
 def _check_width(page: Page) -> None:
-    """Nothing is wider than the window, but for what is scrolled by itself; charts are so a moment after they come."""
+    """Wait until nothing is wider than the window, except for parts that scroll; new charts take a moment to fit."""
     deadline = time.monotonic() + PATIENCE
     while page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         assert time.monotonic() < deadline, page.evaluate(WIDER)

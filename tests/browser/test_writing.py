@@ -16,7 +16,7 @@ PROMPT, SEED, LENGTH = "the ", 3, 40
 
 @pytest.fixture(scope="module")
 def runs(installation: Gatelab) -> list[Run]:
-    """Two that differ by their gates."""
+    """Two runs that differ in their gates."""
     installation.add_corpus("writing", TEXT)
     grid = {"model.cell.gates": [["reset", "update"], ["update"]]}
     spec = SPEC | {"name": "writing", "corpus": "writing", "grid": grid}
@@ -47,7 +47,7 @@ def test_two_models_write_what_the_api_writes_and_go_on(
 
 
 def _check_probabilities(installation: Gatelab, run: Run, pane: Locator) -> None:
-    """What pointing at a character tells is what the score says."""
+    """Pointing at a character shows the same probability as the score."""
     characters = pane.get_by_role("application")
     text = characters.text_content() or ""
     [score] = installation.score(run.id, text)

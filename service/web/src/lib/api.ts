@@ -1,4 +1,4 @@
-/** The API, typed by its own description: a call that it does not accept does not compile. */
+/** The API, with types from its own description: a call that the API would refuse does not compile. */
 import createClient from "openapi-fetch";
 import type { Readable } from "openapi-typescript-helpers";
 import type { components, paths } from "./schema";
@@ -23,7 +23,7 @@ export type Metrics = Readable<Schemas["Page_Evaluation_"]>;
 export type Gates = Readable<Schemas["Gates"]>;
 export type GatesRequest = Schemas["GatesRequest"];
 export type State = Job["state"];
-/** What happens in a job: the data of the messages in its stream of events. */
+/** The events of a job: the data of the messages in its stream. */
 export type JobEvent = Readable<Schemas["JobEvent"]>;
 export type Evaluation = Extract<JobEvent, { type: "evaluation" }>;
 

@@ -2,7 +2,7 @@
 import { type Draft, LEAST_SEEDS } from "./cells.ts";
 import { type Form, emptyForm, rowOf } from "./spec.ts";
 
-/** A grid of three cells of one size, each trained with the least number of seeds that a comparison needs. */
+/** A grid of three cells of the same size, each trained with the smallest number of seeds that a comparison needs. */
 export function jobBeside({ name: given, hidden: size, equations }: Draft, corpus: string): Form {
   const name = given.trim();
   const hidden = size ?? 32;

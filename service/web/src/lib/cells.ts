@@ -10,7 +10,7 @@ export type CellQuestion = components["schemas"]["CellCheck"] & { hidden: number
 /** With fewer seeds than this, only large differences between cells are significant. */
 export const LEAST_SEEDS = 5;
 
-/** Where the form for a job begins with the cell of the editor, beside a GRU and an LSTM. */
+/** The address of the form for a job that compares the editor's cell with a GRU and an LSTM. */
 export const BESIDE = "/submit?begin=beside";
 
 export interface Draft {
@@ -45,12 +45,12 @@ export function questionOf({ equations, hidden, inputs }: Draft): CellQuestion |
 
 export interface Mistake {
   message: string;
-  /** The line of the text with carets below it, as the service shows it; empty where the mistake is in no one place. */
+  /** The line of the text with carets below it, as the service shows it; empty if the mistake has no single place. */
   shown: string;
   place: { line: number; column: number; length: number } | null;
 }
 
-/** The mistake in the equations; null where the problem is another one. */
+/** The mistake in the equations; null if the problem is another one. */
 export function mistakeOf(problem: Problem): Mistake | null {
   const fault = problem.faults.find((one) => one.path === "equations");
   if (!fault) return null;

@@ -2,7 +2,7 @@
 import { type Fields, type Form, type Maybe, RARE, SCHEDULES, rowOf, specOf } from "./spec.ts";
 
 /**
- * The form that describes a spec; null if the spec has something that the form has no field for.
+ * The form that describes a spec; null if the spec has something for which the form has no field.
  *
  * Fields that the spec leaves out have the API's default. `published` are the names of the cells that come with Gatelab.
  */

@@ -12,9 +12,9 @@ export interface Piece {
   kind: "state" | "after" | "product" | "gate" | "function";
   /** The label. A name may have an index: `W_r`. */
   text: string;
-  /** Of a gate: how it is computed. `·` stands for what comes from another piece. */
+  /** For a gate: how it is computed. `·` stands for the output of another piece. */
   detail: string;
-  /** The pieces that it is computed from. */
+  /** The pieces from which it is computed. */
   from: readonly string[];
 }
 
@@ -28,7 +28,7 @@ const NAMES: Readonly<Record<string, string>> = { sigmoid: "σ", sqrt: "√" };
 const LEAVES = new Set(["read", "parameter", "number"]);
 const ALONE = new Set(["state", "@", "gate"]);
 
-/** An expression: its text, how tightly it holds together (a sum 0, a product 1), and the pieces that it needs. */
+/** An expression: its text, its precedence (0 for a sum, 1 for a product), and the pieces that it needs. */
 interface Said {
   text: string;
   level: 0 | 1 | 2;
@@ -36,9 +36,9 @@ interface Said {
 }
 
 /**
- * The pieces, each after those that it is computed from.
+ * The pieces, each after those from which it is computed.
  *
- * Products with the input, biases and numbers stand inside what they are added to; a gate has its sigmoid in it.
+ * Products with the input, biases and numbers are part of the sum to which they belong; a gate includes its sigmoid.
  */
 export function flowOf(nodes: readonly FlowNode[], states: readonly string[], after: readonly number[]): Piece[] {
   const said: Said[] = [];
@@ -46,7 +46,7 @@ export function flowOf(nodes: readonly FlowNode[], states: readonly string[], af
   const consumers = nodes.map(() => new Set<number>());
   nodes.forEach((node, at) => node.operands.forEach((operand) => consumers[operand]!.add(at)));
 
-  /** How another expression has the node at `place` in it. */
+  /** How the node at `place` appears inside another expression. */
   function inside(place: number, level = 0): string {
     if (alone[place]) return SLOT;
     const { text, level: own } = said[place]!;
@@ -113,7 +113,7 @@ function shown(node: FlowNode, text: string, inputs: number): Pick<Piece, "kind"
   return { kind: "function", text: bare(text, inputs), detail: "" };
 }
 
-/** Without the places of the inputs, if the result is unambiguous: `+`, `+ b`, `× p_i`, `1 −`, `tanh`. */
+/** The text without the places of the inputs, if the result is unambiguous: `+`, `+ b`, `× p_i`, `1 −`, `tanh`. */
 function bare(text: string, inputs: number): string {
   if (inputs === 1 && text === `${SLOT} × ${SLOT}`) return "square";
   if (/^·( \+ ·)+$/.test(text)) return "+";

@@ -1,4 +1,4 @@
-/** The grid of a job: which values its runs have, and what they measured, over any two of its paths. */
+/** The grid of a job: the values of its runs, and their measurements, over any two of its paths. */
 
 export type Grid = Readonly<Record<string, readonly unknown[]>>;
 
@@ -20,19 +20,19 @@ export function axesOf(grid: Grid): Axis[] {
   }));
 }
 
-/** How many points the grid has: runs of equal values may be left out, so there can be fewer. */
+/** The number of points of the grid. There can be fewer runs, since runs with equal values are left out. */
 export function pointsOf(axes: readonly Axis[]): number {
   return axes.reduce((product, axis) => product * axis.values.length, 1);
 }
 
-/** Of each axis, the places of those values that some run has: a value that stands there twice is run once. */
+/** For each axis, the places of the values that some run has: a value that is listed twice is run once. */
 export function presentOf(indexes: readonly number[], axes: readonly Axis[], repeats: number): number[][] {
   const found = axes.map(() => new Set<number>());
   for (const index of indexes) placeOf(index, axes, repeats).forEach((at, axis) => found[axis]!.add(at));
   return found.map((places) => [...places].sort((a, b) => a - b));
 }
 
-/** Which value of each axis the run at `index` has: the last path changes fastest, repeats faster still. */
+/** The place of the run at `index` on each axis. The last path changes fastest, and repeats faster still. */
 export function placeOf(index: number, axes: readonly Axis[], repeats: number): number[] {
   let point = Math.floor(index / repeats);
   const place: number[] = [];
@@ -43,7 +43,7 @@ export function placeOf(index: number, axes: readonly Axis[], repeats: number): 
   return place;
 }
 
-/** `hidden=32, lr=1, repeat 2`; nothing where a job has one run alone. */
+/** `hidden=32, lr=1, repeat 2`; empty if the job has only one run. */
 export function runLabel(index: number, axes: readonly Axis[], repeats: number): string {
   const values = placeOf(index, axes, repeats).map((at, axis) => {
     const { name, labels } = axes[axis]!;
@@ -78,12 +78,12 @@ export function label(value: unknown): string {
   return (kind ? [cellName({ kind, name }), ...fields] : fields).join(" ");
 }
 
-/** What a cell, or anything that has a kind, is called: its kind, or the name that its author gave to its equations. */
+/** The name of a cell, or of anything with a kind: its kind, or the name that its author gave to its equations. */
 export function cellName(cell: { kind?: unknown; name?: unknown } | null | undefined): string {
   return String((cell?.kind === "equations" && cell.name) || (cell?.kind ?? "cell"));
 }
 
-/** Values that differ, and whose labels do not, are numbered: two cells without a name are `equations`, `equations (2)`. */
+/** Different values with equal labels are numbered: two cells without a name are `equations` and `equations (2)`. */
 function labelsOf(values: readonly unknown[]): string[] {
   const labels = values.map(label);
   const texts = values.map((value) => JSON.stringify(value));
@@ -109,7 +109,7 @@ export interface Cell {
 }
 
 /**
- * The cells of rows × columns where every other axis has the value that `fixed` says.
+ * The cells of rows × columns at the values that `fixed` has for all other axes.
  *
  * Repeats are averaged, without those that failed. Values that no run has get neither a row nor a column.
  */

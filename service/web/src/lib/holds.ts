@@ -28,7 +28,7 @@ function same(a: Hold, b: Hold): boolean {
   return a.gate === b.gate && a.layer === b.layer && a.at === b.at && a.unit === b.unit;
 }
 
-/** With `hold` if nothing was held there at its value; else without. */
+/** `holds` with `hold`, which replaces another value at its place; without it if it was among them already. */
 export function toggled(holds: readonly Hold[], hold: Hold): Hold[] {
   const rest = holds.filter((one) => !same(one, hold));
   const there = holds.find((one) => same(one, hold));
@@ -58,7 +58,7 @@ export interface Span {
   to: number;
 }
 
-/** `holds` with the gate held at all steps of `span`, at its value whatever they were held at before. */
+/** `holds` with the gate held at all steps of `span` at its value, which replaces earlier values there. */
 export function heldOver(holds: readonly Hold[], span: Span): Hold[] {
   const added = holdsOf(span);
   return [...holds.filter((one) => !added.some((other) => same(one, other))), ...added];
@@ -73,7 +73,7 @@ function holdsOf({ from, to, ...what }: Span): Hold[] {
   return Array.from({ length: to - from + 1 }, (_, step) => ({ ...what, at: from + step }));
 }
 
-/** The holds, those of steps that follow each other as one. */
+/** The holds, with those of consecutive steps merged. */
 export function spansOf(holds: readonly Hold[]): Span[] {
   const spans: Span[] = [];
   for (const { at, ...what } of holds.toSorted((a, b) => a.at - b.at)) {
@@ -86,7 +86,7 @@ export function spansOf(holds: readonly Hold[]): Span[] {
   return spans;
 }
 
-/** As in the address: `update=1@5-18`, `reset=0@4/layer1/unit3`, with commas between. */
+/** The holds as in the address: `update=1@5-18`, `reset=0@4/layer1/unit3`, with commas in between. */
 export function addressOf(holds: readonly Hold[]): string {
   return spansOf(holds)
     .map(({ gate, value, from, to, layer, unit }) => {

@@ -3,7 +3,7 @@
 export interface Input {
   at: number;
   token: string;
-  /** Null where it is not finite. */
+  /** Null if it is not finite. */
   norm: number | null;
 }
 
@@ -12,7 +12,7 @@ const FEW = 5;
 /** Together they carry nearly all influence. */
 const NEARLY_ALL = 0.95;
 
-/** The few steps that carry nearly all, with their share of the sum of all norms; null where it takes more. */
+/** The few steps that carry nearly all influence, with their share of the sum of all norms; null if more are needed. */
 export function carriers(inputs: readonly Input[]): { steps: Input[]; share: number } | null {
   const known = inputs.filter((input) => input.norm);
   const whole = known.reduce((sum, input) => sum + input.norm!, 0);
@@ -43,7 +43,7 @@ export function inWords(inputs: readonly Input[], visible: (token: string) => st
   return `${one ? `Step ${names} carries` : `Steps ${names} carry`} ${Math.floor(100 * found.share)} % of all influence.`;
 }
 
-/** Heights of bars from 0 to 1. On a logarithmic scale the smallest that is not zero still has a twentieth; zero has none. */
+/** Heights of bars from 0 to 1. On a logarithmic scale, the smallest positive value has 1/20, and zero has 0. */
 export function heights(norms: readonly (number | null)[], logarithmic: boolean): (number | null)[] {
   const known = norms.filter((norm): norm is number => norm !== null && norm > 0);
   const [least, greatest] = [Math.min(...known), Math.max(...known)];

@@ -11,7 +11,7 @@ const TYPES = Object.keys({
   ...{ run_succeeded: 0, run_failed: 0, run_cancelled: 0, job_finished: 0 },
 } satisfies Record<JobEvent["type"], 0>);
 
-/** Points of a curve that are fetched; those that come live are all kept. */
+/** The number of points of a curve that are fetched; all points that arrive later are kept. */
 const POINTS = 300;
 /** Milliseconds between two updates of the page, at least: a grid may report hundreds of times a second. */
 const FLUSH = 500;
@@ -43,7 +43,7 @@ export class LiveJob {
     return this.job !== null && hasEnded(this.job.state);
   }
 
-  /** Fetches and follows; returns what ends it. With `curves` false only events are followed. */
+  /** Fetches the job and follows it. Returns a function that ends this. With `curves` false, it follows only events. */
   start(curves = true): () => void {
     let stop = () => {};
     let ended = false;
@@ -74,7 +74,7 @@ export class LiveJob {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The job comes first: its number of the latest event is then no later than anything else that is fetched. */
+  /** The job is fetched first, so that everything fetched afterwards includes its latest event. */
   async #load(curves: boolean): Promise<Job | null> {
     try {
       const job = await data(api.GET("/v1/jobs/{job}", { params: { path: { job: this.id } } }));

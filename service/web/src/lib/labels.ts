@@ -1,4 +1,4 @@
-/** Short texts in drawings: where their indices stand, and about how wide they are. */
+/** Short texts in drawings: the places of their indices, and their approximate width. */
 
 export interface Part {
   text: string;
@@ -9,7 +9,7 @@ export interface Part {
 /** Functions with an underscore that is not an index. */
 const WHOLE = new Set(["log_sigmoid", "hard_sigmoid", "hard_tanh"]);
 
-/** `W_r x` is W, a low r, x. */
+/** `W_r x` is W, a subscript r, and x. */
 export function partsOf(text: string): Part[] {
   const parts: Part[] = [];
   let end = 0;

@@ -1,11 +1,11 @@
-/** Places boxes from left to right: each right of what it comes from, with few crossings and straight long ways. */
+/** Places boxes from left to right: each to the right of its inputs, with few crossings and long ways straight. */
 
 export interface Box {
   id: string;
   width: number;
   height: number;
   from: readonly string[];
-  /** Stands in the first or the last column, whatever it comes from. */
+  /** Puts the box into the first or the last column, whatever its inputs are. */
   at?: "first" | "last";
 }
 
@@ -17,28 +17,28 @@ export interface Point {
 export interface Way {
   from: string;
   to: string;
-  /** From the right side of a box to the left side of another; in between come pairs, at both sides of a column. */
+  /** Points from the right side of a box to the left side of another, with a pair of points at each column in between. */
   points: readonly Point[];
 }
 
 export interface Drawing {
   width: number;
   height: number;
-  /** Their middles. */
+  /** The centres of the boxes. */
   boxes: ReadonlyMap<string, Point>;
   ways: readonly Way[];
 }
 
 const BESIDE = 30;
 const BELOW = 16;
-/** Of a way that passes a column. */
+/** Height of a way where it passes a column. */
 const PASS = 6;
 const MARGIN = 8;
 const SWEEPS = 12;
-/** Ways bend less than boxes move. */
+/** Weights: keeping ways straight counts more than keeping boxes in place. */
 const STIFF = 6;
 
-/** A box, or the place where ways from a box pass a column. */
+/** A spot: a box, or the place where ways from a box pass a column. */
 interface Spot {
   key: string;
   /** The box whose ways pass here; empty for a box itself. */
@@ -52,7 +52,7 @@ interface Spot {
   y: number;
 }
 
-/** Boxes come after those that they come from. */
+/** Boxes are listed after their inputs. */
 export function placed(boxes: readonly Box[]): Drawing {
   const columns = columnsOf(boxes);
   const spots = new Map<string, Spot>();
@@ -66,7 +66,7 @@ export function placed(boxes: readonly Box[]): Drawing {
   const routes = boxes.flatMap((box) =>
     box.from.map((id) => {
       const passed = range(columns.get(id)! + 1, columns.get(box.id)!);
-      // What goes from one box to several goes together as far as it can.
+      // Ways from one box to several others share their path as far as possible.
       const passes = passed.map((column) => made(`${id}>${column}`, column, { width: 0, height: PASS }, id));
       const route = [spots.get(id)!, ...passes, spots.get(box.id)!];
       route.slice(1).forEach((spot, at) => link(route[at]!, spot));
@@ -87,7 +87,7 @@ function link(before: Spot, behind: Spot): void {
   behind.before.push(before);
 }
 
-/** The longest way to each box. What comes from nothing stands right before what needs it, if it is no first one. */
+/** The column of each box: the longest way to it. A box without inputs stands just before the first that needs it. */
 function columnsOf(boxes: readonly Box[]): Map<string, number> {
   const columns = new Map<string, number>();
   for (const box of boxes) {
@@ -104,7 +104,7 @@ function columnsOf(boxes: readonly Box[]): Map<string, number> {
   return columns;
 }
 
-/** Sorts the columns by turns after the one before and the one behind, and keeps what crosses least. */
+/** Sorts each column by its left and its right neighbour in turn, and keeps the order with the fewest crossings. */
 function order(grid: Spot[][]): void {
   let best = { crossings: crossings(grid), grid: grid.map((column) => [...column]) };
   for (let sweep = 0; sweep < SWEEPS && best.crossings; sweep += 1) {
@@ -146,7 +146,7 @@ function level(grid: readonly Spot[][]): void {
       settle(column, (spot) => mean(sides.flatMap((side) => spot[side].map((one) => one.y))) ?? spot.y);
     }
   }
-  // Ways through several columns become straight, as far as nothing stands in between.
+  // Ways through several columns become straight, unless something is in between.
   const passes = grid.flat().filter((spot) => spot.chain);
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const heights = new Map(
@@ -158,7 +158,7 @@ function level(grid: readonly Spot[][]): void {
   for (const spot of grid.flat()) spot.y += MARGIN - top;
 }
 
-/** The heights nearest to what the spots wish for, in the sense of least squares: pools of adjacent violators. */
+/** The heights closest to the desired ones by least squares: the pool-adjacent-violators algorithm. */
 function settle(column: readonly Spot[], wish: (spot: Spot) => number): void {
   const offsets: number[] = [];
   const pools: { sum: number; weight: number; size: number }[] = [];
@@ -200,7 +200,7 @@ function drawing(grid: readonly Spot[][], routes: readonly Spot[][]): Drawing {
   };
 }
 
-/** Smooth from column to column, straight across one. */
+/** A path that is smooth between columns, and straight across a column. */
 export function pathOf(points: readonly Point[]): string {
   const parts = points.map((to, at) => {
     const from = points[at - 1];
@@ -220,7 +220,7 @@ function mean(values: readonly number[]): number | null {
   return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
 }
 
-/** From `begin`, below `end`. */
+/** The whole numbers from `begin` to `end - 1`. */
 function range(begin: number, end: number): number[] {
   return Array.from({ length: Math.max(0, end - begin) }, (_, at) => begin + at);
 }

@@ -36,7 +36,7 @@ function exponential(loss: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;
 }
 
-/** All places of `series` in order, and the values of each there; undefined where a series has no point. */
+/** All x of `series` in order, and the values of each series there; undefined if a series has no point at x. */
 export function aligned(series: readonly { x: readonly number[]; y: readonly (number | null)[] }[]): {
   x: number[];
   ys: (number | null | undefined)[][];
@@ -51,26 +51,26 @@ export function aligned(series: readonly { x: readonly number[]; y: readonly (nu
   return { x, ys };
 }
 
-/** Places of values that have none beside them: a line through them has no length, so only a point shows them. */
+/** Places of values without neighbours: a line through them has no length, so only a point can show them. */
 export function lone(y: readonly (number | null | undefined)[]): number[] {
   const known = [...y.keys()].filter((at) => y[at] !== undefined);
   const isGap = (place: number): boolean => place < 0 || place >= known.length || y[known[place]!] === null;
   return known.filter((at, place) => y[at] !== null && isGap(place - 1) && isGap(place + 1));
 }
 
-/** How a measure of loss becomes nats, on which a difference means the same wherever it is. */
+/** Converts a measure of loss to nats, in which a difference has the same meaning at every level. */
 export function natsOf(value: number, perplexity: boolean): number {
   return perplexity ? Math.log(value) : value;
 }
 
 /**
- * The bound above which values are left out of a scale that all of them share; null where it leaves none out.
+ * The bound above which values are left out of a shared scale; null if no value is left out.
  *
  * All measures are losses of a kind, and diverging runs go up. The lower quartile defines the ordinary range, so
  * that the learning runs can be distinguished even if most runs diverge.
  *
  * @param nats the values, in any order
- * @param room how far above the lower quarter a value is ordinary in any case, in nats
+ * @param room how far above the lower quartile a value always counts as ordinary, in nats
  */
 export function ceiling(nats: readonly number[], room: number): number | null {
   const sorted = nats.toSorted((a, b) => a - b);
@@ -80,7 +80,7 @@ export function ceiling(nats: readonly number[], room: number): number | null {
   return sorted.at(-1)! > bound ? bound : null;
 }
 
-/** By the name of a gate: its mean, and the shares of its activations near 0 and near 1. */
+/** Name of a gate -> its mean, and the shares of its activations near 0 and near 1. */
 export type GateFigures = NonNullable<Evaluation["gates"]>[number];
 
 /** Adds an evaluation at the end of a curve. An evaluation that it already has changes nothing. */

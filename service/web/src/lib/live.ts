@@ -1,4 +1,4 @@
-/** Server-sent events that outlive lost connections, restarts of the service, and being out of sight. */
+/** Server-sent events that survive lost connections, restarts of the service, and hidden pages. */
 
 export interface Message {
   type: string;
@@ -21,8 +21,8 @@ const LONGEST_WAIT = 30_000;
 /**
  * Follows a stream until the returned function is called.
  *
- * A lost connection is made again after the last event that came: by the browser, which sends Last-Event-ID, or here
- * where the browser gave up. A hidden page holds no connection, since a browser allows six per host.
+ * A lost connection resumes after the last event: the browser reconnects with Last-Event-ID, or this code does if the
+ * browser gave up. A hidden page keeps no connection, since a browser allows only six per host.
  */
 export function follow(what: Following): () => void {
   let after = what.after ?? 0;

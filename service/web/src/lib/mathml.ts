@@ -1,14 +1,14 @@
-/** The typeset equations of the service, copied into the page element by element, without anything else. */
+/** The service's typeset equations, copied into the page element by element. Nothing else is copied. */
 
 export const NAMESPACE = "http://www.w3.org/1998/Math/MathML";
 
-/** Element -> the attributes that it may have. None of them leads anywhere or runs anything. */
+/** Element -> the attributes that it may have. None of them can load or run anything. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   ...{ math: ["display"], mtable: ["columnalign"], mtr: [], mtd: [], mrow: [] },
   ...{ mi: [], mn: [], mo: ["stretchy"], msub: [], mfrac: [], msqrt: [] },
 };
 
-/** The properties of an element or a text that are read. */
+/** The properties that this module reads of an element or a text. */
 export interface Source {
   readonly nodeType: number;
   readonly nodeValue: string | null;
@@ -18,7 +18,7 @@ export interface Source {
   readonly childNodes: Iterable<Source>;
 }
 
-/** Makes what is taken over. */
+/** Creates the copied elements and texts. */
 export interface Maker<Made> {
   element(name: string, attributes: ReadonlyMap<string, string>, children: readonly Made[]): Made;
   text(text: string): Made;
@@ -27,7 +27,7 @@ export interface Maker<Made> {
 const ELEMENT = 1;
 const TEXT = 3;
 
-/** A copy made only of known elements; null if there is anything else, which the service never sends. */
+/** A copy with known elements only; null if there is any other element, which the service never sends. */
 export function adopted<Made>(source: Source, make: Maker<Made>): Made | null {
   if (source.nodeType === TEXT) return make.text(source.nodeValue ?? "");
   const name = source.localName ?? "";

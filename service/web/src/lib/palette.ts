@@ -17,7 +17,7 @@ export function colour(at: number, of: number): string {
   return of <= FEW.length ? FEW[at % FEW.length]! : onScale(at, of);
 }
 
-/** From violet over teal to amber, all of similar lightness: for values that have an order. */
+/** From violet through teal to amber, all of similar lightness: for values that have an order. */
 export function onScale(at: number, of: number): string {
   const hue = 280 - (240 * at) / Math.max(1, of - 1);
   return `hsl(${hue.toFixed(0)} 62% 47%)`;

@@ -1,18 +1,18 @@
-/** What the events of a job change in a run, from when it was fetched. */
+/** The changes that a job's events make to a run after it was fetched. */
 import type { Evaluation, JobEvent, Run, State } from "./api";
 
 type Figures = Run["metrics"];
 type Facts = Pick<Run, "state" | "step" | "total_steps" | "epoch" | "error" | "sample">;
 export type Patch = Partial<Facts> & { metrics?: Partial<Figures> };
 
-/** What both an evaluation and the figures of a run have. The compiler checks that none is missing. */
+/** The fields that an evaluation and the figures of a run have in common. The compiler checks that none is missing. */
 const FIGURES = Object.keys({
   ...{ train_loss: 0, validation_loss: 0, test_loss: 0, bits_per_character: 0, test_bits_per_character: 0 },
   ...{ train_perplexity: 0, validation_perplexity: 0, test_perplexity: 0 },
   ...{ learning_rate: 0, tokens_per_second: 0, seconds: 0 },
 } satisfies Record<keyof Figures & keyof Evaluation, 0>) as (keyof Figures & keyof Evaluation)[];
 
-/** `before`, and everything that the event says of a run. */
+/** `before`, with everything that the event says about the run. */
 export function patched(before: Patch | undefined, event: JobEvent): Patch {
   const patch: Patch = { ...before };
   switch (event.type) {
@@ -25,7 +25,7 @@ export function patched(before: Patch | undefined, event: JobEvent): Patch {
     case "progress":
       return { ...placed(patch, event), metrics: { ...patch.metrics, ...known(event) } };
     case "evaluation":
-      // One that is null is not finite: that is news, too.
+      // Null means that the number is not finite, which is news, too.
       return { ...placed(patch, event), metrics: { ...patch.metrics, ...figures(event) } };
     case "sample":
       return { ...placed(patch, event), sample: event.prefix + event.text };
@@ -46,7 +46,7 @@ function placed(patch: Patch, at: { step: number; epoch: number; total_steps?: n
   return { ...patch, step, epoch, ...(total_steps && { total_steps }) };
 }
 
-/** The figures that a step has, as far as it has them. */
+/** The figures of a step, as far as they exist. */
 function known(event: Extract<JobEvent, { type: "progress" }>): Partial<Figures> {
   const { learning_rate, tokens_per_second } = event;
   return { ...(learning_rate !== null && { learning_rate }), ...(tokens_per_second !== null && { tokens_per_second }) };
@@ -56,7 +56,7 @@ function figures(event: Evaluation): Partial<Figures> {
   return Object.fromEntries(FIGURES.map((name) => [name, event[name]]));
 }
 
-/** The run as it is now. What no event says stays as it was fetched. */
+/** The run as it is now. Fields that no event mentions stay as they were fetched. */
 export function current<Known extends Run>(run: Known, patch: Patch | undefined): Known {
   return { ...run, ...patch, metrics: { ...run.metrics, ...patch?.metrics } };
 }

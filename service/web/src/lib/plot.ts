@@ -1,4 +1,4 @@
-/** What a line chart tells uPlot. */
+/** The options of a line chart for uPlot. */
 import uPlot from "uplot";
 import { number } from "./format.ts";
 import { ceiling, lone, natsOf } from "./lines.ts";
@@ -14,18 +14,18 @@ export interface Look {
   xName: string;
   yName: string;
   log: boolean;
-  /** What is drawn is a loss, in nats or as perplexity: what lies far above all else is left out of the scale. */
+  /** The chart shows a loss, in nats or as perplexity: values far above all others are left out of the scale. */
   loss?: "nats" | "perplexity";
 }
 
-/** What a chart leaves out of its scale, and of which lines. */
+/** The points that a chart leaves out of its scale, and their lines. */
 export interface Cut {
   above: number;
   points: number;
   names: string[];
 }
 
-/** How far above the lower quarter of all points a loss belongs to the picture in any case: a perplexity of 50 times. */
+/** How far above the lower quartile of all points a loss is always shown: 50 times the perplexity. */
 const ROOM = Math.log(50);
 
 export interface Watching {
@@ -41,7 +41,7 @@ const WHOLE = [1, 2, 5]
   .flatMap((digit) => [1, 10, 100, 1000, 10_000, 100_000].map((power) => digit * power))
   .sort((a, b) => a - b);
 
-/** Whether a line has a value that this look can show. A logarithm has no place for zero. */
+/** Whether a line has a value that this look can show. A logarithmic scale cannot show zero. */
 function canShow(value: number | null | undefined, look: Look): value is number {
   return typeof value === "number" && Number.isFinite(value) && (!look.log || value > 0);
 }
@@ -71,7 +71,7 @@ export function cutOf(lines: Lines, look: Look): Cut | null {
   };
 }
 
-/** @param top tells where the y-axis ends, however much lies above it; null: it holds all */
+/** @param top the end of the y-axis, however much lies above it; null: the axis shows everything */
 export function optionsOf(
   lines: Lines,
   look: Look,
@@ -130,7 +130,7 @@ function style(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name);
 }
 
-/** Where nothing is shown there is no range, and so no axis. */
+/** If nothing is shown, there is no range, and so no axis. */
 function rangeOf(look: Look, top: () => number | null): uPlot.Range.Function {
   return (_, low, high) => {
     if (low === null || high === null) return [null, null];
@@ -146,7 +146,7 @@ function around(low: number, high: number): uPlot.Range.MinMax {
   return [low / room, high * room];
 }
 
-/** 1, 2, 5, 10, … between the ends; of many the powers of ten alone, and plain steps where there are fewer than three. */
+/** 1, 2, 5, 10, … between the ends; only powers of ten if there are many, and equal steps if there are fewer than three. */
 function logSplits(_: uPlot, __: number, low: number, high: number): number[] {
   const found: number[] = [];
   const digits = Math.log10(high / low) > 2.5 ? [1] : [1, 2, 5];
@@ -189,7 +189,7 @@ export function zoom(plot: uPlot, factor: number, point: number | null): void {
 /** Finds the range of the y-axis again. */
 export function rescale(plot: uPlot): void {
   const { min, max } = plot.scales.x!;
-  // Null before the first drawing, which finds them itself.
+  // Null before the first drawing, which finds the range itself.
   if (typeof min === "number" && typeof max === "number") plot.setScale("x", { min, max });
 }
 

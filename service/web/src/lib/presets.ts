@@ -1,8 +1,8 @@
-/** Specs to begin with: the repository's examples, as they are. */
+/** Specs from which a job can start: the repository's examples, unchanged. */
 
 export interface Preset {
   name: string;
-  /** What it is for: the comment at its beginning. */
+  /** Its purpose: the comment at its beginning. */
   about: string;
   text: string;
 }

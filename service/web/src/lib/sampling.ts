@@ -1,17 +1,17 @@
 /** The sampling options of the page, and their description for texts. */
 
-/** The default temperature: low enough for mostly real words, high enough not to repeat one word for ever. */
+/** The default temperature: low enough for mostly real words, high enough not to repeat one word forever. */
 export const TEMPERATURE = 0.6;
 
 /** How the characters of a sample were chosen, in a sentence. */
 export function howChosen(temperature: number): string {
   if (temperature > 0) return `Sampled at temperature ${temperature}.`;
-  return "Greedy: always the likeliest character, so it soon repeats itself. At a temperature it writes more freely.";
+  return "Greedy: always the likeliest character, so it soon repeats itself. At a higher temperature, the text varies more.";
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The temperature of the samples that a spec asks for, where `values` has some of its paths changed; null: unknown. */
+/** The temperature of the samples in a spec, some of whose paths `values` changes; null: unknown. */
 export function temperatureIn(spec: object | null, values: Fields): number | null {
   if (spec === null) return null;
   for (const path of ["training.sample.temperature", "training.sample", "training"]) {

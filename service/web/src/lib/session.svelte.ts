@@ -1,7 +1,7 @@
 /** The session of the page. Its key becomes a cookie that no script can read. */
 import { Problem, problemOf } from "./api";
 
-/** What an address may end in: a key, or a code for one that works once. */
+/** How an address may end: with a key, or with a code for one that works once. */
 const SIGN_INS = { key: "#key=", code: "#code=" } as const;
 
 type SignIn = { key: string } | { code: string };
@@ -16,8 +16,8 @@ class Session {
   private offered: SignIn | null = null;
 
   /**
-   * Signs in with what the address ends in, if anything: `gatelab up` prints such an address. A user who is signed in is
-   * asked first, since any page may link to such an address, and the user would then act as somebody else.
+   * Signs in with the key or code at the end of the address, if there is one: `gatelab up` prints such an address. A user
+   * who is signed in is asked first, since any page could link to such an address and make the user act as somebody else.
    */
   async begin(): Promise<void> {
     const offered = offer(location.hash);

@@ -16,7 +16,7 @@ export interface Form {
   tokenizer: "char" | "letters" | "byte" | "bpe" | "unigram" | "words";
   /** `gru`, `rnn`, `lstm`, `equations`, or the name of a published cell. */
   cell: string;
-  /** Of a cell that is written as equations. */
+  /** The name of a cell that is written as equations. */
   cellName: string;
   equations: string;
   hidden: number;
@@ -42,13 +42,13 @@ export interface Form {
   norm: boolean;
   tied: boolean;
   learnedState: boolean;
-  /** Of the output of every layer; the others are of what enters, of recurrent products, and of the state. */
+  /** Rate on the output of every layer; the others apply to the input, to recurrent products, and to the state. */
   dropout: number;
   inputDropout: number;
   recurrentDropout: number;
   zoneout: number;
   variational: boolean;
-  /** Of normal initial weights; null: PyTorch's own. */
+  /** Standard deviation of normal initial weights; null: PyTorch's own initialization. */
   sigma: Maybe;
   stride: Maybe;
   train: Maybe;
@@ -72,10 +72,10 @@ export interface Form {
   schedule: Schedule;
   warmup: number;
   floor: number;
-  /** Of the schedules step and exponential: steps, and what the rate is multiplied by. */
+  /** For the schedules step and exponential: the steps, and the factor of the rate. */
   every: number;
   factor: number;
-  /** Of a schedule on a plateau: evaluations. */
+  /** For a schedule on a plateau: evaluations. */
   cutPatience: number;
   patience: Maybe;
   target: Maybe;
@@ -87,7 +87,7 @@ export interface Form {
   /** A step, or auto, best, latest. */
   startCheckpoint: string;
   startWhat: "weights" | "everything";
-  /** First bias of an LSTM's forget gate. */
+  /** Initial bias of an LSTM's forget gate. */
   forgetBias: Maybe;
   clipNorm: Maybe;
   precision: "fp32" | "bf16";
@@ -101,7 +101,7 @@ export interface Form {
 
 type Schedule = (typeof SCHEDULES)[number];
 
-/** What the form offers of them; inverse_sqrt takes its timescale from the warm-up. */
+/** The schedules that the form offers; inverse_sqrt takes its timescale from the warm-up. */
 export const SCHEDULES = [
   ...(["constant", "linear", "cosine", "step", "exponential", "inverse_sqrt", "one_cycle", "plateau"] as const),
 ] as const;
@@ -247,7 +247,7 @@ function scheduleOf(form: Form, rare: Rare): Fields {
   return { schedule: { kind, ...falls, ...steps } };
 }
 
-/** The deviation of all weights and the bias of one gate go into one object only by kinds. */
+/** One object can hold the deviation of all weights and the bias of one gate only if it names kinds. */
 function initOf(form: Form): Fields {
   const forget = form.cell === "lstm" ? form.forgetBias : null;
   if (forget === null) return form.sigma === null ? {} : { init: { normal: form.sigma } };
@@ -317,7 +317,7 @@ export function rowOf(path: string, values: unknown[]): GridRow {
     version: "1.2",
     collectionStyle: "flow",
     flowCollectionPadding: false,
-    // A row is one line: a text of several has signs for their ends.
+    // A row is one line, so the line ends of a longer text are shown as signs.
     doubleQuotedMinMultiLineLength: Infinity,
     lineWidth: 0,
   });

@@ -5,7 +5,7 @@ export interface ServerSent {
   data: string;
 }
 
-/** Splits text that comes in pieces into events. What is not ended by a blank line is kept for the next piece. */
+/** Splits text that arrives in pieces into events. Text without a blank line after it is kept for the next piece. */
 export function eventReader(): (piece: string) => ServerSent[] {
   let rest = "";
   return (piece) => {

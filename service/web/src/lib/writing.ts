@@ -2,7 +2,7 @@
 import { type Completion, type CompletionRequest, Problem, api, data, problemOf } from "./api";
 import { eventsOf } from "./sse.ts";
 
-/** How tokens are chosen, as fields of the API; what is null is left out. */
+/** How tokens are chosen, as fields of the API; fields that are null are left out. */
 export interface Sampling {
   max_tokens: number;
   temperature: number;
@@ -29,7 +29,7 @@ export interface Beginning {
   state: string | null;
 }
 
-/** Writes after `from`, telling every piece as it comes. */
+/** Generates text after `from`, and reports every piece as it arrives. */
 export async function write(
   model: string,
   from: Beginning,
@@ -54,18 +54,18 @@ export async function write(
     if (type === "error") throw problemOf(500, told);
     piece(told.text);
   }
-  throw new Problem(0, "The service ended before the text did.");
+  throw new Problem(0, "The service closed the connection before the end of the text.");
 }
 
 export interface Token {
   text: string;
   probability: number;
-  /** The likeliest tokens there, in order. */
+  /** The likeliest tokens at this place, in order. */
   likeliest: { text: string; probability: number }[];
 }
 
 export interface Judged {
-  /** Of what was given and what was written after it, as the model reads them. */
+  /** The tokens of the given text and of the text generated after it, as the model reads them. */
   tokens: Token[];
   /** The number of tokens that were given. */
   given: number;

@@ -6,7 +6,7 @@ export function fromYaml(text: string): unknown {
   return parse(text, { version: "1.2" });
 }
 
-/** Lists of plain values stand on one line, as people write them; texts of several lines keep their lines. */
+/** Lists of plain values are on one line, as people write them; texts of several lines keep their lines. */
 export function toYaml(spec: unknown): string {
   const document = new Document(spec, { version: "1.2" });
   visit(document, {
