@@ -154,8 +154,8 @@ class Checkpoint:
         self.check_shapes()
         if (name := first_not_finite(named_arrays(self.weights))) is not None:
             raise NotFinite(
-                f"{name} of the checkpoint of step {self.position.step} is not finite: the run had diverged, and"
-                " nothing can be computed with it; use an earlier checkpoint, if the run has one"
+                f"{name} of the checkpoint of step {self.position.step} is not finite, since the run had diverged:"
+                " use an earlier checkpoint, if the run has one"
             )
 
 
@@ -205,7 +205,7 @@ def _document(data: bytes) -> dict[str, Any]:
 
 def _position(fields: Any) -> Position:
     if not isinstance(fields, dict):
-        raise ValueError(f"not a position: {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
+        raise ValueError(f"its position must be an object, not {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     position = Position(**fields | {"standing": _standing(fields.get("standing", {}))})
     for name, kind in Position.__annotations__.items():
         if kind is not StoppingState:
@@ -216,14 +216,14 @@ def _position(fields: Any) -> Position:
 def _standing(fields: Any) -> StoppingState:
     """Checkpoints of versions without early stopping have none."""
     if not isinstance(fields, dict):
-        raise ValueError(f"not a position: standing is {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
+        raise ValueError(f"its standing must be an object, not {str(fields)[:100]}")  # noqa: TRY004 - damage, as above
     waiting = {name: Waiting(**fields.get(name, {})) for name in ("stop", "plateau")}
     standing = StoppingState(**fields | waiting)
     for name, found in waiting.items():
         _check_number(f"{name}.waited", found.waited, whole=True)
     _check_number("cuts", standing.cuts, whole=True)
     if standing.ended not in (None, *get_args(EndedBy)):
-        raise ValueError(f"not a position: ended is {str(standing.ended)[:100]}")
+        raise ValueError(f"its position has an unknown reason in ended: {str(standing.ended)[:100]}")
     for value in (standing.measured, standing.stop.best, standing.plateau.best):
         if value is not None:
             _check_number("standing", value, whole=False)
@@ -232,7 +232,7 @@ def _standing(fields: Any) -> StoppingState:
 
 def _check_number(name: str, value: Any, *, whole: bool) -> None:
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"not a position: {name} is {str(value)[:100]}")
+        raise ValueError(f"its position has an invalid number in {name}: {str(value)[:100]}")
 
 
 def _group(arrays: Mapping[str, Array], group: str) -> dict[str, Array]:
@@ -243,7 +243,7 @@ def _group(arrays: Mapping[str, Array], group: str) -> dict[str, Array]:
 def _states(carried: Mapping[str, Array]) -> Carried:
     """`{"layer.i": array}` as one tuple per layer."""
     if strange := [name for name in carried if not _CARRIED.fullmatch(name)]:
-        raise ValueError(f"not the name of a carried state: {strange[0][:100]!r}")
+        raise ValueError(f"its carried states have an invalid name: {strange[0][:100]!r}")
     layers: list[tuple[Array, ...]] = []
     for layer in range(1 + max((int(name.split(".")[0]) for name in carried), default=-1)):
         of_layer = sorted(name for name in carried if name.startswith(f"{layer}."))

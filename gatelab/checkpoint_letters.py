@@ -41,7 +41,7 @@ def by_letters(
     for key, array in optimizer.items():
         number, _, what = key.partition(".")
         if not number.isdecimal() or int(number) >= len(before):
-            raise ValueError(f"not the optimizer's: {key[:100]!r}")
+            raise ValueError(f"{key[:100]!r} is not a tensor of the optimizer")
         for name, part in _split(array, blocks[before[int(number)]], model.cell.hidden).items():
             remembered[f"{after[name]}.{what}"] = part
     return by_name, remembered
@@ -55,6 +55,6 @@ def _split(array: Array, names: Sequence[str], hidden: int) -> dict[str, Array]:
     if len(names) == 1:
         return {names[0]: array}
     if shape[-1] != len(names) * hidden:
-        raise ValueError(f"{names[0][:100]!r} and others: {shape[-1]} columns, not {len(names) * hidden}")
+        raise ValueError(f"{names[0][:100]!r} and others have {shape[-1]} columns instead of {len(names) * hidden}")
     sliced: Any = array
     return {name: sliced[..., at * hidden : (at + 1) * hidden] for at, name in enumerate(names)}

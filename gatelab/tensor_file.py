@@ -53,13 +53,13 @@ def read_arrays(data: bytes, prefix: str = "") -> dict[str, Array]:
     for name, entry, first, last in sorted(_entries(header), key=lambda found: found[2:]):
         kind, shape = TYPES[entry["dtype"]], tuple(_whole(size) for size in entry["shape"])
         if first != end or last - first != kind.itemsize * math.prod(shape):
-            raise ValueError(f"the bytes of {name[:100]!r} are not those of its type and shape, or not in their place")
+            raise ValueError(f"the offsets of {name[:100]!r} do not match its type and shape, or are out of order")
         if name.startswith(prefix):
             # While numpy copies a large array, other threads run.
             arrays[name] = np.frombuffer(bytes_of[first:last], kind).reshape(shape).copy()
         end = last
     if end != len(bytes_of):
-        raise ValueError(f"{len(bytes_of) - end} bytes too many or too few")
+        raise ValueError(f"its header describes {end} bytes of arrays, but it has {len(bytes_of)}")
     return arrays
 
 

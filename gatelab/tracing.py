@@ -38,7 +38,7 @@ def provider(service: str) -> "TracerProvider | None":
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        log.error("no traces: install the extra otel", error=str(error))
+        log.error("traces are off: install the extra otel", error=str(error))
         return None
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": service}
     made = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)

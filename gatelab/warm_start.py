@@ -72,7 +72,7 @@ def _faults(spec: RunSpec, origin: Checkpoint) -> Iterator[Problem]:
     ):
         if bound is not None and bound <= behind:
             yield Problem(
-                path, f"must be more than {behind:.10g}, which the checkpoint has behind it, not {bound:.10g}"
+                path, f"must be more than {behind:.10g}, which the checkpoint has reached already, not {bound:.10g}"
             )
 
 

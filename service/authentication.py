@@ -52,7 +52,9 @@ class Authentication:
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         secret = secret_of(given.decode("latin-1"), HTTPConnection(scope))
         if secret is None:
-            raise NotAuthenticated("send an API key: Authorization: Bearer ..., `gatelab keys create` makes one")
+            raise NotAuthenticated(
+                "an API key is missing: send it as Authorization: Bearer KEY; `gatelab keys create` makes one"
+            )
         digest = sha256(secret.encode(errors="surrogatepass")).digest()
         known = self._callers.find(digest)
         if known is not None and known.key not in self.context.revoked:

@@ -102,7 +102,7 @@ def caller_of_request(request: Request) -> Caller:
     """
     found = request.scope.get("state", {}).get("caller")
     if not isinstance(found, Caller):
-        raise NotAuthenticated("send an API key")
+        raise NotAuthenticated("an API key is missing: send it as Authorization: Bearer KEY")
     return found
 
 

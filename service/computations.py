@@ -66,8 +66,8 @@ class Computations:
         own = self._accounts.setdefault(account, _Account(asyncio.Semaphore(self._at_once)))
         if own.requests >= self._most:
             raise Overloaded(
-                f"{own.requests} requests of this account compute or wait, the limits computations + waiting;"
-                " try again when one has been answered"
+                f"{own.requests} requests of this account are computing or waiting, as many as the limits computations"
+                " and waiting allow together; try again when one has been answered"
             )
         own.requests += 1
         try:

@@ -59,7 +59,7 @@ class StrictHttpTools(HttpToolsProtocol):
         self._head_bytes = None
         # Each also has ": " and the end of its line.
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEAD_BYTES:
-            raise _RefusedError("the head is too long")
+            raise _RefusedError(f"address and headers have more than {MOST_HEAD_BYTES} bytes")
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise _RefusedError("the Host header must be given exactly once")

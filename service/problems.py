@@ -123,7 +123,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     if any(fault["type"] == "json_invalid" for fault in faults):
         return response(details(not_json()))
     if isinstance(error.body, bytes):  # it was not read, because the route does not accept its type
-        return response(details(InvalidRequest.at("", "send application/json")))
+        return response(details(InvalidRequest.at("", "the body must be sent as application/json")))
     if any(fault["loc"][0] != "body" for fault in error.errors()):
         named = [Problem(".".join(map(str, fault["loc"])), describe(fault)) for fault in faults]
         return response(details(InvalidRequest(named)))

@@ -35,7 +35,7 @@ class Concurrency:
             there = self._open[account]
             if there and there + amount > self._most:
                 raise Overloaded(
-                    f"{there} are open, the limit {self._limit} is {self._most}; try again when one has ended"
+                    f"{there} are open, and the limit {self._limit} is {self._most}; try again when one has ended"
                 )
             self._open[account] += amount
         held = amount

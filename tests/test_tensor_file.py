@@ -46,7 +46,7 @@ def test_only_arrays_that_are_asked_for_are_copied_and_all_are_checked(random: n
     np.testing.assert_array_equal(found["a.x"], arrays["a.x"])
     short = data.replace(b'"shape":[7]', b'"shape":[6]')
     for prefix in ("a.", "b.", "c."):
-        with pytest.raises(ValueError, match="are not those of its type and shape"):
+        with pytest.raises(ValueError, match="do not match its type and shape"):
             read_arrays(short, prefix)
 
 

@@ -79,7 +79,7 @@ class Child:
 
     def _reap(self) -> None:
         for run_id in self.store.reaper.reap():
-            log.warning("took a run from a silent worker", run=run_id)
+            log.warning("recovered a run from a silent worker", run=run_id)
             METER.recovered()
             self.send_wakeup()
 

@@ -117,7 +117,7 @@ class Transport:
                 document = None
             raise ApiError.from_problem(document, response.status_code)
         if not response.is_success:
-            raise UnexpectedAnswer(f"{self.url} does not answer as Gatelab does: HTTP status {response.status_code}")
+            raise UnexpectedAnswer(f"{self.url} does not answer like Gatelab: HTTP status {response.status_code}")
 
     def _read(self, response: httpx2.Response, model: type[Model]) -> Model:
         try:
@@ -125,7 +125,7 @@ class Transport:
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
             where = ".".join(map(str, fault["loc"])) or response.headers.get("content-type", "no content type")
-            raise UnexpectedAnswer(f"{self.url} does not answer as Gatelab does: {where}: {fault['msg']}") from None
+            raise UnexpectedAnswer(f"{self.url} does not answer like Gatelab: {where}: {fault['msg']}") from None
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -136,7 +136,7 @@ class Transport:
         except UnicodeEncodeError as error:
             raise InvalidRequest.at("", f"cannot be sent: {error.object!r} is not valid Unicode") from None
         except httpx2.SSEError as error:
-            raise UnexpectedAnswer(f"{self.url} does not answer as Gatelab does: {error}") from error
+            raise UnexpectedAnswer(f"{self.url} does not answer like Gatelab: {error}") from error
         except httpx2.TimeoutException as error:
             raise ConnectionFailed(f"no answer from {self.url} within {self.timeout:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:

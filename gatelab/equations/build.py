@@ -102,7 +102,7 @@ class Builder:
         if bare in ARGUMENTS or bare in KEYWORDS or bare == INPUT:
             self._fail(f"{bare} is a word of the language and cannot be defined", place)
         if name in self._assigned:
-            self._fail(f"{name} is defined in line {self._assigned[name].line} already", place)
+            self._fail(f"{name} is already defined in line {self._assigned[name].line}", place)
 
     # -- Expressions --------------------------------------------------------------------------------------------------
 

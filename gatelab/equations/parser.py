@@ -90,10 +90,10 @@ class _Parser:
         token = self._take()
         if kind == "matrix":
             if token.text != "identity" or sign < 0:
-                raise self._mistake("the first value of a matrix must be identity, or be left out", token.place)
+                raise self._mistake("the initial value of a matrix must be identity, or be left out", token.place)
             return "identity"
         if token.kind != "number":
-            raise self._mistake(f"the first value of a {kind} is a number", token.place)
+            raise self._mistake(f"the initial value of a {kind} is a number", token.place)
         return sign * self._number(token).value
 
     # -- Expressions --------------------------------------------------------------------------------------------------

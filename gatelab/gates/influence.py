@@ -40,9 +40,10 @@ class Influence:
 
     @property
     def memory_length(self) -> int | None:
-        """The number of steps back beyond which all influences are under 1 % of the greatest; 1 if only the output's
-        own input has more. None if the first step still has more: the text is too short to tell. 0 if no input has any
-        influence.
+        """The number of inputs, counted back from the output's, up to the earliest with 1 % of the greatest influence.
+
+        1 if only the output's own input has so much. None if the input of step 0 has it, too: then the text is too
+        short to tell. 0 if no input has any influence.
         """
         greatest = self.norms.max()
         if greatest == 0:

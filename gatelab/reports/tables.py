@@ -179,10 +179,12 @@ def facts(report: Report) -> list[str]:
         timing = report.timing
         lines.append(
             f"predicted {seconds(timing.predicted_seconds)} s, took {seconds(timing.actual_seconds)} s"
-            f" ({timing.runs} runs that have both)"
+            f" ({timing.runs} runs with both times)"
         )
     if report.tuned:
-        lines.append(f"for each variant, {' and '.join(report.tuned)} is the best on validation of all that were tried")
+        lines.append(
+            f"each variant has the {' and '.join(report.tuned)} with the best validation loss of all values tried"
+        )
     if report.best is not None:
         best = report.variants[report.best]
         named = f"{best.number}: {best.label}, {_interval(best.averages.validation_perplexity, '{:.4g}'.format)}"
@@ -224,7 +226,7 @@ def _pair(pair: Pair, labels: Sequence[str]) -> list[str]:
 def _branch(branch: Branch, numbers: Mapping[str, int]) -> list[str]:
     changes = branch.changes
     if changes is None:
-        told = "not known: the other is not in this report"
+        told = "not known: the other run is not in this report"
     else:
         told = "; ".join(
             f"{each.path}: {each.before or 'none'} \N{RIGHTWARDS ARROW} {each.after or 'none'}" for each in changes

@@ -21,11 +21,11 @@ from gatelab.wire.evaluations import perplexity
 Array = NDArray[np.float64]
 
 METHOD = (
-    "Main effects are means over all runs with a value that succeeded, whatever the others: of validation loss (shown"
-    " as perplexity, so a geometric mean) and of seconds. A share is eta squared: the part of the variance between all"
-    " these runs that the hyper-parameter explains by itself (analysis of variance with main effects, type II sums of"
-    " squares). Interactions are what the hyper-parameters explain only together, and without repeats also what chance"
-    " does; hyper-parameters that vary only together have no share of their own."
+    "Main effects are means over all successful runs with a value, whatever their other values: means of validation"
+    " loss (shown as perplexity, so a geometric mean) and of seconds. A share is eta squared: the part of the variance"
+    " between all these runs that the hyper-parameter explains by itself (analysis of variance with main effects,"
+    " type II sums of squares). Interactions are the part that hyper-parameters explain only together; without repeats,"
+    " it includes chance. Hyper-parameters that vary only together have no share of their own."
 )
 
 

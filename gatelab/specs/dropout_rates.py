@@ -21,12 +21,13 @@ class DropoutSpec(Spec):
     )
     recurrent: Rate = Field(
         0.0,
-        description="rate on what the recurrent matrices multiply, with one mask for all steps (Gal & Ghahramani 2016)",
+        description="rate on the state that the recurrent matrices multiply, with one mask for all steps (Gal &"
+        " Ghahramani 2016)",
     )
     zoneout: Rate = Field(
         0.0,
-        description="share of the numbers of each state that keep their old value in a step of training; in evaluation"
-        " each state is the mean of both (Krueger et al. 2017)",
+        description="share of each state's numbers that keep their old value in a training step; in evaluation, each"
+        " number is the mean of old and new value, weighted by this share (Krueger et al. 2017)",
     )
     variational: bool = Field(
         False, description="layers and input also use one mask for all steps of a window (Gal & Ghahramani 2016)"

@@ -29,7 +29,7 @@ class InfluenceSpec(Spec):
     """The inputs on which the hidden state after a step depends, and how strongly."""
 
     output: Index = Field(description=f"the step whose hidden state is examined; {STEPS}")
-    inputs: Indices | None = Field(None, description="the steps whose inputs are answered, by default all up to output")
+    inputs: Indices | None = Field(None, description="the steps whose inputs are returned; by default all up to output")
     layer: Index | None = Field(None, description="the layer of the hidden state, by default the last one")
 
 
@@ -38,11 +38,11 @@ class GatesRequest(Spec):
 
     text: PromptText = Field(description="the text to read, after <bos>")
     checkpoint: CheckpointName = Field("latest", description="a step that has a checkpoint, latest, or best")
-    layers: Indices | None = Field(None, description="the layers to answer, counted from 0; by default all")
-    units: Indices | None = Field(None, description="the hidden units to answer; by default all")
-    values: StrictBool = Field(True, description="false: answer only the statistics across the units")
+    layers: Indices | None = Field(None, description="the layers to return, counted from 0; by default all")
+    units: Indices | None = Field(None, description="the hidden units to return; by default all")
+    values: StrictBool = Field(True, description="false: return only the statistics across the units")
     clamp: tuple[ClampSpec, ...] = Field((), max_length=1000, description="gates that are held at a value")
-    influence: InfluenceSpec | None = Field(None, description="also answer what a hidden state depends on")
+    influence: InfluenceSpec | None = Field(None, description="also return the inputs on which a hidden state depends")
     format: Literal["json", "npz"] = Field(
         "json", description="npz: arrays for numpy.load; also by Accept: application/x-npz"
     )

@@ -81,11 +81,11 @@ class GenerateRequest(Sampling):
 
     prompt: PromptText = ""
     checkpoint: CheckpointName = Field(
-        "auto", description="a step that has a checkpoint, latest, best, or auto: the best where there is one"
+        "auto", description="a step that has a checkpoint, latest, best, or auto: the best if there is one"
     )
     state: StrictBool | Text = Field(
         False,
-        description="true: also answer the state at the end; a state: go on from it, and answer the next one."
-        " Parts that ask alike write what one request would",
+        description="true: also return the state at the end. A state: continue from it, and return the next one. If all"
+        " requests have the same parameters, their parts are the text that one request would generate",
     )
     stream: bool = Field(False, description="answer with server-sent events, one for each piece of text")

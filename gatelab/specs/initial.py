@@ -1,4 +1,4 @@
-"""The first values of a model's parameters in a spec: for all of them, by kind, by gate, or by letter."""
+"""The initial values of a model's parameters in a spec: for all of them, by kind, by gate, or by letter."""
 
 from typing import Annotated, Any, Literal
 
@@ -50,7 +50,7 @@ MatrixInit = Annotated[
 
 
 class PartsInitSpec(Spec):
-    """First values by the kind of the parameter, by gate or by letter; other parameters keep their default.
+    """Initial values by the kind of the parameter, by gate or by letter; other parameters keep their default.
 
     A letter goes before a gate, and a gate before a kind. What a cell's equations set stays, unless it is named by gate
     or letter. Where a parameter holds the matrices of several gates, each matrix is drawn separately.
@@ -66,7 +66,7 @@ class PartsInitSpec(Spec):
     letters: dict[Text, MatrixInit] = Field(
         {},
         max_length=64,
-        description="letters of the cell's equations, each with its first values, as in U_z: orthogonal",
+        description="letters of the cell's equations, each with its initial values, as in U_z: orthogonal",
     )
 
     def __hash__(self) -> int:

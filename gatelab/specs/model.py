@@ -27,9 +27,9 @@ class _TokenizerSpec(Spec):
 
     clean: Annotated[tuple[Cleaning, ...], Field(max_length=len(CLEANINGS)), AfterValidator(_in_order)] = Field(
         (),
-        description="what is done to every text and prompt before it is read, in this order: newlines (CRLF and CR"
-        " become LF), nfc (a letter and its accents become one character), lower (lower case), whitespace (runs of"
-        " white space but LF become one space)",
+        description="cleaning of every text and prompt before it is read, in this order: newlines (CRLF and CR become"
+        " LF), nfc (a letter and its accents become one character), lower (lower case), whitespace (each run of white"
+        " space other than LF becomes one space)",
     )
 
 
@@ -66,7 +66,7 @@ class WordsTokenizerSpec(_TokenizerSpec):
     """One token per word that is frequent in the training text; all other words are one unknown token."""
 
     kind: Literal["words"]
-    most: int = Field(10_000, ge=1, le=MOST_PIECES, description="words, the most frequent ones")
+    most: int = Field(10_000, ge=1, le=MOST_PIECES, description="number of words, the most frequent ones")
     at_least: int = Field(2, ge=1, le=1_000_000, description="how often a word must occur in the training text")
 
 
@@ -108,20 +108,20 @@ class ModelSpec(Spec):
     layers: int = Field(1, ge=1, le=64, description="number of layers")
     sizes: Annotated[tuple[Hidden, ...], Field(min_length=1, max_length=64)] | None = Field(
         None,
-        description="units of each layer, the first one first; null: cell.hidden in each of `layers`. With a list, its"
-        " length is `layers`, and its last number cell.hidden",
+        description="units of each layer, the first one first; null: cell.hidden in each of `layers`. A list sets"
+        " `layers` to its length, and cell.hidden to its last number",
         exclude_if=_added(None),
     )
     input: InputSpec = Field("one_hot", description="one_hot, or {embedding: size}")
     connections: Connections = Field(
         "plain",
-        description="what leaves each layer but the first: plain, its output y; residual, x + y, x being what left the"
-        " layer below (He et al. 2016); highway, t * y + (1 - t) * x (Srivastava et al. 2015)",
+        description="output of each layer but the first, where y is the cell's output, and x the output of the layer"
+        " below: plain, y; residual, x + y (He et al. 2016); highway, t * y + (1 - t) * x (Srivastava et al. 2015)",
         exclude_if=_added("plain"),
     )
     norm: Literal["none", "layer"] = Field(
         "none",
-        description="layer: what each layer but the first reads, and what the head reads, is normalized over its units"
+        description="layer: the input of each layer but the first, and that of the head, is normalized over its units"
         " (Ba et al. 2016)",
         exclude_if=_added("none"),
     )
@@ -184,8 +184,8 @@ class ModelSpec(Spec):
                 raise ValueError(f"tied: needs an embedding, as input: {{embedding: {last}}}; input is one_hot")
             if self.input.embedding != last:
                 raise ValueError(
-                    f"tied: the embedding is {self.input.embedding} wide, and the last layer, whose output it is"
-                    f" multiplied with, {last}: they must be equal"
+                    f"tied: the embedding is {self.input.embedding} wide, and the last layer {last}; they must be"
+                    " equal, since the head multiplies that layer's output with the embedding"
                 )
         if self.connections != "plain":
             for layer, (below, above) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):

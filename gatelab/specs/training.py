@@ -113,17 +113,22 @@ class WindowsSpec(Spec):
     @model_validator(mode="after")
     def _together(self) -> "WindowsSpec":
         if (self.train is None) != (self.validation is None):
-            raise ValueError("train and validation are given together, or both left out")
+            raise ValueError("give both train and validation, or leave both out")
         if self.test is not None and self.train is None:
             raise ValueError("test needs train and validation: without them the whole text is split 80/10/10")
         if self.train is not None and (self.split is not None or self.gap):
-            raise ValueError("split and gap cut the whole text: leave them out, or train, validation and test")
+            raise ValueError(
+                "split and gap divide the whole text, while train, validation and test count windows: give only one of"
+                " the two"
+            )
         return self
 
     @model_validator(mode="after")
     def _shares(self) -> "WindowsSpec":
         if self.split is not None and (not self.split[0] or sum(Fraction(str(share)) for share in self.split) > 1):
-            raise ValueError(f"split needs a share for training, and shares of 1 at most (got {list(self.split)})")
+            raise ValueError(
+                f"split needs a share for training, and shares that add up to at most 1 (got {list(self.split)})"
+            )
         return self
 
 
@@ -150,7 +155,9 @@ class TrainingSpec(Spec):
     evaluate_every: EvaluateEverySpec = Field(
         EvaluateEverySpec(epochs=1), description="interval between evaluations on the validation text"
     )
-    seed: int = Field(0, ge=0, lt=SEEDS, description="determines first values, the order of windows and dropout masks")
+    seed: int = Field(
+        0, ge=0, lt=SEEDS, description="determines initial values, the order of windows and dropout masks"
+    )
     precision: Precision = Field(
         "fp32",
         description="precision of the operands of matrix products; bf16 is less exact, but faster where available",

@@ -17,7 +17,7 @@ class StartSpec(Spec):
 
     run: Text = Field(min_length=1, max_length=64, description="id of the run")
     checkpoint: CheckpointName = Field(
-        "auto", description="a step that has a checkpoint, latest, best, or auto: the best where there is one"
+        "auto", description="a step that has a checkpoint, latest, best, or auto: the best if there is one"
     )
     what: Literal["weights", "everything"] = Field(
         "weights",

@@ -123,7 +123,7 @@ class _Notifications:
                 with closing(self._database.listener()) as connection:
                     self._listen(connection)
             except (psycopg.Error, Unavailable) as error:
-                log.warning("keys are looked up for each request: nothing tells what changes", error=str(error))
+                log.warning("keys are looked up for each request, since nothing reports changes", error=str(error))
             self._arrives = False
             # Older lookups must not become valid again when notifications arrive again.
             self._count += 1

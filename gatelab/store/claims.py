@@ -238,7 +238,7 @@ class Claims:
             return
         with self._database.read() as connection:
             if checkpoints.any_files(connection):
-                raise StorageUnavailable("the folder of large checkpoints is empty, though there are some")
+                raise StorageUnavailable("the folder of large checkpoints is empty, although runs have some")
 
     def _sweep(self, claim: Claim) -> None:
         """Delete files of checkpoints that were pruned or never committed. The next sweep retries failures."""

@@ -83,7 +83,7 @@ class Corpora:
                 taken = _find(connection, here)
         # An older corpus may contain the byte-order mark of the same file.
         if taken is None or taken["sha256"] not in (values["sha256"], hashlib.sha256(given.encode()).hexdigest()):
-            raise CorpusNameTaken(f"the corpus {name!r} has another text already; choose another name")
+            raise CorpusNameTaken(f"the corpus {name!r} already has another text; choose another name")
         return _corpus(taken), False
 
     def has(self, key: str, account: str = LOCAL) -> bool:

@@ -140,7 +140,7 @@ def main(arguments: list[str]) -> None:
         with closing(Database(settings.database_url.get_secret_value())) as database:
             ensure_file(Keys(database), settings.key_file)
     elif arguments:
-        sys.exit(f"there is no option but --key (got {' '.join(arguments)})")
+        sys.exit(f"unknown arguments: {' '.join(arguments)}; the only option is --key")
 
 
 if __name__ == "__main__":

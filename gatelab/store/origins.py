@@ -38,7 +38,9 @@ class Origins:
         if row is None:
             raise CheckpointMissing(f"checkpoint {step} of run {run_id} is not kept with job {job_id}")
         if hashlib.sha256(row["data"]).hexdigest() != row["sha256"]:
-            raise CorruptCheckpoint(f"checkpoint {step} of run {run_id}, kept with job {job_id}, is not what was kept")
+            raise CorruptCheckpoint(
+                f"checkpoint {step} of run {run_id}, kept with job {job_id}, has changed since then"
+            )
         return Pin(run_id, step, row["corpus_id"], row["data"])
 
 

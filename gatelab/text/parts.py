@@ -86,7 +86,7 @@ def check_numbered(spec: RunSpec) -> None:
     if spec.texts.several:
         raise InvalidSpec.at(
             "training.windows",
-            "train and validation count the windows of one text; leave them out where corpus names several",
+            "train and validation count the windows of one text; leave them out if corpus names several texts",
         )
     if isinstance(spec.tokenizer, LEARNED):
         raise InvalidSpec.at(
@@ -112,18 +112,19 @@ def check_lengths(spec: RunSpec, found: Lengths, tokens: int) -> None:
     if windows.split is None and not windows.gap and not own.several:
         raise InvalidSpec.at(
             "training.num_steps",
-            f"the corpus is too short: of its {tokens} tokens 80 % are for training, which is less than one window"
-            f" of {steps}, or nothing is left for validation and test",
+            f"the corpus is too short: 80 % of its {tokens} tokens are for training, which is less than one window"
+            f" of {steps} tokens, or leaves nothing for validation and test",
         )
     if short:
         raise InvalidSpec.at(
             "training.num_steps",
-            f"is {steps}, but the training part has {found.train} of the text's {tokens} tokens: not one window",
+            f"is {steps}, but the training part has only {found.train} of the text's {tokens} tokens: less than a"
+            " window",
         )
     raise InvalidSpec.at(
         _blamed(windows),
-        f"nothing is left for {' and '.join(empty)} of the training text's {tokens} tokens, of which training has"
-        f" {found.train}" + (f" and a gap of {windows.gap} is left out" if windows.gap else ""),
+        f"nothing is left for {' and '.join(empty)}: training takes {found.train} of the training text's {tokens}"
+        " tokens" + (f", and a gap of {windows.gap} is left out" if windows.gap else ""),
     )
 
 

@@ -13,7 +13,7 @@ class Logprobs(Wire):
     tokens: list[str]
     token_logprobs: list[float | None] = Field(description="null for the beginning of a text, which nothing predicts")
     top_logprobs: list[dict[str, float] | None] | None = Field(
-        None, description="the likeliest tokens at each place; null where logprobs is 0"
+        None, description="the likeliest tokens at each place; null if logprobs is 0"
     )
     text_offset: list[int] = Field(
         description="the character of the choice's text at which a token begins: the tokens of a character of many"

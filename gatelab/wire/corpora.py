@@ -19,7 +19,7 @@ class Corpus(Wire):
     notes: list[str] = Field(
         [],
         description="sentences about invisible properties of the text: line ends, composition, control characters;"
-        " empty for a corpus that was added before these were looked for",
+        " empty for a corpus that was added before Gatelab had notes",
     )
 
 

@@ -40,9 +40,9 @@ class Losses(Wire):
     learning_rate: Measured = Field(None, description="of the step before the evaluation")
     tokens_per_second: Measured = Field(None, description="training tokens per second of training alone")
 
-    train_perplexity: Measured = Field(None, description="exp(train_loss); null where it is not finite")
-    validation_perplexity: Measured = Field(None, description="exp(validation_loss); null where it is not finite")
-    test_perplexity: Measured = Field(None, description="exp(test_loss); null where it is not finite")
+    train_perplexity: Measured = Field(None, description="exp(train_loss); null if it is not finite")
+    validation_perplexity: Measured = Field(None, description="exp(validation_loss); null if it is not finite")
+    test_perplexity: Measured = Field(None, description="exp(test_loss); null if it is not finite")
 
     @model_validator(mode="before")
     @classmethod
@@ -86,9 +86,9 @@ class Summary(Losses):
     seconds: Measured = Field(None, description="seconds spent on the run")
     trained_together: int | None = Field(
         None,
-        description="the most runs that were trained in lock-step with this one, itself included: the time of a step "
-        "was shared out equally among them, so that their seconds are no independent measurements; "
-        "null where it was always alone",
+        description="the largest number of runs that were trained in lock-step with this one, itself included. They "
+        "share the time of a step equally, so their seconds are not independent measurements; null if the run was "
+        "always trained alone",
     )
     vocabulary: int | None = Field(None, description="number of different tokens that the model can predict")
     validation_tokens: int | None = Field(None, description="number of different tokens scored on the validation part")

@@ -64,8 +64,8 @@ class GatesInfluence(_Part):
     inputs: list[InputInfluence]
     initial_state: float | None
     memory_length: int | None = Field(
-        description="the number of steps back from which on all influences are under 1 % of the greatest; null if that"
-        " of step 0 is not",
+        description="number of inputs, counted back from that of `output`, up to the earliest whose influence is at"
+        " least 1 % of the greatest; null if that is the input of step 0, and 0 if no input has any influence",
     )
 
 

@@ -24,7 +24,7 @@ class Ending(Wire):
     held: str = Field(
         "",
         description="text after the end that the next request shows first, if it is not the beginning of a stop"
-        " string; empty where the request asked for no state",
+        " string; empty if the request did not ask for a state",
     )
 
 

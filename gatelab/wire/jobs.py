@@ -75,7 +75,7 @@ class Memory(Wire):
 class PredictedSeconds(Wire):
     """Predicted time to train and evaluate all runs, one after the other on one worker, and that of the longest run."""
 
-    total: float | None = Field(None, description="seconds; null where no past runs allow a prediction")
+    total: float | None = Field(None, description="seconds; null if no past runs allow a prediction")
     longest_run: float | None = Field(None, description="seconds")
     device: str | None = Field(None, description="the device of the past runs", examples=["cpu"])
     calibrated_from: int = Field(0, description="number of past runs on `device` from which these are predicted")
@@ -110,4 +110,4 @@ class Gone(Wire):
 class Ready(Wire):
     """The stream has sent every job that it follows."""
 
-    jobs: int = Field(description="how many these are")
+    jobs: int = Field(description="number of these jobs")

@@ -37,4 +37,4 @@ class Self(Wire):
 
 class SignedIn(Wire):
     auth: bool = Field(description="false where the installation needs no keys")
-    account: Self | None = Field(None, description="null where the request had no valid key")
+    account: Self | None = Field(None, description="null if the request had no valid key")

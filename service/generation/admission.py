@@ -54,8 +54,8 @@ def check_flops(limits: Limits, path: str, tokens: int, flops_per_token: int) ->
         most = limits.request_flops // flops_per_token
         raise InvalidRequest.at(
             path,
-            f"{tokens} tokens take this model {flops:.2g} floating-point operations; at most"
-            f" {limits.request_flops:.2g} are allowed, which are {most} tokens",
+            f"this model needs {flops:.2g} floating-point operations for {tokens} tokens; at most"
+            f" {limits.request_flops:.2g} are allowed, that is {most} tokens",
         )
 
 

@@ -38,7 +38,7 @@ class Sessions:
         """
         session = self.sealer.open(token, path)
         if session.run != run:
-            raise InvalidState.at(path, f"is of another run ({session.run})")
+            raise InvalidState.at(path, f"belongs to another run ({session.run})")
         return session
 
 

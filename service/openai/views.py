@@ -46,8 +46,8 @@ class CompletionRequest(Spec):
     )
     user: Annotated[str, Field(max_length=1000)] | None = None
     suffix: Literal[""] | None = None
-    presence_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")
-    frequency_penalty: FixedAtZero | None = Field(0, description="not offered; repetition_penalty is")
+    presence_penalty: FixedAtZero | None = Field(0, description="not supported; use repetition_penalty")
+    frequency_penalty: FixedAtZero | None = Field(0, description="not supported; use repetition_penalty")
     top_k: int | None = Field(None, ge=1, le=10_000_000)
     min_p: float | None = Field(None, ge=0, le=1)
     repetition_penalty: float = Field(1.0, gt=0, le=100)
@@ -57,7 +57,7 @@ class CompletionRequest(Spec):
         if self.best_of is not None and self.best_of != (self.n or 1):
             raise ValueError("best_of must equal n (or be left out)")
         if self.stream and self.echo:
-            raise ValueError("echo is not offered with stream")
+            raise ValueError("echo is not supported with stream")
         return self
 
     def sampling(self) -> Sampling:

@@ -1,4 +1,4 @@
-"""A job's events arrive once each and in order, whatever happens to the connections over which they come."""
+"""A job's events arrive in order, each exactly once, whatever happens to the connections."""
 
 import re
 import threading
@@ -23,7 +23,7 @@ from tests.service.sse import events
 
 
 def all_events(live: Live, job: str) -> list[dict[str, Any]]:
-    """All events of a job as the service itself tells them."""
+    """All events of a job, directly from the service."""
     answer = live.service.client.get(f"/v1/jobs/{job}/events")
     return [{"id": int(event.id or 0), "type": event.name, "data": event.data} for event in events(answer.text)]
 
@@ -169,5 +169,5 @@ def test_events_of_another_form_are_refused(gatelab: Gatelab, trained: Trained, 
 
 def test_an_answer_that_is_no_stream_is_refused(gatelab: Gatelab, trained: Trained) -> None:
     trained.wire.faults = [instead(HTMLResponse("<h1>Hello</h1>"))]
-    with pytest.raises(UnexpectedAnswer, match="does not answer as Gatelab does"):
+    with pytest.raises(UnexpectedAnswer, match="does not answer like Gatelab"):
         next(gatelab.events(trained.jobs["done"]))

@@ -1,4 +1,4 @@
-"""Every fault between the client and the service becomes an error of its kind, with a reason."""
+"""Every fault between client and service becomes an error of the right class, with a reason."""
 
 import socket
 
@@ -48,7 +48,7 @@ def test_an_error_without_a_problem_document_has_its_status(
 @pytest.mark.parametrize("answer", [HTMLResponse("<h1>Hello</h1>"), JSONResponse({"id": 3}), RedirectResponse("/x")])
 def test_another_kind_of_server_is_recognised(gatelab: Gatelab, trained: Trained, answer: Response) -> None:
     trained.wire.faults = [instead(answer)]
-    with pytest.raises(UnexpectedAnswer, match="does not answer as Gatelab does"):
+    with pytest.raises(UnexpectedAnswer, match="does not answer like Gatelab"):
         gatelab.job(trained.jobs["done"])
 
 
@@ -80,7 +80,7 @@ def test_a_get_survives_a_restart_of_the_service(fresh: Live) -> None:
         gatelab = Gatelab(url)
         assert gatelab.job(job).id == job
     with serving(create_app(fresh.service.settings), port), gatelab:
-        # The connection that was kept is dead by now.
+        # The connection that the client kept is dead by now.
         assert gatelab.job(job).id == job
 
 

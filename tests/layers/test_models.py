@@ -143,7 +143,7 @@ def started(fields: dict[str, object], seed: int) -> dict[str, np.ndarray[tuple[
 
 @pytest.mark.parametrize("init", ["default", {"normal": 0.3}, {"recurrent": "orthogonal", "bias": 3}])
 def test_what_is_around_a_cell_begins_without_effect(init: object, seed: int) -> None:
-    """And does not move the first values of what was there without it."""
+    """It leaves the initial values of all other parameters unchanged."""
     fields = {"layers": 2, **WIDE, "init": init}
     plain = started(fields, seed)
     found = started({**fields, "norm": "layer", "connections": "highway", "initial_state": "learned"}, seed)

@@ -67,7 +67,7 @@ def test_the_table_says_so_in_words(tree: Report) -> None:
     assert rows[0] == ["child (1)", "root (0)", "10", "training.optimizer.lr: 0.1 → 0.2", "3.0000", "2.0000", "1.9000"]
     assert rows[1][3].endswith("; weights alone")
     assert rows[2][3] == "nothing"
-    assert rows[3][1:4] == ["elsewhere", "10", "not known: the other is not in this report"]
+    assert rows[3][1:4] == ["elsewhere", "10", "not known: the other run is not in this report"]
 
 
 @pytest.mark.parametrize("format", ["md", "html"])

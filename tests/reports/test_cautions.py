@@ -10,7 +10,7 @@ from gatelab.reports.comparability import warnings
 from tests.reports.records import job_of, records
 
 GUESS = "The validation loss, 10.97 nats, is above that of a uniform guess over 27 tokens (3.30)"
-FEW = "The validation part has only 29 tokens: its loss and perplexity are a matter of chance."
+FEW = "The validation part has only 29 tokens, so its loss and perplexity depend largely on chance."
 
 
 def said(loss: float | None, tokens: int | None, vocabulary: int | None) -> list[str]:

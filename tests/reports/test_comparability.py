@@ -44,7 +44,7 @@ def test_the_same_text_under_another_name_is_the_same() -> None:
     ("first", "second", "words"),
     [
         ({}, {"tokenizer": {"kind": "byte"}}, ("byte, char", "bits per character is the only common measure")),
-        ({}, {"tokenizer": {"kind": "char", "normalize": "letters"}}, ("letters, none", "of different texts")),
+        ({}, {"tokenizer": {"kind": "char", "normalize": "letters"}}, ("letters, none", "on different texts")),
         (windows(), windows(validation=6), ("different parts of the text", "5 + 5 + 0", "5 + 6 + 0")),
         (windows(), windows(stride=1), ("different parts of the text", "stride 1", "stride 32")),
         (windows(), {}, ("different parts of the text", "80/10/10")),
@@ -59,7 +59,7 @@ def test_what_differs_is_named(first: dict[str, Any], second: dict[str, Any], wo
 
 def test_other_texts_are_other_tasks() -> None:
     [warning] = warnings_of({}, {}, **OTHER)
-    assert all(word in warning for word in ("book (abababababab)", "other (cdcdcdcdcdcd)", "No number here compares"))
+    assert all(word in warning for word in ("book (abababababab)", "other (cdcdcdcdcdcd)", "no number here compares"))
 
 
 def test_seconds_of_other_devices_do_not_compare() -> None:
@@ -77,5 +77,5 @@ def test_runs_that_repeat_others_are_counted() -> None:
     same = parse(RunSpec, {"corpus": "other-name", "training": {"windows": {"stride": 32}}})
     runs = [record(spec, 0), record(same, 1), record(same, 2, state="failed"), record(spec, 3, corpus_sha256="cd" * 32)]
     [warning] = list(comparison_report(runs[:3]).warnings)
-    assert warning.startswith("2 of these runs repeat another one of the same spec and seed")
+    assert warning.startswith("2 of these runs repeat another run with the same spec and seed")
     assert not any("repeat" in warning for warning in comparison_report([runs[0], runs[3]]).warnings)

@@ -113,7 +113,7 @@ def test_what_is_too_short_is_told_before_anything_is_queued(service: Installati
     body = SPEC | {"corpus": "story"}
     cases = [
         ({"windows": {"split": [0.9, 0, 0.1]}}, "training.windows.split", "nothing is left for validation"),
-        ({"windows": {"split": [0.5, 0.6, 0.1]}}, "training.windows", "shares of 1 at most"),
+        ({"windows": {"split": [0.5, 0.6, 0.1]}}, "training.windows", "add up to at most 1"),
     ]
     for training, path, words in cases:
         answer = service.client.post("/v1/jobs", json=body | {"training": SPEC["training"] | training})

@@ -169,7 +169,7 @@ def test_a_body_that_is_no_object_is_refused(body: object) -> None:
 @pytest.mark.parametrize("given", ["train", "validation"])
 def test_numbered_windows_need_both_numbers(given: str) -> None:
     (problem,) = refused(job("training.windows", {given: 10}))
-    assert problem == Problem("training.windows", "train and validation are given together, or both left out")
+    assert problem == Problem("training.windows", "give both train and validation, or leave both out")
 
 
 @pytest.mark.parametrize("windows", [{"stride": 1}, {"stride": 31}])

@@ -59,11 +59,11 @@ def test_parts_are_as_large_as_they_are_asked_for(
 @pytest.mark.parametrize(
     ("windows", "words"),
     [
-        ({"split": [0.8, 0.3, 0.1]}, "shares of 1 at most"),
+        ({"split": [0.8, 0.3, 0.1]}, "add up to at most 1"),
         ({"split": [0, 0.5, 0.5]}, "needs a share for training"),
         ({"split": [0.8, 0.2]}, "split"),
-        ({"split": [0.8, 0.1, 0.1], "train": 5, "validation": 5}, "split and gap cut the whole text"),
-        ({"gap": 1, "train": 5, "validation": 5}, "split and gap cut the whole text"),
+        ({"split": [0.8, 0.1, 0.1], "train": 5, "validation": 5}, "split and gap divide the whole text"),
+        ({"gap": 1, "train": 5, "validation": 5}, "split and gap divide the whole text"),
     ],
 )
 def test_shares_that_make_no_sense_are_refused(windows: dict[str, Any], words: str) -> None:
@@ -76,7 +76,7 @@ def test_shares_that_make_no_sense_are_refused(windows: dict[str, Any], words: s
     [
         ({"split": [0.9, 0, 0.1]}, "training.windows.split", "nothing is left for validation"),
         ({"gap": 200}, "training.windows.gap", "nothing is left for validation and test"),
-        ({"split": [0.01, 0.5, 0.4]}, "training.num_steps", "the training part has 10 of the text's 1000 tokens"),
+        ({"split": [0.01, 0.5, 0.4]}, "training.num_steps", "the training part has only 10 of the text's 1000 tokens"),
     ],
 )
 def test_what_is_left_without_a_token_is_named(windows: dict[str, Any], path: str, words: str) -> None:

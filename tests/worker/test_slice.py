@@ -57,7 +57,7 @@ def test_a_run_is_stored_as_training_reports_it(store: Store, settings: Settings
     assert (run.step, run.total_steps, run.epoch, run.device) == (STEPS, STEPS, 3, "cpu")
     assert run.parameters == model_of(last.checkpoint()).parameter_count()
     assert run.metrics is not None
-    few = "has only {} tokens: its loss and perplexity are a matter of chance.".format
+    few = "has only {} tokens, so its loss and perplexity depend largely on chance.".format
     assert {name: value for name, value in run.metrics.stored().items() if "second" not in name} == {
         "train_loss": last.train_loss,
         "validation_loss": last.validation_loss,

@@ -66,6 +66,6 @@ def serve(settings: Settings) -> None:
     try:
         start_http_server(settings.metrics_port, settings.metrics_host, registry())
     except OSError as error:
-        log.error("no metrics: their address cannot be used", address=address, error=str(error))
+        log.error("metrics are off: their address cannot be used", address=address, error=str(error))
     else:
         log.info("metrics", address=address)

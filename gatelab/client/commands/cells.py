@@ -77,6 +77,6 @@ def print_checked(cell: CheckedCell, hidden: int, inputs: int) -> None:
         ]
         for parameter in cell.parameters
     )
-    print_table(("parameter", "shape", "first value"), rows)
+    print_table(("parameter", "shape", "initial value"), rows)
     for advice in cell.advice:
         print_line(f"note: {advice.message}")

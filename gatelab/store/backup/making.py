@@ -18,7 +18,7 @@ from gatelab.store.backup.snapshot import Blob
 from gatelab.store.engine import Database
 
 FOR_POSTGRESQL = (
-    "names PostgreSQL, whose own tools back it up: stop the workers, run pg_dump, copy {blobs} and {key}, start the"
+    "names PostgreSQL, which its own tools back up: stop the workers, run pg_dump, copy {blobs} and {key}, start the"
     " workers again; their runs resume"
 )
 

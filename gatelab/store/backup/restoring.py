@@ -56,7 +56,7 @@ def _check_database(database: Path, manifest: Manifest) -> None:
         raise DamagedBackup("its database and its other files do not belong together")
     if not knows(revision):
         made = f"its tables have the revision {revision}, which this program does not know"
-        raise InvalidInput.at("", f"the backup was made by another Gatelab ({manifest.version}): {made}")
+        raise InvalidInput.at("", f"the backup was made by another version of Gatelab ({manifest.version}): {made}")
 
 
 def _move(folder: Path, data_dir: Path) -> None:
