@@ -1,4 +1,4 @@
-"""What all tests share: real servers, real text, and the rule that nothing is skipped silently."""
+"""Fixtures of all tests: real servers, real text, and the rule that no test is skipped silently."""
 
 import gc
 import os
@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Before Triton can be imported: without a GPU its kernels run in its interpreter.
+# Set before Triton is imported: without a GPU, its kernels run in its interpreter.
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
-# The code of cells is compiled once, for this and all later runs: its file is named by all that it is made of.
+# The code of cells is compiled once for this and all later test runs: the file's name is a digest of its sources.
 os.environ.setdefault("GATELAB_CELL_CACHE", str(Path(__file__).parent.parent / "build" / "cells"))
-# Before torch can be imported: tests share few cores, and threads only make their timing vary.
+# Set before torch is imported: tests share few cores, and more threads only make their timing vary.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Generator, Iterator
@@ -32,7 +32,7 @@ NO_BF16 = "the processor has no AVX512-BF16"
 
 
 def has_docker_compose() -> bool:
-    """Whether the command is there; checking a file needs no engine."""
+    """Whether the command exists; checking a file needs no Docker engine."""
     docker = shutil.which("docker")
     return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
 
@@ -51,7 +51,7 @@ EXPECTED_SKIPS: dict[str, Callable[[], bool]] = {
     NO_BF16: lambda: not has_bf16(),
     NO_GPU: lambda: not Path("/dev/nvidiactl").exists(),
 }
-"""The only reasons a test may give for not running, and whether each is true here. With CI=true, any other fails."""
+"""The only reasons for which a test may be skipped, and whether each holds here. With CI=true, any other one fails."""
 
 
 # -- Servers ------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def shakespeare() -> str:
 
 @pytest.fixture(autouse=True)
 def _no_log_outlives_its_test() -> Iterator[None]:
-    """Whoever configures logs in a test writes to what stands for standard error there, and is closed after it."""
+    """Restore the logs after a test that configures them, since its standard error is closed."""
     yield
     structlog.reset_defaults()
 
@@ -130,11 +130,11 @@ def _no_log_outlives_its_test() -> Iterator[None]:
 # -- Side by side -------------------------------------------------------------------------------------------------
 
 TOGETHER = ("tests/browser/", "tests/faults/test_")
-"""Tests whose files share an installation, which takes many seconds to start: one process runs them all."""
+"""Files of tests that share an installation, which takes many seconds to start. One process runs them all."""
 
 
 class BySharedInstallation(LoadFileScheduling):  # type: ignore[misc]
-    """Gives each process whole files, or all files that share an installation."""
+    """Assigns whole files, or all files that share an installation, to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
         shared = next((start for start in TOGETHER if nodeid.startswith(start)), None)
@@ -156,7 +156,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharedInst
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without looking for garbage: what is imported stays. Each process saves a fifth of the time."""
+    """Collect tests without garbage collection, since modules stay. It saves each process a fifth of its time."""
     gc.disable()
     try:
         return (yield)
@@ -169,7 +169,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Of several processes, the one that started the others.
+    # Only in the process that started the others.
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(FaultsTable(config))
 
@@ -182,7 +182,7 @@ def _in_ci() -> bool:
 
 
 def _excuse(report: pytest.TestReport | pytest.CollectReport) -> str | None:
-    """Why the test or module did not count: its reason for a skip or an expected failure, None if it did count."""
+    """The reason for which a test or module was skipped or expected to fail; None if it counts."""
     if hasattr(report, "wasxfail"):
         return f"xfail: {report.wasxfail}"
     if report.skipped and isinstance(report.longrepr, tuple):
@@ -215,7 +215,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:  # one of several processes, which leave the counting to the one that started them
+    if reporter is None:  # one of several processes, which leave the counting to their parent
         return
     assert isinstance(reporter, pytest.TerminalReporter)
     if _in_ci() and exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):

@@ -9,7 +9,7 @@ from redis import Redis
 from tests import servers
 from tests.acceptance.stack import Stack
 
-# Only what the broker brings starts a run in these stacks: polling would hide a broker that does not work.
+# In these stacks only a message from the broker starts a run. Polling would hide a broker that does not work.
 NO_POLLING = {"GATELAB_POLL_SECONDS": "600"}
 
 

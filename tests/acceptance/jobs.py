@@ -1,4 +1,4 @@
-"""The jobs of the acceptance tests, and what must come of their runs."""
+"""The jobs of the acceptance tests, and the expected results of their runs."""
 
 import math
 from typing import Any
@@ -36,11 +36,11 @@ INTERRUPTED = SPEC | {"grid": {}, "training": SPEC["training"] | {"epochs": 80}}
 INTERRUPTED_STEPS = 80 * 8
 
 DAWDLING = {"GATELAB_SLICE_SECONDS": "0.000001"}
-"""A worker that takes a slice for every step needs many seconds for a job of a moment, which can be interrupted."""
+"""A worker that takes one slice per step needs many seconds for a short job, so a test can interrupt it."""
 
 
 def begin(client: Gatelab, text: str) -> tuple[str, str]:
-    """A job whose only run has made some steps and has many more to make. The ids of both."""
+    """Submit a job whose only run has made some steps and has many left. Returns the ids of both."""
     client.add_corpus("time-machine", text)
     job = client.submit(INTERRUPTED).id
     [run] = client.runs(job=job)
@@ -53,7 +53,7 @@ def check_it_was_interrupted(client: Gatelab, run: str) -> None:
 
 
 def check_results(client: Gatelab, run: Run, text: str) -> None:
-    """The API answers what training the same spec here yields, bit by bit."""
+    """Check that the API's results are bitwise identical to those of training the same spec here."""
     spec = expand(parse(JobSpec, client.job(run.job).spec), max_runs=2)[run.index]
     torch.set_num_threads(1)
     expected = [e for e in train(spec, Corpus("time-machine", text)) if isinstance(e, Evaluated)]

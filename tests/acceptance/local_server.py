@@ -12,7 +12,7 @@ from tests.waiting import PATIENCE
 
 
 class Up:
-    """A `gatelab up` on a port of its choice, running, and the address where it answers."""
+    """A running `gatelab up` on a free port, and the address at which it answers."""
 
     def __init__(self, data_dir: Path, settings: Mapping[str, str] = {}) -> None:
         self.data_dir = data_dir
@@ -25,7 +25,7 @@ class Up:
         self.url = "http://" + line.split("http://")[1].strip()
 
     def stop(self) -> None:
-        """Stop it in order."""
+        """Stop it gracefully."""
         if self._launcher.poll() is None:
             assert self.end(signal.SIGTERM) == 0
 

@@ -22,11 +22,11 @@ HASTE = {
     "GATELAB_CHECKPOINT_SECONDS": "0.2",
     "GATELAB_THREADS": "1",
 }
-"""Short times, so that a test sees in seconds what otherwise takes a minute."""
+"""Short intervals, so that a test sees within seconds what would otherwise take a minute."""
 
 
 class Stack:
-    """The service and workers as the deployment runs them: one command each, told everything by the environment."""
+    """The service and workers as a deployment runs them: one command each, configured only by the environment."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.folder, self.port, self.key_file = folder, free_port(), folder / "api-key"
@@ -53,7 +53,7 @@ class Stack:
         self.worker = self.launch("worker", **environment)
 
     def launch(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start `python -m` with these arguments, and with more environment than the stack has."""
+        """Start `python -m` with these arguments, in the stack's environment with these additions."""
         command = [sys.executable, "-m", *arguments]
         with (self.folder / "processes.log").open("ab") as log:
             return subprocess.Popen(command, env=self.environment | environment, stdout=log, stderr=log)

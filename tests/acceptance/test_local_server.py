@@ -32,7 +32,7 @@ only_linux = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LIN
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A run that trained on an installation when that was killed, and a backup made just before."""
+    """A run that was being trained when its installation was killed, and a backup made just before."""
 
     data_dir: Path
     job: str
@@ -61,7 +61,7 @@ def check_the_database_is_midway(data_dir: Path, run: str) -> None:
 
 @pytest.fixture(scope="module")
 def up(interrupted: Interrupted) -> Iterator[Up]:
-    """The next `gatelab up` on the data of the one that was killed."""
+    """The next `gatelab up` on the data of the killed one."""
     up = Up(interrupted.data_dir)
     try:
         yield up

@@ -17,7 +17,7 @@ from gatelab.specs import RunSpec
 from gatelab.text.memory_tasks import corpus_text
 
 EVERY = {row.cell for row in zoo.read(RESULTS / "cell-zoo.csv", TextRow)}
-"""The cells that were compared. Those that were added to the published ones since are not among them."""
+"""The cells that were compared. Cells that Gatelab got later are not among them."""
 
 
 def text_row(cell: str, seed: int, test_loss: float | None, **others: object) -> TextRow:
@@ -69,7 +69,7 @@ def test_what_is_compared_differs_from_what_was_tuned_by_seed_epochs_and_stoppin
 
 
 def test_a_run_on_recall_ends_where_it_remembers() -> None:
-    """Knowing all that can be known costs ln 8 for the symbol and ln 4 for each character of noise."""
+    """The best possible model still loses ln 8 on the symbol, and ln 4 on each character of noise."""
     for lag in (zoo_plan.TUNED_LAG, 40):
         least = (math.log(8) + lag * math.log(4)) / (lag + 4)
         guessing = least + math.log(8) / (lag + 4)

@@ -1,4 +1,4 @@
-"""The answer of docs/results/cell-zoo.md is what its raw results give: each sentence is made from the data."""
+"""The answer of docs/results/cell-zoo.md agrees with its raw results: the tests make each sentence from the data."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.benchmarks.test_claims import assert_said, between, fisher
 
 PAGE = "results/cell-zoo"
 TRAINED = 10_031
-"""Characters that the training windows hold."""
+"""The number of characters in the training windows."""
 
 
 @cache
@@ -36,7 +36,7 @@ def named(cells: Sequence[str]) -> str:
 
 
 def judged(baseline: str, verdict: str) -> list[Difference]:
-    """Those of the differences to a baseline, the largest first."""
+    """The differences to a baseline, the largest first."""
     found = [
         each for each in zoo_tables.differences(text_rows()) if (each.baseline, each.verdict) == (baseline, verdict)
     ]

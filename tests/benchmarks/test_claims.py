@@ -1,4 +1,4 @@
-"""The answers of the pages say what their raw results give: each sentence is made from the data and looked for."""
+"""The answers of the pages agree with their raw results: the tests make each sentence from the data and look for it."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -34,7 +34,7 @@ def between(values: Iterable[float], digits: int = 3) -> str:
 
 
 def final(report: Report, variant: int, measure: str = "test_perplexity") -> list[float]:
-    """What each run of a variant measured in the end."""
+    """The final measurement of each run of a variant."""
     runs = report.variants[variant].runs
     found = [getattr(row.measures, measure) for row in report.runs if row.run in runs]
     return [value for value in found if value is not None]
@@ -115,7 +115,7 @@ def test_how_much_pairing_helps() -> None:
 
 
 RNN, GRU, LSTM = range(3)
-"""Each at its own best rate."""
+"""Each variant at its own best rate."""
 
 
 @pytest.mark.parametrize("name", ["rnn-vs-gru", "rnn-vs-gru-equal-parameters"])
@@ -171,7 +171,7 @@ def test_the_gru_from_scratch() -> None:
 
 
 def test_what_five_seeds_of_bfloat16_could_have_found() -> None:
-    """From the half widths of the two intervals on the page: the runs were not kept."""
+    """Computed from the half widths of the two intervals on the page, since the runs were not kept."""
     for low, high, found, of_twenty in ((-0.0358, 0.0360, "0.047", "0.017"), (-0.0898, 0.0504, "0.092", "0.033")):
         deviation = (high - low) / 2 * np.sqrt(5) / t.ppf(1 - 0.05 / 2 / 2, 4)
         assert f"{power.detectable(deviation, 5, 2):.3f}" == found
@@ -184,7 +184,7 @@ def test_what_five_seeds_of_bfloat16_could_have_found() -> None:
 
 
 def remembering(cell: str, *lags: int, twice: bool = False, file: str = "memory") -> tuple[int, int]:
-    """How many runs name at least 99 % of the symbols, and of how many."""
+    """The number of runs that recall at least 99 % of the symbols, and the number of all runs."""
     of_lag = memory.curves(memory.read(RESULTS / f"{file}.csv"), twice)[cell]
     found = [accuracy >= 0.99 for lag in lags for accuracy in of_lag[lag]]
     return sum(found), len(found)
@@ -221,7 +221,7 @@ def test_what_a_forget_gate_that_begins_open_does() -> None:
 
 
 def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """The p of Fisher's exact test, two-sided, of two shares."""
+    """The two-sided p of Fisher's exact test on two shares."""
     table = [[found, of - found] for found, of in (first, second)]
     return float(fisher_exact(table).pvalue)
 
@@ -234,7 +234,7 @@ def test_how_far_the_others_are_from_remembering() -> None:
 
 
 def test_what_none_or_all_of_twenty_seeds_leave_possible() -> None:
-    """Clopper and Pearson: the share of which none of twenty is as likely as 2.5 %."""
+    """The bound of Clopper and Pearson: the share at which zero of twenty has a probability of 2.5 %."""
     most = 1 - 0.025 ** (1 / 20)
     assert_said(
         "exercises/memory",

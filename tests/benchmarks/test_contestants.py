@@ -1,4 +1,4 @@
-"""What is measured side by side computes the same."""
+"""The contestants of a benchmark compute the same."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_a_contestant_without_updates_is_refused() -> None:
 def test_operations_are_those_of_the_matrix_products() -> None:
     # 3 blocks of 32 x 32 and a head of 32 x 28, each weight once forward and twice backward, a multiply and an add.
     assert flops_per_token(CELLS["gru, reset before"], Shape.parse("32/1024/32")) == 6 * (3 * 32**2 + 32 * 28)
-    # The second layer has an input's product besides.
+    # The second layer also has the product with its input.
     assert flops_per_token(CELLS["lstm"], Shape.parse("8/1/1/2")) == 6 * (3 * 4 * 8**2 + 8 * 28)
 
 

@@ -1,4 +1,4 @@
-"""How benchmarks measure, and keep what they measured."""
+"""How benchmarks measure, and how they store their measurements."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What an experiment could have found."""
+"""The differences that an experiment could have detected."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from gatelab.reports.statistics import paired_tests
 
 
 def test_power_is_that_of_the_tables() -> None:
-    """Paired t-tests, two-sided, 0.05: of 34 differences of half their deviation, and of 15 of 0.8 of it."""
+    """Two-sided paired t-tests at 0.05: 34 pairs with a difference of 0.5 deviations, and 15 pairs with one of 0.8."""
     assert power(0.5, 34, 1) == pytest.approx(0.8078, abs=0.0001)
     assert power(0.8, 15, 1) == pytest.approx(0.8213, abs=0.0001)
 
@@ -20,5 +20,5 @@ def test_a_detectable_difference_is_found_as_often_as_is_said(
     deviation, trials = 0.02, 4000
     difference = detectable(deviation, seeds, comparisons)
     found = paired_tests(random.normal(difference, deviation, (trials, seeds)), comparisons).p_adjusted < 0.05
-    # Five standard errors of a share that is counted over so many trials.
+    # Five standard errors of a share over this number of trials.
     assert found.mean() == pytest.approx(WANTED, abs=5 * (WANTED * (1 - WANTED) / trials) ** 0.5)

@@ -1,4 +1,4 @@
-"""The comparisons of the pages rest on raw results that lie beside them."""
+"""The comparisons of the pages have their raw results beside them."""
 
 import json
 from collections.abc import Sequence

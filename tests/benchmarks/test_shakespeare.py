@@ -1,4 +1,4 @@
-"""The peers on tiny Shakespeare are what they say, and a row tells when a loss was reached."""
+"""The peers on tiny Shakespeare are the models that they claim to be, and a row says when a loss was reached."""
 
 import math
 from itertools import islice

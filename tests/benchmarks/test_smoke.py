@@ -1,4 +1,4 @@
-"""Every benchmark runs to its end and prints what it measured, here as short as it can be."""
+"""Every benchmark runs to its end, here as briefly as possible, and prints its measurements."""
 
 import os
 import subprocess

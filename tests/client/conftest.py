@@ -19,7 +19,7 @@ Place = TypeVar("Place", bound=Live)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client try again, and the service look for news, almost at once."""
+    """Let the client retry, and the service look for new events, almost at once."""
     monkeypatch.setattr("gatelab.client.events.RECONNECT_SECONDS", 0.01)
     monkeypatch.setattr("gatelab.client.transport.RETRY_PAUSES", (0.01, 0.01))
     monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
@@ -27,11 +27,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _silent() -> None:
-    """Let the service write no log. It is a thread of this process: its lines would stand among those of a command."""
+    """Let the service write no log. It runs in a thread of this process, so its lines would mix with a command's."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-# No service outlives a module: tests elsewhere may fork, or measure time.
+# No service lives longer than a module, since other tests may fork or measure time.
 
 
 @pytest.fixture(scope="session")
@@ -55,20 +55,20 @@ def live_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture
 def trained(trained_once: Trained) -> Iterator[Trained]:
-    """An installation with some jobs, to be read only."""
+    """An installation with some jobs, which tests only read."""
     yield from _at_rest(trained_once)
 
 
 @pytest.fixture
 def fresh(live_once: Live) -> Iterator[Live]:
-    """An installation that is this test's alone, with the corpus of `tests.service.installation.SPEC` and no job."""
+    """An installation for one test, with the corpus of `tests.service.installation.SPEC` and no job."""
     live_once.clear()
     live_once.service.add_corpus()
     yield from _at_rest(live_once)
 
 
 def _at_rest(place: Place) -> Iterator[Place]:
-    """`place` over a wire without faults. A test must meet all the faults that it asks for."""
+    """`place` over a wire without faults. At the end, every fault that the test requested must have occurred."""
     place.wire.reset()
     yield place
     place.wire.wait_until_idle()
@@ -84,6 +84,6 @@ def gatelab(trained: Trained) -> Iterator[Gatelab]:
 
 @pytest.fixture
 def writer(fresh: Live) -> Iterator[Gatelab]:
-    """A client of the installation that is the test's alone."""
+    """A client of the test's own installation."""
     with Gatelab(fresh.url) as client:
         yield client

@@ -23,7 +23,7 @@ from tests.service.installation import Installation, installation
 
 @dataclass(frozen=True)
 class Live:
-    """An installation that answers at `url`, over `wire`. `service.client` asks the service itself, past the wire."""
+    """An installation that answers at `url`, over `wire`. `service.client` bypasses the wire."""
 
     service: Installation
     wire: Wire
@@ -44,7 +44,7 @@ class Live:
         return CliRunner(charset=encoding).invoke(app, list(arguments), env={"GATELAB_URL": self.url})
 
     def clear(self) -> None:
-        """Delete everything. This takes milliseconds; a new installation would take some tenths of a second."""
+        """Delete everything. This takes milliseconds, while a new installation would take tenths of a second."""
         with self.service.store.database.write() as connection:
             for table in (jobs, corpora, deleted_runs):
                 connection.execute(delete(table))

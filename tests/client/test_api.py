@@ -1,4 +1,4 @@
-"""Every method of the client asks the real service for what its arguments say, and returns what that answers."""
+"""Every method of the client sends its arguments to the real service, and returns the service's answer."""
 
 import hashlib
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The commands on the real service: what they ask for, and what they print of the answer."""
+"""The commands on the real service: their requests, and what they print of the answers."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A file is the same corpus by whichever door it comes: the same sha256 and the same notes, or the same refusal."""
+"""Every interface makes the same corpus of a file: the same sha256 and the same notes, or the same refusal."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.client.live import Live
 from tests.randomized import examples
 
 Outcome = tuple[str, str]
-"""`sha256` and the corpus's, or `refused` and what is wrong with it."""
+"""`sha256` with the corpus's digest, or `refused` with the reason."""
 
 letters = st.sampled_from(
     [*"abc ", "\n", "\r", "\r\n", "\0", "\ufeff", "\x07", "\x85", "\u2028", "é", "e\u0301", "文", "😀"]

@@ -1,4 +1,4 @@
-"""The client finds the key of a `gatelab up` on this machine, and shows it to nobody else."""
+"""The client finds the key of a `gatelab up` on this machine, and sends it to no other host."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PORT = 8123
 
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data directory with a key, whose launcher has noted where it listens."""
+    """A data directory with a key, whose launcher has stored its address."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     data = tmp_path / "data"
     data.mkdir()

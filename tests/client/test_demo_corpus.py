@@ -1,4 +1,4 @@
-"""All ways to the demo's text, each over real HTTP where it goes over HTTP."""
+"""All ways to get the demo's text, with real HTTP for those that download it."""
 
 import hashlib
 import threading

@@ -15,7 +15,7 @@ from tests.client.live import Live, live
 from tests.service.installation import spec
 
 ODD = "é文😀"
-"""Latin-1 has the first, and ASCII none of them."""
+"""Latin-1 has the first character, and ASCII has none of them."""
 NOT_UNICODE = "\udcff"
 """A byte of a command line that is not UTF-8."""
 TEXT = f"the time machine, {ODD}. the time traveller. " * 12
@@ -23,7 +23,7 @@ TEXT = f"the time machine, {ODD}. the time traveller. " * 12
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """An installation whose corpus, sample and answers are full of them."""
+    """An installation whose corpus, sample and answers are full of such characters."""
     with live(tmp_path_factory.mktemp("odd")) as place:
         place.service.client.post("/v1/corpora", json={"name": "odd", "text": TEXT})
         place.service.submit(spec(sample={"prefix": ODD, "characters": 12}, epochs=1) | {"corpus": "odd"})
@@ -32,7 +32,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def commands(place: Live, folder: Path) -> dict[str, list[list[str]]]:
-    """Each command, with what makes it print such characters where it can."""
+    """Each command, with arguments that make it print such characters if it can."""
     [job] = [job["id"] for job in place.service.get("/v1/jobs")["data"]]
     [run] = [run["id"] for run in place.service.get("/v1/runs")["data"]]
     file, wrong = folder / f"{ODD}.txt", folder / f"{ODD}.yaml"
@@ -90,7 +90,7 @@ def commands(place: Live, folder: Path) -> dict[str, list[list[str]]]:
         "pause": named,
         "resume": named,
         "delete": named,
-        # These go on as other programs, or start some: here they are told what they cannot do.
+        # These commands become or start other programs; here they are given arguments that they must refuse.
         "up": [["--port", ODD]],
         "demo": [[ODD]],
         "backup": [["--data-dir", ODD]],

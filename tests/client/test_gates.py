@@ -17,9 +17,9 @@ from tests.client.trained import TASK, Trained
 from tests.client.wire import Asked
 
 TEXT = "the time é"
-"""Its last letter is unknown to the run."""
+"""A text whose last letter is unknown to the run."""
 TOP, LEFT, ROW, STEP = 12 + 2 * 20, 12 + 76, 14, 16
-"""Pixels of an image: where its first panel begins, and how large a value is."""
+"""Pixels of an image: the place of its first panel, and the size of a value."""
 
 
 def raw_gates(trained: Trained, text: str = TEXT, **options: Any) -> Any:
@@ -38,7 +38,7 @@ def command(trained: Trained, *arguments: str) -> str:
 
 
 def digits(label: str, values: list[float]) -> str:
-    """A line of a map: the first digit after each value's point."""
+    """A line of a map: the first decimal digit of each value."""
     return f"{label:<10}" + "".join(str(min(int(abs(value) * 10), 9)) for value in values)
 
 
@@ -48,7 +48,7 @@ def units_of(layer: Any, values: list[list[float]]) -> list[str]:
 
 
 def expected_map(answer: Any) -> list[str]:
-    """All that is to be printed of an answer of one layer."""
+    """Everything that must be printed of an answer with one layer."""
     [layer], letters = answer["layers"], " " * 10 + "▸the·time·?"
     lines: list[str] = []
     for name, values in [*layer["gates"].items(), ("hidden", layer["hidden"])]:

@@ -1,4 +1,4 @@
-"""Heat maps of a real answer: on a terminal with colours, in little room, of odd and of long texts."""
+"""Heat maps of a real answer: on a terminal with colours, on a narrow one, for strange and for long texts."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A text for a model is the same text by whichever door it comes: the byte-order marks at its beginning are dropped."""
+"""Every interface reads a text for a model in the same way: it drops the byte-order marks at its beginning."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +14,15 @@ from tests.export.test_export import written
 from tests.randomized import CELLS
 
 TEXT = "the time "
-"""No letter of it is a byte-order mark, which the run does not know."""
+"""The run's corpus has no byte-order mark, so the run does not know the character."""
 GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 8}
 
 Door = Callable[[Trained, str, str], Any]
-"""What comes back when a text is given to a run of an installation."""
+"""The answer when a text is sent to a run of an installation."""
 
 
 def posted(path: str, **body: Any) -> Door:
-    """The door of a route. `...` in its body stands for the text."""
+    """The interface of a route. `...` in its body stands for the text."""
 
     def door(place: Trained, run: str, text: str) -> Any:
         filled = {name: _with(value, text) for name, value in body.items()}
@@ -133,7 +133,7 @@ FIELDS = {
     ("TokenizeRequest", "prompt"),
     ("SampleSpec", "prefix"),
 }
-"""What the doors above give their text to."""
+"""The places in the code to which the interfaces above pass their text."""
 
 
 def test_no_other_field_takes_a_text_for_a_model(trained: Trained) -> None:

@@ -18,7 +18,7 @@ LONG = SPEC | {
     "training": SPEC["training"] | {"epochs": 100_000},
     "grid": {"model.cell.hidden": [6, 30], "training.seed": [1, 2]},
 }
-"""Four runs of two sizes, which would take minutes."""
+"""A job of four runs of two sizes, which would take minutes."""
 
 
 def report(trained: Trained, query: str = "format=md") -> str:

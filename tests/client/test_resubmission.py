@@ -1,4 +1,4 @@
-"""A submission whose answer is lost is sent again, with the key by which the service knows it."""
+"""The client sends a submission whose answer is lost again, with the key by which the service recognizes it."""
 
 import select
 import socket
@@ -22,7 +22,7 @@ SOME_BYTES = 2**16
 
 
 class Losing(socketserver.ThreadingTCPServer):
-    """Passes bytes on to a service and back, and breaks the connection instead of giving back the first answers."""
+    """Forwards bytes to a service and back, and breaks the connection instead of returning the first answers."""
 
     def __init__(self, service: str, answers: int) -> None:
         super().__init__(("127.0.0.1", 0), Connection)
@@ -31,7 +31,7 @@ class Losing(socketserver.ThreadingTCPServer):
         self._left = answers
 
     def loses(self) -> bool:
-        """Whether the answer that begins now is lost."""
+        """Whether to lose the answer that begins now."""
         self._left -= 1
         return self._left >= 0
 
@@ -52,7 +52,7 @@ class Connection(socketserver.BaseRequestHandler):
 
 @contextmanager
 def losing(service: str, answers: int) -> Iterator[str]:
-    """The URL where the first answers of a service are lost."""
+    """The URL of a proxy that loses the first answers of a service."""
     with Losing(service, answers) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

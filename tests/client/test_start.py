@@ -1,4 +1,4 @@
-"""What starting the command costs: it must run where only the client is installed."""
+"""Starting the command is cheap, and works if only the client is installed."""
 
 import subprocess
 import sys
@@ -67,7 +67,7 @@ def modules_after(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["version"], ["up", "--help"]])
 def test_help_imports_no_client(arguments: list[str]) -> None:
-    """A budget of modules, since a clock would measure the machine: most of what starting takes is importing."""
+    """A budget of modules, since a clock would measure the machine. Most of the start is importing."""
     found = modules_after(*arguments)
     assert found.isdisjoint(HEAVY)
     assert len(found) < 320, len(found)

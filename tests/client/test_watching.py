@@ -20,7 +20,7 @@ from tests.service.sse import ServerSent, events
 
 @pytest.fixture
 def spec(tmp_path: Path) -> str:
-    """The file of a spec that trains in a moment."""
+    """The file of a spec that trains within a moment."""
     file = tmp_path / "spec.yaml"
     file.write_text(yaml.safe_dump(SPEC))
     return str(file)
@@ -101,7 +101,7 @@ def name_of(run: Any) -> str:
 
 
 def lines_of(run: Any, stream: list[ServerSent]) -> Iterator[str]:
-    """The lines that `watch` prints of a run that succeeds, from its events. LEFT stands for the time that is left."""
+    """The lines that `watch` prints about a successful run, from its events. LEFT stands for the remaining time."""
     speed: float | None = None
     for event in stream:
         data = event.data

@@ -12,12 +12,12 @@ from tests.service.installation import TEXT, installation, spec
 TASK = {"kind": "recall", "lag": 3, "symbols": 3}
 LINE = len("a123?a\n")
 PREFIX = "the [bold]\x1b[31m "
-"""It has markup and an escape sequence, neither of which a terminal may act on."""
+"""A name with markup and an escape sequence, which a terminal must not interpret."""
 
 DONE = spec(sample={"prefix": PREFIX, "characters": 12}, gate_statistics=True, keep_checkpoints=1000) | {
     "corpus": "marked"
 }
-# Where the rate is high, every step multiplies the weights by 1 - rate * weight_decay = -9999, until they overflow.
+# At the high rate, every step multiplies the weights by 1 - rate * weight_decay = -9999, until they overflow.
 MIXED = spec(optimizer={"kind": "sgd", "lr": 0.05, "weight_decay": 10}, epochs=8) | {
     "grid": {"training.optimizer.lr": [0.05, 1000.0]}
 }
@@ -26,8 +26,8 @@ UNTRAINED = spec()
 
 
 def train(folder: Path) -> None:
-    """Leave in `folder` the data of an installation with the jobs that `Trained` names."""
-    # Slices of one step, each of which leaves a checkpoint: there are several to choose from.
+    """Write the data of an installation with the jobs that `Trained` names into `folder`."""
+    # Each slice is one step and leaves a checkpoint, so there are several to choose from.
     with installation(folder, slice_seconds=1e-9, checkpoint_seconds=600) as service:
 
         def submit(name: str, body: dict[str, Any]) -> str:
@@ -78,7 +78,7 @@ class Trained(Live):
 
 @contextmanager
 def trained(folder: Path) -> Iterator[Trained]:
-    """What `train` left in `folder`, answering until the end of the block."""
+    """A service on the data that `train` left in `folder`, until the end of the block."""
     with live(folder) as place:
         before = place.service.rows()
         jobs = {job["name"]: job["id"] for job in place.raw("/v1/jobs")["data"]}

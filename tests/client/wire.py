@@ -1,4 +1,4 @@
-"""The network between the client and the real service: it notes requests, and changes answers as a test says."""
+"""The network between the client and the real service. It records requests, and changes answers as a test asks."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE = 2
-"""Items of a page: few, so that every list has several."""
+"""Items per page: few, so that every list has several pages."""
 LISTS = ("/v1/corpora", "/v1/jobs", "/v1/runs")
 MAPS = ("gates", "grid", "quantiles", "statistics", "top_logprobs")
-"""Fields whose objects have names of things as their keys. Any other object may get a new field."""
+"""Fields whose objects have names as their keys. Any other object may get a new field."""
 
 Change = Callable[[bytes], bytes]
 Fault = Callable[[ASGIApp], ASGIApp]
@@ -26,7 +26,7 @@ Fault = Callable[[ASGIApp], ASGIApp]
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it arrived. `target` is its path as it was sent, with what is percent-encoded."""
+    """A request as it arrived. `target` is its path as it was sent, percent-encoding included."""
 
     method: str
     target: str
@@ -39,15 +39,15 @@ class Asked:
 
 
 class Wire:
-    """Passes requests on to the real service, and its answers back.
+    """Forwards requests to the real service, and its answers back.
 
-    In all of them the service is one of the future: every JSON object has a field that no client knows yet. And lists
-    come in short pages.
+    It imitates a future version of the service: every JSON object has a field that no client knows yet. Lists come in
+    short pages.
 
     Attributes:
         asked: the requests since the last `reset`.
-        faults: each spoils one request, in this order.
-        change: makes of each event of a stream, and of the whole body of any other answer, what the client gets.
+        faults: each of them spoils one request, in this order.
+        change: turns each event of a stream, and the whole body of any other answer, into what the client gets.
     """
 
     asked: list[Asked]
@@ -61,12 +61,12 @@ class Wire:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the requests and pass on every answer as it is."""
+        """Forget the requests, and forward every answer unchanged."""
         self.asked, self.faults = [], []
         self.change = lambda part: part
 
     def wait_until_idle(self) -> None:
-        """Return when no request is being answered: the service has noticed, too, that clients have gone."""
+        """Return when no request is being answered, so that the service, too, knows which clients have disconnected."""
         with self._one_ended:
             assert self._one_ended.wait_for(lambda: self._open == 0, timeout=60)
 
@@ -169,15 +169,15 @@ def event_from_the_future(part: bytes) -> bytes:
 
 
 def instead(answer: ASGIApp) -> Fault:
-    """Something that stands before the service, such as a proxy, gives this answer. The service is not asked."""
+    """Something in front of the service, such as a proxy, gives this answer. The service gets no request."""
     return lambda _: answer
 
 
 @dataclass(frozen=True)
 class Cut:
-    """An event stream breaks after the event of this number: right behind it, or in the middle of what follows.
+    """An event stream breaks after the event with this number: directly after it, or in the middle of the next one.
 
-    A stream that breaks cleanly ends as if it were complete, as one does whose service is asked to stop.
+    A stream that breaks cleanly ends as if it were complete, as it does when the service stops.
     """
 
     after: int

@@ -1,4 +1,4 @@
-"""The cells' equations a second time, in plain NumPy: from the papers, not from the code under test.
+"""A second implementation of the cells in plain NumPy, written from the papers and not from the code under test.
 
 x (inputs,) or (batch, inputs), h (batch, hidden), matrices as in the equations: x W + h U + b. Names of weights end
 in the letter of what they compute, such as W_z. `replaced` gives gate activations to use instead of the computed ones.
@@ -22,7 +22,7 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Step:
-    """What one step computes: the new state and the activations of the gates."""
+    """The results of one step: the new state and the activations of the gates."""
 
     state: State
     gates: Mapping[str, Array]
@@ -44,7 +44,7 @@ def rnn(spec: RnnSpec, w: Weights, x: Array, state: State) -> Step:
 
 
 def gru(spec: GruSpec, w: Weights, x: Array, state: State, replaced: Mapping[str, Array] = NONE) -> Step:
-    """Cho et al. (2014), with z keeping the old state. A gate that is left out: r = 1, z = 0."""
+    """Cho et al. (2014), where z keeps the old state. For a gate that is left out, r = 1 and z = 0."""
     (h,) = state
     letters = {"reset": "r", "update": "z"}
     gates: dict[str, Array] = {n: replaced.get(n, sigmoid(affine(w, letters[n], x, h))) for n in spec.gates}
@@ -100,7 +100,7 @@ def standard(*parts: Array) -> list[Array]:
 
 
 def normalized(w: Weights, of: str, x: Array, h: Array) -> Iterator[Array]:
-    """Sums of what comes from the state and from the input, each normalized over all of them, with one bias."""
+    """Sums of the products with the state and with the input, each normalized over all of its units, with one bias."""
     of_state = standard(*(h @ w[f"U_{each}"] for each in of))
     of_input = standard(*(x @ w[f"W_{each}"] for each in of))
     for each, u, v in zip(of, of_state, of_input, strict=True):

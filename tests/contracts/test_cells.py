@@ -1,4 +1,4 @@
-"""The contract of all cells: every variant that can be asked for equals its equations, however it is applied."""
+"""The contract of all cells: every variant equals its equations, however it is applied."""
 
 from typing import Literal, get_args, get_origin
 
@@ -133,7 +133,7 @@ def smooth_case(spec: CellSpec, random: np.random.Generator) -> Case:
 @pytest.mark.parametrize("spec", CELLS, ids=cell_name)
 def test_gradients_are_the_slopes_of_the_scan(spec: CellSpec, random: np.random.Generator) -> None:
     case = smooth_case(spec, random)
-    # gradcheck varies its arguments in place, so the scan sees it; if it did not, all slopes would be 0 and it fails.
+    # gradcheck varies its arguments in place, and the scan sees this; otherwise all slopes would be 0.
     assert torch.autograd.gradcheck(lambda *_: outputs_of(case, case.x, case.state), variables(case))
 
 

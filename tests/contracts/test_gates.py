@@ -1,4 +1,4 @@
-"""The contract of gates: each can be recorded and replaced by name, and then does what its equation says."""
+"""The contract of gates: each can be recorded and replaced by name, and the rest follows its equations."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def always(value: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def gates_of(cell: Cell) -> set[str]:
-    """The names that an override is really asked for."""
+    """The names with which an override is really called."""
     asked: set[str] = set()
 
     class Asking(dict[str, Callable[[Tensor], Tensor]]):

@@ -27,7 +27,7 @@ def case(request: pytest.FixtureRequest, random: np.random.Generator) -> Case:
 
 
 def torch_layer(case: Case) -> nn.RNNBase:
-    """PyTorch's layer with the cell's weights. It has a second bias for every block; ours is 0 but behind a reset."""
+    """PyTorch's layer with the cell's weights. Its second bias per block is 0, except inside the reset product."""
     sizes = case.cell.inputs, case.cell.hidden
     layer: nn.RNNBase
     match case.spec:
@@ -47,7 +47,7 @@ def torch_layer(case: Case) -> nn.RNNBase:
 
 
 def run_torch(layer: nn.RNNBase, case: Case) -> tuple[Tensor, ...]:
-    """Outputs and last state of PyTorch's layer, which wants a dimension of layers in front of the state."""
+    """Outputs and last state of PyTorch's layer, whose state has a leading dimension for layers."""
     state = tuple(t[None] for t in case.state)
     outputs, last = layer(case.x, state if isinstance(layer, nn.LSTM) else state[0])
     return outputs, *(t[0] for t in (last if isinstance(layer, nn.LSTM) else (last,)))

@@ -1,4 +1,4 @@
-"""What is not finite stays so: in every engine, wherever the reference has it. A run that diverged must show it."""
+"""Numbers that are not finite stay so in every engine, wherever the reference has them, so divergence is visible."""
 
 import copy
 import sys
@@ -51,7 +51,7 @@ def number(name: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Bad:
-    """A model and what it reads, of which one number is not finite: in the state before row `row`, or a weight."""
+    """A model and its input, with one number that is not finite: in the state before row `row`, or a weight."""
 
     model: LanguageModel
     reading: Reading
@@ -70,7 +70,7 @@ def bad_state(
 
 
 def whole_reading(random: np.random.Generator, model: LanguageModel, steps: int) -> Reading:
-    """Five rows of which every token is scored, from any state."""
+    """Five rows in which every token is scored, from any state."""
     reading = random_reading(random, model, rows=5, steps=steps)
     windows = replace(reading.windows, ends=reading.windows.starts + steps)
     return replace(reading, windows=windows)
@@ -128,7 +128,7 @@ def test_nan_in_a_state_spreads_as_in_the_reference(
 def test_an_infinite_state_makes_nothing_finite_that_is_not_so_in_the_reference(
     cell: CellSpec, hidden: int, bad: str, precision: Precision, random: np.random.Generator, seed: int
 ) -> None:
-    # Whether inf becomes inf or NaN is rounding's matter, and then tanh(inf) is 1: hence one step of one layer.
+    # Rounding decides whether inf stays inf or becomes NaN, and tanh(inf) is 1, so this takes one step of one layer.
     case = bad_state(cell, hidden, bad, random, seed, steps=1, layers=1)
     expected = found_by(reference(case.model, precision), case.reading)
     for engine in natives(case.model, precision):
@@ -165,8 +165,8 @@ def test_a_relu_whose_state_overflows_does_not_start_from_zero(
     model = model_of(RELU, seed, hidden=hidden)
     reading = whole_reading(random, model, steps=8)
     assert reading.state is not None
-    # Two units have overflowed. A product that overflows on its own would depend on whether it is rounded before it is
-    # added: a fused multiply-add does not do so.
+    # Two units have overflowed. If only a product overflowed, the result would depend on whether it is rounded before
+    # it is added, which a fused multiply-add does not do.
     reading.state[0][0][:, :2] = np.inf
     recurrent = model.get_parameter("cells.0.U").data
     recurrent[0], recurrent[1] = recurrent[0].abs() + 0.1, -recurrent[1].abs() - 0.1
