@@ -42,6 +42,11 @@ SPECS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"cell": {"kind": "gru", "hidden": 128}},
         {"batch_size": 256, "epochs": 2, "optimizer": {"kind": "adam", "lr": 0.01}},
     ),
+    "GRU 256, 1,024 rows, SGD": ({"cell": {"kind": "gru", "hidden": 256}}, {"batch_size": 1024, "epochs": 4}),
+    "GRU 256, reset after, 1,024 rows, SGD": (
+        {"cell": {"kind": "gru", "hidden": 256, "reset": "after"}},
+        {"batch_size": 1024, "epochs": 4},
+    ),
     "LSTM 128, 2 layers, dropout, SGD": (
         {"cell": {"kind": "lstm", "hidden": 128}, "layers": 2, "dropout": 0.2},
         {"batch_size": 256, "epochs": 1},
