@@ -11,14 +11,13 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from gatelab.architecture import parameter_shapes
 from gatelab.checkpoint_letters import PACKED_FORMAT, by_letters
 from gatelab.errors import CorruptCheckpoint, NotFinite
 from gatelab.specs.job import RunSpec
 from gatelab.stopping_state import BEGINNING, StoppingState, Waiting
-from gatelab.tensor_file import once, read_arrays, read_metadata
+from gatelab.tensor_file import once, read_arrays, read_metadata, write_arrays
 from gatelab.text.tokenizers import Tokenizer, from_json
 from gatelab.wire.evaluations import EndedBy
 
@@ -174,10 +173,7 @@ def _fault_of(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]
 
 def file_of(arrays: Mapping[str, Array], document: str) -> bytes:
     """A safetensors file of arrays, with a document in its metadata. Equal ones have equal bytes."""
-    # The library writes memory in its layout. ascontiguousarray() would turn a scalar into an array with one dimension.
-    laid_out = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    # One entry, since safetensors writes several in an arbitrary order.
-    return save(laid_out, {METADATA: document})
+    return write_arrays(arrays, {METADATA: document})
 
 
 def named_arrays(

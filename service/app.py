@@ -132,6 +132,7 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
         yield
         context.wakeups.close()
         context.short_reads.close()
+        context.computations.close()
         if sharing is not None:
             await sharing.close()
         store.close()

@@ -1,20 +1,23 @@
 """Requests that compute: a bounded number at once for each account, in separate threads, while their clients wait.
 
 They share no thread with anything else, so that key look-ups, health checks and database reads continue meanwhile.
+Their threads take turns, so that the event loop never waits for the interpreter behind all of them.
 """
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
 from gatelab.errors import Abandoned, Overloaded
+from gatelab.machine import cores
 from gatelab.specs import Limits
+from service.turns import Turns
 
 Result = TypeVar("Result")
 
@@ -30,17 +33,17 @@ LOOK_SECONDS = 0.1
 THREADS = 64
 """Threads of one process for the computations of all accounts. More wait."""
 
-_gone: ContextVar[threading.Event | None] = ContextVar("gone", default=None)
+_current: ContextVar["_Computation[Any] | None"] = ContextVar("current", default=None)
 
 
 def still_wanted() -> None:
-    """Call this between two pieces of a computation.
+    """Call this between two pieces of a computation. Other computations may have their turn here.
 
     Raises:
         Abandoned: the client has gone, so nobody would read the answer.
     """
-    if (gone := _gone.get()) is not None and gone.is_set():
-        raise abandoned()
+    if (current := _current.get()) is not None:
+        current.between_pieces()
 
 
 def abandoned() -> Abandoned:
@@ -54,7 +57,9 @@ class Computations:
     def __init__(self, limits: Limits) -> None:
         self._at_once, self._most = limits.computations, limits.computations + limits.waiting
         self._accounts: dict[str, _Account] = {}
-        self._threads = CapacityLimiter(THREADS)
+        self._threads = ThreadPoolExecutor(THREADS, "computation")
+        # One processor stays free for everything else, where there are several.
+        self._processors = Turns(max(1, cores() - 1))
 
     async def run(self, request: Request, account: str, compute: Callable[[], Result]) -> Result:
         """The result of `compute`, in a thread. If the client leaves, it does not begin, or `still_wanted` ends it.
@@ -71,11 +76,15 @@ class Computations:
             )
         own.requests += 1
         try:
-            return await _until_gone(request, _Computation(own.turns, self._threads, compute))
+            return await _until_gone(request, _Computation(own.turns, self._threads, self._processors, compute))
         finally:
             own.requests -= 1
             if not own.requests:
                 del self._accounts[account]
+
+    def close(self) -> None:
+        """End the threads, each after its computation."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass
@@ -89,7 +98,8 @@ class _Account:
 @dataclass
 class _Computation(Generic[Result]):
     turns: asyncio.Semaphore
-    threads: CapacityLimiter
+    threads: ThreadPoolExecutor
+    processors: Turns
     compute: Callable[[], Result]
     gone: threading.Event = field(default_factory=threading.Event)
     has_turn: bool = False
@@ -97,12 +107,19 @@ class _Computation(Generic[Result]):
     async def answer(self) -> Result:
         async with self.turns:
             self.has_turn = True
-            return await to_thread.run_sync(self._in_thread, limiter=self.threads)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.threads, copy_context().run, self._in_thread)
 
     def _in_thread(self) -> Result:
-        _gone.set(self.gone)
-        still_wanted()
-        return self.compute()
+        with self.processors.turn():
+            _current.set(self)
+            self.between_pieces()
+            return self.compute()
+
+    def between_pieces(self) -> None:
+        if self.gone.is_set():
+            raise abandoned()
+        self.processors.pause()
 
     def abandon(self, answer: asyncio.Future[Result]) -> None:
         """Drop it if it waits, or notify its thread if it computes. It keeps its turn until it has noticed."""

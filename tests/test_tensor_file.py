@@ -1,4 +1,4 @@
-"""Our reader of safetensors files against the library's."""
+"""Our reader and our writer of safetensors files against the library's."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from gatelab.tensor_file import TYPES, read_arrays, read_metadata
+from gatelab.tensor_file import TYPES, read_arrays, read_metadata, write_arrays
 from tests.randomized import random, seed
 
 __all__ = ["random", "seed"]
@@ -48,6 +48,32 @@ def test_only_arrays_that_are_asked_for_are_copied_and_all_are_checked(random: n
     for prefix in ("a.", "b.", "c."):
         with pytest.raises(ValueError, match="do not match its type and shape"):
             read_arrays(short, prefix)
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+ARRAYS = st.dictionaries(NAMES, st.tuples(st.sampled_from(sorted(TYPES)), st.sampled_from(SHAPES)), max_size=8)
+
+
+@given(ARRAYS, st.dictionaries(NAMES, NAMES, max_size=1), st.integers(0, 2**32))
+def test_a_file_has_the_bytes_that_the_library_writes(
+    asked: dict[str, tuple[str, tuple[int, ...]]], metadata: dict[str, str], seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    arrays = {
+        name: np.asarray(random.integers(0, 2, shape)).astype(TYPES[kind]) for name, (kind, shape) in asked.items()
+    }
+    assert write_arrays(arrays, metadata) == (save(arrays, metadata) if metadata else save(arrays))
+
+
+def test_an_array_is_written_in_its_layout(random: np.random.Generator) -> None:
+    array = random.normal(size=(3, 4, 5))
+    for turned in (array.T, array[:, ::2], np.asfortranarray(array), np.broadcast_to(array[0], (2, 4, 5))):
+        np.testing.assert_array_equal(load(write_arrays({"a": turned}, {}))["a"], turned, strict=True)
+
+
+def test_a_type_without_a_name_is_not_written() -> None:
+    with pytest.raises(KeyError):
+        write_arrays({"a": np.zeros(2, dtype=np.complex64)}, {})
 
 
 def test_arrays_have_memory_of_their_own(random: np.random.Generator) -> None:
