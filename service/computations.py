@@ -82,6 +82,14 @@ class Computations:
             if not own.requests:
                 del self._accounts[account]
 
+    async def beside(self, work: Callable[[], Result]) -> Result:
+        """The result of short work for a request, such as parsing its body, in a thread and in turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_turn, work)
+
+    def _in_turn(self, work: Callable[[], Result]) -> Result:
+        with self._processors.turn():
+            return work()
+
     def close(self) -> None:
         """End the threads, each after its computation."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 from gatelab.errors import GatelabError, InvalidRequest
 from service.authorization import guard
 from service.computations import abandoned
+from service.context import context_of
 from service.own_arguments import with_own_arguments
 from service.problems import RESPONSES
 
@@ -42,7 +42,7 @@ class StrictRequest(Request):
         await asyncio.sleep(0)  # the loop reads from the connection once more, and may find that it has ended
         if await self.is_disconnected():
             raise abandoned()
-        return await to_thread.run_sync(read, body)
+        return await context_of(self).computations.beside(partial(read, body))
 
 
 class StrictRoute(APIRoute):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from starlette.types import Message
 
 from gatelab.errors import Abandoned, InvalidRequest
 from service import routing
+from service.computations import Computations
 from service.routing import LARGE, StrictRequest
 from tests.randomized import examples
 from tests.service.conftest import Trained
-from tests.service.installation import Installation, problem
+from tests.service.installation import LIMITS, Installation, problem
 
 TWICE = b'{"training": {"epochs": 1, "seed": 3, "epochs": 5}}'
 MESSAGE = "the key 'epochs' is given twice in one object"
@@ -95,7 +97,10 @@ def test_of_keys_within_keys_that_are_given_twice_one_is_named_that_is_there() -
 
 @pytest.mark.parametrize("stays", [True, False])
 @pytest.mark.parametrize("size", [LARGE - 1, LARGE])
-def test_a_large_body_is_read_for_nobody_whose_client_has_gone(size: int, stays: bool) -> None:
+def test_a_large_body_is_read_for_nobody_whose_client_has_gone(
+    size: int, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "context_of", lambda _: SimpleNamespace(computations=Computations(LIMITS)))
     body = b'"' + b"x" * (size - 2) + b'"'
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
