@@ -196,7 +196,7 @@ def show_trained() -> None:
 
 
 def show_trained_leaks(first: Evaluated) -> None:
-    """The answer in networks that were trained with several seeds, of which the first is there already."""
+    """The answer in networks that were trained with several seeds; the first of them is `first`."""
     epsilons = (1e-4, 1e-3, 1e-2, 1e-1)
     print("\n| both gates, seed | " + " | ".join(f"epsilon {epsilon:g}" for epsilon in epsilons) + " |")
     print("| :-- |" + " --: |" * len(epsilons))

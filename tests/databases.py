@@ -1,6 +1,6 @@
-"""Databases with empty tables, as the migrations make them, at the price of a copy.
+"""Databases with empty tables, as the migrations make them, for the cost of a copy.
 
-The migrations have tests of their own; the other tests need what comes of them, hundreds of times.
+The migrations have tests of their own; the other tests need their result, hundreds of times.
 """
 
 import atexit
@@ -16,7 +16,7 @@ from gatelab.store.migrate import upgrade
 
 
 def migrate(settings: Settings) -> None:
-    """Do what `upgrade` does. A SQLite database that is not there yet is a copy of one that this process migrated."""
+    """Do the work of `upgrade`. A new SQLite database is a copy of one that this process migrated."""
     scheme, _, file = settings.database_url.get_secret_value().partition(":///")
     path = Path(file)
     if scheme != "sqlite" or path.exists():

@@ -1,4 +1,4 @@
-"""Small disks, which a test fills without filling the machine's."""
+"""Small disks, which a test can fill without filling the machine's disk."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ NO_SMALL_DISK = "this process may not mount a file system"
 
 @cache
 def can_mount() -> bool:
-    """Whether this process can mount a file system, in a mount namespace that is another's."""
+    """Whether this process can mount a file system, in a mount namespace of its own."""
     if shutil.which("unshare") is None or not Path("/proc/self/ns/mnt").exists():
         return False
     trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
@@ -22,7 +22,7 @@ def can_mount() -> bool:
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """A file system of `size` bytes in memory, mounted on a new folder, and gone behind the block."""
+    """A file system of `size` bytes in memory, mounted on a new folder until the end of the block."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
     try:
@@ -33,7 +33,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Take every free byte of a disk. Returns the file that has them."""
+    """Fill a disk to the last byte. Returns the file that takes the space."""
     file = folder / "filling"
     with file.open("ab", buffering=0) as writing:
         for size in (2**20, 2**12):

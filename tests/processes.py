@@ -1,4 +1,4 @@
-"""Processes that tests start, and that end with the tests even if those are killed."""
+"""Processes that tests start. They end with the tests, even if the tests are killed."""
 
 import atexit
 import fcntl
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.waiting import PATIENCE, comes_true
 
-# A process of its own instead of Popen's preexec_fn, which may deadlock where other threads run (torch has some).
+# A process of its own instead of Popen's preexec_fn, which may deadlock if other threads run (torch has some).
 # The order matters: the kernel forgets the death signal when a process changes its user.
 _DIES_WITH_PARENT = """
 import ctypes, os, sys
@@ -95,7 +95,7 @@ _PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on, and that no other test gets while this process lives."""
+    """A free port of this machine, which no other test gets while this process lives."""
     folder = Path(tempfile.gettempdir(), f"gatelab-test-ports-{os.getuid()}")
     folder.mkdir(exist_ok=True)
     while True:

@@ -1,4 +1,4 @@
-"""Cells of equations that nobody has written, for engines to be compared on."""
+"""Randomly generated cells of equations, on which engines are compared."""
 
 from collections.abc import Collection
 
@@ -7,11 +7,11 @@ import numpy as np
 from gatelab.equations.functions import ARGUMENTS
 
 TAMED = {"exp": "exp(tanh({}))", "log": "log(1.5 + tanh({}))", "sqrt": "sqrt(1.5 + tanh({}))", "sin": "sin(3 * ({}))"}
-"""Functions of arguments for which they are finite and not too steep."""
+"""Functions with arguments at which they are finite and not too steep."""
 
 
 def random_equations(random: np.random.Generator, without: Collection[str] = ()) -> str:
-    """A cell with every function but these once, up to four states and six stages, and letters that are used twice."""
+    """A cell with every function except for these, up to four states and six stages, and letters that occur twice."""
     states = ["h", "s", "t", "u"][: random.integers(1, 5)]
     lines, values = ["scalar zeta, eta", "vector p, q"], list(states)
     for place, function in enumerate(random.permutation(sorted(ARGUMENTS.keys() - without))):

@@ -1,4 +1,4 @@
-"""Fresh random input for tests, reproducible from what a failure prints."""
+"""New random input for tests in every run, reproducible from the output of a failure."""
 
 import os
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def cell_name(spec: CellSpec) -> str:
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """Another number every time. pytest shows it with a failure; GATELAB_TEST_SEED=number repeats it."""
+    """A different number every time. pytest shows it with a failure; GATELAB_TEST_SEED=number repeats it."""
     known: int | None = getattr(request, "param", None)
     fresh = int(os.environ.get("GATELAB_TEST_SEED") or int.from_bytes(os.urandom(4), "little"))
     number = fresh if known is None else known
@@ -58,9 +58,9 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 def seeds(*known: int) -> pytest.MarkDecorator:
-    """Decorates a test that takes `seed` or `random`: besides a fresh seed, it runs with those on which it once failed.
+    """Decorates a test that takes `seed` or `random`: besides a new seed, it runs with those on which it once failed.
 
-    A failure prints its GATELAB_TEST_SEED. When the cause is mended, the number goes here: `@seeds(3037149237)`.
+    A failure prints its GATELAB_TEST_SEED. When you have fixed the cause, add the number here: `@seeds(3037149237)`.
     """
     return pytest.mark.parametrize("seed", [None, *known], indirect=True, ids=["fresh", *map(str, known)])
 
@@ -71,7 +71,7 @@ def random(seed: int) -> np.random.Generator:
 
 
 def examples(count: int) -> settings:
-    """Run a hypothesis test so often, also in CI with fresh input, however slow the machine is."""
+    """Run a hypothesis test with this number of examples, in CI also with new input, however slow the machine is."""
     return settings(max_examples=count, deadline=None, derandomize=False, print_blob=True, database=None)
 
 
@@ -80,8 +80,8 @@ unicode_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 DIVISORS = frozenset({"n"})
-"""States by which a cell divides, as sLSTM does by its normaliser. They are above 0 after every step. Near 0 the
-quotient has any size, and what is left of a sum that cancels out has any error."""
+"""States by which a cell divides, such as sLSTM's normaliser. They are above 0 after every step. Near 0, the quotient
+can have any size, and a sum that cancels can have any relative error."""
 
 
 def tensor(random: np.random.Generator, *shape: int) -> Tensor:
@@ -90,7 +90,7 @@ def tensor(random: np.random.Generator, *shape: int) -> Tensor:
 
 
 def random_states(random: np.random.Generator, names: Sequence[str], *shape: int) -> tuple[Tensor, ...]:
-    """A state to begin from, in double precision: normally distributed, but where the cell divides by it above 1/2.
+    """An initial state in double precision: normally distributed, but above 1/2 if the cell divides by it.
 
     Args:
         names: the cell's states.
@@ -101,11 +101,11 @@ def random_states(random: np.random.Generator, names: Sequence[str], *shape: int
 
 
 def randomize(module: torch.nn.Module, random: np.random.Generator, size: float = 1.0) -> None:
-    """Make all parameters double precision and normally distributed, biases too.
+    """Make all parameters, biases included, double precision and normally distributed.
 
     Args:
-        size: their standard deviation. Ten hidden units with numbers of size 1 may be chaotic, and what is rounded in
-            one step grows in those that follow; with numbers of size 0.3 they forget.
+        size: their standard deviation. Ten hidden units with weights of size 1 may be chaotic, and then a rounding
+            error grows in the following steps; with weights of size 0.3 they forget.
     """
     module.double()
     for parameter in module.parameters():
@@ -113,12 +113,12 @@ def randomize(module: torch.nn.Module, random: np.random.Generator, size: float 
 
 
 TERMS = 1000
-"""More than are added up on any path through the small cells and models that are compared in double precision."""
+"""More terms than any path through the small cells and models that are compared in double precision adds up."""
 
 
 def assert_close(found: object, expected: object) -> None:
-    """Tensors or arrays, alone or in tuples, equal but for the rounding of small models in double precision.
+    """Check that tensors or arrays, alone or in tuples, are equal up to rounding in small models in double precision.
 
-    Weights and inputs are normally distributed: what is added up has a size of 1, however small the result.
+    Weights and inputs are normally distributed, so the terms of sums have a size of 1, however small the result.
     """
     assert_rounded(found, expected, terms=TERMS, scale=max(1.0, largest(expected)), dtype=torch.float64)

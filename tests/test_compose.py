@@ -1,4 +1,4 @@
-"""The deployment files agree with the program. No Docker engine is needed: what they start is started by hand."""
+"""The deployment files agree with the program. No Docker engine is needed: the tests start the commands themselves."""
 
 import json
 import os
@@ -96,13 +96,13 @@ def test_the_image_is_made_of_files_that_exist_and_are_sent() -> None:
         if word == "COPY" and not rest.startswith("--from")
         for source in rest.split()[:-1]
     }
-    # What is part of another is copied early, to be built.
+    # Folders that are part of another one are copied early, to be built.
     assert {source for source in copied if str(Path(source).parent) not in copied} == sent
     assert all((ROOT / source).exists() for source in copied)
 
 
 def test_the_image_can_compile_a_cell() -> None:
-    """In its last stage: what an earlier one installs is not in it."""
+    """Check the last stage: the image does not contain what earlier stages install."""
     words = instructions()
     begin = max(place for place, (word, _) in enumerate(words) if word == "FROM")
     assert any(word == "RUN" and re.search(r"apt-get install .*g\+\+", rest) for word, rest in words[begin:])
@@ -155,7 +155,7 @@ def test_the_stack_starts_answers_and_stops(tmp_path: Path, environment: dict[st
 
 
 def healthy(port: str) -> bool:
-    """What the image's health check says of a service on `port`."""
+    """The result of the image's health check for a service on `port`."""
     program, *arguments = json.loads(last("HEALTHCHECK").split("CMD ", 1)[1].replace("8000", port))
     assert program == "python"
     return subprocess.run([sys.executable, *arguments], capture_output=True).returncode == 0

@@ -1,4 +1,4 @@
-"""The rule that nothing is skipped silently, tried on small suites of its own."""
+"""The rule that no test is skipped silently, tried on small test suites."""
 
 import pytest
 

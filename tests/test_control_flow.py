@@ -1,4 +1,4 @@
-"""Forms of control flow that have to be read twice are nowhere in the program."""
+"""The program has no control flow that is hard to read."""
 
 import ast
 from collections.abc import Iterator

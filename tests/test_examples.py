@@ -1,4 +1,4 @@
-"""Every example is a job that can be asked for, of as many runs as its page says."""
+"""Every example is a valid job with the number of runs that its page names."""
 
 import itertools
 from pathlib import Path
@@ -31,7 +31,7 @@ RUNS = {
     "tiny-shakespeare-5-minutes": 1,
 }
 BOOK_TOKENS, VOCABULARY = 173_428, 29
-"""Of The Time Machine as `letters`: 26 letters, the space, <unk> and <bos>."""
+"""The Time Machine with `letters`: 26 letters, the space, <unk> and <bos>."""
 
 
 def load(name: str) -> JobSpec:
@@ -55,7 +55,7 @@ def test_an_example_expands_within_the_default_limits(name: str) -> None:
 
 
 def test_equal_parameters_are_as_near_as_hidden_units_allow() -> None:
-    """One hidden unit more or less would be farther from the GRU."""
+    """One hidden unit more or less would be further from the GRU."""
     models: dict[str, ModelSpec] = {
         run.model.cell.kind: run.model for run in expand(load("rnn-vs-gru-equal-parameters"), 1000)
     }

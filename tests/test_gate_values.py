@@ -1,4 +1,4 @@
-"""docs/exercises/gate-values.md says what its script computes, and a trained network does what the page says."""
+"""docs/exercises/gate-values.md agrees with the results of its script, and a trained network with the page."""
 
 import re
 import runpy
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "examples" / "gate_values.py"
 PAGE = (ROOT / "docs" / "exercises" / "gate-values.md").read_text(encoding="utf-8")
 FACTORS = re.search(r"between ([0-9.]+)\s+and\s+([0-9.]+)\s+times epsilon for twenty", PAGE)
-"""What the page says of random weights."""
+"""The page's numbers for random weights."""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_trained_network_opens_for_the_symbol_and_keeps_it(script: dict[str, A
     update, norms = script["remembered"](model, lines)
     noise = update[2 : 2 + task.lag].mean(axis=0)
     keeper = (noise - update[1]).argmax()
-    # Processors with other instructions round otherwise, and train another network of the same kind.
+    # Processors with other instructions round differently, and train another network of the same kind.
     assert update[1, keeper] < 0.5
     assert noise[keeper] > 0.8
     assert norms[1] > norms[2 : 2 + task.lag].max(), "the symbol counts more than any noise"

@@ -1,4 +1,4 @@
-"""First values by kind, gate and letter, of every cell."""
+"""Initial values by kind, gate and letter, for every cell."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an installation brings is enough, without what the tests bring. Found by hiding every other package."""
+"""The packages of an installation are enough without those of the tests: all others are hidden."""
 
 import os
 import shutil
@@ -35,10 +35,10 @@ for name in sorted(wanted):
 """
 
 SERVED = "gatelab.network gatelab.generation gatelab.gates gatelab.reports gatelab.costs gatelab.store gatelab.launcher"
-"""What the service and `gatelab up` use of the library."""
+"""The parts of the library that the service and `gatelab up` use."""
 
 OPTIONAL = "triton"
-"""What PyTorch's builds for NVIDIA GPUs bring, and only an engine for such a GPU imports."""
+"""Packages that PyTorch's builds for NVIDIA GPUs need, and that only an engine for such a GPU imports."""
 
 
 def installed_for(requirement: Requirement) -> set[str]:
@@ -86,7 +86,7 @@ def test_it_needs_no_package_that_it_does_not_ask_for(requirement: str, modules:
 
 @pytest.mark.long
 def test_the_package_installs_without_make_and_without_a_compiler(tmp_path: Path) -> None:
-    """The build says what it lacks, and the wheel holds all that is Python; PyTorch then trains."""
+    """The build says what it lacks, and the wheel contains all Python code; PyTorch then trains."""
     source = tmp_path / "source"
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, tracked.split("\0")):

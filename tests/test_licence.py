@@ -1,4 +1,4 @@
-"""The licence and the version are said in several files, and each of them says the same."""
+"""The licence and the version are the same in all files that name them."""
 
 import tomllib
 

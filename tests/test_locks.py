@@ -1,4 +1,4 @@
-"""Every file that an installation fetches has its SHA-256 in `locks/`, and pip refuses any other."""
+"""Every file that an installation downloads has its SHA-256 in `locks/`, and pip refuses any other."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ MACHINES = [
 
 
 def asked_for(part: str) -> Iterator[Requirement]:
-    """What `pyproject.toml` wants for a part."""
+    """The requirements of a part in `pyproject.toml`."""
     for line in PROJECT["dependencies"] if part == "client" else EXTRAS[part]:
         wanted = Requirement(line)
         if wanted.name == "gatelab":
@@ -49,7 +49,7 @@ def asked_for(part: str) -> Iterator[Requirement]:
 
 
 def locked(part: str) -> list[Requirement]:
-    """What the lock has for a part, with the parts that go before it."""
+    """The packages that the lock has for a part, with the parts before it."""
     return [Requirement(entry) for entry in read([*PARTS[part], part])]
 
 
@@ -62,7 +62,7 @@ def applies(wanted: Requirement, machine: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_requirement_has_one_version_and_its_hashes(name: str) -> None:
-    """And nothing else: an option or an address would say where packages come from, which is the machine's to say."""
+    """Nothing else is in the locks: an option or an address would decide where pip gets packages."""
     text = (LOCKS / f"{name}.txt").read_text(encoding="utf-8")
     found = entries(text)
     assert found
@@ -101,7 +101,7 @@ def test_a_part_has_all_that_is_asked_for_on_every_machine(part: str) -> None:
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part != "peers"])  # which no test installs
 def test_a_part_has_all_that_its_packages_need(part: str) -> None:
-    """Nothing else is looked for: the lock is installed without looking at what packages need."""
+    """pip looks for no other packages: the lock is installed without resolving dependencies."""
     extras = "" if part == "client" else f"[{part}]"
     needed = installed_for(Requirement(f"gatelab{extras}")) - {"gatelab"}
     assert needed <= {entry.name for entry in locked(part)}
@@ -133,11 +133,11 @@ def test_what_builds_the_page_has_its_hashes() -> None:
 
 @pytest.mark.parametrize("path", ["Dockerfile", "scripts/install", "scripts/lock", "scripts/venv"])
 def test_nothing_is_fetched_without_its_hash(path: str) -> None:
-    """Each command of pip asks for hashes, or has no index to fetch from."""
+    """Each pip command requires hashes, or has no index from which it could download."""
     joined = re.sub(r"\\\n\s*", "", (ROOT / path).read_text(encoding="utf-8"))
     code = [line for line in joined.splitlines() if not line.startswith("#")]
     parts = [part for line in code for part in re.split(r"&&|\|\||;", line)]
-    # One that takes its options from its callers (`"$@"`) is what they make of it.
+    # A command that takes its options from its callers (`"$@"`) is checked with theirs.
     commands = [
         part for part in parts if re.search(r"\bpip_install -|\bpip .*\b(install|wheel) ", part) and '"$@"' not in part
     ]
@@ -177,7 +177,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def install(project: Path, *parts: str) -> tuple[str, list[str]]:
-    """What `scripts/install` says where pip finds the packages of the project's folder alone, and what it installed."""
+    """The output of `scripts/install` if pip finds only the packages in the project's folder, and what it installed."""
     installed = project / "installed"
     sources = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project), "PIP_TARGET": str(installed)}
     environment = {**os.environ, **sources, "PYTHONPATH": str(installed)}
@@ -204,7 +204,7 @@ def test_a_file_with_another_hash_is_not_installed(project: Path) -> None:
 
 @pytest.mark.long
 def test_a_build_that_somebody_else_offers_under_the_version_is_not_installed(project: Path) -> None:
-    """`1.0+cpu` counts as 1.0, and pip prefers it, wherever it is found: an index of others needs no more."""
+    """`1.0+cpu` counts as 1.0, and pip prefers it wherever it finds it, so this is enough for a foreign index."""
     (project / "locks/client.txt").write_text(wheel(project))
     wheel(project, version="1.0+cpu")
     said, installed = install(project)

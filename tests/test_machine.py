@@ -1,4 +1,4 @@
-"""How much memory there is, in a container too."""
+"""The memory of the machine, also in a container."""
 
 import os
 from pathlib import Path

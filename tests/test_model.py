@@ -1,4 +1,4 @@
-"""The language model: what it computes, how it starts, and its dropout."""
+"""The language model: its results, its initial values, and its dropout."""
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_variants_start_equal_in_the_parameters_they_share(init: object, seed: i
 
 
 def test_gates_that_variants_share_start_equal(seed: int) -> None:
-    """Each letter is drawn alone, so that variants differ by their gates and by nothing else."""
+    """Each letter is drawn separately, so that variants differ only in their gates."""
     both = initialized(seed, GruSpec(kind="gru"))
     after = initialized(seed, GruSpec(kind="gru", reset="after"))
     none = initialized(seed, GruSpec(kind="gru", gates=()))
@@ -158,7 +158,7 @@ def test_default_weights_fill_pytorchs_bounds(seed: int) -> None:
 
 
 def test_the_first_values_of_a_seed_stay_what_they_are() -> None:
-    """Whoever repeats a run of an earlier day begins with the same weights."""
+    """A repetition of a run on a later day begins with the same weights."""
     spec = ModelSpec(cell=GruSpec(kind="gru", hidden=4), input=EmbeddingSpec(embedding=1))
     values = initial_values(spec, parameter_shapes(spec, 3), seed=7)
     known = {
@@ -196,7 +196,7 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(rate: float, seed: int) ->
 
 
 def test_the_masks_of_a_seed_stay_what_they_are() -> None:
-    """A run that a later version resumes sees the masks that it would have seen."""
+    """A run that a later version resumes gets the same masks as without the interruption."""
     dropped = Dropout(seed=7, step=3).factors((2, 3, 4), 0.25, layer=1).reshape(-1) == 0
     assert np.flatnonzero(dropped).tolist() == [0, 12, 14, 16, 21, 22]
 

@@ -1,4 +1,4 @@
-"""What may be meant is looked for with little work, whoever gives the names."""
+"""Suggestions for a mistyped name are cheap, whoever chooses the names."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Every defence in SECURITY.md has a row with the tests that hold it."""
+"""Every defence in SECURITY.md has a row with the tests that guard it."""
 
 import re
 from pathlib import Path

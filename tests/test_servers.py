@@ -1,4 +1,4 @@
-"""The servers that other tests stand on, each way of getting one."""
+"""The servers that other tests use, and each way to get one."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests import servers
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
-"""Every other test that needs a server stands on the way of getting one that there is here."""
+"""Other tests that need a server use the way that works on this machine."""
 
 
 def test_postgres_gives_an_empty_database(postgres_server: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings: what the environment says, by which name, and what is refused."""
+"""Settings: the variables of the environment, their names, and refused values."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from gatelab.settings import Settings, load
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable and no file from outside has a say."""
+    """No variable and no file from outside has an effect."""
     for name in list(os.environ):
         if name.upper().startswith("GATELAB_"):
             monkeypatch.delenv(name)

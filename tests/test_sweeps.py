@@ -1,4 +1,4 @@
-"""From one job to its runs."""
+"""The runs of a job."""
 
 import itertools
 import json
@@ -102,7 +102,7 @@ def test_what_the_grid_does_not_name_stays(grid: dict[str, list[Any]]) -> None:
 
 
 def _without_defaults(found: Any, given: Any) -> Any:
-    """Of an object, the fields that were given."""
+    """The fields of an object that were given."""
     return {name: found[name] for name in given} if isinstance(given, dict) else found
 
 

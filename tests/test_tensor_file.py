@@ -1,4 +1,4 @@
-"""Our reader and our writer of safetensors files against the library's."""
+"""Gatelab's reader and writer of safetensors files against the library's."""
 
 import json
 from typing import Any

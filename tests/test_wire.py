@@ -1,7 +1,7 @@
 """Every member of the union of events is handled wherever one of them is, in Python and on the page.
 
-mypy (`assert_never`) and the compiler of the page (`satisfies never`) say the same where it is forgotten. Here it is
-made sure that each handler ends in them and names every member.
+mypy (`assert_never`) and the page's compiler (`satisfies never`) report a forgotten member. These tests make sure that
+each handler ends with them and names every member.
 """
 
 import ast

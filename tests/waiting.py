@@ -1,4 +1,4 @@
-"""How tests wait: for a condition, for a time that no machine needs, and that only a failure costs."""
+"""How tests wait: for a condition, with a time limit that only a failing test reaches."""
 
 import time
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 PATIENCE = 240.0
-"""Seconds. Generous on a machine that does much else; pytest's own limit for a test is longer still."""
+"""Seconds. Generous even on a busy machine; pytest's own limit for a test is even longer."""
 
 
 def comes_true(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
-    """Whether the condition comes true in time."""
+    """Whether the condition becomes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -20,7 +20,7 @@ def comes_true(condition: Callable[[], object], seconds: float = PATIENCE) -> bo
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:
-    """Fail unless the condition comes true.
+    """Fail unless the condition becomes true in time.
 
     Args:
         what: completes the sentence "waited in vain until …".
@@ -29,7 +29,7 @@ def eventually(condition: Callable[[], object], what: str) -> None:
 
 
 class Clock:
-    """Stands in for the module `time`: only sleeping lets time pass, and takes none."""
+    """Stands in for the module `time`: only sleeping advances the clock, and it takes no time."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -42,5 +42,5 @@ class Clock:
 
 
 def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the store wait for an absent database as often as ever, but in no time."""
+    """Let the store retry an absent database as often as usual, but without waiting."""
     monkeypatch.setattr("gatelab.store.retry.time", Clock())

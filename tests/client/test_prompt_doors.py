@@ -14,7 +14,7 @@ from tests.export.test_export import written
 from tests.randomized import CELLS
 
 TEXT = "the time "
-"""The run's corpus has no byte-order mark, so the run does not know the character."""
+"""It contains no byte-order mark, a character that the run does not know."""
 GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 8}
 
 Door = Callable[[Trained, str, str], Any]

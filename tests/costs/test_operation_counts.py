@@ -1,4 +1,4 @@
-"""Work that is counted from a spec is the work that PyTorch does."""
+"""The operations that are counted from a spec are those that PyTorch executes."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""A law that past runs follow is found from them, and a few of them are enough to be near it.
+"""The prediction finds a law that past runs follow, and needs only a few of them to come close.
 
-The bounds are far out in the tails of what thousands of trials gave: none is passed by chance once in 1e9 runs.
+The bounds are far in the tails of thousands of trials: chance exceeds none of them even once in 1e9 runs.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ CELLS = ("rnn", "gru", "lstm")
 
 
 def some_work(random: np.random.Generator, hidden: int | None = None) -> Work:
-    """Of a run as people ask for: tens to hundreds of hidden units, thousands to millions of tokens."""
+    """The size of a usual run: tens to hundreds of hidden units, thousands to millions of tokens."""
     hidden = hidden or int(random.choice([8, 16, 32, 64, 128, 256]))
     steps = int(10 ** random.uniform(3, 5))
     tokens = steps * int(random.choice([16, 64, 256, 1024]))
@@ -23,7 +23,7 @@ def some_work(random: np.random.Generator, hidden: int | None = None) -> Work:
 
 
 def law(work: Work, factor: float = 1.0) -> float:
-    """20 microseconds a step, 1 ns an element, 0.1 ns an operation."""
+    """20 microseconds per step, 1 ns per element, 0.1 ns per operation."""
     return factor * (20e-6 * work.scan_steps + 1e-9 * work.elements + 1e-10 * work.flops)
 
 
@@ -84,7 +84,7 @@ def test_runs_of_the_same_cell_count_most(random: np.random.Generator) -> None:
 
 
 def test_runs_of_a_moment_count_little(random: np.random.Generator) -> None:
-    """They take ten times what the law says, since nothing is warm yet."""
+    """First runs take ten times as long as the law says, since nothing is warm yet."""
     work = some_work(random, hidden=32)
     brief = Work(
         1, 1, *(max(1, round(each * 0.01 / law(work))) for each in (work.scan_steps, work.elements, work.flops))

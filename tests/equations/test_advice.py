@@ -1,4 +1,4 @@
-"""What is said about cells that are no mistakes, and the intervals that it is known from."""
+"""Advice about cells that are valid, and the intervals from which it is derived."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from gatelab.equations.ranges import Range, ranges
 from gatelab.equations.zoo import zoo
 
 UNBOUNDED = {"indrnn", "irnn", "li_gru"}
-"""Published cells of rectified units, whose states their authors keep from growing by other means."""
+"""Published cells with rectified units, whose authors bound the states by other means."""
 
 
 @pytest.mark.parametrize("name", sorted(zoo()))

@@ -1,4 +1,4 @@
-"""What the equations of a cell come to: the same numbers as the same equations written otherwise."""
+"""The results of a cell's equations: the same numbers as from a second way to write them."""
 
 import math
 from collections.abc import Callable
@@ -31,7 +31,7 @@ CLASSIC: dict[str, CellSpec] = {
     "gru_update": GruSpec(kind="gru", gates=("update",)),
     "lstm": LstmSpec(kind="lstm"),
 }
-"""Cells of the zoo that are written a second time, in numpy, from their papers."""
+"""Cells of the zoo with a second implementation, in NumPy, from their papers."""
 
 
 def random_cell(name: str, random: np.random.Generator, largest: int = 6) -> tuple[Cell, Tensor, State]:
@@ -125,7 +125,7 @@ def test_ids_are_one_hot_rows(name: str, random: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_a_gate_can_be_replaced(name: str, random: np.random.Generator) -> None:
-    """By itself it changes nothing; and every gate has a say in some state."""
+    """Observing a gate changes nothing, and every gate influences some state."""
     cell, x, state = random_cell(name, random)
     u = cell.project(x)[0]
     seen: dict[str, Tensor] = {}
@@ -143,7 +143,7 @@ def test_a_gate_can_be_replaced(name: str, random: np.random.Generator) -> None:
 
 
 def test_the_zoo_has_what_it_is_said_to_have() -> None:
-    """Of every cell: stages of recurrent products, states, gates, and parameters with 5 inputs and 7 units."""
+    """Name of a cell -> stages of recurrent products, states, gates, and parameters with 5 inputs and 7 units."""
     facts = {
         name: (max(r.stages), r.states, tuple(r.gates), r.count(5, 7))
         for name in ("gru", "mgu", "mingru", "lem", "slstm", "fastgrnn", "mut3", "rg_lru", "ln_lstm", "ln_gru")

@@ -1,4 +1,4 @@
-"""Means over the units: what a cell computes that normalizes its layers, and that nothing else does."""
+"""Means over the units: the results of cells that normalize, and that other cells stay as they were."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every mistake is told with its place, and with what is allowed."""
+"""Every mistake is reported with its place and with what is allowed."""
 
 import pytest
 from hypothesis import given

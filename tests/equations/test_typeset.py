@@ -1,4 +1,4 @@
-"""Equations as mathematics: what is drawn is what is computed."""
+"""Typeset equations show what is computed."""
 
 import xml.etree.ElementTree as ElementTree
 

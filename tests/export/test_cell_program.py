@@ -1,4 +1,4 @@
-"""The numpy of a cell's equations computes what PyTorch computes of them."""
+"""The NumPy program of a cell's equations computes the same as PyTorch."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_a_step_is_that_of_the_model(name: str, random: np.random.Generator) -> 
         expected = cell.update(cell.project(x[None])[0], state)
     weights = {letter: parameter.detach().numpy() for letter, parameter in cell.named_parameters()}
     found = program_of(CELLS[name])(weights, x.numpy().__matmul__, tuple(t.numpy() for t in state))
-    # Numbers that stand alone and the error function are in single precision.
+    # Numbers that are not part of an array, and the error function, are in single precision.
     assert_rounded(found, tuple(t.numpy() for t in expected), terms=100, scale=10, dtype=torch.float32)
 
 

@@ -1,4 +1,4 @@
-"""What is exported is the model: the program writes what it writes, with numpy and nothing else."""
+"""The export is the model: the program generates the same text, with NumPy and nothing else."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ __all__ = ["random", "seed"]
 
 
 def written(folder: Path, checkpoint: Checkpoint, prompt: str, characters: int) -> str:
-    """What the program prints, in a Python that finds numpy and nothing of ours."""
+    """The output of the program, in a Python that can import NumPy but nothing of Gatelab."""
     (folder / "generate.py").write_text(script(checkpoint.spec.model, checkpoint.tokenizer))
     (folder / "model.safetensors").write_bytes(weights(checkpoint))
     command = [sys.executable, "-P", "-W", "error", "generate.py", "model.safetensors", prompt, str(characters)]
@@ -102,7 +102,7 @@ def test_any_tokenizer_and_embedding(tokenizer: Tokenizer, tmp_path: Path, seed:
     checkpoint = checkpoint_of(GruSpec(kind="gru"), tokenizer, seed, input={"embedding": 4})
     expected = beginning(checkpoint, tokenizer, "a bé☃", 25)
     found = written(tmp_path, checkpoint, "a bé☃", 25)
-    # The stream of bytes may break off within a character, which only the end of the program completes.
+    # The stream of bytes may end within a character, which only the end of the program completes.
     assert found.startswith(expected.rstrip("\N{REPLACEMENT CHARACTER}"))
 
 

@@ -24,7 +24,7 @@ from tests.rounding import assert_rounded, terms_of
 __all__ = ["random", "seed"]
 
 pytestmark = [
-    # Of the tracers about themselves.
+    # Warnings of the tracers about themselves.
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning"),
 ]
 
@@ -52,11 +52,11 @@ TRACED: list[CellSpec] = [
     LstmSpec(kind="lstm"),
     EquationsSpec(kind="equations", name="ln_gru", equations=zoo()["ln_gru"].equations),
 ]
-"""A torch archive holds the traced program as it is, so every cell is tried in one. ONNX is translated from that
-program, operation by operation; these cells have every operation that there is."""
+"""A torch archive contains the traced program itself, so every cell is tried with it. ONNX is translated from that
+program, operation by operation; these cells together have every operation."""
 
 USUAL = {("torch", "gru-reset-update-after"), ("torch", "slstm"), ("onnx", "lstm")}
-"""Tracing takes seconds, so the others are left to the long tests."""
+"""Tracing takes seconds, so the long tests cover the other cells."""
 
 EXPORTED: list[tuple[GraphFormat, CellSpec]] = [
     *(("torch", cell) for cell in CELLS),
@@ -97,7 +97,7 @@ def test_steps_are_the_models(format: GraphFormat, cell: CellSpec, seed: int, ra
 
 
 def check_description(format: GraphFormat, file: bytes, checkpoint: Checkpoint) -> None:
-    """Check that a file says what it belongs to."""
+    """Check that a file names the run and the checkpoint from which it was made."""
     if format == "onnx":
         text = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map["gatelab"]
     else:

@@ -1,1 +1,1 @@
-"""Faults on purpose: nothing is lost, nothing is written twice, nothing ends up different."""
+"""Injected faults: nothing is lost, nothing is written twice, and every result stays the same."""

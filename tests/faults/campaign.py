@@ -1,4 +1,4 @@
-"""Faults by the dozen, with runs that keep coming, and what became of them."""
+"""Dozens of faults while new runs keep arriving, and the results of those runs."""
 
 import random
 import time
@@ -14,12 +14,12 @@ from tests.faults.workload import batches
 PAUSES = 0.2, 1.2
 """Seconds between two faults, at least and at most."""
 AT_ONCE = 2
-"""Faults whose run has not recovered yet. With more, nobody would be left to recover."""
+"""The most faults whose run has not recovered yet. With more, no worker would be left to recover them."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of some faults: of how many their run went on, after how many seconds, and the damage to all runs."""
+    """The result of some faults: how many affected runs recovered, after how many seconds, and all damage."""
 
     fault: str
     database: str
@@ -30,12 +30,12 @@ class Row:
 
     @property
     def harmless(self) -> bool:
-        """Whether every run that was hit went on, and nothing was damaged."""
+        """Whether every affected run recovered, and nothing was damaged."""
         return not self.damage and len(self.recoveries) == self.injected
 
 
 def go_through(faults: Sequence[Infliction], on: Installation, chance: random.Random, name: str) -> Row:
-    """Inflict these faults in their order, while runs keep coming, and wait until all of them have ended."""
+    """Inject these faults in order while new runs keep arriving, and wait until all runs have ended."""
     phase = Phase(on)
     for fault in faults:
         phase.feed()
@@ -46,7 +46,7 @@ def go_through(faults: Sequence[Infliction], on: Installation, chance: random.Ra
 
 
 class Phase:
-    """What happens to the runs that are submitted from now on, until it is over."""
+    """Follow the runs that are submitted from now on, until the end of the block."""
 
     def __init__(self, on: Installation) -> None:
         self._on, self._batches = on, batches()
@@ -55,9 +55,9 @@ class Phase:
         self._recoveries: list[float] = []
 
     def feed(self) -> None:
-        """See to it that every worker has something to do, and one run has not begun.
+        """Make sure that every worker has something to do, and that one run has not begun.
 
-        Some faults take seconds in which nobody looks, so what was seen before may have ended since.
+        Some faults take seconds during which nothing is observed, so runs may have ended since the last look.
         """
         self._on.observer.look()
         while not self._is_fed(self._on.observer.unfinished()):
@@ -70,7 +70,7 @@ class Phase:
         self._open.append(blow)
 
     def live_on(self, seconds: float) -> None:
-        """Let so much time pass, and more where too much has not recovered yet."""
+        """Let this much time pass, and more if too many runs have not recovered yet."""
         ends = time.monotonic() + seconds
         self._on.wait_until(lambda: time.monotonic() > ends and self._is_well(), "most had recovered")
 

@@ -1,4 +1,4 @@
-"""Installations to be hurt, on each database, and the seed of the hurting."""
+"""Installations for faults, on each database, and the seed of the random choices."""
 
 import random
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
-    """Rows to be printed when all tests are through."""
+    """Rows to print after all tests."""
     rows: list[Row] = []
     yield rows
     request.node.user_properties += [as_property(HEAD, cells(row)) for row in rows]
@@ -26,7 +26,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
-    """Random choices of a test's own, the same again with the same GATELAB_FAULTS_SEED."""
+    """Random choices for one test, repeatable with the same GATELAB_FAULTS_SEED."""
     seed = f"{SEED} {request.node.name}"
     print(f"GATELAB_FAULTS_SEED={SEED}")  # shown where the test fails
     return random.Random(seed)

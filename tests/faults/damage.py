@@ -1,4 +1,4 @@
-"""Counting what faults did to runs. All of it has to be zero."""
+"""Counting the damage that faults did to runs. Every count must be zero."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,8 +19,8 @@ class Damage:
     """
     Attributes:
         lost: runs that did not succeed.
-        duplicated: metrics, samples and their events that are there more than once for an epoch.
-        missing: those that are not there.
+        duplicated: metrics, samples and their events that an epoch has more than once.
+        missing: those that an epoch lacks.
         backwards: how often a visible step went down.
         different: runs whose metrics, samples or final weights are not those of an undisturbed run.
         stale: checkpoints that an owner wrote after the run had been given to another.
@@ -41,7 +41,7 @@ class Damage:
 
 
 def of_job(store: Store, job_id: str) -> Damage:
-    """The damage of all runs of a job, none of which will go on."""
+    """The damage to all runs of a job, all of which have ended."""
     events = _events(store, job_id)
     runs = store.runs.list(job_id=job_id, limit=1000).items
     return sum((of_run(store, run, [e for e in events if e.run_id == run.id]) for run in runs), Damage())

@@ -1,4 +1,4 @@
-"""The faults, each done once to an installation. Each says which run it hit, and so whose recovery to wait for."""
+"""The faults. Each function injects one into an installation, and returns the run whose recovery to wait for."""
 
 import random
 import signal
@@ -16,8 +16,8 @@ class Blow:
     """A fault that hit a run.
 
     Attributes:
-        hit: the run, as it was before.
-        fatal: whether the run needs a new owner to recover; otherwise it recovers when it gets on.
+        hit: the run, as it was before the fault.
+        fatal: whether the run needs a new owner to recover; otherwise it recovers when it makes progress.
         at: when, in monotonic time.
     """
 
@@ -26,7 +26,7 @@ class Blow:
     at: float
 
     def recovered(self, now: ObservedRun) -> bool:
-        """Whether its run, seen now, goes on."""
+        """Whether its run, as seen now, has recovered."""
         return now.finished or now.token > self.hit.token or (not self.fatal and now.step > self.hit.step)
 
 
@@ -49,7 +49,7 @@ def kill_tree(on: Installation, chance: random.Random) -> Blow:
 
 
 def stop_child(on: Installation, chance: random.Random) -> Blow:
-    """Longer than the lease, so that it wakes up in a world where its run is somebody else's."""
+    """Stop it for longer than its lease, so that its run belongs to another worker when it wakes up."""
     blow, process = somebody_at_work(on, chance)
     send(process, signal.SIGSTOP)
     on.later(LEASE + chance.uniform(1, 2.5), lambda: send(process, signal.SIGCONT))
@@ -71,7 +71,7 @@ def kill_broker(on: Installation, chance: random.Random) -> Blow:
 
 
 def freeze_broker(on: Installation, chance: random.Random) -> Blow:
-    """While a job is submitted, which is what is hit."""
+    """Inject the fault while a job is submitted; it affects that job."""
     _let_writers_go(on)
     on.broker.freeze()
     blow = _submitted(on)
@@ -81,14 +81,14 @@ def freeze_broker(on: Installation, chance: random.Random) -> Blow:
 
 
 def kill_service(on: Installation, chance: random.Random) -> Blow:
-    """Between commit and publish: the broker takes nothing, so the service cannot get past its commit."""
+    """Kill the service between commit and publish: the broker accepts nothing, so the service waits there."""
     _let_writers_go(on)
     on.broker.freeze()
     blow = _submitted(on)
     assert on.stack.service is not None
     on.stack.service.kill()
     on.stack.service.wait()
-    # Whatever of the wake-up is in the broker's buffers goes with it.
+    # Any part of the wake-up in the broker's buffers is lost with the broker.
     on.broker.kill()
     on.broker.start()
     on.stack.start_service()
@@ -111,10 +111,10 @@ def stop_postgres(on: Installation, chance: random.Random) -> Blow:
 
 
 def somebody_at_work(on: Installation, chance: random.Random, *, fatal: bool = True) -> tuple[Blow, int]:
-    """A blow on a run that is being trained, at a random moment of it, and the process that trains it.
+    """A fault for a run that is being trained, at a random moment, and the process that trains it.
 
-    A run that lost a lease and has saved nothing since is spared a fatal blow: the third lease that it loses in a row
-    would make it fail as `crashed`, as it should.
+    A run that lost a lease and has saved nothing since gets no fatal fault: the third lost lease in a row would make
+    it fail as `crashed`, as it should.
     """
     on.pass_time(chance.uniform(0, 0.3))
     found: list[tuple[ObservedRun, int]] = []
@@ -132,14 +132,14 @@ def somebody_at_work(on: Installation, chance: random.Random, *, fatal: bool = T
 
 
 def _next_in_queue(on: Installation) -> Blow:
-    """A blow on a run that waits to be claimed, or where none waits, on one that is being trained."""
+    """A fault for a run that waits to be claimed, or if none waits, for one that is being trained."""
     on.wait_until(on.observer.unfinished, "there was work")
     hit = min(on.observer.unfinished(), key=lambda run: (run.owner is not None, run.token))
     return Blow(hit, False, time.monotonic())
 
 
 def _submitted(on: Installation) -> Blow:
-    """A blow on a run that is submitted now."""
+    """A fault for a run that is submitted now."""
     [hit] = on.observer.of_job(on.submit(small()))
     return Blow(hit, False, time.monotonic())
 

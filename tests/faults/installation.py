@@ -1,4 +1,4 @@
-"""An installation that is hurt: its servers are its own, its workers are started again when they die."""
+"""An installation for faults: it has servers of its own, and its workers are restarted when they die."""
 
 import heapq
 import itertools
@@ -28,14 +28,14 @@ from tests.waiting import PATIENCE
 LEASE = float(HASTE["GATELAB_LEASE_SECONDS"])
 MORE_HASTE = {"GATELAB_POLL_SECONDS": "0.5", "GATELAB_SLICE_SECONDS": "0.7"}
 NO_POISON = {"GATELAB_MAX_CRASHES": "1000"}
-"""On a machine so busy that heartbeats come late, leases this short also run out without any fault from a test."""
+"""On a very busy machine, heartbeats are late, and leases this short also expire without a fault from a test."""
 
 
 class Installation:
-    """A service, some workers, a broker and a database, under the eyes of an observer.
+    """A service, some workers, a broker and a database, with an observer.
 
-    Nothing happens behind the back of a test: dead workers are replaced, delayed actions done and runs looked at
-    while it waits here, in `wait_until` and `pass_time`.
+    Dead workers are replaced, delayed actions done and runs observed only while a test waits in `wait_until` and
+    `pass_time`, so nothing happens concurrently with the test's own code.
     """
 
     def __init__(self, folder: Path, *, postgres: bool, workers: int) -> None:
@@ -77,7 +77,7 @@ class Installation:
             self.postgres.close()
 
     def heal(self) -> None:
-        """Everything is up and thawed, whatever a test left behind."""
+        """Start and thaw everything, whatever a test left behind."""
         self._do_what_is_due(at=float("inf"))
         self.broker.start()
         if self.postgres is not None:
@@ -94,7 +94,7 @@ class Installation:
         return job
 
     def wake(self, times: int) -> None:
-        """Send wake-ups that nobody needs."""
+        """Send needless wake-ups."""
         wakeups = Wakeups(self.settings)
         wakeups.send(times)
         wakeups.close()
@@ -103,7 +103,7 @@ class Installation:
 
     @contextmanager
     def other_workers(self, program: str = "worker", options: Mapping[str, str] = {}) -> Iterator[None]:
-        """In this block, workers run another program, or with more settings. They are started while one waits."""
+        """In this block, workers run another program, or have more settings. They start while the test waits."""
         before = self._program, self._options
         try:
             self._end_workers()
@@ -119,16 +119,16 @@ class Installation:
         return [child for worker in self.workers for child in children_of(worker.pid)]
 
     def parent_of(self, child: int) -> int | None:
-        """The worker whose child it is, unless that child is gone meanwhile."""
+        """The worker whose child this is, or None if the child has ended."""
         return next((worker.pid for worker in self.workers if child in children_of(worker.pid)), None)
 
     def child(self, owner: str | None) -> int | None:
-        """The process that an owner of a lease is, if it is one of ours and alive."""
+        """The process of a lease's owner, if it is one of ours and alive."""
         host, _, number = (owner or "").rpartition(":")
         return int(number) if host == socket.gethostname() and int(number) in self.children() else None
 
     def _replace_workers(self) -> None:
-        """What an init system does with services that end."""
+        """Restart processes that have ended, as an init system does."""
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < self.size:
             self.workers.append(self.stack.launch(self._program, **self._options))
@@ -168,11 +168,11 @@ class Installation:
             pytest.fail(f"waited {seconds} s in vain until {what}\n{self.observer}\n{self._log()}")
 
     def finish(self, seconds: float = PATIENCE) -> None:
-        """Wait until no run that is watched will go on."""
+        """Wait until all observed runs have ended."""
         self.wait_until(lambda: not self.observer.unfinished(), "all runs had ended", seconds)
 
     def _log(self) -> str:
-        """The end of the log, without what the observer asked."""
+        """The end of the log, without the observer's requests."""
         lines = [line for line in self.stack.log().splitlines() if "method=GET" not in line]
         return "\n".join(lines[-100:])
 

@@ -1,4 +1,4 @@
-"""Watching runs all the time, through the API as users do and in the database as no user can."""
+"""Observing runs continuously, through the API like a user, and in the database."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ObservedRun:
     """A run at one moment, as the database has it.
 
     Attributes:
-        owner, token: those of its lease.
+        owner, token: the owner and the fencing token of its lease.
         crash_count: the leases that it has lost since it last saved progress.
     """
 
@@ -38,12 +38,12 @@ _COLUMNS = [runs.c[name] for name in ObservedRun.__dataclass_fields__]
 
 
 class Observer:
-    """What was seen of the jobs that it was told to follow.
+    """The observations of the followed jobs.
 
     Attributes:
-        jobs: all of them.
-        sights: run -> how it was when it was last seen.
-        backwards: how often the API showed a run going back.
+        jobs: all followed jobs.
+        sights: run -> its last observed state.
+        backwards: how often the API showed a run's step going down.
     """
 
     def __init__(self, client: Gatelab, store: Store) -> None:
@@ -63,7 +63,7 @@ class Observer:
         self._read_database()
 
     def look(self) -> None:
-        """Look once. Where API or database are away for now, nothing is seen."""
+        """Observe once. If the API or the database is not available, nothing is recorded."""
         with suppress(ConnectionFailed, ApiError):
             self._read_api()
         with suppress(Unavailable):
@@ -91,7 +91,7 @@ class Observer:
                 self.observed[row["id"]] = ObservedRun(**{**row, "state": State(row["state"])})
 
     def _open_jobs(self) -> list[str]:
-        """Those that are not known to have ended."""
+        """The runs that are not known to have ended."""
         ended = {job for job in self._open if (seen := self.of_job(job)) and all(run.finished for run in seen)}
         self._open = [job for job in self._open if job not in ended]
         return self._open

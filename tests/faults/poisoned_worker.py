@@ -1,4 +1,4 @@
-"""`python -m tests.faults.poisoned_worker`: a worker whose process dies whenever it trains a run of one seed."""
+"""`python -m tests.faults.poisoned_worker`: a worker whose process dies when it trains a run with a certain seed."""
 
 import os
 
@@ -12,7 +12,7 @@ _add = Leases.add
 
 
 def add(self: Leases, claim: Claim) -> None:
-    """The first thing that happens in the training of a run that has been claimed."""
+    """The first function that the training of a claimed run calls."""
     if claim.spec.training.seed == SEED:
         os._exit(1)
     _add(self, claim)

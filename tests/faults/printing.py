@@ -1,4 +1,4 @@
-"""Prints what came of faults when all tests are through, whatever process they ran in. Imports nothing slow."""
+"""Prints the results of faults after all tests, whatever process they ran in. Imports nothing slow."""
 
 import os
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 SEED = os.environ.get("GATELAB_FAULTS_SEED", "4")
-"""What repeats the choices of a campaign: which run is hit, when, and what comes next."""
+"""The setting that repeats the random choices of a campaign: which run is affected, when, and what comes next."""
 
 _PROPERTY = "fault"
 
@@ -21,7 +21,7 @@ def as_property(head: Line, cells: Line) -> tuple[str, list[list[str]]]:
 
 
 def markdown(lines: Sequence[Line]) -> str:
-    """A table of a head and rows, whose first two columns are words."""
+    """A table with a header and rows, whose first two columns are words."""
     head, *rows = lines
     rule = ["---"] * 2 + ["---:"] * (len(head) - 2)
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
@@ -45,6 +45,6 @@ class FaultsTable:
         text = markdown(self._lines)
         terminalreporter.section(f"faults (GATELAB_FAULTS_SEED={SEED})")
         terminalreporter.write_line(text)
-        # Only a run of this folder knows the option.
+        # The option exists only if the tests of this folder are run.
         if path := self._config.getoption("--faults-table", default=None):
             Path(path).write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What came of faults, as a row of a table."""
+"""The results of faults, as a row of a table."""
 
 import statistics
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ HEAD = [
 
 
 def cells(row: Row) -> Sequence[str]:
-    """What stands below HEAD."""
+    """The values of the columns in HEAD."""
     counts = [row.injected, len(row.recoveries), row.runs, *asdict(row.damage).values()]
     times = [statistics.median(row.recoveries), max(row.recoveries)] if row.recoveries else []
     seconds = [f"{time:.1f} s" for time in times] or ["", ""]

@@ -1,4 +1,4 @@
-"""A broker and a database server of a test's own, which it may kill, freeze and start again."""
+"""A broker and a database server for one test, which may kill, freeze and restart them."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE
 
 
 class Server(ABC):
-    """A process that is started again and again with the same data and address."""
+    """A process that can be restarted with the same data and address."""
 
     def __init__(self) -> None:
         self._running = ExitStack()
@@ -26,7 +26,7 @@ class Server(ABC):
         """The server, answering, and stopped at the end."""
 
     def start(self) -> None:
-        """Start, or thaw, whatever is the matter with it."""
+        """Start or thaw it, whatever state it is in."""
         if self._process is None:
             self._process = self._running.enter_context(self.serve())
         self._process.send_signal(signal.SIGCONT)
@@ -37,7 +37,7 @@ class Server(ABC):
             self._end()
 
     def end(self, by: signal.Signals) -> None:
-        """End it at once by a signal that it cannot, or does not, refuse."""
+        """End it at once by a signal that it cannot ignore, or does not."""
         assert self._process is not None
         self._process.send_signal(by)
         self._process.wait(timeout=PATIENCE)
@@ -49,7 +49,7 @@ class Server(ABC):
 
 
 class Broker(Server):
-    """A Redis that keeps nothing on disk: what was in it when it is killed is gone."""
+    """A Redis that stores nothing on disk, so a kill loses everything in it."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Broker(Server):
         self.end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop it without closing its connections: whoever asks waits for an answer."""
+        """Stop it without closing its connections, so that clients wait for an answer."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -79,23 +79,23 @@ class Broker(Server):
             client.flushall()
 
     def listeners(self) -> int:
-        """How many workers wait for a message."""
+        """The number of workers that wait for a message."""
         with redis.Redis.from_url(self.url) as client:
             return int(client.info("clients")["blocked_clients"])
 
     def waiting(self, queue: str) -> int:
-        """How many messages nobody has taken yet."""
+        """The number of messages that no worker has taken yet."""
         with redis.Redis.from_url(self.url) as client:
             return int(client.llen(queue))
 
 
 class Postgres(Server):
-    """A PostgreSQL that writes through to disk, as it should. Its data are gone when it is closed."""
+    """A PostgreSQL server that writes through to disk, as it should. Closing it deletes its data."""
 
     def __init__(self) -> None:
         super().__init__()
         self._folder = ExitStack()
-        # Not in the folder of a test, which the user that PostgreSQL runs as may not enter.
+        # Not in the folder of a test, which PostgreSQL's user may not enter.
         self._cluster = servers.PostgresCluster(self._folder.enter_context(temporary_folder()))
         self.url = self._cluster.url
 
@@ -106,7 +106,7 @@ class Postgres(Server):
         return self._cluster.running()
 
     def stop_immediately(self) -> None:
-        """As `pg_ctl stop -m immediate`: no transaction ends in order, and the next start recovers from the log."""
+        """Like `pg_ctl stop -m immediate`: no transaction ends in order, and the next start recovers from the log."""
         self.end(signal.SIGQUIT)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The broker is emptied, killed and frozen; the service dies before it has told anybody; wake-ups come in twenties."""
+"""The broker is emptied, killed and frozen, the service dies before it wakes a worker, and needless wake-ups arrive."""
 
 import random
 import re
@@ -29,7 +29,7 @@ from tests.faults.workload import small
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LINUX),
-    # No database has a part in this: one is enough here, and `make faults` takes both.
+    # The database does not matter for these faults, so one is enough here; `make faults` uses both.
     pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True),
 ]
 
@@ -51,7 +51,7 @@ def killed(broker: Broker) -> Iterator[None]:
 
 @contextmanager
 def emptied(broker: Broker) -> Iterator[None]:
-    """Before, which takes the queue's own administration away, and after, which may take a wake-up away."""
+    """Empty the broker before the submission, which removes the queue's bindings, and after it."""
     broker.flush()
     yield
     broker.flush()
@@ -59,7 +59,7 @@ def emptied(broker: Broker) -> Iterator[None]:
 
 def test_runs_start_soon_after_the_broker_is_well_again(installation: Installation) -> None:
     with installation.other_workers(options=NO_POLLING):
-        # Only a broker brings work to these workers, so this shows that they are up.
+        # These workers get work only from the broker, so this shows that they have started.
         installation.submit(small(epochs=1))
         installation.finish()
         for trouble in (killed, emptied):
@@ -72,7 +72,7 @@ def test_runs_start_soon_after_the_broker_is_well_again(installation: Installati
 
 
 def test_a_wake_up_in_hand_when_the_broker_dies_is_not_the_last(installation: Installation) -> None:
-    """Each worker has one, and its child takes it only when no broker is there to be told of that."""
+    """Each worker has a message, and its child takes it only when no broker can receive the acknowledgement."""
     broker = installation.broker
     with installation.other_workers(options=NO_POLLING):
         broker.flush()
@@ -104,12 +104,12 @@ def has_started(on: Installation, job: str) -> bool:
 
 
 def wake_ups_done(on: Installation) -> int:
-    """How many wake-ups children have taken and are through with."""
+    """The number of wake-ups that children have taken and finished."""
     return len(re.findall(r"Task gatelab\.wake\[\S+\] succeeded", on.stack.log()))
 
 
 def test_twenty_wake_ups_for_one_run_make_one_claim(installation: Installation) -> None:
-    """Slice and lease are longer than any run here: whoever claims it ends it."""
+    """Slice and lease are longer than any run here, so the worker that claims a run also finishes it."""
     with installation.other_workers(options={"GATELAB_SLICE_SECONDS": "600", "GATELAB_LEASE_SECONDS": "60"}):
         installation.wake(10)
         job = installation.submit(small(epochs=1))

@@ -1,4 +1,4 @@
-"""Hundreds of faults, for `make faults`. A short part of each kind is in the other files and runs with all tests."""
+"""Hundreds of faults, for `make faults`. The other files have a few of each kind, which run with all tests."""
 
 import random
 import sys

@@ -1,4 +1,4 @@
-"""The counting of damage counts: each kind is done to a run once, by hand."""
+"""The damage counts are right: each kind of damage is done to a run once, by hand."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ Harm = Callable[[Connection], object]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A store with one run, which has been trained without faults."""
+    """A store with one run that was trained without faults."""
     settings = worker_settings(f"sqlite:///{tmp_path}/gatelab.db", tmp_path)
     migrate(settings)
     with Store(settings) as store:

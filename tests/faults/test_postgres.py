@@ -1,4 +1,4 @@
-"""PostgreSQL is stopped without ending any transaction, just where it hurts."""
+"""PostgreSQL is stopped in the middle of the critical transactions."""
 
 import random
 import sys
@@ -24,7 +24,7 @@ WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND query LIKE %s AND state = 'active' AND backend_xid IS NOT NULL
 """
-"""How many have begun to write and now wait for a lock of ours."""
+"""The number of transactions that have begun to write and now wait for our lock."""
 
 
 def test_a_database_that_is_stopped_any_time_loses_nothing(
@@ -37,7 +37,7 @@ def test_a_database_that_is_stopped_any_time_loses_nothing(
 def stop_while_somebody_writes_to(table: str, on: Installation) -> None:
     """Stop PostgreSQL when a transaction has updated its run and is about to write to `table`, then start it."""
     assert on.postgres is not None
-    # Only closed in the end: there is no database any more that could commit.
+    # It is only closed at the end, since no database is left that could commit.
     with closing(psycopg.connect(on.postgres.database("gatelab"))) as connection:
         connection.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
         with closing(psycopg.connect(on.postgres.url, autocommit=True)) as watcher:
@@ -60,7 +60,7 @@ def test_a_checkpoint_that_was_being_written_is_written_once(installation: Insta
 
 
 def test_a_run_that_was_being_taken_back_is_taken_back(installation: Installation, chance: random.Random) -> None:
-    """Nobody trains, so it is the reaper that writes the event."""
+    """No worker trains, so the reaper writes the event."""
     job = installation.submit(small(epochs=40))
     kill_child(installation, chance)
     stop_while_somebody_writes_to("events", installation)

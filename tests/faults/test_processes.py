@@ -1,4 +1,4 @@
-"""Workers are killed and stopped; a run that kills its workers is given up."""
+"""Workers are killed and stopped; a run that kills its workers fails."""
 
 import random
 import signal
@@ -31,15 +31,15 @@ pytestmark = [
 ]
 
 on_sqlite = pytest.mark.parametrize("shared_installation", ["sqlite"], indirect=True)
-"""What no database has a part in: one is enough."""
+"""Faults for which the database does not matter, so one is enough."""
 
 POISON = {"GATELAB_LEASE_SECONDS": "1.5", "GATELAB_HEARTBEAT_SECONDS": "0.5", "GATELAB_MAX_CRASHES": "3"}
 SLOW = {"GATELAB_ENGINE": "torch"}
 LONG = {"batch_size": 1, "num_steps": 2, "epochs": 3, "windows": {"train": 400, "validation": 40}}
-"""About 1200 steps, slow ones, with few evaluations: unfenced, a zombie's metrics would be refused as known already."""
+"""About 1200 slow steps with few evaluations, since even without fencing the store refuses repeated metrics."""
 
 ATTEMPTS = 10
-"""Tries of the negative control. One nearly always suffices; a zombie that ends too soon to do damage costs another."""
+"""Tries of the negative control. One is nearly always enough; another follows if the zombie ends too soon."""
 
 
 def test_killed_workers_lose_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
@@ -48,7 +48,7 @@ def test_killed_workers_lose_nothing(installation: Installation, chance: random.
 
 
 def let_a_zombie_wake_up(on: Installation, chance: random.Random, name: str) -> Row:
-    """Stop a worker until its run is another's and got on, then let it go on as if nothing had happened."""
+    """Stop a worker until another one has its run and has made progress, then let it continue."""
     phase = Phase(on)
     blow, process = stop_between_transactions(on, chance)
     on.wait_until(partial(is_trained_by_another, on, blow.hit), "another worker got on with the run")
@@ -59,7 +59,7 @@ def let_a_zombie_wake_up(on: Installation, chance: random.Random, name: str) -> 
 
 
 def stop_between_transactions(on: Installation, chance: random.Random) -> tuple[Blow, int]:
-    """Stop a worker at a moment when it locks nothing, since nobody could take a run that a stopped process locks."""
+    """Stop a worker while it holds no lock, since nobody could take a run that a stopped process has locked."""
     while True:
         if not on.observer.unfinished():
             on.submit(small(**LONG))
@@ -71,7 +71,7 @@ def stop_between_transactions(on: Installation, chance: random.Random) -> tuple[
 
 
 def can_be_written(on: Installation, run: str) -> bool:
-    """Whether the run can be changed now, or within a second, in which others end their transactions."""
+    """Whether the run can be changed now, or within a second, when others have ended their transactions."""
     try:
         if on.postgres is None:
             with closing(sqlite3.connect(on.stack.folder / "gatelab.db", timeout=1)) as connection:
@@ -92,7 +92,7 @@ def is_trained_by_another(on: Installation, hit: ObservedRun) -> bool:
 
 
 def test_a_zombie_writes_nothing(installation: Installation, chance: random.Random, table: list[Row]) -> None:
-    """It does not even look at its clock, which usually tells it to stop: the fencing alone must hold."""
+    """It does not even check its clock, which would usually stop it, so the fencing alone must protect the run."""
     with installation.other_workers("tests.faults.untimed_worker", SLOW):
         table.append(let_a_zombie_wake_up(installation, chance, "a zombie that trusts its lease"))
     assert table[-1].harmless, table[-1]
@@ -102,7 +102,7 @@ def test_a_zombie_writes_nothing(installation: Installation, chance: random.Rand
 def test_without_fencing_a_zombie_does_damage_that_is_seen(
     installation: Installation, chance: random.Random, table: list[Row]
 ) -> None:
-    """The negative control of the test above. Sometimes the zombie ends before it does all that it can do."""
+    """The negative control of the test above. Sometimes the zombie ends before it can do its damage."""
     with installation.other_workers("tests.faults.unfenced_worker", SLOW):
         for _ in range(ATTEMPTS):
             row = let_a_zombie_wake_up(installation, chance, "the same, fencing taken out (negative control)")

@@ -1,6 +1,6 @@
 """`python -m tests.faults.unfenced_worker`: a worker without fencing, for the negative control.
 
-What it does must show up as damage, or the checks of this suite see nothing.
+Its writes must show up as damage; otherwise the checks of these tests are blind.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from worker.__main__ import main
 
 
 def fenced_by_nothing(self: Claims, connection: Connection, claim: Claim, values: Mapping[str, Any]) -> Flags:
-    """As `Claims._fenced`, but whoever has the run now."""
+    """Like `Claims._fenced`, but accepts any owner."""
     row = connection.execute(
         update(runs)
         .where(runs.c.id == claim.run_id)

@@ -1,7 +1,7 @@
-"""`python -m tests.faults.untimed_worker`: a worker that trusts its lease without looking at its own clock.
+"""`python -m tests.faults.untimed_worker`: a worker that trusts its lease without checking its own clock.
 
-A worker that was stopped for longer than its lease usually notices that by itself, before it writes anything. It does
-not where it was stopped just after it looked. This one never looks, so that the fencing alone keeps it from writing.
+A worker that was stopped for longer than its lease usually notices this itself before it writes anything, but not if
+it was stopped just after the check. This worker never checks, so only the fencing keeps it from writing.
 """
 
 from gatelab.store import Flags

@@ -1,4 +1,4 @@
-"""What is trained under faults, and what comes of it without any."""
+"""The runs that are trained under faults, and their results without faults."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gatelab.training import Evaluated, train
 from gatelab.training.engines import Wanted
 
 CORPUS = "rain"
-# Long: a run has to last for a second or two, in which it can be hit, with the fastest engine.
+# Even with the fastest engine, a run must last for a second or two, during which faults can occur.
 TEXT = "it had rained for days; the river rose, and nobody in the valley slept. " * 350
 
 EPOCHS = 20
@@ -26,7 +26,7 @@ _SPEC: dict[str, Any] = {
         "epochs": EPOCHS,
         "optimizer": {"kind": "adam", "lr": 0.01},
         "sample": {"prefix": "it ", "characters": 40},
-        # All of them: who wrote which, and in what order, is what is looked at in the end.
+        # All checkpoints are kept, since the test checks in the end who wrote which, and in what order.
         "keep_checkpoints": 1000,
     },
 }
@@ -45,7 +45,7 @@ def small(**training: Any) -> dict[str, Any]:
 
 
 def batches() -> Iterator[dict[str, Any]]:
-    """Jobs of four runs each, without end: now with what must be carried from slice to slice, now without."""
+    """An endless series of jobs with four runs each, alternately with and without state that slices must carry."""
     while True:
         carried = {"layers": 2, "dropout": 0.2, "input": {"embedding": 6}}
         yield small(carry_state=True, seed=1) | {"name": "carried", "model": carried, "grid": {"model.cell": _CELLS}}
@@ -54,7 +54,7 @@ def batches() -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One evaluation, as far as it does not depend on how fast it was."""
+    """One evaluation, without its speed."""
 
     epoch: int
     step: int
@@ -66,7 +66,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves behind: its epochs, its samples by epoch and the digest of its last weights."""
+    """The results of a run: its epochs, its samples by epoch and the digest of its last weights."""
 
     epochs: tuple[Epoch, ...]
     samples: tuple[tuple[int, str], ...]
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def expected(spec: RunSpec, engine: str | None) -> Outcome:
-    """What training `spec` here yields on this engine, with no worker, no slices and no faults."""
+    """The results of training `spec` in this process on this engine, without workers, slices and faults."""
     return _expected(spec.model_dump_json(), engine or "auto")
 
 

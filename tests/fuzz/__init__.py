@@ -1,1 +1,1 @@
-"""Whatever reads what others wrote, fed with anything: `make fuzz`, and for a moment in the tests."""
+"""Random and damaged input for every parser: `make fuzz`, and briefly in the tests."""

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [--seconds N] [--seed N] [TARGET ...]`: fuzz for so long; a find ends it with code 1."""
+"""`python -m tests.fuzz [--seconds N] [--seed N] [TARGET ...]`: fuzz for N seconds; a failure ends it with code 1."""
 
 import argparse
 import secrets
@@ -13,7 +13,7 @@ AT_ONCE = 50
 
 
 def fuzz(target: Target, number: int, examples: int) -> None:
-    """Some inputs, the same for the same number. Raises what a check raises, for the smallest input that does."""
+    """Try some inputs, determined by the number. Raises the error of a check for the smallest input that causes it."""
     checks = list(HealthCheck)
     phases = (Phase.generate, Phase.shrink)
     how = settings(
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fuzz_all(names: list[str], first: int, until: float) -> int:
-    """Turn by turn, so that each gets its share; every target has one turn at least."""
+    """Fuzz the targets in turns, so that each gets its share and at least one turn."""
     counts = dict.fromkeys(names, 0)
     number = first
     while True:

@@ -1,6 +1,6 @@
-"""What is fuzzed: where the input comes from, and what may come of it.
+"""The targets: their input, and the results that are allowed.
 
-Any error but the one that is promised is a find.
+Any error except for the promised one is a failure.
 """
 
 import base64
@@ -44,7 +44,7 @@ from tests.test_checkpoint import WHOLE
 
 @dataclass(frozen=True)
 class Target:
-    """Input, and the check of one: it raises where a promise is broken."""
+    """A source of inputs, and a check of one input, which raises if a promise is broken."""
 
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]
@@ -80,7 +80,7 @@ MANY, FEW = values(12), values(4)
 
 
 def spoilt_specs() -> st.SearchStrategy[Any]:
-    """A right spec in which some values, anywhere, are others."""
+    """A valid spec with some values, anywhere, replaced by others."""
 
     def spoil(node: Any, choose: Callable[..., Any]) -> Any:
         if choose(st.integers(0, 9)) == 0:
@@ -104,7 +104,7 @@ def _parsed(kind: type[Spec], data: Any) -> tuple[Spec | None, tuple[Problem, ..
 
 
 def check_spec(data: Any) -> None:
-    """It is refused with its faults, or it is a spec that survives JSON and whose grid can be asked for."""
+    """The data are refused with their faults, or are a spec that survives JSON and whose grid can be expanded."""
     for kind in (JobSpec, RunSpec, GenerateRequest, GatesRequest):
         spec, faults = _parsed(kind, data)
         if spec is None:
@@ -122,7 +122,7 @@ def check_spec(data: Any) -> None:
 
 
 def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
-    """`whole` with some bytes changed, cut out, doubled or put in: most of them where lengths and names are."""
+    """`whole` with some bytes changed, removed, doubled or inserted, mostly where lengths and names are."""
     place = st.integers(0, min(len(whole), 3000)) | st.integers(0, len(whole))
     piece = st.binary(max_size=8) | st.sampled_from([b'"', b"{", b"[" * 2000, b"null", b"-1", b"9" * 30, b"\\u0000"])
     edit = st.tuples(st.sampled_from(["put", "change", "cut", "double"]), place, piece, st.integers(1, 200))
@@ -145,7 +145,7 @@ def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
 
 
 def repaired(data: bytes) -> bytes:
-    """With the length of the header that is there, so that more than the first look is reached."""
+    """Correct the length of the header, so that more than the first check is reached."""
     end = data.rfind(b"}", 0, 20_000) + 1
     return max(0, end - 8).to_bytes(8, "little") + data[8:] if len(data) > 8 else data
 
@@ -155,7 +155,7 @@ def files(whole: bytes) -> st.SearchStrategy[bytes]:
 
 
 def check_checkpoint(data: bytes) -> None:
-    """It is refused, or read, and then it can be written and read again."""
+    """The bytes are refused, or read; then they can be written and read again."""
     try:
         found = Checkpoint.from_bytes(data)
     except CorruptCheckpoint:
@@ -170,7 +170,7 @@ SEALED = base64.urlsafe_b64decode(Sealer(KEY).seal(SESSION))
 
 
 def check_token(data: bytes) -> None:
-    """As a token that somebody made up, and as one that was signed with the right key."""
+    """Try it as a made-up token, and as one that is signed with the right key."""
     signed = hmac.new(KEY, data, hashlib.sha256).digest() + data
     for sealed in (data, signed):
         with suppress(InvalidState):
@@ -199,7 +199,7 @@ def backup() -> bytes:
 
 
 def check_tokenizer(data: Any) -> None:
-    """What was trained on a text tells it back; one from JSON is refused or works on any text."""
+    """A tokenizer learned from a text reproduces it; one from JSON is refused, or works on any text."""
     text, other, document = data
     for spec in (CharTokenizerSpec(kind="char"), ByteTokenizerSpec(kind="byte")):
         tokenizer = train_tokenizer(spec, text)

@@ -1,4 +1,4 @@
-"""A moment of each target, the same every time; and each finds what it is there for."""
+"""Each target briefly, the same every time; and each finds the faults for which it exists."""
 
 from typing import Any
 

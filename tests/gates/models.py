@@ -1,4 +1,4 @@
-"""Networks to look into: random weights in double precision, odd sizes, one layer or several."""
+"""Networks for the gate lab: random weights in double precision, odd sizes, one layer or several."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ LSTM = LstmSpec(kind="lstm")
 
 
 def random_model(cell: CellSpec, random: np.random.Generator, layers: int = 2, hidden: int = 5) -> LanguageModel:
-    """One-hot or embedded input, as chance will have it."""
+    """One-hot or embedded input, at random."""
     spec = ModelSpec(
         cell=cell.model_copy(update={"hidden": hidden}),
         layers=layers,
@@ -30,7 +30,7 @@ def random_model(cell: CellSpec, random: np.random.Generator, layers: int = 2, h
 
 
 def random_ids(random: np.random.Generator, steps: int) -> Ids:
-    """So many tokens, `<bos>` first."""
+    """This number of tokens, beginning with `<bos>`."""
     return np.concatenate([[BEGIN], random.integers(0, VOCABULARY, steps - 1)]).astype(np.int64)
 
 
@@ -44,7 +44,7 @@ def cells_of(model: LanguageModel) -> list[Cell]:
 
 
 def random_clamps(model: LanguageModel, random: np.random.Generator, steps: int, count: int = 4) -> list[ClampSpec]:
-    """Clamps of any gate, layer, steps and units; some of everything."""
+    """Random clamps of any gates, layers, steps and units."""
     hidden, layers, gates = model.spec.cell.hidden, model.spec.layers, cells_of(model)[0].gates
 
     def some(below: int) -> tuple[int, ...] | None:
@@ -64,7 +64,7 @@ def random_clamps(model: LanguageModel, random: np.random.Generator, steps: int,
 
 
 def expected_hold(clamps: list[ClampSpec], gate: str, step: int, layer: int, activation: torch.Tensor) -> torch.Tensor:
-    """What the clamps make of an activation (batch, hidden): said once more, plainly."""
+    """An activation (batch, hidden) after the clamps: a second, plain implementation."""
     result = activation.clone()
     for clamp in clamps:
         if clamp.gate == gate and clamp.layer in (None, layer) and (clamp.at is None or step in clamp.at):

@@ -1,4 +1,4 @@
-"""A clamp that cannot hold is refused with its path and with what there is."""
+"""An invalid clamp is refused with its path and with the allowed values."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Influences are the norms that plain autograd gives, and exactly 0 where the gates cut the path."""
+"""Influences equal the norms from plain autograd, and are exactly 0 where the gates cut the path."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ RESET = [spec for spec in CELLS if isinstance(spec, GruSpec) and spec.gates == (
 
 
 def torch_overrides(clamps: Clamps, step: int, layer: int) -> dict[str, Callable[[Tensor], Tensor]]:
-    """What holds the gates, on tensors. Nothing leads back through a unit that is held."""
+    """Holds gates on tensors. No gradient flows through a held unit."""
 
     def holding(name: str) -> Callable[[Tensor], Tensor]:
         override, held = clamps.at(step, layer)[name], torch.from_numpy(clamps.held(step, layer)[name])
@@ -32,7 +32,7 @@ def torch_overrides(clamps: Clamps, step: int, layer: int) -> dict[str, Callable
 
 
 def by_autograd(model: LanguageModel, ids: Ids, output: int, layer: int, clamps: Clamps) -> tuple[list[float], float]:
-    """The norms of the whole Jacobian at once: every unit of h differentiated alone, back to every input."""
+    """The norms of the whole Jacobian: every unit of h is differentiated separately, back to every input."""
     vectors = torch.eye(VOCABULARY, dtype=torch.float64) if model.embedding is None else model.embedding.detach()
     inputs = [vectors[i][None].clone().requires_grad_() for i in ids]
     start = [tuple(t.requires_grad_() for t in state) for state in model.initial_state(1)]
@@ -105,7 +105,7 @@ def test_a_model_in_single_precision_is_differentiated_in_double(random: np.rand
 # -- Only one input counts: the exercise, for every cell that allows it ----------------------------------------------
 
 ONLY = 3
-"""The step on whose input alone the output is to depend."""
+"""The only step on whose input the output should depend."""
 LATER = tuple(range(ONLY + 1, STEPS))
 
 
@@ -116,7 +116,7 @@ def only(found: Influence, step: int) -> bool:
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("spec", RESET_AND_UPDATE, ids=cell_name)
 def test_a_gru_depends_on_one_input_alone(spec: CellSpec, layers: int, random: np.random.Generator) -> None:
-    """z = r = 0 forgets the past, z = 1 keeps what then is there; what the gates did before is no matter."""
+    """z = r = 0 forgets the past, and z = 1 keeps the new state, whatever the gates did before."""
     model, ids = random_model(spec, random, layers), random_ids(random, STEPS)
     clamps = (
         ClampSpec(gate="update", at=(ONLY,), value=0),

@@ -1,4 +1,4 @@
-"""What a network remembers is measured at the recall alone."""
+"""A network's memory is measured only at the recall."""
 
 import numpy as np
 import pytest

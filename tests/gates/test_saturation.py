@@ -1,4 +1,4 @@
-"""The measure of training is the trace's, over all tokens that are read."""
+"""The gate statistics of training equal those of a trace, over all tokens that are read."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_saturation_is_that_of_the_traces_of_all_windows(spec: CellSpec, random:
         for name, measured in found.items():
             values = np.concatenate([t.layers[layer].gates[name] for t in traces]).astype(float)
             assert_rounded(measured.mean, values.mean(), terms=terms, scale=1, dtype=torch.float32)
-            # An activation that is rounded to the other side of a limit may be counted or not.
+            # An activation that rounding moves across a limit may or may not be counted.
             assert (values < 0.1 - apart).mean() <= measured.near_zero <= (values < 0.1 + apart).mean()
             assert (values > 0.9 + apart).mean() <= measured.near_one <= (values > 0.9 - apart).mean()
 
@@ -49,7 +49,7 @@ def test_a_cell_without_gates_has_none(random: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("carry", [False, True])
 def test_a_long_text_is_looked_at_in_part(carry: bool, random: np.random.Generator) -> None:
-    """Only the beginning counts: what stands behind it changes nothing."""
+    """Only the beginning of the text counts: the rest changes nothing."""
     model = random_model(GRU, random, layers=1).float()
     windows = validation(16, "abcde" * 40_000, carry_state=carry)
     assert len(windows.scored) > 4 * MOST_TOKENS

@@ -1,4 +1,4 @@
-"""A trace is what the reference does, step by step; a gate that is held is held, and the rest follows."""
+"""A trace equals the reference, step by step; held gates keep their values, and everything else follows."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def single(model: LanguageModel) -> LanguageModel:
 def holding(
     clamps: list[ClampSpec], name: str, step: int, layer: int, row: dict[str, Tensor]
 ) -> Callable[[Tensor], Tensor]:
-    """Holds a gate and notes it in `row`."""
+    """Holds a gate and records it in `row`."""
 
     def apply(activation: Tensor) -> Tensor:
         row[name] = expected_hold(clamps, name, step, layer, activation)
@@ -49,7 +49,7 @@ def holding(
 
 
 def stepwise(model: LanguageModel, ids: Ids, clamps: list[ClampSpec]) -> list[list[dict[str, Tensor]]]:
-    """Layer -> step -> name -> what `update` computed, told by its gates."""
+    """Layer -> step -> name -> the values that `update` computed, recorded by its gates."""
     tokens = torch.from_numpy(ids)[:, None]
     x = tokens if model.embedding is None else model.embedding[tokens]
     found = []
@@ -79,7 +79,7 @@ def stepwise(model: LanguageModel, ids: Ids, clamps: list[ClampSpec]) -> list[li
 @pytest.mark.parametrize("clamped", [False, True], ids=["free", "held"])
 @pytest.mark.parametrize("spec", CELLS, ids=cell_name)
 def test_a_trace_is_the_reference_step_by_step(spec: CellSpec, clamped: bool, random: np.random.Generator) -> None:
-    # In double precision: some cells of random weights multiply a difference with every step.
+    # In double precision, since some cells with random weights amplify a difference with every step.
     model = single(random_model(spec, random)).double()
     ids = random_ids(random, STEPS)
     gates = cells_of(model)[0].gates
@@ -109,7 +109,7 @@ def test_gates_and_states_are_those_of_the_equations(spec: CellSpec, random: np.
     for step, token in enumerate(ids):
         computed = equations.step(model.spec.cell, weights, vectors[token], state)
         state = computed.state
-        # Computed in double precision and told in single: every number is rounded once.
+        # Computed in double precision and returned in single: every number is rounded once.
         told = [{name: each[step] for name, each in of.items()} for of in (found.gates, found.state)]
         assert_rounded(told, [computed.gates, dict(zip(found.state, state, strict=True))], terms=1)
 

@@ -1,4 +1,4 @@
-"""Tokens that rounding does not decide: those on which two decoders must agree."""
+"""Tokens that do not depend on rounding: those on which two decoders must agree."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class Drawn(np.random.Generator):
 
 
 def clear_choice(logits: Floats, stream: Stream, uniform: float, apart: float) -> int | None:
-    """The token that is chosen; None if another might be, were the logits off by `apart`."""
+    """The chosen token; None if logits that differ by `apart` could give another one."""
     how = stream.how
 
     def chosen(logits: NDArray[np.float64], off: float) -> int:
@@ -48,10 +48,10 @@ def clear_choice(logits: Floats, stream: Stream, uniform: float, apart: float) -
 
 
 def clear_tokens(decoder: Decoder, prompt: Ids, how: Sampling, terms: int) -> Ids:
-    """The tokens that a decoder writes, up to the first that the rounding of logits might change.
+    """The tokens that a decoder generates, up to the first that the rounding of logits could change.
 
     Args:
-        terms: how many numbers are added up for a logit.
+        terms: the number of terms in the sum for a logit.
     """
     stream, again = (stream_of(decoder, prompt, how) for _ in range(2))
     [found] = decoder.decode([stream], how.max_tokens, logits=True)

@@ -1,6 +1,6 @@
 """Generation as simple as it can be written: one text, a token at a time, over an explicit state.
 
-What serves many texts at once must write the same.
+The batcher, which serves many texts at once, must generate the same.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Token:
 
     Attributes:
         id: its id.
-        text: what may be shown now: held back while it could be the beginning of a stop string.
+        text: the text that may be shown now; text that could be the beginning of a stop string is held back.
         state: the model's state after reading everything before this token.
         finish_reason: set on the last token.
     """
@@ -45,8 +45,8 @@ def generate(
     """Continue `prompt` for up to `how.max_tokens` tokens.
 
     Args:
-        state: the state to begin from instead of the zero state, of batch 1. A prompt is then needed. It is the model's
-            alone: what else a text continues with (`gatelab.generation.Session`) begins here.
+        state: the state, of batch 1, with which to begin instead of the zero state. It requires a prompt. It is the
+            state of the model alone: everything else in a `gatelab.generation.Session` begins as for a new text.
 
     Raises:
         ValueError: a state without a prompt.
@@ -73,7 +73,7 @@ def generate(
 
 
 def read(network: Network, ids: Ids, state: NetworkState | None) -> tuple[Floats, NetworkState]:
-    """Read a prompt. A text from its beginning starts with `<bos>`, as in training.
+    """Read a prompt. A text without a state starts with `<bos>`, as in training.
 
     Returns:
         Logits (vocabulary,) of what follows, and the state after the prompt.

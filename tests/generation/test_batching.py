@@ -1,4 +1,4 @@
-"""Many texts at once: each is itself, and who leaves or breaks holds up nobody."""
+"""Many texts at once: each is as it would be alone, and a text that leaves or fails delays no other."""
 
 import asyncio
 import threading
@@ -33,9 +33,9 @@ def model(seed: int) -> LanguageModel:
 
 
 class Watched(NativeDecoder):
-    """A decoder that remembers how many texts each call had, and may be made to wait or to break.
+    """A decoder that records the number of texts in each call, and that a test can make wait or fail.
 
-    The native decoder's texts are the same to the bit, whoever is beside them.
+    The native decoder's texts are bitwise identical, whatever other texts share a call with them.
     """
 
     def __init__(self, model: LanguageModel) -> None:
@@ -175,7 +175,7 @@ def test_a_text_that_nobody_reads_is_paused_and_goes_on_where_it_was(
             await asyncio.sleep(0.01)
         steps = sum(count for _, count in decoder.calls)
         assert steps < how.max_tokens
-        # It takes nobody's place meanwhile.
+        # It takes no other text's place meanwhile.
         beside = await written(batcher, decoder, "it", Sampling(max_tokens=40, temperature=0))
         assert sum(count for _, count in decoder.calls) - steps <= 40 + LONGEST_CALL
         return "".join([piece.text async for piece in pieces]), beside

@@ -1,4 +1,4 @@
-"""Decoders choose what the reference would, token by token; alone, together, in one call or in many."""
+"""Decoders choose the same tokens as the reference, alone, together, in one call or in many."""
 
 import copy
 from collections.abc import Callable
@@ -24,7 +24,7 @@ __all__ = ["random", "seed"]
 
 VOCABULARY = 37
 REMEMBERED = 10
-"""How many steps back matter to a network that has not been trained."""
+"""The number of past steps that matter to an untrained network."""
 SHAPES: list[dict[str, Any]] = [{"hidden": 1}, {"hidden": 9, "layers": 2}, {"hidden": 33, "input": {"embedding": 5}}]
 HOWS: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0},
@@ -55,7 +55,7 @@ def how_of(seed: int, **fields: Any) -> Sampling:
 
 
 def decode(decoder: Decoder, stream: Stream, *calls: int) -> Decoded:
-    """What is chosen in calls of so many steps."""
+    """The tokens chosen in calls of this number of steps."""
     found = [decoder.decode([stream], steps, logits=True)[0] for steps in calls]
     logits = [each.logits for each in found if each.logits is not None]
     return Decoded(np.concatenate([each.ids for each in found]), np.concatenate(logits))
@@ -79,7 +79,7 @@ def test_logits_and_states_are_the_models(
     mine, models = [], []
 
     def judge(logits: Floats, after: Floats, token: int) -> None:
-        """Beside a step of the model from the same state: a random network may be chaotic, its steps are not."""
+        """Compare with one step of the model from the same state: a random network may be chaotic, one step is not."""
         mine.append((logits, after.copy()))
         models.append(models_of.predict(np.array([token]), state))
 

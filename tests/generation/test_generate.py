@@ -1,4 +1,4 @@
-"""Generation: what is chosen, where it ends, and that nothing but the state matters."""
+"""Generation: which tokens are chosen, where a text ends, and that only the state matters."""
 
 import string
 from typing import Any
@@ -30,7 +30,7 @@ def model(random: np.random.Generator) -> LanguageModel:
 
 
 def logits_after(model: LanguageModel, ids: list[int]) -> torch.Tensor:
-    """What follows `ids`, read from the beginning in one go."""
+    """The predictions after `ids`, read from the beginning at once."""
     with torch.no_grad():
         logits: torch.Tensor = model(torch.tensor(ids)[:, None], model.initial_state(1))[0][-1, 0]
     return logits
@@ -112,7 +112,7 @@ def test_a_stop_string_that_only_begins_is_shown_in_the_end(model: LanguageModel
 
 
 class Scripted(Network):
-    """A network that says the bytes of a text, whatever it reads."""
+    """A network that generates the bytes of a text, whatever it reads."""
 
     def __init__(self, script: bytes) -> None:
         written = network_of(random_model(GRU, ByteTokenizer(), np.random.default_rng(0)))
@@ -141,7 +141,7 @@ def test_bytes_are_shown_as_whole_characters(script: bytes) -> None:
     pieces = said(script)
     shown = "".join(pieces)
     shown.encode()
-    # Character by character, what is no UTF-8 replaced; an end that is only half a character is not shown.
+    # Character by character, with invalid UTF-8 replaced; an incomplete character at the end is not shown.
     assert shown == ByteTokenizer().decode([byte + SPECIALS for byte in script])
     assert script.decode(errors="replace").startswith(shown)
 
@@ -175,7 +175,7 @@ def test_a_token_holds_the_state_to_go_on_from(cell: CellSpec, random: np.random
     at = int(random.integers(0, len(whole) - 1))
     rest = tokens(model, LETTERS, whole[at].text, state=whole[at].state, temperature=0, max_tokens=29 - at)
     assert [token.id for token in rest] == [token.id for token in whole[at + 1 :]]
-    # From the zero state instead, what the token says may be the same, but not the state.
+    # From the zero state instead, the token may be the same, but not the state.
     alone = tokens(model, LETTERS, whole[at].text, temperature=0, max_tokens=1)
     assert not np.array_equal(alone[0].state[0][0], rest[0].state[0][0])
 

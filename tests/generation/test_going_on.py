@@ -1,4 +1,4 @@
-"""A text that is written in parts, each from the session that the part before left, is the text in one go."""
+"""A text generated in parts, each from the session of the part before, equals the text generated at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ KINDS = {
     for spec in get_args(get_args(TokenizerSpec)[0])
     for kind in get_args(spec.model_fields["kind"].annotation)
 }
-"""Every kind of tokenizer that a spec can ask for."""
+"""Every kind of tokenizer in specs."""
 SPECS: list[TokenizerSpec] = [
     *(spec(kind=kind) for kind, spec in KINDS.items()),
     CharTokenizerSpec(kind="char", normalize="letters"),
@@ -46,7 +46,7 @@ CELLS: list[CellSpec] = [
 ]
 DECODERS: list[Callable[[LanguageModel], Decoder]] = [native, reference]
 BYTES = sorted(set("ab é€🙂".encode()))
-"""Of characters of one to four bytes; any order of them, so that many are broken off."""
+"""Characters of one to four bytes in any order, so that many are cut in the middle."""
 
 
 def model_of(cell: CellSpec, tokenizer: Tokenizer, seed: int) -> LanguageModel:
@@ -66,12 +66,12 @@ MODELS = {
 
 
 AFTER = b"????"
-"""Said when a text is read once more that ended before a stop string."""
+"""The message if a text that ended before a stop string is read once more."""
 
 
 @dataclass
 class Written:
-    """What a client has of a text: all that it was told, and where it may go on."""
+    """The client's view of a text: everything that it received, and the state from which it can continue."""
 
     text: str = ""
     ids: list[int] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Written:
 
     @property
     def all(self) -> str:
-        """With what was held back at the end."""
+        """The text, including what was held back at the end."""
         return self.text + (self.session.undecided.held if self.session else "")
 
 
@@ -99,7 +99,7 @@ def whole(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling) ->
 
 
 def in_parts(decoder: Decoder, tokenizer: Tokenizer, prompt: str, how: Sampling, lengths: list[int]) -> Written:
-    """The text in parts of so many tokens; between two, all there is is a sealed token."""
+    """The text in parts of this number of tokens; only a sealed token connects one part with the next."""
 
     async def all_of_them() -> Written:
         found = Written(session=Session.begin(decoder, "run-1", 3))
@@ -160,7 +160,7 @@ def test_any_split_of_a_text_is_the_text(
     if stop is not None and expected.text:
         place, length, more = stop
         at = int(place * (len(expected.text) - 1))
-        # One that occurs, over a border perhaps, and one that perhaps only begins.
+        # One stop string that occurs, perhaps across a border, and one that perhaps only begins.
         words = (expected.text[at : at + length], expected.text[at : at + 2] + more + "?")
         sampling = sampling.model_copy(update={"stop": words})
         expected = whole(decoder, tokenizer, prompt, sampling)
@@ -185,7 +185,7 @@ def test_twenty_and_twenty_tokens_are_forty(kind: Callable[[LanguageModel], Deco
 
 def test_a_character_is_shown_when_its_last_byte_comes() -> None:
     text = "文字符很好。€a "
-    # The first byte stands for what follows before the end of the prompt.
+    # The first byte stands for the text that follows before the end of the prompt.
     decoder, how = ReferenceDecoder(Scripted(b"?" + text.encode())), Sampling(temperature=0)
     found = in_parts(decoder, ByteTokenizer(), "中", how, [1] * len(text.encode()))
     assert found.text == text
@@ -243,7 +243,7 @@ def test_a_session_that_notes_nothing_of_the_text_before_goes_on() -> None:
     assert first.session is not None
     early = Session(first.session.run, first.session.step, first.session.state, first.session.token)
     found = asyncio.run(part(decoder, tokenizer, "", how, early))
-    # The seed's numbers from the first on, and no token that is seen, as it was then.
+    # As in earlier versions, the seed's numbers start again, and no token counts as seen.
     stream = replace(stream_of(decoder, np.zeros(0, np.int64), how), state=early.state, token=early.token)
     [expected] = decoder.decode([stream], 9)
     assert found.ids == expected.ids.tolist()

@@ -1,4 +1,4 @@
-"""Models of one kind write in one call, and every text is what it is alone."""
+"""Models of one shape generate in one call, and every text is as it would be alone."""
 
 import asyncio
 import threading
@@ -39,7 +39,7 @@ def streams_of(decoder: Decoder, count: int, seed: int) -> list[Stream]:
 @pytest.mark.parametrize("logits", [True, False])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_texts_of_several_models_are_what_they_are_alone(threads: int, logits: bool, seed: int) -> None:
-    """Of one to forty texts, and of vocabularies of three sizes."""
+    """One to forty texts, and vocabularies of three sizes."""
     sizes = [(1, 37), (18, 11), (40, TOKENIZER.vocabulary)]
     decoders = [NativeDecoder(network_of(model_of(GRU, seed + v, v)), threads) for _, v in sizes]
     texts: list[Texts] = [(d, streams_of(d, n, seed)) for d, (n, _) in zip(decoders, sizes, strict=True)]
@@ -70,7 +70,7 @@ def test_a_text_that_breaks_breaks_alone(seed: int) -> None:
 
 
 def test_only_models_of_one_shape_and_about_one_size_are_of_one_kind(seed: int) -> None:
-    """A call takes as many steps of each, so a step of one must take about as long as a step of another."""
+    """A call takes the same number of steps for each model, so their steps must take about the same time."""
     kinds = [NativeDecoder(network_of(model_of(GRU, seed, v))).kind for v in (40, 41, 60, 2000)]
     assert kinds[0] == kinds[1] == kinds[2] != kinds[3]
     other = ModelSpec(cell=LstmSpec(kind="lstm", hidden=19), layers=2)
@@ -112,7 +112,7 @@ def test_a_text_that_wants_logits_shares_no_call_with_other_models(seed: int, mo
 
 
 def test_a_decoder_says_how_much_memory_it_takes(seed: int) -> None:
-    """With an embedding, it keeps what each token adds to each gate."""
+    """With an embedding, it stores the product of each token with each gate's matrix."""
     spec = ModelSpec.model_validate({"cell": {"kind": "gru", "hidden": 64}, "input": {"embedding": 8}})
     model = model_of(spec, seed, 5000)
     weights = sum(4 * parameter.numel() for parameter in model.parameters())

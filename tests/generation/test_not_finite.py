@@ -1,4 +1,4 @@
-"""Infinities and NaN: nothing is told from a model that has or computes them, and who is beside it goes on."""
+"""Infinities and NaN: a model that has or computes them returns nothing, and other texts continue."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,12 +31,12 @@ TOKENIZER = CharTokenizer("ab", "none")
 A, B = SPECIALS, SPECIALS + 1
 GREEDY = Sampling(temperature=0, max_tokens=20)
 SOUND = 4
-"""Steps with a number for a state, after an `a`: 1, 1e10, 1e20, 1e30."""
+"""The number of steps after an `a` with a finite state: 1, 1e10, 1e20, 1e30."""
 
 
 @pytest.fixture
 def growing() -> LanguageModel:
-    """Every unit is 1 after an `a`, and 1e10 times as large after every other token. A `b` is what follows."""
+    """Every unit is 1 after an `a`, and grows by 1e10 with every other token. The model predicts a `b`."""
     model = LanguageModel(
         ModelSpec(cell=RnnSpec(kind="rnn", hidden=3, activation="relu"), layers=2), TOKENIZER.vocabulary
     )
@@ -104,7 +104,7 @@ def test_a_fault_behind_what_is_wanted_is_none(
     [found] = decoder.decode([stream_of(decoder, np.array([A]), GREEDY)], 20)
     assert found.first(SOUND).fault is None
     assert found.first(SOUND + 1).fault is not None
-    # A text that ends there before a stop string, too.
+    # The same for a text that ends there before a stop string.
     how = GREEDY.model_copy(update={"stop": ("b" * SOUND,)})
     assert Text(TOKENIZER, how, np.array([A])).add(found).finish_reason == "stop"
     with pytest.raises(NotFinite):
@@ -114,7 +114,7 @@ def test_a_fault_behind_what_is_wanted_is_none(
 @KINDS
 @pytest.mark.parametrize("layers", [1, 2])
 def test_the_cell_of_an_lstm_is_looked_at(kind: Callable[[LanguageModel], Decoder], layers: int) -> None:
-    """What it gives out is finite all the same."""
+    """Its results are finite all the same."""
     model = LanguageModel(ModelSpec(cell=LstmSpec(kind="lstm", hidden=2), layers=layers), TOKENIZER.vocabulary)
     model.initialize(1)
     decoder = kind(model)

@@ -1,4 +1,4 @@
-"""How a text is cut into pieces: by the time that its writing takes, wherever its tokens come from."""
+"""A text is cut into pieces by the time of its generation, whatever the source of its tokens."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ def ids_of(text: str) -> Ids:
 
 
 class Clock:
-    """The time as the pieces see it."""
+    """The clock of the pieces."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -49,7 +49,7 @@ def pieces_of(decoder: NativeDecoder, how: Sampling, *, logits: bool = False, wh
 
 
 def deliver(pieces: Pieces, text: str, *, logits: bool = False) -> None:
-    """As the batcher does, by hand."""
+    """The work of the batcher, by hand."""
     ids = ids_of(text)
     pieces.writing.remaining -= len(ids)
     pieces.writing.deliver(Decoded(ids, np.zeros((len(ids), BYTES.vocabulary), np.float32) if logits else None))
@@ -170,7 +170,7 @@ def test_stop_strings_are_found_however_the_tokens_come(seed: int) -> None:
             found.append((shown, tokens, reason, whole.undecided))
         assert found[0] == found[1] == found[2]
         buffer, expected, stopped = StopBuffer(stop), "", False
-        for character in text:  # tokens come one after the other: the first stop string to be completed ends the text
+        for character in text:  # tokens arrive one after the other, so the first complete stop string ends the text
             if not stopped:
                 more, stopped = buffer.push(character)
                 expected += more

@@ -1,4 +1,4 @@
-"""How a token is chosen: the distribution against a plain second implementation, and what is really drawn."""
+"""How a token is chosen: the distribution against a plain second implementation, and the actual draws."""
 
 import math
 
@@ -13,7 +13,7 @@ from gatelab.text.tokenizers import SPECIALS
 from tests.randomized import examples
 from tests.rounding import assert_rounded
 
-# Equal logits are frequent, so that ties are tried; unequal ones differ by more than rounding.
+# Equal logits are frequent, so that ties occur; unequal ones differ by more than rounding.
 logits_lists = st.lists(
     st.integers(-4, 4).map(float) | st.integers(-30_000, 30_000).map(lambda i: i / 1000), min_size=1
 )
@@ -22,7 +22,7 @@ top_ps = st.none() | st.floats(0.001, 1)
 
 
 def plain_distribution(logits: list[float], top_k: int | None, top_p: float | None) -> tuple[list[float], bool]:
-    """Probabilities by sorting and adding up; and whether top_p falls on a border, where rounding decides."""
+    """Probabilities by sorting and summing, and whether top_p falls on a border, where rounding decides."""
     likeliest = sorted(range(len(logits)), key=lambda i: (-logits[i], i))[:top_k]
     weight = {i: math.exp(logits[i] - max(logits)) for i in likeliest}
     total = math.fsum(weight.values())
@@ -44,7 +44,7 @@ def test_the_distribution_is_the_plain_one(logits: list[float], top_k: int | Non
     found = distribution(np.array(logits), top_k, top_p)
     assert_rounded(found.sum(), 1.0, terms=len(logits))
     if not border:
-        # All that is added up is positive: each number is as exact as it is large. An exp and a quotient are two terms.
+        # All terms are positive, so each sum is relatively exact. An exp and a quotient count as two terms.
         assert_rounded(found, np.array(expected), terms=len(logits) + 2, scale=np.array(expected))
 
 

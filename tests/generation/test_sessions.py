@@ -1,4 +1,4 @@
-"""States that a client keeps: what they hold, and that nobody can make or change one."""
+"""States that a client keeps: their contents, and that nobody can forge or change one."""
 
 import base64
 import json
@@ -45,7 +45,7 @@ def test_tokens_are_of_one_size(session: Session) -> None:
 
 
 def test_tokens_are_bounded(session: Session) -> None:
-    """By the size of the state, a bit for each token id, and the longest text that a stop string can hold back."""
+    """The largest token: the state, a bit for each token id, and the longest text that a stop string can hold back."""
     longest = replace(session, written=2**63, undecided=Undecided(b"\xf0\x9f\x99", "🙂" * MOST_HELD))
     sealer = Sealer(b"key")
     numbers = session.state.nbytes + session.seen.nbytes
@@ -61,7 +61,7 @@ def signed(sealer: Sealer, facts: list[object], tensors: dict[str, np.ndarray[An
 
 
 def test_a_token_of_the_state_and_the_last_token_alone_is_opened(session: Session) -> None:
-    """As Gatelab made them when a session was no more."""
+    """Sessions in the format of earlier versions, which contained only the state."""
     sealer = Sealer(b"key")
     found = sealer.open(signed(sealer, ["run-1", 7, 5], {"state": session.state}))
     assert (found.run, found.step, found.token, found.written) == ("run-1", 7, 5, 0)

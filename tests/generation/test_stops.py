@@ -1,4 +1,4 @@
-"""Stop strings: text that arrives in pieces is cut as if it were searched as a whole."""
+"""Stop strings: text that arrives in pieces is cut as if the whole text were searched."""
 
 import pytest
 from hypothesis import given
@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from gatelab.generation.stops import Automaton, StopBuffer
 from tests.randomized import examples
 
-# Two letters: stop strings overlap each other and themselves all the time.
+# With two letters, stop strings often overlap each other and themselves.
 few_letters = st.text("ab", min_size=1, max_size=4)
 stops = st.lists(few_letters | st.text("aé🙂", min_size=1, max_size=3), max_size=4)
 pieces = st.lists(st.text("abé🙂", max_size=4), max_size=12)
 
 
 def plain(stops: list[str], pieces: list[str]) -> tuple[str, bool]:
-    """The text before the first stop string, searched anew in everything that has arrived after each piece."""
+    """The text before the first stop string, with all text so far searched again after each piece."""
     whole = ""
     for piece in pieces:
         whole += piece
@@ -24,7 +24,7 @@ def plain(stops: list[str], pieces: list[str]) -> tuple[str, bool]:
 
 
 def pushed(buffer: StopBuffer, pieces: list[str]) -> tuple[list[str], bool]:
-    """What was shown after each piece, up to the one that completed a stop string."""
+    """The text shown after each piece, up to the piece that completed a stop string."""
     shown = []
     for piece in pieces:
         text, stopped = buffer.push(piece)

@@ -1,4 +1,4 @@
-"""No page links to nowhere, and every page of docs/ has a place in the guide."""
+"""No page has a broken link, and every page of docs/ is in the guide."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The check of the prose finds what it is for, and lets plain English pass."""
+"""The check of the prose finds each habit, and lets plain English pass."""
 
 from pathlib import Path
 

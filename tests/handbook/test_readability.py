@@ -1,10 +1,10 @@
-"""The readability of a page counts its sentences and words, and nothing else of it."""
+"""The readability of a page counts only its sentences and words."""
 
 import pytest
 
 from scripts import readability
 
-PAGE = """# A title is no sentence.
+PAGE = """# A title is not a sentence.
 
 The cat sat on [the mat](https://example.org/a.b), in 3.5 seconds. It
 runs `make test` now; see Gal et al. 2016.

@@ -1,4 +1,4 @@
-"""The reference is generated, so it is complete; these tests hold the files to what the program says now."""
+"""The reference is generated, so it is complete; these tests compare the files with the present program."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def test_a_generated_page_is_current(name: str) -> None:
 
 
 def test_text_of_the_program_is_neither_a_tag_nor_attributes_of_a_cell() -> None:
-    """MkDocs made attributes of what stood in braces at the end of a cell, and browsers a tag of <bos>."""
+    """MkDocs read braces at the end of a cell as attributes, and browsers read <bos> as a tag."""
     text = "after <bos>, x < 1, `<unk> {a: b}`, or {train: a, test: b}"
     shown = table(["field"], [[text]])
     assert shown.splitlines()[-1] == "| after &lt;bos>, x < 1, `<unk> {a: b}`, or \\{train: a, test: b} |"

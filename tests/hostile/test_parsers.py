@@ -1,4 +1,4 @@
-"""Checkpoints and sessions that were made to do harm: huge headers, overlaps, wrong types, names twice, cut off."""
+"""Malicious checkpoints and sessions: huge headers, overlaps, wrong types, repeated names, truncation."""
 
 import base64
 import hashlib

@@ -1,6 +1,6 @@
-"""Whatever is read back is safetensors or JSON, and nothing that a user writes is run, fetched or imported.
+"""Gatelab reads back only safetensors and JSON, and never runs, fetches or imports anything that a user writes.
 
-Read from the syntax trees of all that is installed, so that a comment is no offence and an alias no way out.
+The tests read the syntax trees of all installed modules, so that comments do not count and aliases do not help.
 """
 
 import ast
@@ -42,11 +42,11 @@ ALLOWED = {
     ("gatelab/scan/triton/code.py", "exec"),
     ("gatelab/scan/triton/code.py", "compile"),
 }
-"""What is there for a reason, by file."""
+"""File -> calls that are there for a reason."""
 
 
 def imports_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Every import: the name by which the file knows it, and what it is."""
+    """Every import: its name in the file, and its full name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
@@ -57,7 +57,7 @@ def imports_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def dotted(node: ast.expr, known: dict[str, str]) -> str:
-    """What an expression such as `np.load` names, whatever the file calls it."""
+    """The full name of an expression such as `np.load`, whatever the file calls it."""
     if isinstance(node, ast.Name):
         return known.get(node.id, node.id)
     if isinstance(node, ast.Attribute):
@@ -71,7 +71,7 @@ def offences(source: str) -> list[str]:
     imported = list(imports_of(tree))
     known = {alias: (name if alias != name.partition(".")[0] else alias) for alias, name in imported}
     found = [name for _, name in imported if any(name == m or name.startswith(f"{m}.") for m in MODULES)]
-    # Every mention counts, not calls alone: a function that is passed on is called somewhere else.
+    # Every mention counts, not only calls, since a function that is passed on is called elsewhere.
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute) and dotted(node, known) in CALLS:
             found.append(dotted(node, known))

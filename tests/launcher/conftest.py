@@ -1,4 +1,4 @@
-"""The launcher as a process of its own, the way `gatelab up` runs it."""
+"""The launcher as a process of its own, as `gatelab up` runs it."""
 
 import os
 import queue
@@ -36,14 +36,14 @@ class Launcher:
 
     @cached_property
     def url(self) -> str:
-        """The address that it prints once it is ready, for which this waits."""
+        """Wait for the address that it prints when it is ready."""
         line = self._lines.get(timeout=PATIENCE)
         assert line.startswith("Gatelab is ready: http://"), line
         return line.removeprefix("Gatelab is ready: ").strip()
 
     @cached_property
     def signed_in(self) -> str:
-        """The line with the address that signs in."""
+        """The line with the sign-in address."""
         assert self.url
         line = self._lines.get(timeout=PATIENCE)
         assert line.startswith("Sign in with this link (it works once): "), line
@@ -55,7 +55,7 @@ class Launcher:
         return self.process.wait(PATIENCE)
 
     def close(self) -> str:
-        """What it wrote to standard error. It is ended if it still runs."""
+        """End it if it still runs. Returns its standard error."""
         if self.process.poll() is None:
             self.stop()
         _, errors = self.process.communicate()
@@ -63,7 +63,7 @@ class Launcher:
         return errors
 
     def family(self) -> dict[int, str]:
-        """The processes that it started, and theirs: process ids and command lines."""
+        """Process id -> command line of its children and of their children."""
         return descendants(self.process.pid)
 
 

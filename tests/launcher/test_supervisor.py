@@ -71,7 +71,7 @@ def test_a_killed_launcher_leaves_no_orphan(launcher: Launcher) -> None:
 
 
 def test_a_stop_ends_everything_and_what_was_added_is_kept(launcher: Launcher, folder: Path) -> None:
-    """The next launcher in the same directory, which is asked to stop by the end of its standard input."""
+    """The next launcher in the same directory, which stops when its standard input ends."""
     launcher.close()
     again = Launcher(folder, "--stop-on-eof")
     with Gatelab(again.url) as gatelab:

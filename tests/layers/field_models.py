@@ -1,4 +1,4 @@
-"""Models that use the fields of a model around its cells, and what they compute, said a second time in numpy."""
+"""Models with options around their cells, and a second implementation of them in NumPy."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         **{"initial_state": "learned", "dropout": {**DROPS, "variational": True}},
     },
 }
-"""Every field alone, and together."""
+"""Every option alone, and all of them together."""
 
 CELLS: tuple[CellSpec, ...] = (GruSpec(kind="gru"), GruSpec(kind="gru", reset="after"), LstmSpec(kind="lstm"))
 

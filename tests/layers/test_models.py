@@ -1,4 +1,4 @@
-"""What is around the cells, in PyTorch and in numpy, beside the same said plainly."""
+"""The options around the cells, in PyTorch and in NumPy, against a plain second implementation."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_shapes_are_those_of_the_model_in_its_order(name: str, random: np.random
 @each_cell
 @each_field
 def test_influence_is_the_slope_of_the_output(name: str, cell: CellSpec, random: np.random.Generator) -> None:
-    """Through connections, normalizations and zoneout: beside finite differences of the state before the text."""
+    """The Jacobian through connections, normalizations and zoneout, against finite differences of the initial state."""
     network = network_of(model_of(name, random, cell))
     ids, step = random.integers(0, VOCABULARY, 4), 1e-5
     for layer in range(network.spec.layers):
@@ -97,7 +97,7 @@ def test_influence_is_the_slope_of_the_output(name: str, cell: CellSpec, random:
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if "input" in FIELDS[name]])
 def test_the_influence_of_an_input_is_its_slope(name: str, random: np.random.Generator) -> None:
-    """Each id occurs once, so that its row of the embedding is its input alone."""
+    """Each id occurs once, so that its row of the embedding serves only its own input."""
     model = model_of(name, random)
     network, ids, step = network_of(model), random.permutation(VOCABULARY)[:4], 1e-5
     found = influence(network, ids, 3, Clamps((), network.layers, 4))
@@ -164,7 +164,7 @@ def test_a_layer_starts_by_its_own_size(seed: int) -> None:
 
 
 def test_a_tied_embedding_begins_as_a_head(seed: int) -> None:
-    """With PyTorch's embeddings, of deviation 1, the first predictions would be all but certain, and wrong."""
+    """With PyTorch's embeddings, of standard deviation 1, the first predictions would be nearly certain, and wrong."""
     fields = {**WIDE, "tied": True}
     assert np.abs(started(fields, seed)["embedding"]).max() <= 1 / 6**0.5
     assert (started({**fields, "init": {"head": 0.25}}, seed)["embedding"] == 0.25).all()

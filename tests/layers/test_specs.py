@@ -1,4 +1,4 @@
-"""What a spec may say of layers and dropout, what it refuses, and what stays as it was for all others."""
+"""Specs of layers and dropout: the allowed values, the refused ones, and that other specs stay as they were."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_a_spec_comes_back_from_its_json(name: str) -> None:
 
 
 def test_the_json_of_other_specs_stays_what_it_was() -> None:
-    """What is kept, compared and digested has no field more."""
+    """Stored, compared and digested specs have no new field."""
     assert list(ModelSpec().model_dump(mode="json")) == ["cell", "layers", "input", "dropout", "init"]
     assert ModelSpec().model_dump(mode="json")["dropout"] == 0.0
     written_out = {"sizes": None, "connections": "plain", "norm": "none", "tied": False, "initial_state": "zero"}

@@ -1,4 +1,4 @@
-"""Training with what is around the cells: on every engine that takes it, resumed, in packs, from other runs."""
+"""Training with options around the cells: on every engine that supports them, resumed, in packs, from other runs."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ NATIVE = {
     "variational": {"layers": 2, "dropout": {"layers": 0.4, "variational": True}},
     "tied, dropout": {"layers": 2, "input": {"embedding": 6}, "tied": True, "dropout": {"layers": 0.4}},
 }
-"""What the native engine takes."""
+"""The options that the native engine supports."""
 
 
 def run_spec(name: str, windows: str = "whole", seed: int = 0, **training: Any) -> RunSpec:
@@ -89,7 +89,7 @@ def test_a_run_in_a_pack_is_as_it_is_alone(name: str, time_machine: str) -> None
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_parameter_learns(name: str, time_machine: str) -> None:
-    """No field is left out of the gradient; and the loss falls."""
+    """The gradient includes every option, and the loss falls."""
     text = corpus(time_machine, 300)
     whole = recorded(train(run_spec(name, epochs=3), text))
     first, last = whole[0][1].weights, whole[-1][1].weights
@@ -144,7 +144,7 @@ def test_pytorch_rounds_the_products_of_every_field(name: str, random: np.random
 
 
 def test_a_tied_gradient_is_clipped_by_its_own_norm(random: np.random.Generator) -> None:
-    """Not by that of embedding and head apart."""
+    """Not by the norms of embedding and head separately."""
     model = model_of("tied", random, size=0.4).float()
     training = run_spec("tied", clip_norm=1e-3, optimizer={"kind": "sgd", "lr": 1.0}).training
     reading = random_reading(random, model, 5, 6)
@@ -199,7 +199,7 @@ def test_a_fork_without_an_edit_is_the_run_itself(name: str, time_machine: str) 
 
 @pytest.mark.parametrize("name", ["tied", "sizes and norm", "highway, all"])
 def test_characters_that_are_new_get_rows_of_their_own(name: str, time_machine: str) -> None:
-    """What is around the cells stays as it was; a tied embedding grows once."""
+    """The options around the cells keep their weights; a tied embedding grows once."""
     text, spec = corpus(time_machine, 300), run_spec(name)
     first = recorded(train(spec, text))[-1][1]
     other = Corpus("text", text.text + "é日")

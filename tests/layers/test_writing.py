@@ -1,4 +1,4 @@
-"""Writing with what is around the cells: every decoder, sessions, and what is exported."""
+"""Generation with options around the cells: every decoder, sessions, and exports."""
 
 import io
 import json
@@ -33,7 +33,7 @@ each_field = pytest.mark.parametrize("name", FIELDS)
 
 
 def saved(name: str, seed: int, cell: CellSpec = CELLS[0]) -> Checkpoint:
-    """A checkpoint of random numbers, those that begin as 0 or 1 among them."""
+    """A checkpoint with random numbers, even for parameters that begin as 0 or 1."""
     fields = {"layers": 1, **FIELDS[name]}
     if "sizes" in fields:
         cell = cell.model_copy(update={"hidden": fields["sizes"][-1]})
@@ -71,7 +71,7 @@ def test_the_native_decoder_takes_what_it_has_code_for(name: str, seed: int) -> 
 
 @each_field
 def test_what_is_written_is_what_reading_predicts(name: str, seed: int) -> None:
-    """Token by token from the initial state, and at once; alone, and beside other texts."""
+    """Token by token from the initial state, and at once; alone, and with other texts."""
     network = Network.of(saved(name, seed))
     decoder, terms = build_decoder(network), terms_of(torch_model(saved(name, seed)), 20)
     ids = LETTERS.encode("it has a").ids

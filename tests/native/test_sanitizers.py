@@ -1,4 +1,4 @@
-"""The native engine's C++ tests under sanitizers. Without the compiler that it needs, this fails: there is no skip."""
+"""The native engine's C++ tests under sanitizers. Without a suitable compiler they fail; they are never skipped."""
 
 import subprocess
 from pathlib import Path

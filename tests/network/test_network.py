@@ -1,4 +1,4 @@
-"""A network in numpy computes what the model in PyTorch does, for every cell there is, and keeps its precision."""
+"""A network in NumPy computes the same as the model in PyTorch, for every cell, and keeps its precision."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = ["random", "seed"]
 VOCABULARY = 7
 ZOO = tuple(EquationsSpec(kind="equations", name=name, equations=each.equations) for name, each in zoo().items())
 ODD = EquationsSpec(kind="equations", name="odd", equations=SHAPES["functions"])
-"""Every function of single units, numbers alone, a gate of parameters alone, and one vector in two products."""
+"""Every elementwise function, plain numbers, a gate with only parameters, and one vector in two products."""
 MEANS = EquationsSpec(
     kind="equations",
     name="means",
@@ -38,7 +38,7 @@ MEANS = EquationsSpec(
         h' = tanh(c' - mean(c')) * level + V @ (h * mean(a))
     """,
 )
-"""Means of states, of parameters and of one another, a gate that is one, and products of what they are in."""
+"""Means of states, of parameters and of other means, a gate that is a mean, and products that contain them."""
 EVERY = (*CLASSIC, *ZOO, ODD, MEANS)
 
 
@@ -75,7 +75,7 @@ def test_single_precision_stays_single(cell: CellSpec, random: np.random.Generat
 def test_a_step_is_differentiated_as_by_autograd(
     cell: CellSpec, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Back to the inputs and the state before the first of three steps of two layers."""
+    """Back to the inputs and the initial state, through three steps of two layers."""
     # PyTorch's own derivative has the slope 1/6 in single precision, whatever it differentiates.
     monkeypatch.setitem(OPERATIONS, "hard_sigmoid", lambda a: (a + 3).clamp(0, 6) / 6)
     model = model_of(cell, random, input={"embedding": 3})

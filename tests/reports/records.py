@@ -1,4 +1,4 @@
-"""Records of runs that never ran."""
+"""Records of invented runs."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def evaluation(epoch: int, loss: float | None, test_loss: float | None = None) -
 
 
 def record(spec: RunSpec, index: int = 0, loss: float | None = 2.0, **changes: Any) -> RunRecord:
-    """A run that succeeded in two epochs with this loss in the end."""
+    """A run that succeeded after two epochs with this final loss."""
     fields: dict[str, Any] = {
         "id": f"run-{index}",
         "job_id": "job-1",

@@ -1,4 +1,4 @@
-"""A report tells where runs part that began from one another, and what became of either."""
+"""A report shows where runs that started from one another branch, and the later losses of both."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def run(
 
 @pytest.fixture
 def tree() -> Report:
-    """root -> child -> grandchild -> last, and one whose parent is not compared."""
+    """root -> child -> grandchild -> last, and a run whose parent is not compared."""
     return comparison_report(
         [
             run("root", 2.0, 0.1),

@@ -1,4 +1,4 @@
-"""What is said of numbers that say nothing."""
+"""Warnings about numbers that mean little."""
 
 import math
 from typing import Any

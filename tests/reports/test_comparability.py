@@ -1,4 +1,4 @@
-"""Numbers that measure different things are never shown side by side without a word."""
+"""Numbers that measure different things are never shown side by side without a warning."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ OTHER = {"corpus": "other", "corpus_sha256": "cd" * 32}
 
 
 def warnings_of(first: dict[str, Any], second: dict[str, Any], **changes: Any) -> list[str]:
-    """The warnings for two runs of unequal seeds with these differences; `changes` are of the second's record."""
+    """The warnings for two runs with different seeds and these differences; `changes` apply to the second's record."""
     second = second | {"training": second.get("training", {}) | {"seed": 1}}
     runs = [parse(RunSpec, {"corpus": "book"} | fields) for fields in (first, second)]
     return list(comparison_report([record(runs[0], 0), record(runs[1], 1, **changes)]).warnings)

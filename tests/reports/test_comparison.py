@@ -1,4 +1,4 @@
-"""Which variants differ: paired by seed, and only where the same thing was measured."""
+"""Which variants differ: paired by seed, and only if the same thing was measured."""
 
 import math
 
@@ -23,8 +23,8 @@ def test_a_variant_compared_with_itself_is_not_significant() -> None:
 
 
 def test_pairs_are_paired_by_seed(random: np.random.Generator) -> None:
-    """Seeds that differ much, variants that differ little: only a paired test sees it."""
-    # To hide the difference, the sample's deviation would have to be six times that of what it is drawn from.
+    """Seeds differ much and variants little, so only a paired test finds the difference."""
+    # To hide the difference, the sample's deviation would have to be six times that of its distribution.
     seeds, small = random.permutation(np.linspace(-1.5, 1.5, 8)), random.normal(0.05, 0.01, 8)
     first, second = 2 + seeds, 2 + seeds + small
     [pair] = report_of(job_of(training=ADAM, grid={LR: [0.1, 0.2]}, repeats=8), [*first, *second]).comparison.pairs

@@ -1,4 +1,4 @@
-"""Every format says the same, and what models write stays text in all of them."""
+"""Every format has the same contents, and generated text stays text in all of them."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ HOSTILE = [
 ]
 
 PREFIXES = [text.replace("\0", "") for text in HOSTILE]
-"""What a spec may hold of them."""
+"""The hostile characters that a spec may contain."""
 
 
 def hostile_report() -> Report:
@@ -57,7 +57,7 @@ def written(report: Report, format: str) -> str:
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: its tags, its attributes, the text of its cells."""
+    """A page as a browser reads it: its tags, its attributes, the text of its cells."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

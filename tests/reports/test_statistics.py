@@ -38,14 +38,14 @@ def test_they_are_scipys(samples: int, random: np.random.Generator) -> None:
     comparisons = int(random.integers(1, 500))
     width, p, adjusted = paired_tests(differences, comparisons)
     expected = stats.ttest_rel(first, second, axis=1)
-    # Samples that lie near each other cancel out in their deviation.
+    # Samples that are close to each other cancel in their deviation.
     condition = np.abs(differences).max(axis=1) / differences.std(axis=1)
     # The distribution is computed from 1 - t * t, in which a small t is rounded away.
     assert_rounded(p, expected.pvalue, terms=terms, scale=condition * np.maximum(1, 1 / np.abs(expected.statistic)))
     assert adjusted.tolist() == np.minimum(1, comparisons * p).tolist()
     interval = expected.confidence_interval(1 - 0.05 / comparisons)
     half = (interval.high - interval.low) / 2
-    # scipy takes 1 - level, in which a small level is rounded.
+    # scipy takes 1 - level, which rounds a small level.
     assert_rounded(width, half, terms=terms, scale=condition * half * 20 * comparisons)
     found = mean_interval(first[0].tolist())
     assert found is not None
@@ -75,7 +75,7 @@ def test_what_overflows_has_no_interval() -> None:
 
 
 def test_an_interval_excludes_0_where_the_adjusted_p_is_below_5_percent(random: np.random.Generator) -> None:
-    """The differences lie about where 40 comparisons decide, so that both verdicts occur often."""
+    """The differences are near the threshold for 40 comparisons, so that both verdicts occur often."""
     differences = random.normal(0.35, 0.2, size=(500, 6))
     width, _, adjusted = paired_tests(differences, 40)
     excluded = np.abs(differences.mean(axis=1)) > width
@@ -84,7 +84,7 @@ def test_an_interval_excludes_0_where_the_adjusted_p_is_below_5_percent(random: 
 
 
 def test_all_intervals_hold_together_as_often_as_promised(random: np.random.Generator) -> None:
-    """3,000 reports of ten pairs of five seeds, where nothing differs: one in twenty may say otherwise."""
+    """3,000 reports of ten pairs of five seeds without any difference: at most one in twenty may report one."""
     reports, pairs = 3000, 10
     differences = random.normal(size=(reports * pairs, 5))
     width, _, _ = paired_tests(differences, pairs)

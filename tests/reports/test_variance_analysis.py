@@ -1,4 +1,4 @@
-"""Main effects and shares of the variance, against numbers worked out by hand."""
+"""Main effects and shares of the variance, against numbers calculated by hand."""
 
 import itertools
 import math

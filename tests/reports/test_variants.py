@@ -1,4 +1,4 @@
-"""Rows: runs that differ by their seeds alone are one, and what did not succeed is named."""
+"""Rows: runs that differ only in their seeds share one, and runs that did not succeed are named."""
 
 import math
 from dataclasses import replace
@@ -64,7 +64,7 @@ def test_values_are_those_that_ran(path: str, written: list[Any], values: list[A
 
 
 def test_a_job_that_was_asked_for_with_overlapping_paths_shows_what_ran() -> None:
-    """The version before took such grids; what a path set was lost where another one replaced its parent."""
+    """An earlier version accepted such grids, and lost the value of a path if another path replaced its parent."""
     cells = [{"kind": "gru"}, {"kind": "lstm"}]
     job = job_of(grid={HIDDEN: [32, 64], "model.cell": cells})
     specs = [parse(RunSpec, {"corpus": "book", "model": {"cell": cell}}) for _ in range(2) for cell in cells]
@@ -165,7 +165,7 @@ def test_the_sample_is_of_the_lowest_seed_that_succeeded() -> None:
 
 
 def test_each_variant_at_its_own_best_rate() -> None:
-    """Chosen by mean validation loss, where nothing failed."""
+    """Chosen by mean validation loss among values without failures."""
     job = job_of(training={"optimizer": {"kind": "sgd", "lr": 1}}, grid={LAYERS: [1, 2], LR: [1, 4, 9]}, repeats=2)
     runs = records(job, [1.0, 1.1, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 2.5, 2.5, 0.1, 0.1])
     runs[10] = record(runs[10].spec, 10, None, state="failed", error=RunError(type="diverged", message="x"))

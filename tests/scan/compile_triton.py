@@ -1,7 +1,7 @@
-"""Compiles, for an NVIDIA GPU that need not be there, every kernel that the scan launches. A program of its own.
+"""Compiles every kernel that the scan launches for an NVIDIA GPU, which need not exist. A program of its own.
 
 Arguments: the compute capability, such as 90, and a file of JSON: the equations of cells, by name. Prints the module,
-the name and the bytes of shared memory of each kernel, after a line of its cell: its name, and the bytes foreseen.
+the name and the bytes of shared memory of each kernel, after a line with the cell's name and the bytes estimated.
 """
 
 import json
@@ -23,7 +23,7 @@ MEMBERS, STEPS, BATCH, HIDDEN, VOCABULARY = 2, 1, 5, 16, 9
 
 
 class Compiler:
-    """Stands in for the CUDA driver: says which GPU to compile for."""
+    """Stands in for the CUDA driver: names the GPU for which to compile."""
 
     def __init__(self, capability: int) -> None:
         self._target = GPUTarget("cuda", capability, warp_size=32)
@@ -39,7 +39,7 @@ class Compiler:
 
 
 def launch_nothing() -> None:
-    """Make every launch end when its kernel is compiled."""
+    """Make every launch return as soon as its kernel is compiled."""
     run = JITFunction.run
 
     def compile_only(self: Any, *arguments: Any, grid: Any, warmup: bool, **options: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Cells that together have all that a generator of kernels treats apart."""
+"""Cells that together cover all special cases of a kernel generator."""
 
 SHAPES = {
-    # Every function, a number alone, a gate of parameters alone, an operand that is negated, one of two products.
+    # Every function, a plain number, a gate with only parameters, a negated operand, an operand of two products.
     "functions": """
         vector p
         scalar s = 0.3
@@ -13,7 +13,7 @@ SHAPES = {
         c' = keep * c + mix * relu(a - sqrt(1 + d * d)) + log(2 + d)
         h' = tanh(P @ (mix * c') + R @ (-h) - Q @ (mix * c') - s)
     """,
-    # Four stages, sums of several products, a state that a later stage reads, the input in the first one alone.
+    # Four stages, sums of several products, a state that a later stage reads, the input only in the first stage.
     "stages": """
         a = tanh(U_1 @ h + W @ x)
         b = tanh(U_2 @ (a * h) + U_3 @ a)
@@ -21,7 +21,7 @@ SHAPES = {
         d' = d / 2 + c
         h' = U_7 @ d' + a / (2 + b * b)
     """,
-    # A product with parameters alone, states that change places, one that is a parameter, and one kept as it is.
+    # A product with only parameters, states that swap, a state that is a parameter, and one that stays unchanged.
     "constants": """
         scalar k
         vector p

@@ -1,4 +1,4 @@
-"""Building the native engine, and what happens where it was not built."""
+"""Building the native engine, and what happens if it was not built."""
 
 from collections.abc import Iterator
 from pathlib import Path

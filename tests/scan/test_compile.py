@@ -28,7 +28,7 @@ const GatelabCode *gatelab_code(void) {
 
 
 def small(representation: Representation) -> str:
-    """What is compiled in the place of a cell, in a fraction of the time."""
+    """Code that is compiled instead of a cell's, in a fraction of the time."""
     return f"// {representation.digest}\n{SMALL % len(representation.states)}"
 
 
@@ -56,7 +56,7 @@ def test_a_cell_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     compiled()
     before = the_library(folder).read_bytes()
     assert folder.stat().st_mode & 0o777 == 0o700
-    monkeypatch.setattr(compile, "_compile", lambda *_: pytest.fail("it is there already"))
+    monkeypatch.setattr(compile, "_compile", lambda *_: pytest.fail("its code exists"))
     # A cell with other letters computes the same.
     compiled(PLAIN.replace("U ", "V ").replace("b_secret", "b"))
     assert the_library(folder).read_bytes() == before
@@ -68,9 +68,9 @@ def test_whoever_waits_for_a_compiler_hears_of_it(folder: Path) -> None:
     with compilations(heard.append):
         compiled()
         assert [(each.digest, each.precision) for each in heard] == [(read(PLAIN).digest, "fp32")]
-        compiled()  # it lies in the folder
+        compiled()  # it is in the folder
         code_of(CLASSIC[0].representation, native.load())  # it came with the library
-    compiled(PLAIN.replace("0.125", "0.25"))  # nobody listens any more
+    compiled(PLAIN.replace("0.125", "0.25"))  # no other process needs it any more
     assert len(heard) == 1
     assert len(list(folder.glob("*.so"))) == 2
 
@@ -194,7 +194,7 @@ def test_the_classic_cells_need_no_compiler(spec: CellSpec, folder: Path, monkey
 
 
 def test_what_a_cell_is_called_makes_no_difference() -> None:
-    """A GRU that somebody writes with letters of their own is the library's."""
+    """A GRU that a user writes with other letters uses the library's code."""
     own = "r = sigmoid(A @ x + B @ h + b_1)\nz = sigmoid(C @ x + D @ h + b_2)\nn = tanh(E @ x + F @ (r * h) + b_3)\n"
     assert native.load().known(read(own + "h' = z * h + (1 - z) * n").digest, "fp32") is None  # gates have their names
     renamed = own.replace("r = ", "reset = ").replace("z = ", "update = ").replace("(r *", "(reset *")

@@ -39,7 +39,7 @@ FORMS: tuple[triton.Form, ...] = ("persistent", "stepwise")
 INPUTS = 5
 
 USUAL = {"fastgrnn", "lem", "lstm_peephole", "mi_gru", "minlstm", "mut3", "slstm"}
-"""Published cells that together have what a generator treats apart: the others are in the long tests."""
+"""Published cells that together cover all special cases of the generator; the others are in the long tests."""
 KNOWN = {
     name: cell.equations
     for name, cell in zoo().items()
@@ -52,7 +52,7 @@ ALL = KNOWN | SHAPES
 
 @pytest.fixture(autouse=True)
 def padding() -> Iterator[None]:
-    """Columns and rows that only fill a tile may divide 0 by 0, of which the interpreter would warn."""
+    """Columns and rows that only fill a tile may divide 0 by 0, about which the interpreter would warn."""
     with np.errstate(all="ignore"):
         yield
 
@@ -71,7 +71,7 @@ class Pack:
         return Pack(self.spec, self.cells[one], self.ids[one], self.state[:, one].detach().requires_grad_())
 
     def single(self) -> "Pack":
-        """The same in single precision."""
+        """The same inputs in single precision."""
         cells = [copy.deepcopy(cell).float() for cell in self.cells]
         return Pack(self.spec, cells, self.ids, self.state.detach().float().requires_grad_())
 
@@ -155,7 +155,7 @@ def test_every_cell_has_the_values_and_gradients_of_the_reference(
 
 
 def written_pack(name: str, random: np.random.Generator, *sizes: int) -> Pack:
-    """Of a cell of equations."""
+    """A pack with a cell of equations."""
     pack = random_pack(EquationsSpec(kind="equations", equations=ALL[name]), random, *sizes)
     for cell in pack.cells:
         for parameter in cell.parameters():

@@ -1,4 +1,4 @@
-"""Triton's compiler takes the kernels for an NVIDIA GPU, where the interpreter would let much pass."""
+"""Triton's compiler accepts the kernels for an NVIDIA GPU. The interpreter is much less strict."""
 
 import json
 import os
@@ -21,14 +21,14 @@ SUMS = {"matmul", "column_sums", "segment_sums"}
 
 
 def kernels_of(equations: str) -> set[str]:
-    """Those that a scan and its way back launch, in both forms."""
+    """The kernels that a scan and its backward pass launch, in both forms."""
     phases = range(Layout(read(equations)).plan.phases)
     whole = {"persistent_forward", "persistent_backward"}
     return whole | {f"{way}_{phase}" for way in ("forward", "backward") for phase in phases}
 
 
 def test_every_kernel_compiles_and_fits_on_chip_as_foreseen(tmp_path: Path) -> None:
-    # A process of its own: the interpreter, once chosen, stays. An empty cache: nothing is taken from an earlier run.
+    # A process of its own, since the interpreter stays once it is chosen; an empty cache, so that all is compiled.
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
     cells = tmp_path / "cells.json"
     cells.write_text(json.dumps(CELLS))

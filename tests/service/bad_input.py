@@ -1,4 +1,4 @@
-"""Requests that are refused: what was sent, and what the answer must say."""
+"""Requests that the service refuses, and the contents of its answers."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ IN_TRAINING: dict[str, Any] = SPEC["training"]
 
 @dataclass(frozen=True)
 class Refused:
-    """`body` is JSON to be, raw bytes, or a function that yields chunks. `path` is what the problem must name."""
+    """`body` is data for JSON, raw bytes, or a function that yields chunks. `path` is what the problem names."""
 
     name: str
     body: Any
@@ -36,7 +36,7 @@ class Refused:
 
 
 def chunks() -> Iterator[bytes]:
-    """A body over the limit that does not say how long it is."""
+    """A body over the limit whose length is not declared."""
     return iter([b" " * 1000] * (BIG // 1000 + 1))
 
 
@@ -62,7 +62,7 @@ SPECS = [
     Refused("unknown cell", cell(kind="xlstm"), path="model.cell"),
     Refused("unknown gate", cell(gates=["forget"]), path="model.cell.gates.0"),
     Refused("no corpus", {"name": "tiny"}, path="corpus"),
-    Refused("corpus that is not there", SPEC | {"corpus": "verne"}, 404, "not-found"),
+    Refused("unknown corpus", SPEC | {"corpus": "verne"}, 404, "not-found"),
     Refused("corpus shorter than a window", spec(num_steps=600), path="training.num_steps"),
     Refused("fewer windows than asked for", spec(windows={"train": 900, "validation": 9}), path="training.windows"),
     *(Refused(f"lr {value}", lr(value), path=LR) for value in ("NaN", "Infinity", "-Infinity", "1e999", "0", "-1")),
@@ -111,7 +111,7 @@ CORPORA = [
     corpus("empty text", {"name": "x", "text": ""}, type="invalid-corpus", path="text"),
     corpus("blank text", {"name": "x", "text": " \n"}, type="invalid-corpus", path="text"),
     corpus("half a pair", b'{"name": "x", "text": "\\ud800"}', type="invalid-corpus", path="text"),
-    corpus("text that is no string", {"name": "x", "text": 1}, path="text"),
+    corpus("text that is not a string", {"name": "x", "text": 1}, path="text"),
     corpus("no name", {"text": "abc"}, path="name"),
     corpus("name that is a path", {"name": "../x", "text": "abc"}, path="name"),
     corpus("unknown field of a corpus", {"name": "x", "text": "a", "n": 1}, path="n"),
@@ -143,7 +143,7 @@ BODIES = [
 ]
 
 AS_A_CORPUS = [b" " * 1000] * (LIMITS.body_bytes // 1000)
-"""A body that only a corpus may have."""
+"""A body so large that only a corpus may have it."""
 
 BODIES += [
     Refused(f"{name} to {to}", body, status, kind, path, to)

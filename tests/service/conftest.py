@@ -13,7 +13,7 @@ from tests.service.installation import Installation, installation, spec
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Installation]:
-    """An empty installation that is this test's alone."""
+    """An empty installation for one test."""
     with installation(tmp_path) as made:
         yield made
 
@@ -25,7 +25,7 @@ def http(service: Installation) -> TestClient:
 
 @dataclass(frozen=True)
 class Trained:
-    """An installation with one job that has succeeded, to be read only."""
+    """An installation with one successful job, which tests only read."""
 
     service: Installation
     job: str
@@ -46,7 +46,7 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    # Slices of one step, each of which leaves a checkpoint: there are several to choose from.
+    # Each slice is one step and leaves a checkpoint, so there are several to choose from.
     with installation(tmp_path_factory.mktemp("trained"), slice_seconds=1e-9, checkpoint_seconds=600) as service:
         service.add_corpus()
         job = service.submit(spec(keep_checkpoints=1000))["id"]
@@ -57,7 +57,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 
 @pytest.fixture
 def piecemeal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts are written by the batcher, however short, and each call of the decoder makes a piece."""
+    """Make the batcher generate even short texts, with one piece per call of the decoder."""
     monkeypatch.setattr(admission, "SHORT_FLOPS", 0)
     begin = Pieces.__init__
 

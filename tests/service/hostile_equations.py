@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001
-"""Texts that are sent as equations to do harm, or that come to nothing: each has a mistake."""
+"""Malicious or meaningless texts that are sent as equations. Each has a mistake."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from gatelab.equations import bounds
 from gatelab.equations.functions import ARGUMENTS
 
 FAR = [50, 500, 5_000, 100_000]
-"""How deep or how many: just beyond the bounds, far beyond, and more than any text may have."""
+"""Depths or numbers: just beyond the bounds, far beyond, and more than any text may have."""
 
 CPLUSPLUS = (
     "alignas asm auto bool break case catch char class const constexpr continue delete do double else enum explicit "
@@ -167,7 +167,7 @@ def _numbers() -> Iterator[str]:
 
 
 def longest() -> Iterator[str]:
-    """Texts as long as the bounds allow, which the parser must read to the end."""
+    """The longest allowed texts that the parser must read to the end."""
     yield ("h' = W @ x" + " + h" * bounds.CHARACTERS)[: bounds.CHARACTERS]
     yield "\n" * (bounds.LINES - 1) + "h' = h" + " " * (bounds.CHARACTERS - 500)
     yield "h' = W @ x " + "#" * (bounds.CHARACTERS - 12) + "\n"

@@ -1,4 +1,4 @@
-"""A service on a database of its own, with workers that work when they are told to."""
+"""A service on a database of its own, whose queued runs are trained when a test asks for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ SPEC: dict[str, Any] = {
         "sample": {"prefix": "the ", "characters": 12},
     },
 }
-"""A job of one run that trains in a moment."""
+"""A job of one run that trains within a moment."""
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -57,11 +57,11 @@ class Installation:
         return self._created("/v1/corpora", {"name": "wells", "text": TEXT}, 201)
 
     def submit(self, body: dict[str, Any] = SPEC) -> Any:
-        """Queue a job on the corpus, which must be there. Returns the answer."""
+        """Queue a job on the corpus, which must exist. Returns the answer."""
         return self._created("/v1/jobs", body, 202)
 
     def work(self) -> None:
-        """Train all that is queued, to its end."""
+        """Train all queued runs to their end."""
         while claim := self.store.claims.claim("test"):
             Slice(self.store, self.settings, claim, lambda: False).run()
 
@@ -75,7 +75,7 @@ class Installation:
         return runs
 
     def rows(self) -> dict[str, int]:
-        """How many rows every table has."""
+        """Table -> its number of rows."""
         with self.store.database.read() as connection:
             return {
                 table.name: connection.scalar(select(func.count()).select_from(table)) or 0
@@ -90,7 +90,7 @@ class Installation:
 
 @contextmanager
 def installation(folder: Path, **changes: Any) -> Iterator[Installation]:
-    """An installation with its data in `folder` and some settings changed. Its broker forgets every message."""
+    """An installation with its data in `folder` and some settings changed. Its broker discards every message."""
     settings = settings_in(folder, **changes)
     migrate(settings)
     with Store(settings) as store, client(settings) as http:
@@ -111,7 +111,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 
 
 def client(settings: Settings) -> TestClient:
-    """A client of a service with these settings. A fault of the service is an answer, as it is over a network."""
+    """A client of a service with these settings. An exception in the service is an answer, as over a network."""
     return TestClient(create_app(settings), base_url=SERVER, raise_server_exceptions=False)
 
 

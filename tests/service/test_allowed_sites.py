@@ -1,4 +1,4 @@
-"""Under which names the service answers, and from which sites a browser may use it."""
+"""The host names under which the service answers, and the sites from which a browser may use it."""
 
 from pathlib import Path
 

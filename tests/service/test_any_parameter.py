@@ -1,4 +1,4 @@
-"""Whatever stands for a parameter, the answer is what was asked for or a refusal, and a stream is never broken off."""
+"""With any value of a parameter, the answer is the expected one or a refusal, and no stream is broken off."""
 
 import re
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ from tests.service.installation import Installation, installation, problem
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for all cases, since none of them changes anything."""
+    """One installation for all cases, since none of them changes anything."""
     with installation(tmp_path_factory.mktemp("service")) as made:
         made.add_corpus()
         yield made

@@ -1,4 +1,4 @@
-"""JSON that says something twice is refused at every address, with the key and the path."""
+"""JSON with a repeated key is refused at every address, with the key and its path."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Every route has a budget, and every value that it takes has a bound: in the API's description, or by a limit."""
+"""Every route has a budget, and every value that it takes has a bound in the API's description or by a limit."""
 
 import inspect
 import json
@@ -96,7 +96,7 @@ def test_every_amount_is_of_limits_that_there_are() -> None:
 
 
 def test_every_parameter_has_bounds() -> None:
-    """Texts of the address and of headers have the bound of a request's head: `MOST_HEAD_BYTES`."""
+    """Texts in the address and in headers have the bound of address and headers: `MOST_HEAD_BYTES`."""
     looked_at = 0
     for name, operation in OPERATIONS.items():
         for parameter in operation.get("parameters", ()):

@@ -1,4 +1,4 @@
-"""A cell that nobody at Gatelab has written: trained, compared, held, exported through HTTP by its text alone."""
+"""A user's own cell is trained, compared, held and exported over HTTP, just from its text."""
 
 import math
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ CELLS = [{"kind": "gru"}, {"kind": "mgu", "hidden": 9}, {"kind": "equations", "n
 
 @dataclass(frozen=True)
 class Compared:
-    """A job that has trained three cells beside one another."""
+    """A job that has trained three cells for a comparison."""
 
     service: Installation
     job: str
@@ -85,7 +85,7 @@ def test_its_gates_can_be_seen_and_held(compared: Compared) -> None:
     assert {value for row in layer["gates"]["write"] for value in row} == {0.0}
     assert [state["name"] for state in layer["states"]] == ["m"]
     assert layer["cell"] is None
-    # What is not written has no influence: nothing of the text reaches the state.
+    # If nothing is written to the state, no input has any influence.
     assert {each["norm"] for each in answer["influence"]["inputs"]} == {0.0}
 
 

@@ -1,4 +1,4 @@
-"""Requests that compute: a few at once for each account, the rest in a line, and none for a client that has gone."""
+"""Computing requests: a few at once per account, the rest in a queue, and none for a disconnected client."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ TWO = LIMITS.model_copy(update={"computations": 2, "waiting": 3})
 
 
 class Client:
-    """A client that may leave."""
+    """A client that can disconnect."""
 
     def __init__(self) -> None:
         self.gone = False
@@ -34,7 +34,7 @@ class Client:
 
 
 class Long:
-    """A computation that looks up whether it is still wanted until it is let go."""
+    """A computation that checks whether it is still wanted until the test releases it."""
 
     def __init__(self) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
@@ -256,7 +256,7 @@ def test_completions_of_too_much_are_refused(trained: Trained, monkeypatch: pyte
     allow(trained.service, monkeypatch, request_flops=1000, logprob_values=100)
     assert "floating-point operations" in refusal()
     allow(trained.service, monkeypatch, logprob_values=99)
-    # 4 of the prompt and 6 written, each with its own and 9 others.
+    # 4 tokens of the prompt and 6 generated ones, each with its own log-probability and 9 others.
     assert "100 log-probabilities are too many; at most 99" in refusal(echo=True, logprobs=9, max_tokens=6)
     allow(trained.service, monkeypatch, logprob_values=100)
     body = {"model": trained.run["id"], "prompt": "time", "echo": True, "logprobs": 9, "max_tokens": 6}

@@ -1,4 +1,4 @@
-"""Connections that keep the service waiting are closed, and too many of them keep nobody out."""
+"""Connections that keep the service waiting are closed, and too many of them lock nobody out."""
 
 import asyncio
 import resource
@@ -23,7 +23,7 @@ HALF = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf"
 
 
 class App:
-    """Reads a body, and answers when it is let go."""
+    """Reads a body, and answers when the test releases it."""
 
     def __init__(self) -> None:
         self.go, self.begun = threading.Event(), 0
@@ -70,7 +70,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def closed(connection: socket.socket) -> bool:
-    """Whether the other side has closed it without an answer; waits until it does something."""
+    """Whether the other side has closed it without an answer. Waits until it answers or closes."""
     try:
         return connection.recv(1) == b""
     except ConnectionResetError:

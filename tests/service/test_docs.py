@@ -1,4 +1,4 @@
-"""/docs works without a connection to anywhere; /openapi.json says how everything is asked for and refused."""
+"""/docs works without an internet connection; /openapi.json describes all requests and refusals."""
 
 from html.parser import HTMLParser
 from typing import Any

@@ -44,7 +44,7 @@ def test_a_run_that_needs_more_memory_than_there_is_is_refused(tmp_path: Path) -
 
 
 def test_a_step_that_would_take_minutes_is_refused(tmp_path: Path) -> None:
-    """Runs of other accounts wait at least as long as a step takes."""
+    """Runs of other accounts wait at least for the duration of a step."""
     with installation(tmp_path, limits=LIMITS.model_copy(update={"step_flops": 10**7})) as service:
         service.add_corpus()
         plan(service, SPEC)

@@ -1,4 +1,4 @@
-"""Which jobs have new events, asked once for all streams."""
+"""One query finds the jobs with new events for all streams."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from tests.service.installation import Installation
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The jobs of each look at the database."""
+    """The jobs of each query."""
     found: list[list[str]] = []
     counts = Events.counts
 

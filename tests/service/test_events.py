@@ -1,4 +1,4 @@
-"""GET /v1/jobs/{id}/events: what happens in a job, as server-sent events."""
+"""GET /v1/jobs/{id}/events: the events of a job, as server-sent events."""
 
 import itertools
 from collections.abc import Generator
@@ -97,7 +97,7 @@ def test_an_idle_stream_is_kept_alive(service: Installation, monkeypatch: pytest
     monkeypatch.setattr(streams, "KEEP_ALIVE_SECONDS", 0.02)
     service.add_corpus()
     job = service.submit()["id"]
-    # Begins to look, looks twice in vain, and is cancelled after the comment was due.
+    # The stream starts, finds nothing twice, and is cancelled after the comment was due.
     looks = iter([False] * 8 + [True])
     monkeypatch.setattr(Stopping, "__bool__", lambda _: next(looks))
     text = service.client.get(f"/v1/jobs/{job}/events").text

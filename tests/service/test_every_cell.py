@@ -1,4 +1,4 @@
-"""Every published cell from its name to what it writes, over HTTP; and a new one, which is one file."""
+"""Every published cell, from its name to its generated text, over HTTP; and a new cell, which is one file."""
 
 import json
 import math
@@ -24,7 +24,7 @@ SHORT = {"epochs": 1, "batch_size": 8, "windows": {"train": 8 * STEPS, "validati
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """PyTorch trains here, and numpy writes: how cells are compiled has tests of its own."""
+    """Here PyTorch trains and NumPy generates. Compiling cells has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATELAB_COMPILE_CELLS", "false")
         patch.setenv("GATELAB_CELL_CACHE", str(tmp_path_factory.mktemp("cache") / "cells"))
@@ -98,7 +98,7 @@ with installation(Path(sys.argv[1])) as service:
 
 
 def test_a_new_cell_is_one_file(tmp_path: Path) -> None:
-    """The package as it is, with a file more in the folder of the zoo; in a process of its own, which imports that."""
+    """The package with one more file in the folder of the zoo, imported by a process of its own."""
     package = tmp_path / "gatelab"
     (tmp_path / "migrations").symlink_to(ROOT / "migrations")  # found beside the package
     linked(ROOT / "gatelab", package, but="cells")
@@ -115,7 +115,7 @@ def test_a_new_cell_is_one_file(tmp_path: Path) -> None:
 
 
 def linked(there: Path, here: Path, but: str = "") -> None:
-    """A folder with links to all that another one has, but one name."""
+    """A folder with links to everything in another one, except for one name."""
     here.mkdir()
     for path in there.iterdir():
         if path.name not in (but, "__pycache__"):

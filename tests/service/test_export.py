@@ -28,7 +28,7 @@ def test_what_is_downloaded_writes_what_the_service_writes(trained: Trained, tmp
 
 @pytest.mark.long  # test_without_torch.py has one made in every run of the tests
 def test_a_step_for_other_runtimes(trained: Trained) -> None:
-    """The file is that of the run's checkpoint. The library's own tests try its program."""
+    """The file belongs to the run's checkpoint. The library's own tests run its program."""
     answer = trained.service.client.get(trained.path("/export?format=torch"))
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].endswith(f'-{trained.run["step"]}.pt2"')
@@ -39,7 +39,7 @@ def test_a_step_for_other_runtimes(trained: Trained) -> None:
 
 
 def test_each_format_has_its_name(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given here to files that no other process had to make."""
+    """Here the files come from a stub instead of another process."""
     monkeypatch.setattr("service.runs.export_routes._traced", lambda _, format: f"a step in {format}".encode())
     for format, ending in (("onnx", "onnx"), ("torch", "pt2")):
         answer = trained.service.client.get(trained.path(f"/export?format={format}"))

@@ -52,7 +52,7 @@ def test_the_answer_is_the_library_s_trace(trained: Trained, checkpoint: Checkpo
         assert np.array_equal(np.array(told, dtype=np.float32), values), "no digit is lost"
         statistics = across_units(values)
         across = layer["statistics"][name]
-        # They are told in single precision.
+        # The answer is in single precision.
         assert_rounded(across["mean"], statistics.mean.tolist(), terms=1, dtype=torch.float32)
         assert_rounded(across["quantiles"]["0.95"], statistics.quantiles[4].tolist(), terms=1, dtype=torch.float32)
     assert layer["gates"]["update"][3:5] == [[1.0] * 6] * 2
@@ -90,7 +90,7 @@ def test_a_clamp_changes_what_follows(trained: Trained) -> None:
 
 
 def test_the_exercise_over_http(trained: Trained) -> None:
-    """z = r = 0 at step 4, z = 1 behind it: only the input of step 4 counts."""
+    """With z = r = 0 at step 4 and z = 1 after it, only the input of step 4 counts."""
     clamp = [
         {"gate": "update", "at": [4], "value": 0},
         {"gate": "reset", "at": [4], "value": 0},

@@ -19,7 +19,7 @@ SEEDED: dict[str, Any] = {"prompt": "the ", "max_tokens": 20, "seed": 7}
 
 
 def expected(trained: Trained, step: int, body: dict[str, Any]) -> str:
-    """What the model of the downloaded checkpoint writes here."""
+    """The text that the model of the downloaded checkpoint generates in this process."""
     data = trained.service.client.get(trained.path(f"/checkpoints/{step}")).content
     checkpoint = Checkpoint.from_bytes(data)
     how = Sampling.model_validate({key: value for key, value in body.items() if key != "prompt"})

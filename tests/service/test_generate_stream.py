@@ -70,7 +70,7 @@ def test_a_fault_in_the_middle_is_told_in_the_stream(
 
 @pytest.mark.usefixtures("piecemeal")
 def test_a_stream_ends_when_the_service_stops(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the piece that was on its way, which is not the last: the next waits until the stream has ended."""
+    """The stream ends after the piece that was on its way, which is not the last; the next waits for the end."""
     ended, decode = threading.Event(), NativeDecoder.decode
 
     def waits(*arguments: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""/healthz and /readyz, and a database that is away."""
+"""/healthz and /readyz, and a database that cannot be reached."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whatever is sent as the equations of a cell, the answer is short, says what is wrong, and takes little work."""
+"""Whatever is sent as a cell's equations, the answer is short and cheap, and says what is wrong."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.service.installation import Installation, installation, problem
 
 TEXTS = list(dict.fromkeys(hostile()))
 CALLS = 60_000
-"""Calls of functions, Python's own among them, that reading a text may take: some hundredths of a second."""
+"""The most function calls, Python's own included, that parsing a text may take: some hundredths of a second."""
 BATCH = 40
 
 
@@ -53,7 +53,7 @@ def test_the_longest_text_takes_little_work(number: int) -> None:
 
 
 def calls_of(text: str, *refused: type[Exception]) -> int:
-    """How many functions are called to read a text. If `refused` is given, it must be."""
+    """The number of function calls to parse a text. If `refused` is given, the text must be refused."""
     count = 0
 
     def note(_: Any, event: str, __: Any) -> None:

@@ -1,4 +1,4 @@
-"""What nobody should ask of a model gets a clear answer, with the limits a user gets; the others are served on."""
+"""Unreasonable requests to a model get a clear answer under a user's limits, and other users are still served."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def url(trained: Trained) -> Iterator[str]:
 
 
 def post(url: str, route: str, run: str, members: str | bytes) -> httpx2.Response:
-    """A body of raw members, of which JSON may know nothing."""
+    """A body of raw members, which need not be valid JSON."""
     path = "/v1/completions" if route == "completions" else f"/v1/runs/{run}/{route}"
     model = b"" if route in ("generate", "score") else b'"model": ' + json.dumps(run).encode() + b","
     raw = members if isinstance(members, bytes) else members.encode()
@@ -56,7 +56,7 @@ def test_the_fault_is_named(route: str, members: str, named: str, url: str, trai
         assert [fault["path"] for fault in answer.json()["problems"]] == [named]
     else:
         assert answer.status_code == 400, answer.text
-        # Of alternatives (one stop string, or several) OpenAI names the whole.
+        # If a field has alternatives (one stop string, or several), OpenAI's error names the whole field.
         assert answer.json()["error"]["param"] in (named, named.partition(".")[0])
     assert len(answer.content) < 2000
 

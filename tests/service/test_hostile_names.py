@@ -1,4 +1,4 @@
-"""Names are data, never paths; and what cannot be seen is in no name."""
+"""Names are data, never paths, and contain no invisible characters."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ ADDRESSES = (
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """All but the database, whose log changes with every reader."""
+    """All files except for the database, whose log changes with every reader."""
     found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("gatelab.db"))
     return {str(path): path.read_bytes() for path in found}
 
@@ -124,7 +124,7 @@ def test_the_name_of_an_uploaded_file_is_no_path(service: Installation) -> None:
 
 
 def test_no_field_takes_an_address(service: Installation) -> None:
-    """By name or format: there is nothing that the service could be made to fetch."""
+    """No field is an address by its name or format, so the service cannot be made to fetch anything."""
 
     def fields(node: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(node, dict):
@@ -207,7 +207,7 @@ class Page(HTMLParser):
 
 
 def test_text_of_users_is_text_in_a_report(tmp_path: Path) -> None:
-    """A corpus and a prefix full of tags; what the model makes of them is in the page too."""
+    """A corpus and a prefix full of tags; the text that the model generates from them is in the page, too."""
     with installation(tmp_path, limits=Limits()) as made:
         body = {"name": "wells", "text": EVIL * 30}
         assert made.client.post("/v1/corpora", json=body).status_code == 201

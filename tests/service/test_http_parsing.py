@@ -1,4 +1,4 @@
-"""What a request's head must be: as long as it may, and with one name for whom it asks."""
+"""A request's address and headers: not longer than allowed, and with exactly one Host."""
 
 import socket
 from collections.abc import Iterator

@@ -35,7 +35,7 @@ def post(service: Installation) -> Post:
 
 
 def accepted(answer: Response) -> str:
-    """The id of the job that an answer tells of."""
+    """The id of the job in an answer."""
     assert answer.status_code == 202, answer.text
     job: str = answer.json()["id"]
     assert answer.headers["location"] == f"/v1/jobs/{job}"

@@ -1,4 +1,4 @@
-"""Importing a door costs little and changes nothing."""
+"""Importing the service or the worker is cheap and has no side effects."""
 
 import subprocess
 import sys
@@ -27,11 +27,11 @@ def test_importing_a_door_imports_nothing_slow_and_reads_no_environment(door: st
 
 UNUSED = ("torch", "scipy", "jinja2", "alembic", "celery", "kombu", "redis", "limits", "onnxscript", "PIL")
 MOST_MODULES = 1100
-"""A budget that no machine makes tighter or wider, as a clock would."""
+"""A budget of modules, which does not depend on the machine, as a clock would."""
 
 
 def test_a_service_that_is_ready_has_imported_nothing_that_it_may_not_need(tmp_path: Path) -> None:
-    """The broker's client comes with the first wake-up, the counts' with a server of counts, PyTorch with a model."""
+    """On first use, a wake-up imports the broker's client, a server of counts its client, and a model PyTorch."""
     program = "import sys; from service.app import create_app; create_app(); print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     found = set(result.stdout.split())

@@ -33,7 +33,7 @@ def test_a_job_is_accepted(service: Installation) -> None:
 
 
 def test_runs_that_would_be_the_same_are_trained_once_and_count_once(service: Installation) -> None:
-    """A learning rate written twice, and seeds that meet: three runs each, not six and four."""
+    """A repeated learning rate, and overlapping seeds: three runs each, not six and four."""
     service.add_corpus()
     twice = SPEC | {"grid": {"training.optimizer.lr": [0.1, "1e-1"]}, "repeats": 3}
     meeting = SPEC | {"grid": {"training.seed": [0, 1]}, "repeats": 2}
@@ -145,7 +145,7 @@ def test_a_job_that_has_ended_is_not_cancelled(service: Installation, job: Any) 
 def test_deleting_a_job_takes_all_it_left_with_it(service: Installation, job: Any) -> None:
     service.work()
     assert service.client.delete(f"/v1/jobs/{job['id']}").status_code == 204
-    # For a day, the ids of its runs: for files that somebody may yet write.
+    # The ids of its runs are kept for a day, for files that a worker may still write.
     left = {"corpora": 1, "deleted_runs": job["runs"]["total"]}
     assert service.rows() == dict.fromkeys(service.rows(), 0) | left
 

@@ -1,4 +1,4 @@
-"""Keys on the wire: who is let in, what each scope may do, and that nobody sees what is another account's."""
+"""Keys over HTTP: who may enter, what each scope allows, and that no account sees another account's objects."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ from tests.service.installation import SERVER, SPEC, TEXT, Installation, bearer,
 
 ACCOUNTS = "ada", "bob"
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), *((method, "/v1/login") for method in ("GET", "POST", "DELETE"))}
-"""Answered to anybody."""
+"""Routes that need no key."""
 OPENAI = re.compile(r"/v1/(completions|models)|/openai/")
 
 
@@ -27,7 +27,7 @@ class Locked:
     service: Installation
     secrets: dict[tuple[str, Scope], str]
     names: dict[str, str]
-    """What stands in a path for `{job}`, `{run}`, ...: Ada's."""
+    """Ada's ids, for `{job}`, `{run}` and so on in a path."""
 
     def ask(self, method: str, path: str, account: str, scope: Scope = Scope.ADMIN, **request: Any) -> Response:
         return self.service.client.request(method, path, headers=bearer(self.secrets[account, scope]), **request)
@@ -54,7 +54,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
 
 
 def routes(service: Installation) -> list[tuple[str, str]]:
-    """Everything that the service says it answers."""
+    """Every route in the service's description."""
     document = service.client.get("/openapi.json").json()
     return [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
 
@@ -64,7 +64,7 @@ def filled(path: str, names: dict[str, str]) -> str:
 
 
 def refused(answer: Response, path: str, status: int, kind: str) -> None:
-    """In the shape of the route."""
+    """The error in the format of the route."""
     if OPENAI.search(path):
         assert answer.status_code == status, answer.text
         assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
@@ -86,7 +86,7 @@ def test_nothing_is_answered_without_a_key(locked: Locked) -> None:
 
 
 def test_what_is_another_account_s_is_not_there(locked: Locked) -> None:
-    """Every route whose path names something, whatever it is: to Bob it answers as if it were not there."""
+    """Every route with an object in its path answers Bob as if Ada's object did not exist."""
     checked = 0
     for method, path in routes(locked.service):
         named = set(re.findall(r"\{(\w+)\}", path)) & {"corpus", "job", "run", "model", "model_name"}
@@ -97,7 +97,7 @@ def test_what_is_another_account_s_is_not_there(locked: Locked) -> None:
         )
         assert answer.status_code in (404, 422, 400), (method, path, answer.text)
         if answer.status_code != 404:
-            # The body was wrong in itself, which tells nothing. Nor does it to one whose run it is not.
+            # The body itself was invalid, which reveals nothing, not even to somebody who does not own the run.
             own = locked.ask(method, filled(path, dict.fromkeys(locked.names, "nobody")), "bob", json={})
             assert own.status_code == answer.status_code, (method, path)
         checked += 1
@@ -206,7 +206,7 @@ def test_the_page_s_cookie_is_a_key(locked: Locked) -> None:
 
 
 def test_a_body_is_not_read_of_whom_nobody_knows(locked: Locked) -> None:
-    """The answer comes before anything of the body was asked for."""
+    """The answer comes before the service reads any part of the body."""
     app, sent = locked.service.client.app, []
 
     async def receive() -> Any:

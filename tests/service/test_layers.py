@@ -1,4 +1,4 @@
-"""Models with everything around their cells, from a job over HTTP to what is made of the run."""
+"""Models with all options around their cells, from a job over HTTP to the use of the run."""
 
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def test_an_engine_that_is_named_refuses_what_it_cannot_train(tmp_path: Path) ->
 
 
 def test_each_kind_of_model_is_predicted_from_runs_of_its_kind(service: Installation) -> None:
-    """However slow PyTorch was with the one, the other goes by the native engine."""
+    """A slow PyTorch run does not change the prediction for a run of the native engine."""
     service.add_corpus()
     other = SPEC | {"model": SPEC["model"] | {"norm": "layer"}}
     known = {}

@@ -1,4 +1,4 @@
-"""A client that goes away: what was written for it is dropped at the next step."""
+"""If a client disconnects, its text is dropped at the next step."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tests.waiting import eventually
 
 STEP_SECONDS = 0.05
 TOKENS = 200
-"""Ten seconds of writing, if nobody leaves."""
+"""A text that takes ten seconds if nobody disconnects."""
 
 
 @pytest.mark.usefixtures("piecemeal")
@@ -47,7 +47,7 @@ def test_who_leaves_is_no_longer_written_for(stream: bool, trained: Trained, mon
 
 
 def ask(url: str, path: str, body: dict[str, Any]) -> socket.socket:
-    """A connection on which something was asked for, and which answers nobody reads."""
+    """A connection with a request on it, whose answer nobody reads."""
     address = urlsplit(url)
     content = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"

@@ -1,4 +1,4 @@
-"""lm-evaluation-harness, as its users run it, against a run's own OpenAI server: its figures are ours."""
+"""lm-evaluation-harness, as its users run it, against a run's own OpenAI server reports the same figures as Gatelab."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE
 DOCUMENTS = ["the cat sat on the mat", "a mat, and the cat on it.", "qqq"]
 CHOICES = [("the cat sat on", [" the mat", "zqxv"]), ("the cat", [" sat", "jjjj"])]
 TERMS = 25 * (1 + 6)
-"""How many numbers a likelihood adds up: for every character those of 6 hidden units."""
+"""The number of terms in a likelihood: for every character, those of 6 hidden units."""
 
 ROLLING = """
 task: gatelab_rolling
@@ -66,7 +66,7 @@ def lines_of(file: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def evaluation(url: str, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the harness says of both tasks, with each of its requests."""
+    """The harness's results on both tasks, with each of its requests."""
     folder = tmp_path_factory.mktemp("lm-eval")
     (folder / "documents.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in DOCUMENTS))
     choices = [json.dumps({"context": context, "choices": endings}) + "\n" for context, endings in CHOICES]
@@ -78,7 +78,7 @@ def evaluation(url: str, trained: Trained, tmp_path_factory: pytest.TempPathFact
     command = [sys.executable, "-m", "lm_eval", "--model", "local-completions", "--tasks"]
     command += ["gatelab_rolling,gatelab_choosing", "--include_path", str(folder), "--log_samples"]
     command += ["--model_args", f"model={run},base_url={server},num_concurrent=1", "--output_path", str(folder / "out")]
-    # It keeps a cache in the home folder, and asks the hub for nothing.
+    # It keeps a cache in the home folder, and requests nothing from the hub.
     environment = os.environ | {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What was looked up is remembered while it holds, and not a moment longer."""
+"""Lookups are cached while they are valid, and not a moment longer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from service.lookup_cache import MOST, SECONDS, LookupCache
 
 
 class Changes:
-    """A database of which a test says when it changed."""
+    """A database whose changes a test controls."""
 
     def __init__(self) -> None:
         self.now: int | None = 1

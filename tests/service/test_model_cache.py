@@ -1,4 +1,4 @@
-"""Loaded models are kept, so many and no more, and are always the right ones."""
+"""Loaded models are kept within a bound, and are always the right ones."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +92,7 @@ def test_what_is_not_there_is_not_loaded(store: Store, run: str) -> None:
 
 @pytest.fixture
 def copies(service: Installation, trained: Trained) -> list[bytes]:
-    """The trained run's checkpoints; a run of the same spec is queued in an installation that may be changed."""
+    """The trained run's checkpoints, and a queued run with the same spec in an installation that tests may change."""
     service.add_corpus()
     service.submit()
     return [trained.service.store.checkpoints.get(trained.run["id"], step).data for step in (1, 6)]

@@ -1,4 +1,4 @@
-"""A model whose numbers are not finite serves nothing, and says so, on every route that writes or judges."""
+"""A model with numbers that are not finite is refused, with the reason, on every route that generates or scores."""
 
 import json
 from dataclasses import replace
@@ -16,14 +16,14 @@ from tests.store.conftest import claimed
 
 @pytest.fixture
 def run(service: Installation, trained: Trained) -> str:
-    """With a checkpoint of finite weights, by which all logits are infinite."""
+    """A run with a checkpoint of finite weights that make all logits infinite."""
     service.add_corpus()
     service.submit()
     good = Checkpoint.from_bytes(trained.service.store.checkpoints.get(trained.run["id"]).data)
     weights = {name: weight.copy() for name, weight in good.weights.items()}
     for name in ("weight_head", "bias_head"):
         weights[name].fill(3e38)
-    # States near 1 whatever is read.
+    # States near 1 whatever the model reads.
     for name, weight in weights.items():
         if name.startswith("cells"):
             weight.fill(1)

@@ -17,7 +17,7 @@ from tests.service.live import serving
 PROMPT = "the "
 SEEDED: dict[str, Any] = {"prompt": PROMPT, "max_tokens": 20, "seed": 7}
 TERMS = 20 * (1 + 6)
-"""How many numbers a likelihood adds up: for every character those of 6 hidden units."""
+"""The number of terms in a likelihood: for every character, those of 6 hidden units."""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_token_ids_are_prompts_too(client: OpenAI, trained: Trained) -> None:
     assert spelled.choices[0].logprobs is not None
     names = spelled.choices[0].logprobs.tokens or []
     assert "".join(names) == spelled.choices[0].text
-    # Ids are the places in the sorted vocabulary, behind the two special ones.
+    # Ids are the places in the sorted vocabulary, after the two special tokens.
     characters = sorted(set(TEXT))
     ids = [2 + characters.index(character) for character in PROMPT]
     for prompt in (ids, [ids]):

@@ -1,4 +1,4 @@
-"""The text of a completion, and where its tokens stand in it: as they were given, whatever they are to the model."""
+"""The text of a completion and the offsets of its tokens refer to the text as it was sent, whatever the model reads."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """With a model for each of MODELS."""
+    """An installation with a trained run for each of MODELS."""
     with installation(tmp_path_factory.mktemp("texts")) as made:
         for name, (text, tokenizer) in MODELS.items():
             assert made.client.post("/v1/corpora", json={"name": name, "text": text}).status_code == 201
@@ -83,7 +83,7 @@ def test_what_is_written_stands_behind_the_prompt(echo: bool, service: Installat
     begin, tokens = (2, 1) if echo else (0, 0)
     assert found["logprobs"]["text_offset"][:begin] == [0] * begin
     offsets, names = found["logprobs"]["text_offset"][begin:], found["logprobs"]["tokens"][begin:]
-    # Each byte that does not go on with a character begins one, or what is shown for a byte that is none.
+    # Each byte that does not continue a character begins one, or the replacement of an invalid byte.
     data = b"".join(bytes([int(name[-2:], 16)]) for name in names)
     text = ("é" if echo else "") + data.decode(errors="replace")
     assert text.startswith(found["text"])
@@ -180,7 +180,7 @@ def test_unknown_characters_are_counted(
 
 
 def test_letters_stand_where_they_were(service: Installation, runs: dict[str, str]) -> None:
-    # Behind the dotted capital I comes a combining dot, which is no letter.
+    # The lower case of the dotted capital I has a combining dot, which is not a letter.
     found = choice(service, runs["letters"], prompt="T…-İh!", max_tokens=0, echo=True, logprobs=0)
     assert found["text"] == "T…-İh!"
     assert found["logprobs"]["tokens"] == ["t", " ", "i", " ", "h", " "]

@@ -1,4 +1,4 @@
-"""Several processes of the service behind one installation: what one learns holds for all."""
+"""Several service processes of one installation: a change in one of them takes effect in all."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ class Processes:
         self.urls, self.store, self.run = urls, store, run
 
     def key(self, account: str = "local") -> tuple[str, dict[str, str]]:
-        """The id of a new key, and what a request that has it says."""
+        """The id of a new key, and the headers of a request that has it."""
         key, secret = self.store.keys.create(account, Scope.ADMIN, "test")
         return key.id, bearer(secret)
 
@@ -94,7 +94,7 @@ def test_what_one_process_deletes_is_there_for_none(processes: Processes) -> Non
 
 
 def test_requests_are_counted_together(processes: Processes) -> None:
-    """A key's requests of one second to both; a busy machine may take longer to send them, so it is tried again."""
+    """A key's requests to both within one second. A busy machine may take longer to send them, so the test retries."""
     _, mine = processes.key()
     with httpx2.Client(headers=mine, timeout=120) as client:
 

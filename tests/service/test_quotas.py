@@ -1,4 +1,4 @@
-"""How much of the service one key or account may take, and what it is told beyond."""
+"""How much of the service one key or account may use, and the answers beyond that."""
 
 import asyncio
 from pathlib import Path

@@ -147,7 +147,7 @@ def test_a_hundred_runs_of_a_hundred_epochs_are_one_report(service: Installation
 
 
 def hundred_runs(service: Installation) -> str:
-    """A job of a hundred runs and all that training them for a hundred epochs would have written."""
+    """A job of a hundred runs, with everything that training them for a hundred epochs would have stored."""
     sizes = [8, 16, 32, 64, 128]
     rates = [0.01, 0.1, 1, 10]
     grid = {"training.num_steps": sizes, "model.cell.hidden": sizes, "training.optimizer.lr": rates}
@@ -162,7 +162,7 @@ def hundred_runs(service: Installation) -> str:
 
 
 def trained_for(losses: list[float]) -> Report:
-    """What is recorded of a run with these losses, an epoch each."""
+    """The records of a run with these losses, one per epoch."""
     rows = [
         Evaluation(
             step=10 * epoch, epoch=epoch, train_loss=loss, validation_loss=loss, bits_per_character=loss,

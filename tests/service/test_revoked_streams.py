@@ -1,4 +1,4 @@
-"""A stream ends when its key is revoked: nothing that happens afterwards is sent."""
+"""A stream ends when its key is revoked: it sends no later event."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""/v1/runs on the wire: what was trained, and how well."""
+"""/v1/runs on the wire: the trained models and their metrics."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ from tests.store.conftest import claimed
 
 @pytest.fixture(scope="module")
 def evaluations(trained: Trained) -> list[Evaluated]:
-    """What training the same spec here yields."""
+    """The results of training the same spec in this process."""
     [spec] = expand(JobSpec.model_validate(trained.service.get(f"/v1/jobs/{trained.job}")["spec"]), 1)
     torch.set_num_threads(1)
     return [event for event in train(spec, Corpus("wells", TEXT)) if isinstance(event, Evaluated)]
@@ -98,7 +98,7 @@ def test_a_checkpoint_is_downloaded_as_it_was_saved(trained: Trained, evaluation
 
 
 def test_a_download_holds_a_piece_of_the_file_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when the file is deleted while it is read; and a damaged one is not sent at all."""
+    """A download is complete even if the file is deleted meanwhile; a damaged file is not sent at all."""
     monkeypatch.setattr(routes, "PIECE_BYTES", 1000)
     with installation(tmp_path, inline_checkpoint_bytes=0) as service:
         service.add_corpus()
@@ -256,7 +256,7 @@ def test_metrics_are_had_as_csv(trained: Trained) -> None:
 
 
 def test_a_curve_has_the_index_of_its_run_where_indexes_have_gaps(service: Installation) -> None:
-    """Runs that are equal to others of their job are left out; what is left keeps its place in the grid."""
+    """Runs that equal others of their job are left out; the remaining ones keep their place in the grid."""
     service.add_corpus()
     job = service.submit(SPEC | {"repeats": 4})["id"]
     with service.store.database.write() as connection:

@@ -1,4 +1,4 @@
-"""What answers say to browsers and proxies; and a request whose length is said twice."""
+"""Headers of answers for browsers and proxies, and a request that declares its length twice."""
 
 import socket
 from urllib.parse import urlsplit
@@ -51,7 +51,7 @@ def test_the_api_s_description_stands_in_no_frame_and_loads_nothing_from_elsewhe
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/healthz"])
 def test_a_length_that_is_said_twice_ends_the_connection(trained: Trained, path: str) -> None:
-    """What follows would be another request to whoever believes the other length."""
+    """A server that believes the other length would read the rest as another request."""
     hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving(create_app(trained.service.settings)) as url:
         address = urlsplit(url)

@@ -14,7 +14,7 @@ COMPANY = 64
 
 
 def request_of(number: int) -> dict[str, Any]:
-    """Requests that choose in many ways, of many lengths."""
+    """Requests with many sampling options and many lengths."""
     ways: list[dict[str, Any]] = [
         {},
         {"temperature": 0},

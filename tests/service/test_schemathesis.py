@@ -1,4 +1,4 @@
-"""Schemathesis asks the service on a port all that its OpenAPI document allows and forbids, and finds nothing."""
+"""Schemathesis sends the service everything that its OpenAPI document allows and forbids, and finds no fault."""
 
 import os
 import re
@@ -14,12 +14,12 @@ from tests.service.live import serving
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 4
-"""Of each operation in the fuzzing phase. The coverage phase alone makes some 3,000 requests."""
+"""Examples per operation in the fuzzing phase. The coverage phase alone makes about 3,000 requests."""
 
 
 @pytest.mark.long
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
-    """All checks, requests that are right and that are wrong, single ones and sequences; the same every time."""
+    """All checks, with valid and invalid requests, single ones and sequences, the same every time."""
     with installation(tmp_path, slice_seconds=1e-9, checkpoint_seconds=600) as made:
         made.add_corpus()
         made.submit(spec(keep_checkpoints=1000))

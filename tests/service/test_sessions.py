@@ -1,4 +1,4 @@
-"""Sessions on the wire: a text goes on where it was, from a state that the client kept."""
+"""Sessions over HTTP: a text continues where it ended, from a state that the client kept."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ def test_a_text_goes_on_where_it_was(trained: Trained) -> None:
     second = trained.generate(state=first["state"], max_tokens=25, **GREEDY)
     assert first["text"] + second["text"] == whole
     assert len(first["state"]) == len(second["state"])
-    # As often as one likes.
+    # Any number of times.
     assert trained.generate(state=first["state"], max_tokens=25, **GREEDY) == second
 
 

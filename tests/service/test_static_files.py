@@ -19,7 +19,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 def client(folder: Path) -> TestClient:
-    """A service that has nothing but a page in `folder`."""
+    """A service with nothing but a page in `folder`."""
     app = FastAPI()
     problems.install(app)
     app.router.default = StaticPages(Router().not_found, folder, folder.parent / "guide")
@@ -113,7 +113,7 @@ def test_without_the_build_it_says_how_to_build(headers: dict[str, str], tmp_pat
 
 @pytest.fixture
 def guide(built: TestClient, tmp_path: Path) -> TestClient:
-    """The same service, whose guide is built too."""
+    """The same service, with its guide built, too."""
     for path, content in {
         "index.html": b"home",
         "404.html": b"no such chapter",
@@ -179,4 +179,4 @@ def test_the_service_itself_serves_it_and_refuses_as_before(service: Installatio
 
 def test_the_page_s_types_are_of_this_api() -> None:
     written = schema.FILE.read_text(encoding="utf-8")
-    assert written == schema.document(), "the API has changed: `make openapi` writes service/web/openapi.json anew"
+    assert written == schema.document(), "the API has changed: `make openapi` writes service/web/openapi.json again"

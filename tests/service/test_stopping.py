@@ -1,4 +1,4 @@
-"""A service that is asked to stop ends its open streams and itself."""
+"""When a service is asked to stop, it ends its open streams and then itself."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.service.installation import SPEC, TEXT, settings_in
 from tests.service.sse import parse
 
 PATIENCE = 30
-"""Seconds. uvicorn is told to wait for an hour: a stream that does not end by itself is noticed."""
+"""Seconds. uvicorn would wait for an hour, so a stream that does not end on its own fails the test."""
 
 
 def answers(url: str) -> bool:
@@ -46,7 +46,7 @@ def test_a_signal_ends_a_service_with_an_open_stream(asked_by: signal.Signals, t
                 process.send_signal(asked_by)
                 assert list(events) == []
         status = process.wait(timeout=PATIENCE)
-        # uvicorn passes the signal on to itself once everything has ended in order.
+        # uvicorn sends itself the signal again once everything has ended gracefully.
         assert status in (0, -asked_by), read_log(tmp_path)
         assert "Application shutdown complete" in read_log(tmp_path)
         assert "Traceback" not in read_log(tmp_path).replace("KeyboardInterrupt", "")

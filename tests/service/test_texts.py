@@ -1,4 +1,4 @@
-"""Texts for each part, several corpora in a grid, and tokenizers that are learned, from the request to the report."""
+"""Texts for each part, several corpora in a grid, and learned tokenizers, from the request to the report."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def runs(service: Installation) -> dict[str, str]:
-    """The run of a model for each tokenizer that is learned."""
+    """The trained run for each learned tokenizer."""
     found = {}
     for name, tokenizer in LEARNED.items():
         job = service.submit(spec(epochs=1, sample={"prefix": "the ☃", "characters": 5}) | {

@@ -1,4 +1,4 @@
-"""How much an account's requests may bring along while they are not answered."""
+"""The bound on the bodies of an account's unanswered requests."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What streams of changes hold for clients that do not read is bounded for each account."""
+"""The memory of an account's unread streams of changes is bounded."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator

@@ -1,4 +1,4 @@
-"""The service tells workers that there is work, and never waits for the broker."""
+"""The service wakes workers up for new work, and never waits for the broker."""
 
 import json
 import time

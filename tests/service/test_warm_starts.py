@@ -1,4 +1,4 @@
-"""Jobs that start from a run, over HTTP: whose it is, what is kept, and the tree."""
+"""Jobs that start from a run, over HTTP: ownership, the kept checkpoint, and the tree."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_a_fork_goes_on_though_its_source_is_deleted(service: Installation, sour
     service.work()
     done = service.get(f"/v1/runs/{begun['id']}")
     assert (done["state"], done["epoch"], done["metrics"]["ended_by"]) == ("succeeded", 5, "epochs")
-    # It is the run of five epochs.
+    # The result equals that of a run with five epochs.
     whole = service.submit(spec(epochs=5))
     service.work()
     assert done["weights_sha256"] == service.runs(whole["id"])[0]["weights_sha256"]
@@ -105,7 +105,7 @@ def test_a_run_that_is_queued_has_no_checkpoint_to_start_from(service: Installat
 
 
 def test_best_and_latest_write_what_they_are(service: Installation, source: Any) -> None:
-    """Without a checkpoint in the request, the best one writes, and the answer says its step."""
+    """Without a checkpoint in the request, the best one generates, and the answer gives its step."""
     path = f"/v1/runs/{source['id']}/generate"
     losses = service.get(f"/v1/runs/{source['id']}/metrics")["data"]
     best = min(losses, key=lambda row: row["validation_loss"])["step"]

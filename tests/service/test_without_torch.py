@@ -1,4 +1,4 @@
-"""The service writes, judges and looks into models without PyTorch, and says what it cannot do where there is none."""
+"""The service generates, scores and computes gates without PyTorch, and names the formats that need it."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from tests.service.conftest import Trained
 
 
 def served(trained: Trained, torch: str) -> Any:
-    """What a service of its own process answers, and imports."""
+    """The answers and imports of a service in a process of its own."""
     settings = trained.service.settings
     url = settings.database_url.get_secret_value()
     command = [

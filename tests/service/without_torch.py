@@ -1,4 +1,4 @@
-"""Serves all that does not need PyTorch, in a process of its own. `test_without_torch.py` runs it as a program.
+"""Serves everything that does not need PyTorch, in a process of its own. `test_without_torch.py` runs this program.
 
 python -m tests.service.without_torch DATABASE_URL DATA_DIR RUN forbid|count
 """
@@ -12,11 +12,11 @@ from typing import Any, cast
 from pydantic import SecretStr
 
 LARGE = ("torch", "triton", "scipy", "onnx", "onnxscript", "jinja2", "alembic")
-"""Packages that take long to import, or much memory."""
+"""Packages that take a long time to import, or much memory."""
 
 
 def main(database_url: str, folder: str, run: str) -> dict[str, Any]:
-    """What the service answered to each request, and which large packages it imported for that."""
+    """The service's answer to each request, and the large packages that it imported for it."""
     from fastapi.testclient import TestClient
 
     from gatelab.settings import Settings

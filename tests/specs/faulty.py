@@ -1,4 +1,4 @@
-"""Data of jobs with a fault, and what is said of it."""
+"""Data of jobs with a fault, and the messages about them."""
 
 import pytest
 

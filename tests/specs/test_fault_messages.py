@@ -47,7 +47,7 @@ OUT_OF_BOUNDS: dict[str, tuple[object, ...]] = {
 )
 def test_a_value_out_of_bounds_is_refused_at_its_path(path: str, value: object) -> None:
     (problem,) = refused(job(path, value))
-    # A fault inside of a value is named more exactly than the value.
+    # The message names the place inside a value, not only the value.
     assert problem.path == path or problem.path.startswith(path + ".")
     assert problem.message
 
@@ -244,7 +244,7 @@ known_fields = st.sampled_from(["corpus", "tokenizer", "model", "training", "gri
 
 
 def faults_in(kind: type[JobSpec] | type[GenerateRequest], data: object) -> tuple[Problem, ...]:
-    """The faults of `data`, none where it is right. What is right can be stored as JSON."""
+    """The faults of `data`; none if it is valid, and then it can be stored as JSON."""
     try:
         json.dumps(parse(kind, data).model_dump(mode="json"), allow_nan=False)
     except InvalidSpec as refusal:

@@ -1,4 +1,4 @@
-"""What is said of a fault: lengths in their own units, what may be meant, and of very many faults not all."""
+"""Messages about faults: lengths in their own units, suggestions, and a bounded number of faults."""
 
 from typing import Annotated
 
@@ -124,7 +124,7 @@ class Listing(Spec):
 
 @pytest.mark.parametrize("items", [[{}], [1, "a"], [[], 1], [None], [["x"]]])
 def test_of_a_list_of_wrong_items_one_is_looked_at(items: list[object]) -> None:
-    """To collect a fault of each takes 30 microseconds an item, and a body may hold millions."""
+    """Collecting a fault for each item takes 30 microseconds per item, and a body may contain millions."""
     with pytest.raises(ValidationError) as refusal:
         Listing.model_validate({"numbers": items * 10_000})
     assert refusal.value.error_count() <= 3, "one for each type that it may be of"

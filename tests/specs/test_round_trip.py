@@ -1,4 +1,4 @@
-"""A spec is the same whether it comes as Python, JSON or YAML, and it stays what it is."""
+"""A spec is the same in Python, JSON and YAML, and is immutable."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A store on an empty database of either kind, and short words for what tests do with it."""
+"""A store on an empty database of either kind, and helpers for tests."""
 
 import hashlib
 import shutil
@@ -25,7 +25,7 @@ from tests.events import events_of
 Result = TypeVar("Result")
 
 INLINE_BYTES = 100
-"""Checkpoints of more bytes than this are files."""
+"""Larger checkpoints, in bytes, are files."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,7 +46,7 @@ def empty(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 
 @pytest.fixture
 def settings(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Settings for a database with empty tables. They are migrated once a session: a test costs milliseconds."""
+    """Settings for a database with empty tables, migrated once per session, so that a test costs milliseconds."""
     if kind == "sqlite":
         file = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path)
         yield settings_for(f"sqlite:///{file}", tmp_path)
@@ -74,7 +74,7 @@ def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
 
 @contextmanager
 def new_schema(server: str) -> Iterator[str]:
-    """The URL of an empty schema, as good as an empty database, and dropped at the end."""
+    """The URL of an empty schema, which serves as an empty database and is dropped at the end."""
     schema = f"test_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}".encode())
@@ -99,7 +99,7 @@ def corpus(store: Store) -> Corpus:
 
 @pytest.fixture
 def new_job(store: Store, corpus: Corpus) -> Callable[..., Job]:
-    """A function that makes a job of so many runs, by default one."""
+    """A function that makes a job with this number of runs, by default one."""
 
     def make(count: int = 1, name: str = "job") -> Job:
         spec = JobSpec(corpus="abc", name=name, repeats=count)
@@ -122,7 +122,7 @@ def claimed(store: Store, owner: str = "worker") -> Claim:
 
 
 def expire(store: Store, run_id: str) -> None:
-    """Let the lease of a run be over."""
+    """Make the lease of a run expire."""
     with store.database.write() as connection:
         connection.execute(update(runs).where(runs.c.id == run_id).values(lease_until=0.0))
 
@@ -144,7 +144,7 @@ def at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:
 
 
 def old_corpus(store: Store, name: str, text: str) -> str:
-    """The id of a corpus as a release kept it that looked at neither the name nor the text."""
+    """The id of a corpus as an earlier release stored it, which checked neither the name nor the text."""
     id, data = new_id("corpus"), text.encode()
     values = {"id": id, "name": name, "sha256": hashlib.sha256(data).hexdigest(), "text": data, "created_at": 1e9}
     with store.database.write() as connection:

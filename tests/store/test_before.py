@@ -1,9 +1,8 @@
 """An installation that an earlier version left behind opens, continues, and ends with the weights it would have had.
 
-`before/installation.db.gz` was written before all shapes were in one place: a run that ended, one of the same spec that
-is paused in its second epoch with a carried state and a checkpoint that was given up, one that diverged beyond all
-perplexities, one that was cancelled and one that waits. Together they have events
-of all types that there were.
+`before/installation.db.gz` was written before `gatelab.wire` existed. It has a run that ended, one with the same spec
+that is paused in its second epoch with a carried state and a damaged checkpoint, one that diverged with a perplexity
+beyond all numbers, one that was cancelled and one that waits. Together they have events of all types at that time.
 """
 
 import gzip
@@ -99,9 +98,9 @@ def test_a_paused_run_goes_on_and_ends_with_the_same_weights(store: Store, setti
     assert all(run.state in FINISHED for run in store.runs.list().items)
     ours, before = (Checkpoint.from_bytes(store.checkpoints.get(id).data) for id in (half.id, whole.id))
     assert (ours.position.step, ours.position.epoch) == (before.position.step, before.position.epoch)
-    # Another machine rounds otherwise than the one that the earlier version ran on: 20 steps, each through 8 tokens.
+    # Another machine than that of the earlier version may round differently: 20 steps, each through 8 tokens.
     assert_rounded(ours.weights, before.weights, terms=20 * 8 * 2 * (4 + 4))
-    # On one machine nothing is rounded otherwise.
+    # On the same machine, rounding is the same.
     corpus = Corpus(*store.corpora.named_text(half.corpus_id))
     *_, last = train(half.spec, corpus, threads=1, resume=checkpoint)
     assert ours.weights_sha256() == last.checkpoint().weights_sha256()

@@ -26,7 +26,7 @@ def test_files_are_listed_by_run(blobs: Blobs) -> None:
 
 
 def test_a_folder_that_is_deleted_meanwhile_has_no_files(blobs: Blobs, tmp_path: Path) -> None:
-    """It is there when folders are listed and gone when it is looked into, or the other way round."""
+    """A folder exists when folders are listed and is gone when it is opened, or the other way round."""
     over = threading.Event()
 
     def come_and_go() -> None:

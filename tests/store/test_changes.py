@@ -1,4 +1,4 @@
-"""A stamp of the database is another one as soon as a key was revoked or a job was deleted, by whatever connection."""
+"""The database's stamp changes as soon as any connection revokes a key or deletes a job."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -12,7 +12,7 @@ from tests.store.conftest import at_once, claimed
 WRITERS = 4
 REPORTS = 8
 EVENTS = 3
-"""Events a report."""
+"""Events per report."""
 
 
 def test_events_are_numbered_from_one(store: Store, new_job: Callable[..., Job]) -> None:

@@ -105,7 +105,7 @@ def submit(store: Store, account: str, runs: int, most: int | None = None) -> st
 
 
 def owners_of_claims(store: Store, count: int) -> list[str]:
-    """Whose runs are claimed, each of which is given back for good before the next."""
+    """The accounts whose runs are claimed, one after the other, each finished before the next claim."""
     found = []
     for _ in range(count):
         claim = store.claims.claim("worker")

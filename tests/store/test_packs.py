@@ -1,4 +1,4 @@
-"""Claiming what is trained together, keeping it, and giving it back."""
+"""Claiming the runs of a pack, renewing their leases, and releasing them."""
 
 from collections.abc import Callable
 from typing import Any

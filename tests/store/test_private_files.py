@@ -1,4 +1,4 @@
-"""Nobody else on the machine reads what is stored, whatever the data directory allows."""
+"""No other user of the machine can read stored data, whatever the data directory allows."""
 
 import os
 import stat
@@ -65,7 +65,7 @@ def test_what_was_readable_before_is_so_no_longer(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """By `python -m gatelab.store.migrate`, which is the first to come where no `gatelab up` does it."""
+    """Made by `python -m gatelab.store.migrate`, which runs first if `gatelab up` is not used."""
     settings = settings_in(tmp_path / "of" / "data")
     upgrade(settings)
     assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700

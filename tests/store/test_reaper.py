@@ -13,7 +13,7 @@ from tests.store.conftest import at_once, claimed, event_types, expire, token
 
 
 def crash(store: Store) -> Claim:
-    """A worker claims a run and is never heard of again."""
+    """A worker claims a run and is never heard from again."""
     claim = claimed(store)
     expire(store, claim.run_id)
     return claim
@@ -47,7 +47,7 @@ def test_many_reapers_take_each_run_once(store: Store, new_job: Callable[..., Jo
     new_job(10)
     expected = sorted(crash(store).run_id for _ in range(10))
     reaped = [run_id for found in at_once([store.reaper.reap] * 4) for run_id in found]
-    # A reaper passes over what another one has locked, so the last may be left to the next round.
+    # A reaper skips runs that another one has locked, so the next round may have to recover the last one.
     reaped += store.reaper.reap()
     assert sorted(reaped) == expected
     assert all(run.crash_count == 1 for run in store.runs.list().items)
@@ -80,7 +80,7 @@ def test_a_run_that_keeps_taking_down_its_workers_fails(
 
 
 def away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the reaper find the database away, once."""
+    """Make the database unavailable to the reaper once."""
     with monkeypatch.context() as patch:
 
         def fail() -> NoReturn:

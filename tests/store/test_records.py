@@ -1,4 +1,4 @@
-"""What a report leaves behind: all of it, or nothing."""
+"""A worker's report is stored completely, or not at all."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -158,7 +158,7 @@ def test_a_zombie_writes_nothing(store: Store, claim: Claim) -> None:
 
 @contextmanager
 def commits(store: Store, *, lost: int, landing: bool) -> Iterator[list[int]]:
-    """The connection is lost during the next `lost` commits of writes, which happen nevertheless if `landing`."""
+    """Lose the connection during the next `lost` commits of writes, which succeed nevertheless if `landing`."""
     dialect = store.database.engine.dialect
     commit, left = dialect.do_commit, [lost]
 

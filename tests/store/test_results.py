@@ -1,4 +1,4 @@
-"""What reports and predictions read: everything about many runs, as it was written."""
+"""Reports and predictions read everything about many runs as it was written."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ WORK = Work(parameters=5, memory_bytes=7, scan_steps=11, elements=13, flops=17)
 
 
 def train(store: Store, epochs: int = 3, state: State = State.SUCCEEDED, **changes: Any) -> str:
-    """Write what training the next run writes. Returns its id."""
+    """Write the records of training the next run. Returns its id."""
     claim = claimed(store)
     metrics = [
         wire.Evaluation(

@@ -1,4 +1,4 @@
-"""Which checkpoints stay: the latest so many, and the best one where that is asked for."""
+"""The checkpoints that are kept: a number of latest ones, and the best one if the spec asks for it."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def bytes_of(step: int, size: int = LARGE) -> bytes:
 def record(
     store: Store, claim: Claim, step: int, loss: float | None = None, *, keep: int = 1, best: bool = True
 ) -> None:
-    """A record with a checkpoint, of an evaluation where there is a loss."""
+    """A record with a checkpoint, and with an evaluation if a loss is given."""
     metrics = [] if loss is None else [Evaluation(step=step, epoch=step, validation_loss=loss)]
     store.claims.record(
         claim,

@@ -8,7 +8,7 @@ from tests.waiting import retry_at_once
 
 
 def failing(times: int, error: Exception) -> Callable[[], int]:
-    """An action that raises `error` so many times and then returns how often it was called."""
+    """An action that raises `error` this number of times, and then returns how often it was called."""
     calls = 0
 
     def act() -> int:
@@ -35,7 +35,7 @@ def test_the_last_error_is_raised_when_time_is_over(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(Unavailable):
         retrying(act, seconds=100)
-    assert 100 <= len(calls) <= 210, "pauses are of a half to one second, but for the first few"
+    assert 100 <= len(calls) <= 210, "pauses last half a second to one second, except for the first few"
 
 
 def test_other_errors_are_not_waited_out() -> None:

@@ -1,4 +1,4 @@
-"""What was deleted is deleted: rows, files and what lay in between, whenever a process dies; and nothing else is."""
+"""Deleting removes rows, files and everything in between, whenever a process dies, and nothing else."""
 
 import sqlite3
 import threading
@@ -19,7 +19,7 @@ LARGE = b"l" * (INLINE_BYTES + 1)
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing that comes later is done."""
+    """Stands for kill -9: nothing after it is executed."""
 
 
 def save(store: Store, claim: Claim, step: int, **report: object) -> None:
@@ -73,7 +73,7 @@ def test_a_process_that_dies_before_the_commit_deletes_nothing(
 def test_a_zombie_s_file_goes_though_its_run_is_gone(
     store: Store, claim: Claim, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was stopped while its run was cancelled and deleted, goes on, writes its file and is killed."""
+    """A worker was stopped while its run was cancelled and deleted. It continues, writes its file and is killed."""
     expire(store, claim.run_id)
     store.jobs.cancel(claim.job_id)
     store.reaper.reap()
@@ -160,7 +160,7 @@ def sweep_until(over: threading.Event, settings: Settings) -> None:
 
 
 def work(settings: Settings) -> None:
-    """Eight slices: of three, the job is deleted afterwards, of the others the run is queued again."""
+    """Eight slices: after three of them the job is deleted, after the others the run is queued again."""
     with Store(settings) as store:
         for number in range(8):
             claim = claimed(store)
@@ -173,7 +173,7 @@ def work(settings: Settings) -> None:
 
 
 def test_no_sweeper_takes_a_file_from_a_commit(store: Store, new_job: Callable[..., Job], settings: Settings) -> None:
-    """Four workers record, end, delete and begin anew while two sweepers never stop."""
+    """Four workers record, finish, delete and start again while two sweepers never stop."""
     for _ in range(16):
         new_job()
     over = threading.Event()

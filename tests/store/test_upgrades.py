@@ -1,4 +1,4 @@
-"""A database of every earlier revision, with rows as that revision had them, comes to the newest one with its data."""
+"""A database of every earlier revision, with rows of that revision, is upgraded to the newest one with its data."""
 
 import hashlib
 import json
@@ -190,10 +190,10 @@ def test_it_can_be_worked_with(upgraded: Settings) -> None:
         claim = store.claims.claim("worker")
         assert claim is not None
         assert (claim.run_id, claim.token, claim.step) == ("run-queued", 4, 0)
-        # Of runs that waited, the shape is that of their spec, by which others are found to be trained with them.
+        # For runs that waited, the shape comes from their spec; it finds other runs to train with them.
         assert shape_key(claim.spec) == shape_key(RunSpec.model_validate(SPEC))
         alike = store.claims.claim_alike(claim, 5)
-        # Not the one whose worker fell silent: it is trained alone until it gets on.
+        # Not the run whose worker fell silent: it is trained alone until it makes progress.
         assert [run.run_id for run in alike] == ["run-paused"]
         for each in (claim, *alike):
             store.claims.release(each)

@@ -1,4 +1,4 @@
-"""Reading what Prometheus reads."""
+"""Reading metrics like Prometheus."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,7 +17,7 @@ class Exposed:
         }
 
     def value(self, name: str, **labels: str) -> float:
-        """That of the sample with exactly these labels; 0 where there is none."""
+        """The value of the sample with exactly these labels; 0 if there is none."""
         return self.samples.get((name, tuple(sorted(labels.items()))), 0.0)
 
     @property

@@ -1,4 +1,4 @@
-"""The dashboard, the configuration and the documentation name the metrics that there are."""
+"""The dashboard, the configuration and the documentation name the metrics that exist."""
 
 import json
 import re
@@ -85,7 +85,7 @@ def test_prometheus_is_told_of_the_service_and_the_workers() -> None:
 
 
 def rows(exposed: Exposed, whose: str) -> set[tuple[str, ...]]:
-    """What the table of the documentation says of these metrics."""
+    """The expected rows for these metrics in the table of the documentation."""
     found: set[tuple[str, ...]] = set()
     for name, meaning in exposed.help.items():
         if not name.startswith("gatelab_"):

@@ -1,4 +1,4 @@
-"""What a client can cause again and again leaves a bounded number of lines, and one that counts the others."""
+"""Repeated refusals leave a bounded number of lines in the log, and one that counts the others."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str], clock: list[float]) -> Callable[[], Lines]:
-    """Begins to log JSON, inside the test, whose standard error is another one; what was logged since."""
+    """Starts logging JSON to the test's own standard error. Returns a function that reads the lines since then."""
 
     def begin() -> Lines:
         logs.configure(as_json=True)
@@ -107,7 +107,7 @@ def test_bytes_that_are_no_request_leave_few_lines(tmp_path: Path) -> None:
 
 
 def refused(port: int) -> bool:
-    """Whether the service answers 400 to what is no request."""
+    """Whether the service answers 400 to invalid HTTP."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
             connection.sendall(b"nonsense\r\n\r\n")

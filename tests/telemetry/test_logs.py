@@ -1,4 +1,4 @@
-"""The log of a request: one line with its id, and nothing of what was said in it."""
+"""The log of a request: one line with its id, and none of its contents."""
 
 import json
 import os
@@ -31,7 +31,7 @@ Logged = Callable[[], tuple[TestClient, Callable[[], list[Any]]]]
 
 @pytest.fixture
 def logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Logged:
-    """Makes, inside the test, whose standard error is another one, a service that logs JSON; what it logged so far."""
+    """Makes a service that logs JSON to the test's own standard error. Returns a function that reads the log."""
 
     def make() -> tuple[TestClient, Callable[[], list[Any]]]:
         app = create_app(settings_in(tmp_path, log_json=True))
@@ -126,7 +126,7 @@ def _ready(url: str) -> bool:
 
 
 def _session(http: httpx2.Client, run: str) -> list[str]:
-    """Ask for all kinds of things, some of them wrong. Returns the session states."""
+    """Send all kinds of requests, some of them invalid. Returns the session states."""
     body = {"prompt": SECRETS["prompt"], "max_tokens": 5, "state": True}
     first = http.post(f"/v1/runs/{run}/generate", json=body).json()["state"]
     second = http.post(f"/v1/runs/{run}/generate", json={"state": first, "max_tokens": 5}).status_code

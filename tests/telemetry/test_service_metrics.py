@@ -1,4 +1,4 @@
-"""GET /metrics: what a service says of its requests, its texts, and of the runs in the database."""
+"""GET /metrics: a service's requests and texts, and the runs in the database."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Several processes of one service, which put their numbers together where they are told to."""
+"""Several processes of one service, which combine their metrics if configured to do so."""
 
 import os
 import signal
@@ -72,5 +72,5 @@ def test_the_streams_of_a_process_that_was_killed_are_no_longer_open(tmp_path: P
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     os.kill(child, signal.SIGKILL)
         eventually(lambda: _answers(url), "uvicorn has started others")
-        # A process counts as alive until its parent has taken note of its death, which uvicorn does one by one.
+        # A process counts as alive until its parent notices its death, which uvicorn does one by one.
         eventually(lambda: scrape(url).value("gatelab_event_streams", route=EVENTS) == 0, "no stream is open")

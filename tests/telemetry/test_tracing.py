@@ -1,4 +1,4 @@
-"""Traces: they arrive at the collector that the environment names, and cost nothing where it names none."""
+"""Traces arrive at the collector that the environment names, and cost nothing if it names none."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ from tests.waiting import eventually
 
 
 class Collector(ThreadingHTTPServer):
-    """An endpoint for OTLP over HTTP, which keeps what it gets."""
+    """An endpoint for OTLP over HTTP, which stores everything that it receives."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[str, Span]] = []
@@ -68,7 +68,7 @@ def collecting() -> Iterator[Collector]:
 
 @contextmanager
 def traced(folder: Path, redis_url: str, collector: Collector) -> Iterator[str]:
-    """The address of a service with a worker, told of the collector."""
+    """The address of a service with a worker, both configured with the collector."""
     told = {"GATELAB_DATA_DIR": str(folder), "GATELAB_BROKER_URL": redis_url, "GATELAB_POLL_SECONDS": "600"}
     told |= {"GATELAB_AUTH": "no"}
     told |= {"GATELAB_THREADS": "1", "GATELAB_DEVICE": "cpu", "OTEL_BSP_SCHEDULE_DELAY": "100"}

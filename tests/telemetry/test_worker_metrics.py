@@ -1,4 +1,4 @@
-"""What a worker says of its training, and that it still knows it when its child was killed."""
+"""A worker's metrics of its training, which survive when its child is killed."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ __all__ = ["settings", "store"]
 
 @pytest.fixture
 def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
-    """A meter at zero, which everything in this process counts with."""
+    """A meter at zero, which everything in this process uses."""
     fresh = Meter(SharedNumbers(list(METER.memory.names), 3))
     monkeypatch.setattr(slicing, "METER", fresh)
     monkeypatch.setattr(recording.Recorder.__init__, "__defaults__", (fresh,))
@@ -124,7 +124,7 @@ def test_children_count_in_rows_of_their_own(meter: Meter) -> None:
         meter.stepped(10, 0.1)
     assert exposed(meter).value("gatelab_train_tokens_total") == 20
     assert exposed(meter).value("gatelab_training_runs") == 4
-    meter.take_row(1)  # who takes the place of one that died goes on with what that one counted, and trains nothing yet
+    meter.take_row(1)  # a dead child's successor continues with its counts, and trains nothing yet
     found = exposed(meter)
     assert (found.value("gatelab_train_tokens_total"), found.value("gatelab_training_runs")) == (20, 2)
     assert found.value("gatelab_child_starts_total") == 3

@@ -1,4 +1,4 @@
-"""What texts are cleaned of, and where in the text as it was given each character came from."""
+"""Cleaning of texts, and the original place of each character that remains."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Corpora: what is taken as a text, and what is refused."""
+"""Corpora: accepted and refused texts."""
 
 import hashlib
 import unicodedata
@@ -43,7 +43,7 @@ def test_what_is_not_utf8_is_refused_with_its_place_and_a_remedy(data: bytes, wh
         decode(data)
     message = f"must be UTF-8 text; {where} is not; {CONVERT.format(encoding)}"
     assert refusal.value.problems == (Problem("file", message),)
-    assert decode(data.decode(encoding, errors="replace").encode())  # the program that is named has such an encoding
+    assert decode(data.decode(encoding, errors="replace").encode())  # the named program supports this encoding
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tokenizers that are learned: from what, how the same each time, and what they make of a text."""
+"""Learned tokenizers: the text from which they are learned, that they are reproducible, and their tokens."""
 
 import json
 import subprocess

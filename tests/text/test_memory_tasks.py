@@ -1,4 +1,4 @@
-"""The texts of the memory tasks: lines that can be completed by remembering alone, the same everywhere."""
+"""The texts of the memory tasks: lines that only memory can complete, the same on every machine."""
 
 import hashlib
 from typing import Any
@@ -61,7 +61,7 @@ def test_all_symbols_and_all_noise_occur() -> None:
 
 @TASKS
 def test_windows_of_a_line_each_hold_one_example(task: SyntheticSpec) -> None:
-    """Training, validation and test alike: so the recall is always asked of the symbols in the same window."""
+    """In training, validation and test, so that the recall and its symbols are always in the same window."""
     text = corpus_text(task)
     data: dict[str, Any] = {"corpus": "x", "training": {"num_steps": line_length(task)}}
     prepared = prepare(parse(RunSpec, data), Corpus("x", text))

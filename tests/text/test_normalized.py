@@ -1,4 +1,4 @@
-"""Texts are normalized and counted a piece at a time: pieces make no difference."""
+"""Texts are normalized and counted piece by piece, with the same result as at once."""
 
 import re
 from collections import Counter

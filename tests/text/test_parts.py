@@ -22,7 +22,7 @@ from tests.text.test_windows import all_scored, numbers, pairs_of, spec_of
 
 
 def scored(windows: Windows | None) -> list[int]:
-    """Which characters of `numbers` are scored."""
+    """The characters of `numbers` that are scored."""
     return [] if windows is None else sorted(int(target) - SPECIALS for _, target in all_scored(windows))
 
 
@@ -114,7 +114,7 @@ def of_texts(texts: Texts, **training: Any) -> RunSpec:
 
 
 def texts_of(data: Data) -> list[str]:
-    """What each part scores, as text."""
+    """The text that each part scores."""
     assert data.test is not None
     return [data.tokenizer.decode(windows.ids) for windows in (data.train, data.validation, data.test)]
 

@@ -1,4 +1,4 @@
-"""The prefix of samples: only what the model can read."""
+"""The prefix of samples has only characters that the model can read."""
 
 import pytest
 from hypothesis import given

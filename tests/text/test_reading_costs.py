@@ -1,4 +1,4 @@
-"""What a run will read, told from numbers alone, is what it reads."""
+"""A run reads what was predicted from numbers alone."""
 
 from hypothesis import given
 

@@ -1,4 +1,4 @@
-"""Tokenizers: text to ids and back, on any text that Unicode knows."""
+"""Tokenizers: text to ids and back, on any Unicode text."""
 
 import string
 from itertools import pairwise
@@ -257,7 +257,7 @@ def test_a_byte_that_is_no_character_stands_where_it_is_shown(data: bytes) -> No
         places.append(place)
         text += piece
         at += len(piece)
-    # A byte stands at the last character of the text up to it, were that the end.
+    # A byte's place is that of the last character, if the text ended with this byte.
     assert places == [len(data[: number + 1].decode(errors="replace")) - 1 for number in range(len(data))]
 
 

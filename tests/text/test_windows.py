@@ -1,6 +1,6 @@
-"""Windows: which tokens are read and scored, compared with plain loops.
+"""Windows: the tokens that are read and scored, compared with plain loops.
 
-The text has no character twice, so that a token's id says where it stands: the n-th character is id n + SPECIALS.
+No character occurs twice in the text, so a token's id gives its place: the n-th character is id n + SPECIALS.
 """
 
 import math
@@ -33,7 +33,7 @@ def numbers(tokens: int) -> Corpus:
 
 @st.composite
 def specs(draw: st.DrawFn, *modes: str) -> RunSpec:
-    """Windows as the default cuts them, carried, or numbered as in the book."""
+    """The default windows, carried ones, or numbered ones as in the book."""
     mode = draw(st.sampled_from(modes))
     windows = {} if mode == "carried" else {"stride": draw(st.none() | SIZES)}
     if mode == "numbered":
@@ -42,7 +42,7 @@ def specs(draw: st.DrawFn, *modes: str) -> RunSpec:
 
 
 def shortest(spec: RunSpec) -> int:
-    """The length of the shortest text that is long enough."""
+    """The length of the shortest sufficient text."""
     training, windows = spec.training, spec.training.windows
     if windows.counts is not None:
         return (sum(windows.counts) - 1) * (windows.stride or training.num_steps) + training.num_steps
@@ -51,7 +51,7 @@ def shortest(spec: RunSpec) -> int:
 
 @st.composite
 def runs(draw: st.DrawFn, *modes: str) -> tuple[RunSpec, int]:
-    """A spec, and the length of a text that is long enough for it."""
+    """A spec, and the length of a sufficient text."""
     spec = draw(specs(*modes))
     return spec, shortest(spec) + draw(st.integers(0, 150))
 
@@ -99,7 +99,7 @@ def test_numbered_windows_are_the_books(run: tuple[RunSpec, int]) -> None:
 
 
 def test_the_books_windows_overlap_and_cover_few_characters() -> None:
-    """What docs/guides/fair-comparison.md says of them: the first and the last character that each part scores."""
+    """As in docs/guides/fair-comparison.md: the first and the last character that each part scores."""
     windows = {"stride": 1, "train": 10_000, "validation": 5_000, "test": 5_000}
     data = prepare(spec_of(num_steps=32, windows=windows), numbers(20_100))
     found = [(int(part.scored.min()) - SPECIALS, int(part.scored.max()) - SPECIALS) for part in parts(data)]

@@ -8,6 +8,6 @@ PLAIN = TrainingSpec()
 
 
 def member_of(model: LanguageModel, training: TrainingSpec = PLAIN) -> Member:
-    """A member that begins with the weights of a model, in their precision; the model stays as it is."""
+    """A member that begins with a copy of a model's weights, in their precision."""
     weights = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
     return Member.starting_with(weights, model.spec, model.vocabulary, training)

@@ -1,4 +1,4 @@
-"""Small runs on real text, and what can be compared of them."""
+"""Small runs on real text, and their comparable results."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ def spec_of(model: dict[str, object] | None = None, **training: object) -> RunSp
 
 
 def corpus(text: str, characters: int = 500) -> Corpus:
-    """The beginning of a text, where it is prose."""
+    """The beginning of the prose in a text."""
     return Corpus("text", text[2000 : 2000 + characters])
 
 
 def untimed(position: Position) -> Position:
-    """A position without how long it took."""
+    """A position without its seconds."""
     return replace(position, seconds=0.0, training_seconds=0.0)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What an event said, but for times; comparable with ==."""
+    """The contents of an event without times; comparable with ==."""
 
     position: Position
     reported: tuple[object, ...]
@@ -47,7 +47,7 @@ def seen(event: Event) -> Seen:
 
 
 def recorded(events: Iterable[Event]) -> list[tuple[Seen, Checkpoint]]:
-    """Every event with the checkpoint that could be taken there."""
+    """Every event, with the checkpoint that can be taken at it."""
     return [(seen(event), event.checkpoint()) for event in events]
 
 

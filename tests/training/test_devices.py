@@ -1,4 +1,4 @@
-"""Where training runs, and that nobody waits for PyTorch where there is no GPU."""
+"""The device of training, and that PyTorch is not imported on a machine without a GPU."""
 
 from pathlib import Path
 

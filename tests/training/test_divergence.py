@@ -1,4 +1,4 @@
-"""A number that is not finite is never part of a checkpoint, whatever engine made it."""
+"""A checkpoint never contains a number that is not finite, whatever engine made it."""
 
 import math
 import re
@@ -109,7 +109,7 @@ def test_every_loss_of_an_evaluation_is_checked(losses: list[float], message: st
 
 def test_weights_that_no_text_reads_are_checked_at_evaluations(time_machine: str) -> None:
     trainer, _ = at_the_end(time_machine)
-    # `<unk>`, which the text does not have: no loss will ever show it.
+    # `<unk>` does not occur in the text, so no loss can show it.
     trainer.weights["cells.0.W_c"][0, 0] = math.nan
     diverged = trainer.divergence([1.0, 1.0])
     assert re.fullmatch(r"weights\.cells\.0\.W_c is not finite at step 40 \(epoch 1\)$", str(diverged))
@@ -130,7 +130,7 @@ def test_a_model_that_cannot_write_is_evaluated_all_the_same(
 
 
 def at_the_end(text: str) -> tuple[Trainer, Pack]:
-    """A run that has read everything and is to be evaluated."""
+    """A run that has read everything and is about to be evaluated."""
     spec = spec_of(num_steps=8, batch_size=5, epochs=1)
     trainer = Trainer(spec, prepare(spec, corpus(text, 2000)))
     pack = Pack({"": trainer})

@@ -1,4 +1,4 @@
-"""What the gates do is measured after every epoch where it is asked for, and disturbs nothing."""
+"""Gate statistics are measured after every epoch if the spec asks for them, and do not influence the training."""
 
 import pytest
 

@@ -33,7 +33,7 @@ def test_every_cell_learns_real_text(cell: object, time_machine: str) -> None:
     spec = spec_of({"cell": cell}, epochs=8, optimizer={"kind": "adam", "lr": 0.02}, **TRAINING)
     text = corpus(time_machine, 4000)
     epochs = evaluations(train(spec, text))
-    # Better than the best model that knows no context: the entropy of single characters.
+    # Better than the best model without context: the entropy of single characters.
     assert epochs[-1].train_loss < entropy(text.text) < epochs[0].train_loss
     assert epochs[-1].validation_loss < epochs[0].validation_loss - 0.2
     assert epochs[-1].test_loss is not None
@@ -41,7 +41,7 @@ def test_every_cell_learns_real_text(cell: object, time_machine: str) -> None:
 
 
 def entropy(text: str) -> float:
-    """Of the single characters, in nats."""
+    """The entropy of single characters, in nats."""
     _, counts = np.unique(list(text), return_counts=True)
     shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum())
@@ -83,7 +83,7 @@ def test_steps_read_the_batches_of_their_epoch(carry_state: bool, time_machine: 
             logits, state = model(inputs, state)
             expected.append(total_loss(logits, targets).item() / int((targets != IGNORED).sum()))
     losses = [e.loss for e in events if isinstance(e, Stepped)]
-    # The model is an untrained one, which remembers no more than the window.
+    # The model is untrained, and remembers no more than the window.
     assert_rounded(losses, expected, terms=terms_of(model, windows.num_steps) + model.vocabulary, dtype=torch.float32)
     assert len(set(expected)) > 2, "batches differ in their loss, or this test shows nothing"
 
@@ -165,7 +165,7 @@ def test_variants_see_the_same_batches_and_start_from_the_same_shared_weights(ti
 
 
 def change(spec: RunSpec, text: str) -> Tensor:
-    """What the first step adds to the parameters, as one vector."""
+    """The change of the parameters in the first step, as one vector."""
     events = train(spec, corpus(text))
     before, after = (next(events).checkpoint().weights for _ in range(2))
     parts = [(after[name] - before[name]).flatten() for name in before]
@@ -178,8 +178,7 @@ def test_clip_norm_bounds_the_step(time_machine: str) -> None:
         for c in (None, 0.01)
     )
     assert free.norm() > 0.02, "without a bound the step is longer, or this test shows nothing"
-    # Weights are single precision, and some larger than 1: each number that is read off them as a difference is off by
-    # their rounding.
+    # Weights are single precision, and some larger than 1, so each of their differences has their rounding error.
     assert_rounded(bound.norm().item(), 0.01, terms=1, scale=2 * len(bound) ** 0.5, dtype=torch.float32)
     assert torch.dot(free, bound) / (free.norm() * bound.norm()) > 0.999
 
@@ -226,7 +225,7 @@ def test_a_run_whose_last_step_breaks_the_weights_has_not_succeeded() -> None:
 
 def test_dropout_changes_training_and_not_evaluation(time_machine: str) -> None:
     text = corpus(time_machine)
-    # A rate so small that the first step moves nothing: what is evaluated are the equal initial weights.
+    # With such a small rate, the first step moves nothing, so the equal initial weights are evaluated.
     still = {"optimizer": {"kind": "sgd", "lr": 1e-300}, "epochs": 1}
     runs = [list(train(spec_of({"dropout": rate}, **still), text)) for rate in (0.0, 0.9)]
     first, second = (evaluations(run)[0] for run in runs)

@@ -25,7 +25,7 @@ LSTM = {"cell": {"kind": "lstm", "hidden": 9}, "layers": 2}
 
 
 def texts_of(spec: RunSpec, text: str) -> Data:
-    """A validation and a test part that make two streams each, and not quite."""
+    """A validation and a test part that are each a little shorter than two streams."""
     return prepare(spec, Corpus("text", text[2000:90_003]))
 
 

@@ -80,7 +80,7 @@ def test_every_parameter_learns(engine: EngineName, time_machine: str) -> None:
 
 
 def test_bfloat16_rounds_the_products_and_not_the_means(random: np.random.Generator, seed: int) -> None:
-    """A number that all units share leaves with the mean, and would not if that were rounded."""
+    """Subtracting the mean removes a number that all units share, which it would not if the mean were rounded."""
     model = model_of(run_of(0).model.cell, seed, hidden=6)
     shifted = copy.deepcopy(model)
     for letter in ("W_z", "W_r"):

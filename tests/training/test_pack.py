@@ -1,4 +1,4 @@
-"""Runs that are trained together come out as each does alone, whatever becomes of the others."""
+"""Runs of a pack have the same results as alone, whatever happens to the others."""
 
 import threading
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "longer": ({"epochs": 3, "sample": {"prefix": "th", "characters": 7, "temperature": 1}}, {}),
     "silent": ({"sample": None, "clip_norm": 0.01}, {"init": {"normal": 0.1}}),
 }
-"""Name -> what a member has of its own, in its training and in its model."""
+"""Name -> the settings of a member that differ, in its training and in its model."""
 
 
 def spec_of(name: str, **changes: Any) -> RunSpec:
@@ -50,7 +50,7 @@ Story = list[tuple[Seen, Checkpoint]]
 
 
 def told(news: News) -> dict[str, Story]:
-    """What is seen of each member, with the checkpoints that could be taken."""
+    """The events of each member, with the checkpoints that can be taken."""
     found: dict[str, Story] = {}
     for name, event in news:
         if isinstance(event, Event):
@@ -86,7 +86,7 @@ def test_every_member_is_as_it_is_alone(windows: str, time_machine: str) -> None
 
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_members_may_begin_anywhere(windows: str, time_machine: str) -> None:
-    """One is at its start, others in the middle of an epoch, before an evaluation, behind one, or at the end."""
+    """One member is at its start, others in the middle of an epoch, before or after an evaluation, or at the end."""
     text, of = corpus(time_machine), specs(**WINDOWS[windows])
     alone = {name: recorded(train(spec, text)) for name, spec in of.items()}
     evaluated = next(i for i, (event, _) in enumerate(alone["plain"]) if event.reported[0] == "evaluated")
@@ -107,7 +107,7 @@ def test_who_diverges_fails_alone(time_machine: str) -> None:
     found: dict[str, Story] = {}
     for news in pack_of(of, text):
         failures |= {name: event for name, event in news if isinstance(event, Exception)}
-        # Of the one that diverges, there may be no checkpoint to be taken.
+        # The member that diverges may have no checkpoint to take.
         for name, story in told([(name, event) for name, event in news if name != "plain"]).items():
             found.setdefault(name, []).extend(story)
     assert {name: type(error) for name, error in failures.items()} == {"plain": Diverged}
@@ -136,7 +136,7 @@ def test_the_others_go_on_when_one_leaves(time_machine: str) -> None:
 
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_an_interrupted_round_is_computed_again(windows: str, time_machine: str) -> None:
-    """Steps and evaluations alike: the run is bit for bit the one that nobody interrupted."""
+    """In steps and in evaluations, the run is bitwise identical to the uninterrupted one."""
     text, of = corpus(time_machine), {"plain": spec_of("plain", **WINDOWS[windows])}
     pack = pack_of(of, text)
     found = told(pack.start())
@@ -149,7 +149,7 @@ def test_an_interrupted_round_is_computed_again(windows: str, time_machine: str)
 
 
 def test_a_step_under_way_is_interrupted(time_machine: str) -> None:
-    """One step would take hours, and is ended by another thread."""
+    """One step would take hours, and another thread ends it."""
     long = parse(
         RunSpec,
         {
@@ -205,7 +205,7 @@ def test_a_pack_ends_with_its_last_member(time_machine: str) -> None:
 
 
 def test_the_time_of_a_call_is_shared(time_machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of two members counts half of it, so that their times add up to what was spent."""
+    """Each of two members counts half of the time, so that their times add up to the total."""
     times = iter(range(1000))
     monkeypatch.setattr("gatelab.training.pack.time.perf_counter", lambda: next(times))
     text = corpus(time_machine)

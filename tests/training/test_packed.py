@@ -1,6 +1,6 @@
-"""Checkpoints that were written when the classic cells had packed parameters: they are read, and go on as they did.
+"""Checkpoints from the time when the classic cells had packed parameters can be read, and their runs continue.
 
-For each file `packed/<name>.middle` there is the end of that run, `<name>.end`, as the version of that time wrote it.
+For each file `packed/<name>.middle`, `<name>.end` is the end of that run, written by the version of that time.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_it_goes_on_and_ends_with_the_same_numbers(name: str, engine: Any) -> No
     begun, expected = checkpoint(f"{name}.middle"), checkpoint(f"{name}.end")
     *_, last = train(begun.spec, TEXT, engine=engine, resume=begun)
     found = last.checkpoint()
-    # That version did not note how a run stands towards an early end.
+    # That version did not store the state of early stopping.
     assert replace(untimed(found.position), standing=StoppingState()) == untimed(expected.position)
     for group in ("weights", "optimizer"):
         mine, theirs = arrays(getattr(found, group)), arrays(getattr(expected, group))
@@ -67,7 +67,7 @@ def _same_without_reset(cell: CellSpec) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_is_kept(name: str) -> None:
-    """Put side by side again, letters are what was packed, to the last bit."""
+    """Joined again, the letters are bitwise identical to the packed parameters."""
     data = (FOLDER / f"{name}.middle").read_bytes()
     old, new = load(data), checkpoint(f"{name}.middle")
     blocks = packed_letters(new.spec.model.cell)

@@ -1,4 +1,4 @@
-"""A run that was interrupted anywhere goes on as if nothing had happened: every bit of it."""
+"""A run that is interrupted anywhere resumes with bitwise identical results."""
 
 import itertools
 
@@ -26,7 +26,7 @@ WINDOWS: dict[str, dict[str, object]] = {
 }
 INPUTS: dict[str, object] = {"one-hot": "one_hot", "embedding": {"embedding": 4}}
 
-# Every cell with every optimizer; windows and input take turns, so that each pair of them meets as well.
+# Every cell with every optimizer; windows and input alternate, so that each pair of them occurs as well.
 CASES = [
     pytest.param(cell, optimizer, windows, given, id=f"{cell_name(cell)}-{optimizer}-{windows}-{given}")
     for (cell, optimizer), windows, given in zip(
@@ -58,8 +58,8 @@ def same_bits(a: Checkpoint, b: Checkpoint) -> None:
 
 
 def resumed(spec: RunSpec, text: Corpus, checkpoint: Checkpoint) -> list[tuple[Seen, Checkpoint]]:
-    """The events after `checkpoint` went through its bytes, `Started` left out."""
-    torch.rand(3)  # the numbers that torch draws by itself have nothing to do with a run
+    """The events after a resume from the bytes of `checkpoint`, without `Started`."""
+    torch.rand(3)  # torch's own random numbers do not influence a run
     return recorded(train(spec, text, resume=Checkpoint.from_bytes(checkpoint.to_bytes())))[1:]
 
 

@@ -1,4 +1,4 @@
-"""Schedules against torch.optim.lr_scheduler, where it has the same one, and against their formulas."""
+"""Schedules against torch.optim.lr_scheduler, if it has the same one, and against their formulas."""
 
 import math
 import warnings
@@ -64,7 +64,7 @@ def test_rates_are_torchs(name: str) -> None:
     schedule, build = SAME[name]
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR)
     with warnings.catch_warnings():
-        # SequentialLR calls its parts in a way that torch warns of.
+        # SequentialLR calls its parts in a way about which torch warns.
         warnings.simplefilter("ignore", UserWarning)
         scheduler = build(optimizer)
         expected = []

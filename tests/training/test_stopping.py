@@ -1,4 +1,4 @@
-"""When runs are evaluated and end, with any engine, and that a resume changes nothing of it."""
+"""When runs are evaluated and when they end, with any engine, and that a resume does not change this."""
 
 import itertools
 from typing import Any
@@ -70,7 +70,7 @@ def test_evaluations_come_when_they_are_asked_for(every: dict[str, int], steps: 
     found = evaluations(events)
     assert [e.position.step for e in found] == steps
     assert [e.test_loss is not None for e in found] == [False] * (len(steps) - 1) + [True]
-    # Evaluations change nothing of the training.
+    # Evaluations do not change the training.
     plain = train(spec_of(MODEL, **SMALL, epochs=3), corpus(time_machine))
     assert [e.loss for e in events if isinstance(e, Stepped)] == [e.loss for e in plain if isinstance(e, Stepped)]
     # Every token counts in one evaluation.

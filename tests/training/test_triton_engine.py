@@ -40,7 +40,7 @@ STEPS = 5 if DEVICE == "cuda" else 2  # a GPU replays the third and later calls;
 Fields = dict[str, Any]
 
 EPS = 1e-3
-"""Adam's, large beside the rounding of a gradient, which would else move a weight by as much as a gradient does."""
+"""Adam's eps, large compared with a gradient's rounding error, which would otherwise move weights as much."""
 
 PACKS: dict[str, tuple[Fields, list[Fields]]] = {
     "gru before, one-hot, sgd": (
@@ -80,12 +80,12 @@ PACKS: dict[str, tuple[Fields, list[Fields]]] = {
 
 
 LONG = {name for name in PACKS if name.endswith("sgd") or name.startswith("two lstms")}
-"""Triton's interpreter takes seconds for a pack: what the others also have is left to the long tests."""
+"""Triton's interpreter takes seconds for a pack, so the long tests cover the other cases."""
 SOME = [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in PACKS]
 
 
 class Pack:
-    """Runs on their way in one engine, every one at its own batch."""
+    """Running members of one engine, each at its own batch."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ def test_a_pack_trains_as_the_reference_does(name: str, time_machine: str) -> No
 
 
 def test_an_optimizer_goes_on_in_another_engine(time_machine: str) -> None:
-    """From the reference to ours, and from ours to the reference."""
+    """From the reference to Triton, and from Triton to the reference."""
     for name in ("gru before, one-hot, sgd", "gru after, embedding of more ids than are read, adam"):
         first = Pack(TorchEngine, specs_of(name), time_machine, torch.float64)
         last = len(first.members) - 1
@@ -194,7 +194,7 @@ def test_what_keeps_it_from_running_has_a_name() -> None:
 
 
 def test_where_a_kernel_cannot_be_compiled_pytorch_trains_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the interpreter in the place of a GPU's compiler."""
+    """With the interpreter instead of a GPU's compiler."""
     there = triton.why_not
     monkeypatch.setattr(triton, "why_not", lambda cell, hidden, precision, _: there(cell, hidden, precision, "cpu"))
     monkeypatch.setattr(torch.version, "cuda", "12.8")

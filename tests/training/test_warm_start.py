@@ -1,4 +1,4 @@
-"""A run that begins from another one's checkpoint: the same run where nothing is changed, on any engine."""
+"""A run that begins from another run's checkpoint, without changes, is the same run, on any engine."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_a_fork_without_an_edit_is_the_run_itself(
     text, spec = corpus(time_machine), course(name)
     whole = recorded(train(spec, text, engine=engine))
     last = whole[-1][0].position.step
-    # The checkpoint of the last step has nothing left to train: a fork there is refused, as below.
+    # After the last step, nothing is left to train, so a fork there is refused, as below.
     at = int(random.choice([i for i, (event, _) in enumerate(whole) if event.position.step < last]))
     origin = Origin(Checkpoint.from_bytes(whole[at][1].to_bytes()))
     fork = recorded(train(starting(spec, "everything"), text, engine=engine, start=origin))[1:]

@@ -1,4 +1,4 @@
-"""A store with a run to train, and what training it yields without any worker."""
+"""A store with a run to train, and the results of training it without a worker."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, SQLite unless `both_databases` asks for more."""
+    """The URL of an empty database: SQLite, unless `both_databases` is used."""
     if getattr(request, "param", "sqlite") == "sqlite":
         yield f"sqlite:///{tmp_path}/gatelab.db"
     else:
@@ -54,7 +54,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 def worker_settings(database_url: str, folder: Path, **changes: Any) -> Settings:
-    """Settings of a worker that neither checkpoints nor leaves its slice before its run has ended."""
+    """Settings of a worker that neither saves a checkpoint nor ends its slice before its run has ended."""
     defaults: dict[str, Any] = {
         "database_url": SecretStr(database_url),
         "data_dir": folder,
@@ -92,7 +92,7 @@ def never() -> bool:
 def train_slice(
     store: Store, settings: Settings, stopping: Callable[[], bool] = never, claim: Claim | None = None
 ) -> Claim:
-    """Train one slice of a claim, by default of the run that has waited longest."""
+    """Train one slice of a claim, by default that of the run that has waited longest."""
     claim = claim or claimed(store)
     Slice(store, settings, claim, stopping).run()
     return claim
@@ -108,7 +108,7 @@ def train_all(store: Store, settings: Settings) -> int:
 
 
 def take_away(store: Store, run_id: str) -> Claim:
-    """Let the lease of a run run out, and another worker take the run."""
+    """Make the lease of a run expire, and let another worker take the run."""
     expire(store, run_id)
     assert store.reaper.reap() == [run_id]
     other = claimed(store, "other")
@@ -117,19 +117,19 @@ def take_away(store: Store, run_id: str) -> Claim:
 
 
 def at_call(number: int, action: Callable[[], object]) -> Callable[[], bool]:
-    """A `stopping` that does something when it is asked for the nth time, and whose answer then is what that was."""
+    """A `stopping` that calls a function the nth time that it is called, and returns its result."""
     calls = iter(range(1, 1_000_000))
     return lambda: next(calls) == number and bool(action())
 
 
 def evaluations(spec: RunSpec) -> list[Evaluated]:
-    """What training yields with no worker in between. The last one's checkpoint is the final one."""
+    """The results of training without a worker. The last one has the final checkpoint."""
     events = train(spec, Corpus("wells", TEXT), threads=1)
     return [event for event in events if isinstance(event, Evaluated)]
 
 
 def assert_as_trained_in_one_go(store: Store, run_id: str) -> None:
-    """The run has succeeded, and all that is stored of it is what training it without a worker yields, to the bit."""
+    """Check that the run has succeeded with stored results bitwise identical to training without a worker."""
     run = store.runs.get(run_id)
     assert run.state == "succeeded", run.error
     expected = evaluations(run.spec)

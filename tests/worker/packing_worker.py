@@ -1,4 +1,4 @@
-"""`python -m tests.worker.packing_worker`: a worker that trains runs together wherever it may, if it pays or not."""
+"""`python -m tests.worker.packing_worker`: a worker that packs runs whenever it may, even if that is not faster."""
 
 from functools import partial
 

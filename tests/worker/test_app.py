@@ -38,7 +38,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def output(code: str, folder: Path, **environment: str) -> str:
-    """What Python prints in a process of its own."""
+    """The output of Python in a process of its own."""
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -68,7 +68,7 @@ def config() -> dict[str, Any]:
 
 
 def test_messages_are_hints(config: dict[str, Any]) -> None:
-    """Acknowledged early, without results, never retried: the database knows what is to be done."""
+    """Tasks are acknowledged early, have no results and are never retried, since the database knows the work."""
     assert (config["task_acks_late"], config["task_ignore_result"], config["task_publish_retry"]) == (
         False,
         True,
@@ -86,7 +86,7 @@ def test_a_worker_has_one_child_that_takes_one_message_at_a_time(config: dict[st
 
 
 def test_taking_a_message_needs_no_broker(tmp_path: Path) -> None:
-    """Who holds its one message until the broker hears of it listens no more if the broker dies just then."""
+    """A worker that kept its only message until the broker had the acknowledgement would stop listening if it died."""
     broker = Broker(tmp_path)
     broker.start()
     try:

@@ -7,7 +7,7 @@ from worker.cadence import CHECKPOINT_SHARE, Cadence
 
 
 class Clock:
-    """A time that passes only where a test says so."""
+    """A clock that advances only if the test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -1,4 +1,4 @@
-"""How the service and a worker find each other at the broker."""
+"""The service and a worker use the same queue of the broker."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a worker's child does: work, poll, reap, and leave in order. In this process, with no broker at all."""
+"""A worker's child works, polls, reaps and stops gracefully. It runs in this process, without a broker."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ SOON = 0.01
 
 
 class Wakeups:
-    """Counts what would be sent. The first may fail, as it does with a broker that is away."""
+    """Counts the messages that would be sent. The first may fail, as with an absent broker."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -49,7 +49,7 @@ def wakeups() -> Wakeups:
 
 @pytest.fixture(autouse=True)
 def stop_flag(monkeypatch: pytest.MonkeyPatch) -> SharedFlag:
-    """A flag of its own; and this process, which is no child, is not to die with whoever started the tests."""
+    """A flag for the test. This process is not a child, so it must not die with the process that started the tests."""
     flag = SharedFlag()
     monkeypatch.setattr(children, "STOP", flag)
     monkeypatch.setattr(children, "die_with_parent", lambda: None)
@@ -58,7 +58,7 @@ def stop_flag(monkeypatch: pytest.MonkeyPatch) -> SharedFlag:
 
 @pytest.fixture
 def new_child(store: Store, database_url: str, settings: Settings, wakeups: Wakeups) -> Iterator[Any]:
-    """A function that makes a child whose duties, but for those it is given a time for, never come."""
+    """A function that makes a child without duties, except for those whose interval is given."""
     made: list[Child] = []
 
     def make(**changes: float) -> Child:

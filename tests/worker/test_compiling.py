@@ -18,7 +18,7 @@ OWN = SPEC | {"model": {"cell": {"kind": "equations", "hidden": 5, "equations": 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, and a process that has compiled nothing. Less optimized, code is there sooner."""
+    """An empty folder, and a process that has compiled nothing. Less optimized code is faster to compile."""
     monkeypatch.setenv("GATELAB_CELL_CACHE", str(tmp_path / "cells"))
     monkeypatch.setattr(compile, "_loaded", {})
     monkeypatch.setattr(build, "CELL_LEVEL", "-O0")

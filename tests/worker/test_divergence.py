@@ -1,4 +1,4 @@
-"""A run that diverges: what is stored of it is good."""
+"""A run that diverges leaves only finite numbers in the database."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def test_what_is_stored_of_a_run_that_diverges_is_finite(
     run = store.runs.get(only_run(store))
     assert run.error is not None
     assert (run.state, run.error.type) == ("failed", "diverged")
-    # Where a checkpoint was to be made of the tenth step, that is noticed; elsewhere the next loss shows it.
+    # If a checkpoint is due at the tenth step, it shows the divergence; otherwise the next loss shows it.
     found = "is not finite at step 10 (epoch 3)" if how == ONE_STEP else "step 1"
     assert found in run.error.message
     saved = [Checkpoint.from_bytes(store.checkpoints.get(run.id, c.step).data) for c in store.checkpoints.list(run.id)]

@@ -1,4 +1,4 @@
-"""What a worker imports: on the native engine all that a run asks for, and nothing of PyTorch."""
+"""On the native engine, a worker imports everything for a run, and nothing of PyTorch."""
 
 import os
 import subprocess
@@ -22,14 +22,14 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 UNNEEDED = {"torch", "triton", "scipy", "jinja2", "alembic", "onnx", "onnxscript", "fastapi", "limits", "opentelemetry"}
-"""What neither a worker that trains natively nor its parent imports."""
+"""Packages that neither a worker that trains natively nor its parent imports."""
 
 ASKED: dict[str, Any] = SPEC | {
     "model": SPEC["model"] | {"layers": 2, "dropout": 0.2},
     "training": TRAINING | {"gate_statistics": True, "carry_state": True, "keep_best": True},
     "grid": {"training.seed": [1, 2]},
 }
-"""Two runs that are a pack, with gate statistics, samples, dropout, a carried state and their best checkpoints."""
+"""Two runs of a pack, with gate statistics, samples, dropout, a carried state and their best checkpoints."""
 
 
 def test_a_native_worker_never_imports_pytorch(store: Store, settings: Settings, database_url: str) -> None:
@@ -38,7 +38,7 @@ def test_a_native_worker_never_imports_pytorch(store: Store, settings: Settings,
         "GATELAB_DATABASE_URL": database_url,
         "GATELAB_DATA_DIR": str(settings.data_dir),
         "GATELAB_THREADS": "1",
-        # A step a slice: every step is recorded, and the next one resumes a checkpoint.
+        # One step per slice: every step is recorded, and the next one resumes from a checkpoint.
         "GATELAB_SLICE_SECONDS": "0.000001",
     }
     ran = subprocess.run(
@@ -58,7 +58,7 @@ def test_a_native_worker_never_imports_pytorch(store: Store, settings: Settings,
 
 
 BUDGETS = {"gatelab.specs": 300, "gatelab.training": 680, "worker.app": 940}
-"""How many modules may be imported with each, a tenth more than are. Each costs time and memory at every start."""
+"""The most modules that each may import, 10 % more than now. Each costs time and memory at every start."""
 
 
 @pytest.mark.parametrize("name", BUDGETS)

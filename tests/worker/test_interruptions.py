@@ -1,4 +1,4 @@
-"""A run that is interrupted is left so that anyone can go on, and only by who owns it."""
+"""An interrupted run is stored so that any worker can continue it, and only its owner stores it."""
 
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,13 @@ from worker import slice as slices
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A worker that records every step, and so reads the flags between any two."""
+    """A worker that records every step, and so reads the flags between any two steps."""
     monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     return worker_settings(database_url, tmp_path, checkpoint_seconds=1e-9)
 
 
 def contents(store: Store) -> dict[str, int | tuple[Any, ...]]:
-    """How many rows every table has, and what the run's row says."""
+    """Table -> its number of rows, and the run's row."""
     with store.database.read() as connection:
         rows = {
             table.name: connection.scalar(select(func.count()).select_from(table)) or 0
@@ -64,7 +64,7 @@ def test_a_job_is_cancelled_between_two_steps(store: Store, settings: Settings) 
 
 @both_databases
 def test_a_cancelled_grid_stops_within_a_step_and_keeps_what_has_ended(store: Store, settings: Settings) -> None:
-    """Of four runs, the first has succeeded, the second is being trained, the others wait."""
+    """The first of four runs has succeeded, the second is being trained, and the others wait."""
     job = queue(store, SPEC | {"grid": {"model.cell.hidden": [3, 4, 5, 6]}})
     first, second, *others = (run.id for run in store.runs.list(job_id=job).items)
     train_slice(store, settings)
@@ -168,7 +168,7 @@ def test_a_run_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: p
         queue(store)
         mine = train_slice(store, settings, at_call(3, pull_the_plug))
         away.rename(folder)
-        assert store.runs.get(mine.run_id).state == State.RUNNING, "nobody could be told"
+        assert store.runs.get(mine.run_id).state == State.RUNNING, "the worker could not report it"
         expire(store, mine.run_id)
         assert store.reaper.reap() == [mine.run_id]
         train_all(store, settings)
@@ -176,7 +176,7 @@ def test_a_run_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: p
 
 
 def test_a_crashed_worker_s_rows_are_done_again(store: Store, settings: Settings) -> None:
-    """What came after the last checkpoint is lost with the worker, and comes out the same."""
+    """The steps after the last checkpoint are lost with the worker, and are repeated with the same result."""
     queue(store)
     first = train_slice(store, settings, at_call(9, lambda: True))
     again = claimed(store)

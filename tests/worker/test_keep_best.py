@@ -35,13 +35,13 @@ WORSENING: dict[str, Any] = {
     "keep_checkpoints": 1,
     "keep_best": True,
 }
-"""The rate rises until the end, far beyond what learns: on any processor, an early epoch is the best one."""
+"""The rate rises until the end, far beyond a useful value, so an early epoch is the best on any processor."""
 
 
 def assert_the_best_is_kept(store: Store, run_id: str) -> None:
     spec = store.runs.get(run_id).spec
     events = train(spec, Corpus("wells", TEXT), threads=1)
-    # Captured in passing: an event's checkpoint is that of the moment.
+    # Taken at once, since an event's checkpoint changes afterwards.
     found = [(event.validation_loss, event.checkpoint()) for event in events if isinstance(event, Evaluated)]
     expected = min(found, key=lambda pair: pair[0])[1]
     assert expected.position.epoch < spec.training.epochs, "the last is the best: this tells nothing"
@@ -62,7 +62,7 @@ def test_the_best_is_kept(how: dict[str, float], store: Store, database_url: str
 
 
 def test_the_best_is_found_again_by_who_takes_over(store: Store, settings: Settings) -> None:
-    """The first worker loses the run after some epochs; what it had not recorded is done again, the best with it."""
+    """The first worker loses the run after some epochs; epochs that it had not recorded are repeated, with the best."""
     queue(store, **WORSENING)
     run_id = only_run(store)
     calls = at_call(14, lambda: take_away(store, run_id))

@@ -128,7 +128,7 @@ def test_a_lease_is_lost_when_it_cannot_be_renewed(nowhere: Store, claim: Claim)
 
 
 class ShakyClaims:
-    """A database that is away three times."""
+    """A database that cannot be reached three times."""
 
     def __init__(self) -> None:
         self.heartbeats_made = 0

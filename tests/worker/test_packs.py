@@ -1,4 +1,4 @@
-"""Runs that a worker trains together end as each does alone, and what befalls one is no matter of the others."""
+"""Runs that a worker trains together end as each does alone, and the fault of one does not affect the others."""
 
 import math
 from collections.abc import Callable
@@ -137,11 +137,11 @@ def test_what_pays_is_asked_of_the_shape_and_the_machine(store: Store, settings:
     assert [run.state for run in runs(store)] == [State.SUCCEEDED] * 2 + [State.QUEUED] * 2
 
 
-# -- What befalls one -----------------------------------------------------------------------------------------------
+# -- A fault of one run ----------------------------------------------------------------------------------------------
 
 
 def check_the_others(store: Store, but: str) -> Run:
-    """All runs but one have come out as if nothing had been. Returns that one."""
+    """Check that all runs except for one have their usual results. Returns that one."""
     for run in runs(store):
         if run.id != but:
             assert_as_trained_in_one_go(store, run.id)
@@ -197,7 +197,7 @@ def test_who_is_lost_to_another_worker_is_not_written_any_more(store: Store, cha
 
 
 def test_whose_steps_are_recorded_already_is_left_to_the_reaper(store: Store, changed: Callable[..., Settings]) -> None:
-    """A store that refuses one run's records is no matter of the others."""
+    """If the store refuses one run's records, the others are not affected."""
     queue(store, GRID)
     refused = runs(store)[1].id
 
@@ -255,14 +255,14 @@ def test_a_run_whose_checkpoint_is_missing_goes_on_from_the_one_before(changed: 
         assert_as_trained_in_one_go(store, hurt.id)
 
 
-# -- What befalls all -----------------------------------------------------------------------------------------------
+# -- A fault of all runs ----------------------------------------------------------------------------------------------
 
 
 def test_a_fault_of_nobody_in_particular_is_found_when_each_is_alone(
     store: Store, changed: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(Pack):
-        """Fails in its fourth round, with whoever is beside the culprit."""
+        """Fails in its fourth round, together with all other members."""
 
         def round(self) -> News:
             if any(t.spec.training.seed == 2 and t.position.step == 3 for t in self.members.values()):
@@ -295,7 +295,7 @@ def test_a_pack_survives_a_database_that_goes_away(tmp_path: Path, monkeypatch: 
         queue(store, GRID)
         train_pack(store, settings, at_call(3, pull_the_plug))
         away.rename(folder)
-        assert {run.state for run in runs(store)} == {State.RUNNING}, "nobody could be told"
+        assert {run.state for run in runs(store)} == {State.RUNNING}, "the worker could not report it"
         for run in runs(store):
             expire(store, run.id)
         assert len(store.reaper.reap()) == len(OWN)

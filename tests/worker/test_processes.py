@@ -1,4 +1,4 @@
-"""Real worker processes on a real broker: they start, are killed and are stopped, and every run is finished."""
+"""Real worker processes on a real broker are started, killed and stopped, and every run finishes."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason=servers.ONLY_LIN
 HASTE = {"LEASE_SECONDS": 3, "HEARTBEAT_SECONDS": 1, "REAPER_SECONDS": 0.5, "CHECKPOINT_SECONDS": 0.05, "THREADS": 1}
 NEVER = 3600
 LONG: dict[str, Any] = {"epochs": 600}
-"""2400 steps: it takes more than a second with the fastest engine, and can be interrupted midway."""
+"""A job of 2400 steps, which takes more than a second with the fastest engine, so that a test can interrupt it."""
 ENDLESS: dict[str, Any] = {"epochs": 100_000}
 
 
@@ -49,7 +49,7 @@ class Workers:
     def start(
         self, *, poll: float = NEVER, program: str = "worker", **more: float
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """One worker. It looks at the database only when woken, unless it is told to poll."""
+        """One worker. It checks the database only when woken, unless it polls."""
         options = self._options() | HASTE | {"DATA_DIR": self.folder, "POLL_SECONDS": poll, "REWAKE_SECONDS": NEVER}
         environment = {f"GATELAB_{name}".upper(): str(value) for name, value in (options | more).items()}
         return running([sys.executable, "-m", program], self.folder, environment=os.environ | environment)
@@ -115,7 +115,7 @@ def uses_torch(process: int) -> bool:
 
 
 def test_a_wake_up_starts_training_in_a_child_that_needs_no_pytorch(store: Store, workers: Workers) -> None:
-    """Nobody polls. The worker is stopped in the end, and leaves its run to others."""
+    """No worker polls. In the end the worker is stopped, and leaves its run to others."""
     queue(store, **LONG)
     run_id = only_run(store)
     with workers.start(SLICE_SECONDS=0.000001) as parent:
@@ -148,9 +148,9 @@ def test_a_worker_without_a_broker_finds_its_work_and_takes_its_child_along(tmp_
 
 
 def test_a_pack_is_finished_though_its_child_is_killed(store: Store, workers: Workers) -> None:
-    """Nobody polls: the next child's reaper takes the runs back and announces them.
+    """No worker polls: the next child's reaper recovers the runs and sends wake-ups.
 
-    Each continues from its own checkpoint, alone at first, and ends as if nothing had been.
+    Each resumes from its own checkpoint, alone at first, and ends with its usual results.
     """
     queue(store, SPEC | {"repeats": 2}, **LONG)
     runs = store.runs.list().items

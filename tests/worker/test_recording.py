@@ -1,4 +1,4 @@
-"""What is written of a run when it is recorded."""
+"""The rows that recording a run writes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ def events(claim: Claim) -> Iterator[Event]:
 
 
 def upto(events: Iterator[Event], kind: type[Event], recorder: Recorder) -> Any:
-    """Give the recorder all events up to the next one of this kind, which is returned."""
+    """Pass the recorder all events up to the next one of this kind, which is returned."""
     for event in events:
         recorder.add(event)
         if isinstance(event, kind):

@@ -1,4 +1,4 @@
-"""What a worker leaves in the store of a run is what training it yields."""
+"""A worker stores the same results of a run as training it directly yields."""
 
 import math
 from typing import Any
@@ -34,7 +34,7 @@ from worker import preparation
 from worker import slice as slices
 
 ONE_STEP = {"slice_seconds": 1e-9, "checkpoint_seconds": 1e-9}
-"""Every slice is over as soon as it can be."""
+"""Every slice ends as soon as possible."""
 
 CARRIED = SPEC | {
     "tokenizer": {"kind": "byte"},

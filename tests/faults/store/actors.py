@@ -15,7 +15,7 @@ from gatelab.settings import Settings
 from gatelab.store import Store
 from tests.waiting import PATIENCE
 
-# Forked from a process that has threads, a child may hang; a new interpreter for each would import all anew.
+# A child forked from a process with threads may hang, and a new interpreter for each would repeat all imports.
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["gatelab.store", "tests.faults.store.actors"])
 
@@ -39,7 +39,7 @@ class Actor:
         self.pipe.send("begin")
 
     def receive(self) -> Any:
-        """What the action sends next, its result at last. What it raised is raised here."""
+        """The next message of the action; the last one is its result. An exception of the action is raised here."""
         assert self.pipe.poll(PATIENCE), "the process says nothing"
         kind, value = self.pipe.recv()
         if kind == "error":
@@ -61,7 +61,7 @@ class Actor:
 
 @contextmanager
 def actors(settings: Settings, actions: Sequence[tuple[Any, ...]]) -> Iterator[list[Actor]]:
-    """A process for each (action, *arguments), ready to begin, and gone at the end."""
+    """A process for each (action, *arguments), ready to begin, and ended with the block."""
     made: list[Actor] = []
     try:
         for action, *arguments in actions:
@@ -74,7 +74,7 @@ def actors(settings: Settings, actions: Sequence[tuple[Any, ...]]) -> Iterator[l
 
 
 def results(settings: Settings, *actions: tuple[Any, ...]) -> list[Any]:
-    """The results of actions that are done at once, each in a process of its own."""
+    """The results of simultaneous actions, each in a process of its own."""
     with actors(settings, actions) as made:
         for actor in made:
             actor.begin()
@@ -82,7 +82,7 @@ def results(settings: Settings, *actions: tuple[Any, ...]) -> list[Any]:
 
 
 def say(pipe: Pipe, value: Any) -> None:
-    """Send something to who started this process."""
+    """Send something to the process that started this one."""
     pipe.send(("value", value))
 
 

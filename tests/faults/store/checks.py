@@ -1,4 +1,4 @@
-"""Jobs to do faults to, and what must hold after any fault."""
+"""Jobs for faults, and what must hold after any fault."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ _ENDS = {f"run_{state}" for state in FINISHED}
 
 
 def queue(store: Store, jobs: int, each: int) -> list[Job]:
-    """So many jobs of so many runs each."""
+    """Make this number of jobs with this number of runs each."""
     corpus, _ = store.corpora.add("abc", "abc" * 100)
     spec = JobSpec(corpus="abc", repeats=each)
     return [store.jobs.create(spec, corpus.id, [spec.base()] * each) for _ in range(jobs)]
@@ -25,7 +25,7 @@ def all_events(store: Store, job_id: str) -> list[Event]:
 
 
 def check_history(store: Store, job_id: str) -> None:
-    """The events of a job are numbered without gaps, tell of allowed moves only, and agree with how its runs are."""
+    """A job's events are numbered without gaps, have only allowed transitions, and agree with its runs."""
     events = all_events(store, job_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     runs = store.runs.list(job_id=job_id, limit=1000).items

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that breaks in the worst moment: at the COMMIT."""
+"""A connection to PostgreSQL that breaks at the worst moment: at the COMMIT."""
 
 import socket
 import threading
@@ -12,8 +12,8 @@ Cut = Literal["before", "after", "late"]
 """The client loses its connection. The COMMIT
 
 - before: never reached the server, which rolls back;
-- after: was done, and the answer is lost;
-- late: is still on its way, and is done a while after the client gave the connection up.
+- after: succeeded, and the answer is lost;
+- late: is still on its way, and succeeds a while after the client gave the connection up.
 """
 
 LATE_SECONDS = 0.5
@@ -22,7 +22,7 @@ _BYTES = 2**16
 
 
 class Proxy:
-    """Passes on what store and server say to each other, but for the COMMIT that a test wants to go wrong."""
+    """Forwards the traffic between store and server, except for the COMMIT that a test wants to fail."""
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._server = server
@@ -34,7 +34,7 @@ class Proxy:
         self.start(self._accept)
 
     def cut(self, how: Cut, after: int = 0) -> None:
-        """Cut one connection at the next COMMIT that comes, or after so many more."""
+        """Cut one connection at the next COMMIT, or after this number of further ones."""
         with self._lock:
             self._how, self._passing = how, after
 
@@ -52,7 +52,7 @@ class Proxy:
                 _Link(self, client, socket.create_connection(self._server))
 
     def take(self, said: bytes) -> Cut | None:
-        """How to cut the connection on which this was said, if at all."""
+        """How to cut the connection on which this was sent, if at all."""
         with self._lock:
             if self._how is None or _COMMIT not in said:
                 return None

@@ -1,4 +1,4 @@
-"""What a store promises of jobs and runs, in plain Python: one process, no database, no time."""
+"""The promises of a store about jobs and runs, in plain Python: one process, no database, no time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from gatelab.store import FINISHED, State
 
 MAX_CRASHES = 3
 KEPT = 2
-"""Checkpoints that stay."""
+"""The number of checkpoints that are kept."""
 
 
 class Refused(Exception):
@@ -29,7 +29,7 @@ class ModelRun:
     metrics: set[int] = field(default_factory=set)
     checkpoints: set[int] = field(default_factory=set)
     states: list[State] = field(default_factory=lambda: [State.QUEUED])
-    """All states it was in, in their order."""
+    """All its states so far, in order."""
 
     def go(self, state: State) -> None:
         assert self.state not in FINISHED
@@ -40,7 +40,7 @@ class ModelRun:
             self.pause = False
 
     def leave(self, wanted: State) -> None:
-        """Stop running; what a user asked for comes before going on."""
+        """Stop running. A user's request takes precedence over continuing."""
         if wanted in FINISHED:
             self.go(wanted)
         elif self.cancel:
@@ -56,7 +56,7 @@ class ModelRun:
 
 @dataclass(frozen=True)
 class Held:
-    """What a worker believes to own."""
+    """The run that a worker believes to own."""
 
     run: str
     token: int
@@ -93,7 +93,7 @@ class Model:
         return Held(id, run.token)
 
     def alike(self, held: Held) -> set[str]:
-        """The queued runs that may be trained together with one that was claimed just now: all have one shape."""
+        """The queued runs that may be trained together with a run just claimed, since they have the same shape."""
         if self._owned(held).crashes:
             return set()
         return {run.id for run in self.runs.values() if run.state is State.QUEUED and not run.crashes}

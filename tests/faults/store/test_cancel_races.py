@@ -1,4 +1,4 @@
-"""Cancelling a run at the moment when it is taken up, given back, ended or reaped: it ends once, and in one way."""
+"""A run that is cancelled just when it is claimed, released, finished or reaped ends exactly once, in one state."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +19,7 @@ Action = Callable[[], Any]
 
 
 def race(actions: list[Action]) -> list[Any]:
-    """The results of actions that begin at the same moment; what was refused is a result."""
+    """The results of actions that begin at the same moment; a refusal is a result, too."""
     gate = Barrier(len(actions))
 
     def act(action: Action) -> Any:
@@ -37,7 +37,7 @@ def end(store: Store, claim: Claim, state: State) -> None:
 
 
 def check_it_has_ended_for_good(store: Store, job: Job, claim: Claim | None) -> State:
-    """Whatever anyone asks of it from now on, it stays as it is."""
+    """Check that no action changes the run from now on."""
     [run] = store.runs.list(job_id=job.id).items
     assert run.state in FINISHED
     told = all_events(store, job.id)

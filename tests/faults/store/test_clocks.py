@@ -1,4 +1,4 @@
-"""A worker whose clock is an hour off: leases are measured by the database's clock alone."""
+"""A worker's clock may be an hour off, since leases use only the database's clock."""
 
 import re
 import time
@@ -34,7 +34,7 @@ def shift(hours: float) -> None:
 
 
 def work(store: Store, pipe: Pipe, hours: float) -> None:
-    """Make a job, claim its run, keep it and record something, with a clock that is off."""
+    """Make a job, claim its run, renew the lease and record something, with a wrong clock."""
     shift(hours)
     queue(store, jobs=1, each=1)
     claim = claimed(store)

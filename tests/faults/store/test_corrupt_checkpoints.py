@@ -1,4 +1,4 @@
-"""Bytes of a checkpoint change under the store: the one before it serves, and the run says so."""
+"""If bytes of a checkpoint change, the store uses the one before it, and the run says so."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ DAMAGES: dict[str, Damage] = {
 
 @pytest.fixture(params=["row", "file"])
 def settings(settings: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A worker that leaves a checkpoint after every step, in the database or in files."""
+    """A worker that saves a checkpoint after every step, in the database or in files."""
     monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     inline = 10**6 if request.param == "row" else 0
     changes = {"inline_checkpoint_bytes": inline, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
@@ -39,7 +39,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest, monkeypatch: py
 
 @pytest.fixture
 def run(store: Store, settings: Settings) -> str:
-    """A run with an evaluation behind it whose worker has left it after step 6, with its last three checkpoints."""
+    """A run that has been evaluated and that its worker left after step 6, with its last three checkpoints."""
     store.corpora.add("wells", TEXT)
     queue(store)
     train_slice(store, settings, at_call(8, lambda: True))
@@ -49,7 +49,7 @@ def run(store: Store, settings: Settings) -> str:
 
 
 def damage(store: Store, settings: Settings, run_id: str, steps: Sequence[int], how: Damage) -> None:
-    """Change the bytes of these checkpoints, wherever they are."""
+    """Change the bytes of these checkpoints, wherever they are stored."""
     of_run = checkpoints.c.run_id == run_id
     with store.database.write() as connection:
         for row in connection.execute(select(checkpoints).where(of_run, checkpoints.c.step.in_(steps))).all():
@@ -62,7 +62,7 @@ def damage(store: Store, settings: Settings, run_id: str, steps: Sequence[int], 
 
 
 def told(store: Store, run_id: str) -> list[tuple[int, int]]:
-    """What the run says of corrupt checkpoints: the step of each, and from where it went on."""
+    """The run's events about corrupt checkpoints: the step of each, and the step from which the run resumed."""
     events = all_events(store, store.runs.get(run_id).job_id)
     found = [event for event in events if event.type == "checkpoint_corrupt"]
     assert {event.run_id for event in found} <= {run_id}

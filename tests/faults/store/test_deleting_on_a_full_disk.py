@@ -1,4 +1,4 @@
-"""A disk without a free byte: what is deleted goes, its room returns to the disk, and the service takes work again."""
+"""On a full disk, deleting works and returns the space, and then the service accepts work again."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ needs_small_disk = pytest.mark.skipif(not can_mount(), reason=NO_SMALL_DISK)
 
 
 def fill_database(store: Store) -> str:
-    """Two corpora, and a job with large checkpoints and many metrics. Returns the job's id."""
+    """Make two corpora, and a job with large checkpoints and many metrics. Returns the job's id."""
     corpus, _ = (store.corpora.add(name, f"{MARK.decode()} {name} " * 200_000)[0] for name in NAMES)
     spec = JobSpec(corpus="wells", repeats=2)
     job = store.jobs.create(spec, corpus.id, [spec.base()] * 2)
@@ -46,7 +46,7 @@ def fill_database(store: Store) -> str:
 
 @pytest.fixture(params=["log cleared"])
 def full(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Installation, str, Callable[[], int]]]:
-    """An installation on a full disk, the id of its job, and a function that says how many bytes are free."""
+    """An installation on a full disk, the id of its job, and a function that returns the number of free bytes."""
     with small_disk(tmp_path / "disk", 96 * MEGABYTE) as disk, installation(disk) as installed:
         assert (disk / "gatelab.db-reserve").stat().st_size == 8 * MEGABYTE, "made at the start"
         job = fill_database(installed.store)
@@ -58,7 +58,7 @@ def full(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Insta
 
 
 def remains(settings: Settings) -> list[str]:
-    """The files in which something of what was deleted can be read."""
+    """The files in which parts of deleted data can still be read."""
     files = [path for path in settings.data_dir.iterdir() if path.name.startswith("gatelab.db")]
     return [path.name for path in files if MARK in path.read_bytes()]
 
@@ -96,7 +96,7 @@ def test_a_corpus_can_be_the_first_to_go(full: tuple[Installation, str, Callable
 
 @needs_small_disk
 def test_without_the_reserve_a_full_disk_stays_full(full: tuple[Installation, str, Callable[[], int]]) -> None:
-    """What the reserve is for: should SQLite need no room for a deletion one day, this file can go."""
+    """The reserve is needed: if SQLite ever needs no space for a deletion, this file can be removed."""
     installed, job, free = full
     (installed.settings.data_dir / "gatelab.db-reserve").unlink()
     fill(installed.settings.data_dir)
@@ -110,7 +110,7 @@ def test_without_the_reserve_a_full_disk_stays_full(full: tuple[Installation, st
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing that comes later is done."""
+    """Stands for kill -9: nothing after it is executed."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A disk that takes no more: nothing half-written is ever referred to, and the run goes on once there is room.
+"""On a full disk, nothing refers to a half-written file, and the run continues once there is space.
 
 The kernel's limit on the size of files stands in for a full disk: a write beyond it fails as it does there.
 """
@@ -82,7 +82,7 @@ def test_a_run_survives_a_disk_that_is_full_for_a_while(
 ) -> None:
     retry_at_once(monkeypatch)
     monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
-    # Where SQLite is on that disk too, no write of the worker succeeds; with PostgreSQL, all but the checkpoints do.
+    # If SQLite is on that disk, too, no write of the worker succeeds; with PostgreSQL, all but the checkpoints do.
     changes = {"inline_checkpoint_bytes": 0, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
     settings = settings.model_copy(update=changes)
     store.corpora.add("wells", TEXT)
@@ -95,7 +95,7 @@ def test_a_run_survives_a_disk_that_is_full_for_a_while(
     after = store.runs.get(claim.run_id)
     assert (after.step, after.error, files(settings)) == (before.step, None, kept)
     if store.database.path is not None:
-        assert after.state is State.RUNNING, "nobody could be told"
+        assert after.state is State.RUNNING, "the worker could not report it"
         expire(store, claim.run_id)
         assert store.reaper.reap() == [claim.run_id]
     assert store.runs.get(claim.run_id).state is State.QUEUED

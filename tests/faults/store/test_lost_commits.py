@@ -1,4 +1,4 @@
-"""The connection is lost around a COMMIT: whether it happened or not, everything is written once."""
+"""If the connection is lost around a COMMIT, everything is written once, whether the COMMIT succeeded or not."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -59,7 +59,7 @@ def claim(store: Store, remote: Store) -> Claim:
 
 
 def lose(proxy: Proxy, how: Cut, action: Callable[[], object]) -> None:
-    """The connection of an action is lost, and it says so."""
+    """Check that an action whose connection is lost reports it."""
     proxy.cut(how)
     with pytest.raises(Unavailable):
         action()
@@ -161,7 +161,7 @@ def test_a_run_trains_to_the_same_weights_whatever_commit_is_lost(
 
 
 def work(remote: Store, settings: Settings) -> None:
-    """What a worker does until it is idle, or without a database."""
+    """The actions of a worker until it is idle, or has no database."""
     with suppress(Unavailable):
         while claim := remote.claims.claim("worker"):
             Slice(remote, settings, claim, lambda: False).run()

@@ -1,4 +1,4 @@
-"""Everything that workers, reapers and users can do, in any order: the store does what a plain model of it does."""
+"""Workers, reapers and users act in random order, and the store behaves like a plain model of it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,11 +35,11 @@ ENDINGS = [None, None, None, State.QUEUED, State.PAUSED, State.SUCCEEDED, State.
 
 REQUESTS = ["cancel", "pause", "resume"]
 RECORDS = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=3)
-"""Steps since the record before, and whether there is a checkpoint."""
+"""Steps since the previous record, and whether it has a checkpoint."""
 
 
 class Machine(RuleBasedStateMachine):
-    """The store and the model side by side. Claims stay in their bundle: a worker may come back as a zombie."""
+    """The store and the model side by side. Claims stay in their bundle, so a worker can come back as a zombie."""
 
     jobs = Bundle("jobs")
     claims = Bundle("claims")
@@ -56,7 +56,7 @@ class Machine(RuleBasedStateMachine):
 
     @contextmanager
     def like_the_model(self, modelled: Callable[[], object]) -> Iterator[None]:
-        """What happens inside is refused, and changes nothing, if and only if the model refuses it."""
+        """Check that the store refuses an action, without any change, if and only if the model refuses it."""
         try:
             modelled()
         except Refused:
@@ -227,7 +227,7 @@ class Machine(RuleBasedStateMachine):
             ]
 
     def check_story(self, job_id: str) -> None:
-        """What the job tells of itself and of each run is what happened."""
+        """The job's description of itself and of each run agrees with what happened."""
         runs = self.model.of_job(job_id)
         check_history(self.store, job_id)
         told = all_events(self.store, job_id)

@@ -1,4 +1,4 @@
-"""Several processes at one queue: each run is claimed once, nothing is lost, and nobody is told that it is locked."""
+"""Several processes share a queue: each run is claimed once, nothing is lost, and nobody gets a lock error."""
 
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
@@ -36,7 +36,7 @@ def test_six_processes_claim_each_run_once(store: Store, settings: Settings) -> 
 
 
 def train_all(store: Store, pipe: Pipe) -> int:
-    """Everything that a worker does with the store, in transactions as small and as many as can be."""
+    """Everything that a worker does with the store, in the smallest possible transactions."""
     transactions = 0
     while claim := store.claims.claim("writer"):
         for step in range(claim.step + 1, STEPS + 1):

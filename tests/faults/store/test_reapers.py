@@ -1,4 +1,4 @@
-"""Several reapers at once, one that is killed at its work, one that is frozen in it: each run is taken back once."""
+"""Several reapers at once, one that is killed, one that is frozen: each run is recovered exactly once."""
 
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
@@ -19,7 +19,7 @@ JOBS, EACH = 6, 5
 
 
 def expired_jobs(store: Store) -> list[Job]:
-    """Jobs whose runs are all in the hands of workers that died."""
+    """Jobs whose runs all belong to dead workers."""
     jobs = queue(store, JOBS, EACH)
     for _ in range(JOBS * EACH):
         claimed(store, "dead")
@@ -33,7 +33,7 @@ def is_anything_running(store: Store) -> bool:
 
 
 def reap_all(store: Store, pipe: Pipe) -> list[str]:
-    """What this reaper takes back until nothing is left. It passes over what others are at, and so looks again."""
+    """The runs that this reaper recovers until none is left. It skips runs that others have locked, and looks again."""
     taken: list[str] = []
     while is_anything_running(store):
         taken += store.reaper.reap()
@@ -41,7 +41,7 @@ def reap_all(store: Store, pipe: Pipe) -> list[str]:
 
 
 def reap_and_halt(store: Store, pipe: Pipe) -> list[str]:
-    """A reaper that stays inside its first transaction, with a run taken back but not committed, until it is told."""
+    """A reaper that stays inside its first transaction, with an uncommitted recovery, until it gets a message."""
     patch = pytest.MonkeyPatch()
 
     def move_and_halt(*arguments: Any, **options: Any) -> Any:
@@ -83,7 +83,7 @@ def test_a_reaper_that_is_killed_at_its_work_leaves_it_to_others(store: Store, s
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_a_frozen_reaper_holds_up_nobody(store: Store, settings: Settings) -> None:
-    """PostgreSQL: others pass over what it has locked, until the server ends its transaction."""
+    """On PostgreSQL, others skip the rows that it has locked, until the server ends its transaction."""
     jobs = expired_jobs(store)
     with actors(settings, [(reap_and_halt,)]) as [victim]:
         halt(victim)
@@ -101,7 +101,7 @@ def test_a_frozen_reaper_holds_up_nobody(store: Store, settings: Settings) -> No
 
 
 def end_idle_transactions(store: Store) -> None:
-    """Do at once what the server does to a connection of a store that is idle in a transaction for ten seconds."""
+    """End the transaction now, as the server does after a store's connection is idle in it for ten seconds."""
     with store.database.read() as connection:
         idle = "datname = current_database() AND state = 'idle in transaction' AND pid != pg_backend_pid()"
         ended = connection.scalars(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {idle}")).all()
@@ -111,7 +111,7 @@ def end_idle_transactions(store: Store) -> None:
 @pytest.mark.parametrize("end", ["goes on", "is killed"])
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_frozen_writer_holds_up_sqlite_until_it_is_gone(store: Store, settings: Settings, end: str) -> None:
-    """SQLite has one lock for all writers and nobody to take it from one that stopped. They wait; nothing is lost."""
+    """SQLite has one lock for all writers, and nobody can take it from a stopped one. They wait; nothing is lost."""
     jobs = expired_jobs(store)
     with actors(settings, [(reap_and_halt,)]) as [victim], Store(settings, busy_seconds=0.2) as impatient:
         halt(victim)

@@ -1,4 +1,4 @@
-"""What is not there is waited for, or done again: it is no crash of the run that needs it."""
+"""A run waits for missing storage, or repeats its work, and this does not count as a crash."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ from worker.child import Child
 
 @pytest.fixture
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A worker that leaves a checkpoint in a file after every step."""
+    """A worker that saves a checkpoint in a file after every step."""
     monkeypatch.setattr(cadence, "CHECKPOINT_SHARE", 0)
     retry_at_once(monkeypatch)
     changes = {"inline_checkpoint_bytes": 0, "checkpoint_seconds": 1e-9, "device": "cpu", "threads": 1}
@@ -38,7 +38,7 @@ def run(store: Store, settings: Settings) -> str:
 
 
 def unmount(settings: Settings) -> Callable[[], None]:
-    """Take the checkpoints away as a network's disk goes: an empty folder is left. Returns what brings them back."""
+    """Remove the checkpoints like a lost network disk, and leave an empty folder. Returns what restores them."""
     away = settings.blob_dir.rename(settings.data_dir / "away")
     settings.blob_dir.mkdir()
 
@@ -50,7 +50,7 @@ def unmount(settings: Settings) -> Callable[[], None]:
 
 
 def take_away(settings: Settings) -> Callable[[], None]:
-    """Take the folder away as a whole."""
+    """Remove the whole folder."""
     away = settings.blob_dir.rename(settings.data_dir / "away")
 
     def bring_back() -> None:

@@ -1,4 +1,4 @@
-"""An installation with something to back up, a backup of it, and where to restore it."""
+"""An installation with something to back up, a backup of it, and a place to restore it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A backup has everything, to be read by its owner alone; or it is not made."""
+"""A backup contains everything and only its owner can read it; otherwise it is not made."""
 
 import json
 import os

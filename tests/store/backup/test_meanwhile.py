@@ -1,4 +1,4 @@
-"""Backups are the state of one moment while others train, and whatever became of an earlier one."""
+"""Backups hold the state of one moment while workers train, and whatever happened to an earlier backup."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What is not to the bit what was saved is refused, and nobody's files are overwritten."""
+"""A backup in which a single bit differs is refused, and no file is overwritten."""
 
 import sqlite3
 import tarfile
@@ -18,7 +18,7 @@ from tests.store.backup.conftest import contents
 
 
 def refused(file: Path, target: Path, kind: type[Exception] = DamagedBackup) -> str:
-    """The message with which a backup is refused; and nothing of it is there, in whatever form."""
+    """The message with which a backup is refused. Nothing of it may be restored."""
     with pytest.raises(kind) as refusal:
         restore(file, target)
     assert list(target.parent.iterdir()) == []
@@ -26,9 +26,9 @@ def refused(file: Path, target: Path, kind: type[Exception] = DamagedBackup) -> 
 
 
 def test_any_flipped_bit_is_noticed(backup: Path, target: Path) -> None:
-    """Of every part: headers, paddings, manifest, database, key, checkpoints, end."""
+    """Positions in every part: headers, paddings, manifest, database, key, checkpoints, end."""
     whole = backup.read_bytes()
-    # Of the database one bit in a few hundred bytes: all of its bytes are in one digest.
+    # For the database, one bit in a few hundred bytes is enough, since one digest covers all of them.
     places = [*range(0, 4096, 19), *range(4096, len(whole) - 8192, 4999), *range(len(whole) - 8192, len(whole), 41)]
     for number, at in enumerate(places):
         damaged = bytearray(whole)
@@ -91,7 +91,7 @@ OTHERS: dict[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize("case", OTHERS)
 def test_what_is_put_together_wrongly_is_refused(case: str, backup: Path, target: Path, tmp_path: Path) -> None:
-    """Archives that are right in themselves, manifest and digests included."""
+    """Archives that are consistent in themselves, manifest and digests included."""
     change, message = OTHERS[case]
     with backup.open("rb") as file:
         manifest = archive.read_manifest(file)

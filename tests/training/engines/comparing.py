@@ -1,4 +1,4 @@
-"""An engine beside the reference: the same models reading the same windows, and how far apart what came of it is."""
+"""Comparing an engine with the reference: the same models read the same windows."""
 
 import copy
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def model_of(
 def random_windows(
     random: np.random.Generator, rows: int, steps: int, *, carried: bool = False, vocabulary: int = VOCABULARY
 ) -> Windows:
-    """Windows of any text, of lengths up to `steps`; the first is as long."""
+    """Windows of any text, with lengths up to `steps`; the first has this length."""
     ids = random.integers(0, vocabulary, size=3 * steps + 40, dtype=np.int64)
     starts = random.integers(1, len(ids) - steps, size=rows, dtype=np.int64)
     ends = starts + random.integers(0 if carried else 1, steps + 1, size=rows)
@@ -46,7 +46,7 @@ def random_windows(
 def random_reading(
     random: np.random.Generator, model: LanguageModel, rows: int, steps: int, dropout: Dropout | None = None
 ) -> Reading:
-    """Any windows from any state, of which no relu's argument is so near to 0 that rounding could turn it."""
+    """Any windows from any state for which no relu's argument is so close to 0 that rounding could switch it."""
     while True:
         windows = random_windows(random, rows, steps, carried=True, vocabulary=model.vocabulary)
         reading = Reading(windows, np.arange(rows), random_state(random, model, rows), dropout)
@@ -65,7 +65,7 @@ def random_state(random: np.random.Generator, model: LanguageModel, rows: int) -
 
 @dataclass(frozen=True)
 class Found:
-    """What an engine made of a reading: loss and state, and the gradient by the parameters' names."""
+    """The result of an engine for a reading: loss and state, and parameter name -> gradient."""
 
     read: Read
     gradient: Mapping[str, Array]
@@ -76,12 +76,12 @@ def differentiated(engine: Engine, readings: Mapping[int, Reading]) -> dict[int,
 
 
 def reference(model: LanguageModel, reading: Reading, dtype: torch.dtype = torch.float64) -> Found:
-    """The same by PyTorch, in double precision by default."""
+    """The same from PyTorch, in double precision by default."""
     return differentiated(TorchEngine([member_of(copy.deepcopy(model).to(dtype))]), {0: reading})[0]
 
 
 def distance(found: Array, expected: Array, size: float = 0.0) -> float:
-    """Relative to the norm of what is expected, or of as many numbers of this size, where that is larger."""
+    """Relative to the norm of the expected numbers, or to that of numbers of this size, if that is larger."""
     norm = max(length(expected), size * expected.size**0.5)
     return length(found.astype(np.float64) - expected) / norm if norm else length(found)
 
@@ -92,10 +92,10 @@ def length(array: Array) -> float:
 
 
 def distances(found: Found, expected: Found) -> dict[str, float]:
-    """Of the loss, the states and every gradient.
+    """The relative errors of the loss, the states and every gradient.
 
-    A single number may be nearly 0 where large terms cancel out, and has their rounding. The terms of a state have a
-    size of 1, those of a gradient that of all gradients.
+    A single number may be nearly 0 if large terms cancel, and then has their rounding error. The terms of a state have
+    a size of 1, those of a gradient that of all gradients.
     """
     apart = {"loss": abs(found.read.loss - expected.read.loss) / expected.read.loss}
     for layer, (mine, theirs) in enumerate(zip(found.read.state, expected.read.state, strict=True)):
@@ -107,7 +107,7 @@ def distances(found: Found, expected: Found) -> dict[str, float]:
 
 
 def check_as_near(found: Found, model: LanguageModel, reading: Reading) -> None:
-    """Check that results are as near to the truth as PyTorch's in single precision."""
+    """Check that results are as close to the exact ones as PyTorch's in single precision."""
     truth = reference(model, reading)
     assert_as_near(distances(found, truth), distances(reference(model, reading, torch.float32), truth))
 

@@ -1,4 +1,4 @@
-"""Cells of equations in the native engine: every published one, and random ones, beside PyTorch."""
+"""Cells of equations in the native engine, published and random ones, against PyTorch."""
 
 import copy
 from collections.abc import Iterator
@@ -40,9 +40,9 @@ from tests.training.members import member_of
 __all__ = ["random", "seed"]
 
 USUAL = {"fastgrnn", "lem", "ln_lstm", "mgu", "mi_gru", "mingru", "mut3", "slstm"}
-"""Published cells that together have all that the generator treats apart: the others are compiled in the long tests."""
+"""Published cells that together cover all special cases of the generator; the long tests compile the others."""
 ZOO = [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in sorted(zoo())]
-# hidden, rows, steps, and what else a model may have.
+# hidden, rows, steps, and further options of the model.
 SHAPES: list[tuple[int, int, int, dict[str, Any]]] = [
     (1, 1, 1, {}),
     (5, 3, 4, {"layers": 3, "input": {"embedding": 6}}),
@@ -56,7 +56,7 @@ def spec_of(equations: str) -> EquationsSpec:
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Two at a time: a compiler has one thread. Less optimized, the code computes the same and is there sooner."""
+    """Compile two at a time, since a compiler has one thread. Less optimized code computes the same, sooner."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     names = {call.params.get("name") for call in calls if call} & zoo().keys()
     with pytest.MonkeyPatch.context() as patch:
@@ -71,7 +71,7 @@ def alone(model: LanguageModel, threads: int = 1) -> NativeEngine:
 
 
 def check(model: LanguageModel, reading: Reading) -> None:
-    """Check that loss, states and all gradients are as near to the truth as PyTorch's."""
+    """Check that loss, states and all gradients are as close to the exact ones as PyTorch's."""
     found = differentiated(alone(model), {0: reading})[0]
     truth = reference(model, reading)
     assert_as_near(distances(found, truth), distances(reference(model, reading, torch.float32), truth))
@@ -81,7 +81,7 @@ def check(model: LanguageModel, reading: Reading) -> None:
 def test_every_published_cell_is_pytorchs(name: str, random: np.random.Generator, seed: int) -> None:
     for hidden, rows, steps, fields in SHAPES:
         model = model_of(spec_of(zoo()[name].equations), seed, hidden=hidden, **fields)
-        for parameter in model.parameters():  # those that a cell sets itself would be the same in all units
+        for parameter in model.parameters():  # parameters that a cell sets itself would be the same in all units
             parameter.data += 0.1 * torch.from_numpy(random.normal(size=parameter.shape).astype(np.float32))
         print(hidden, fields)
         check(model, random_reading(random, model, rows, steps, dropout(model, 5)))
@@ -129,7 +129,7 @@ def test_the_native_decoder_predicts_what_pytorch_does(name: str, random: np.ran
 @pytest.mark.parametrize("name", ["lem", "ln_lstm", "mi_gru", "mut3"])
 def test_bfloat16_is_rounded_as_by_pytorch(name: str, random: np.random.Generator, seed: int) -> None:
     apart = list[float]()
-    for attempt in range(5):  # one in some hundreds has a number that is rounded to the other neighbour and counts
+    for attempt in range(5):  # one in some hundreds has a significant number that is rounded to the other neighbour
         model = model_of(spec_of(zoo()[name].equations), seed + attempt, hidden=33, layers=2, input={"embedding": 6})
         reading = random_reading(random, model, 19, 6)
         found, expected = (found_by(engine, model, reading, "bf16") for engine in (NativeEngine, TorchEngine))
@@ -143,7 +143,7 @@ def test_bfloat16_is_rounded_as_by_pytorch(name: str, random: np.random.Generato
 def test_random_equations_are_pytorchs(random: np.random.Generator, seed: int) -> None:
     equations = random_equations(random)
     print(equations)
-    # Without dropout: there PyTorch's rounding is not known, and such a cell may make rounding larger.
+    # Without dropout, for which PyTorch's rounding is not known, and such a cell may amplify rounding errors.
     for hidden, rows, steps, fields in SHAPES[1:]:
         model = model_of(spec_of(equations), seed, hidden=hidden, **fields | {"dropout": 0.0})
         check(model, random_reading(random, model, rows, steps))

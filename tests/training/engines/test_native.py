@@ -33,7 +33,7 @@ from tests.training.members import PLAIN, member_of
 
 __all__ = ["random", "seed"]
 
-# hidden, rows, steps, and what else a model may have.
+# hidden, rows, steps, and further options of the model.
 SHAPES: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "one-of-each": (1, 1, 1, {}),
     "odd": (7, 5, 9, {"input": {"embedding": 6}}),
@@ -66,7 +66,7 @@ def test_losses_states_and_gradients_are_the_references(
 def test_large_weights_are_as_far_from_the_truth_as_with_torch(
     cell: CellSpec, random: np.random.Generator, seed: int
 ) -> None:
-    # Chaotic, so that rounding grows from step to step in PyTorch too: four steps are few enough to compare.
+    # Such a network is chaotic, so rounding errors grow from step to step, also in PyTorch: four steps can be compared.
     model = model_of(cell, seed, hidden=33, init={"normal": 0.6})
     reading = random_reading(random, model, 23, 4)
     truth = reference(model, reading)
@@ -163,8 +163,8 @@ OPTIMIZERS: list[dict[str, object]] = [
     {"kind": "rmsprop", "lr": 0.01, "eps": 1e-2, "alpha": 0.9, "momentum": 0.5, "weight_decay": 0.02},
     {"kind": "adamw", "lr": 0.01, "weight_decay": 0.1, "eps": 2e-3, "decay_biases": False},
 ]
-"""Adam divides a gradient by its size: one that is nearly 0, and all rounding, would move a weight by all of the rate,
-were it not for an eps that is large beside the rounding."""
+"""Adam divides a gradient by its size. A gradient that is nearly 0 and only rounding error would move a weight by the
+whole rate, without an eps that is large compared with the rounding error."""
 
 
 @seeds(3037149237)
@@ -181,7 +181,7 @@ def test_optimizers_step_as_torchs(
         for engine in (mine, torchs):
             engine.differentiate(readings)
             engine.update([0])
-        if step == 2:  # what one engine remembers, the other goes on from
+        if step == 2:  # one engine continues from the optimizer state of the other
             before = mine.optimizer_state(0)
             torchs_state = torchs.optimizer_state(0)
             assert {name: t.shape for name, t in before.items()} == {name: t.shape for name, t in torchs_state.items()}
@@ -221,7 +221,7 @@ def test_a_diverged_model_says_so(random: np.random.Generator, seed: int) -> Non
 
 
 def test_the_ceiling_is_measured() -> None:
-    # How high it is, is the processor's and its other programs' matter: the benchmarks print it.
+    # Its value depends on the processor and on other programs; the benchmarks print it.
     assert 0 < native.load().peak("fp32", 1, 0.02) < 1e15
 
 

@@ -1,4 +1,4 @@
-"""bfloat16: what is rounded, and the native engine beside the reference that rounds the same."""
+"""bfloat16: the rounded operands, and the native engine against a reference that rounds the same."""
 
 from collections.abc import Callable
 
@@ -92,7 +92,7 @@ def test_a_model_differs_by_what_bfloat16_loses(cell: CellSpec, random: np.rando
 
 
 def farthest(cell: CellSpec) -> float:
-    """How far apart results may be at most whose operands are rounded, or rounded to other neighbours."""
+    """The largest difference between results whose operands are rounded, or rounded to other neighbours."""
     return TURNED if isinstance(cell, RnnSpec) and cell.activation == "relu" else LOST
 
 
@@ -107,9 +107,9 @@ def test_the_native_engine_rounds_as_the_reference(
 ) -> None:
     hidden, rows, steps, fields = SHAPES[shape]
     model = model_of(cell, seed, hidden=hidden, **fields)
-    # No reading may be farther apart than rounding brings all of it. And only one in some hundreds has a number that
-    # counts for much and is rounded to the other neighbour: three of five have with a chance of 1e-6. So the median of
-    # five, which three decide, is near.
+    # No reading may differ by more than the rounding of all operands. And only one in some hundreds has a significant
+    # number that is rounded to the other neighbour; three of five do with a probability of 1e-6. So the median of five,
+    # which three determine, is close.
     near, far = 0, list[dict[str, float]]()
     while near < 3:
         reading = random_reading(random, model, rows, steps, dropout(model, seed))
@@ -123,7 +123,7 @@ def test_the_native_engine_rounds_as_the_reference(
         assert len(far) < 3, far
     if hidden > 1:
         single = found_by(NativeEngine, model, reading, "fp32")
-        # In trials at least 0.002, of a standard deviation of 20 %.
+        # In trials at least 0.002, with a standard deviation of 20 %.
         assert max(distance(found.gradient[name], g) for name, g in single.gradient.items()) > FLIPS / 4
 
 
@@ -165,7 +165,7 @@ def test_a_diverged_model_says_so(random: np.random.Generator, seed: int) -> Non
 
 @pytest.fixture
 def without_bf16(monkeypatch: pytest.MonkeyPatch) -> Library:
-    """The best build that this processor can run and that does not know bfloat16."""
+    """The best build without bfloat16 that this processor can run."""
     paths = [FOLDER / f"gatelab-{name}.so" for name in runnable()]
     library = next(library for library in map(Library, paths) if "bf16" not in library.precisions)
     monkeypatch.setattr("gatelab.training.engines.native.load", lambda: library)
