@@ -155,10 +155,10 @@ def _load(service: Context, run: str, body: GenerateRequest) -> "tuple[Loaded, S
         return loaded, _begun(loaded, run, body)
     session = service.sessions.resume(body.state, run)
     if body.checkpoint not in ("auto", "latest", session.step):
-        raise InvalidState.at("state", f"is of the checkpoint of step {session.step}")
+        raise InvalidState.at("state", f"belongs to the checkpoint of step {session.step}")
     loaded = service.models.get(run, session.step)
     if not session.fits(loaded.decoder):
-        raise InvalidState.at("state", "is of a model of another shape")
+        raise InvalidState.at("state", "belongs to a model of another shape")
     return loaded, session
 
 
