@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "docs" / "results"
 
 EXPERIMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "bfloat16": ("bfloat16", ("repeats=20",)),
     "gate-ablation": ("gate-ablation", ()),
     "gate-ablation-rates": ("gate-ablation-rates", ("grid.training.optimizer.lr=[2, 4]",)),
     "gru-scratch": ("gru-scratch", ()),

@@ -4,6 +4,9 @@ A page has its tables between marks, which no reader of the page sees:
 
     <!-- table: gate-ablation-rates pairs tuned=training.optimizer.lr -->
     <!-- end of table -->
+
+`tuned=PATH` compares each variant at its own best value of the path, `planned=PATH` only those that differ in nothing
+but the path.
 """
 
 import re
@@ -11,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.published import files, memory, power, rows, shakespeare, zoo, zoo_tables
+from benchmarks.published import files, memory, planned, power, rows, shakespeare, zoo, zoo_tables
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import tables
 from gatelab.reports.build import job_report
@@ -30,6 +33,8 @@ TABLES: Mapping[str, Callable[[Report], Table]] = {
     "power": power.table,
     "runs": tables.runs,
 }
+
+SETTINGS = ("tuned", "planned")
 
 
 def pages() -> list[Path]:
@@ -56,15 +61,23 @@ def table(asked: str) -> str:
         ValueError: no such table can be made; the message says what can.
         FileNotFoundError: its raw results do not exist.
     """
-    name, kind, *settings = asked.split()
-    tuned = tuple(setting.removeprefix("tuned=") for setting in settings)
-    if name in EXPERIMENTS and kind in TABLES and all(setting.startswith("tuned=") for setting in settings):
-        found: Table | None = _without(TABLES[kind](report(name, tuned)), TIMES)
+    name, kind, *given = asked.split()
+    settings = [(setting, path) for setting, _, path in (each.partition("=") for each in given)]
+    if name in EXPERIMENTS and kind in TABLES and all(setting in SETTINGS for setting, _ in settings):
+        found: Table | None = _without(TABLES[kind](_report(name, settings)), TIMES)
     else:
         found = None if settings else _of_rows(name, kind)
     if found is None:
         raise ValueError(f"no table is called {asked!r}; use one of {', of '.join(_offered())}")
     return "\n".join(["", *table_lines(found), "", ""])
+
+
+def _report(name: str, settings: Sequence[tuple[str, str]]) -> Report:
+    """The report of an experiment with these tuned and planned paths."""
+    found = report(name, tuple(path for setting, path in settings if setting == "tuned"))
+    for setting, path in settings:
+        found = planned.differing_in(found, path) if setting == "planned" else found
+    return found
 
 
 def _of_rows(name: str, kind: str) -> Table | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, t
 
-from benchmarks.published import memory, pages, power
+from benchmarks.published import memory, pages, planned, power
 from benchmarks.published.experiments import RESULTS, ROOT
 from gatelab.reports.report import Interval, Pair, Report
 
@@ -170,14 +170,24 @@ def test_the_gru_from_scratch() -> None:
     assert validation.low < 6.83 < validation.high
 
 
-def test_what_five_seeds_of_bfloat16_could_have_found() -> None:
-    """Computed from the half widths of the two intervals on the page, since the runs were not kept."""
-    for low, high, found, of_twenty in ((-0.0358, 0.0360, "0.047", "0.017"), (-0.0898, 0.0504, "0.092", "0.033")):
-        deviation = (high - low) / 2 * np.sqrt(5) / t.ppf(1 - 0.05 / 2 / 2, 4)
-        assert f"{power.detectable(deviation, 5, 2):.3f}" == found
-        assert f"{power.detectable(deviation, 20, 2):.3f}" == of_twenty
-        assert_said("results/bfloat16", f"{low:+.4f} to {high:+.4f} | no | {found} |")
-    assert_said("results/bfloat16", "it would be 0.017 and 0.033")
+def test_what_bfloat16_costs() -> None:
+    report = planned.differing_in(pages.report("bfloat16", ()), "training.precision")
+    variants = [(v.values["model.cell"]["kind"], v.values["training.precision"]) for v in report.variants]
+    assert variants == [(cell, precision) for cell in ("gru", "lstm") for precision in ("fp32", "bf16")]
+    gru, lstm = report.comparison.pairs
+    assert [(pair.first, pair.second, pair.seeds) for pair in (gru, lstm)] == [(0, 1, 20), (2, 3, 20)]
+    assert not gru.significant
+    assert lstm.significant
+    assert lstm.high < 0
+    (found, _) = (float(row[-1]) for row in power.table(report).rows)
+    assert_said(
+        "results/bfloat16",
+        f"it cost an LSTM {-lstm.difference:.3f} nats of test loss",
+        f"{-lstm.difference:.3f} nats higher in bfloat16 (interval {-lstm.high:.3f} to {-lstm.low:.3f}, adjusted p"
+        f" {lstm.p_adjusted:.2f}), so its perplexity was {100 * np.expm1(-lstm.difference):.1f} % higher",
+        f"a cost of up to {-gru.low:.3f} nats and a gain of up to {gru.high:.3f} remain possible",
+        f"found a difference of {found:.3f} nats",
+    )
 
 
 # -- Memory -----------------------------------------------------------------------------------------------------------
