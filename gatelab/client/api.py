@@ -1,5 +1,6 @@
 """The Python client: every call of the service as a typed method. The calls are in `gatelab/client/calls/`."""
 
+import os
 from types import TracebackType
 
 from gatelab.client.calls.cells import CellCalls
@@ -23,14 +24,14 @@ class Gatelab(KeyCalls, CorpusCalls, CellCalls, JobCalls, RunCalls, GenerationCa
     `UnexpectedAnswer` where something else answers. Corpora are named by name or id. Do not share one between threads.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = 60.0, key: str | None = None) -> None:
+    def __init__(self, url: str | None = None, timeout: float = 60.0, key: str | None = None) -> None:
         """
         Args:
-            url: the address that `gatelab up` prints.
+            url: the address that `gatelab up` prints; by default `GATELAB_URL`, or else http://127.0.0.1:8000.
             timeout: seconds without an answer after which a request fails.
             key: the API key; by default `GATELAB_API_KEY`, or else the key of your `gatelab up` on this machine.
         """
-        self._transport = Transport(url, timeout, key)
+        self._transport = Transport(url or os.environ.get("GATELAB_URL") or DEFAULT_URL, timeout, key)
 
     def __enter__(self) -> "Gatelab":
         return self

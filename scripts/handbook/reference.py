@@ -35,8 +35,8 @@ def configuration() -> str:
         "Environment variables configure the service, the workers and `gatelab up`. An empty variable counts as\n"
         "unset. A wrong value stops the program at its start, with a message that names all wrong variables.\n\n"
         + table(("variable", "default", "meaning"), settings_rows())
-        + "\nThe client reads two more: `GATELAB_URL`, the address of the service (`http://127.0.0.1:8000` by\n"
-        "default), and `GATELAB_API_KEY`, the key that it sends.\n"
+        + "\nThe command line and the Python client read two more: `GATELAB_URL`, the address of the service\n"
+        "(`http://127.0.0.1:8000` by default), and `GATELAB_API_KEY`, the key that they send.\n"
     )
 
 

@@ -96,7 +96,6 @@ def run(block: Block, up: Up, folder: Path) -> None:
         code = block.code
         if job := next(client.jobs(), None):
             code = re.sub(r"\bRUN\b", next(client.runs(job.id)).id, re.sub(r"\bJOB\b", job.id, code))
-    code = code.replace("Gatelab()", f"Gatelab({up.url!r})")
     programs = {
         "bash": ["bash", "-euo", "pipefail", "-c", BEFORE + code + AFTER],
         "python": [sys.executable, "-c", code],

@@ -197,6 +197,13 @@ def test_wrong_usage_ends_with_2(trained: Trained, wrong: list[str]) -> None:
     assert trained.wire.asked == []
 
 
+@pytest.mark.parametrize("command", [["cells"], ["corpora", "add"], ["keys", "create"]])
+def test_help_is_plain_at_every_level(trained: Trained, command: list[str]) -> None:
+    result = trained.command(*command, "--help")
+    assert result.stdout.startswith("Usage: ")
+    assert result.stdout.isascii(), "no boxes"
+
+
 def test_no_service_is_one_line(trained: Trained) -> None:
     result = trained.command("jobs", "--url", "http://127.0.0.1:1")
     assert result.exit_code == 1

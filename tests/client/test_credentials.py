@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gatelab.client.api import Gatelab
+from gatelab.client.api import DEFAULT_URL, Gatelab
 from gatelab.client.credentials import local_key
 from gatelab.client.main import app
 from gatelab.launcher import directory_lock, port_registry
@@ -64,6 +64,15 @@ def test_a_key_is_taken_without_what_a_file_puts_around_it(
     monkeypatch.setenv("GATELAB_API_KEY", around.format("gatelab_mine"))
     with Gatelab("http://127.0.0.1:1") as client:
         assert client._transport._client.headers["authorization"] == "Bearer gatelab_mine"
+
+
+def test_the_address_comes_from_the_environment_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, expected in (("http://127.0.0.1:1/", "http://127.0.0.1:1"), ("", DEFAULT_URL)):
+        monkeypatch.setenv("GATELAB_URL", value)
+        with Gatelab(key="gatelab_mine") as client:
+            assert client._transport.url == expected
+        with Gatelab("http://127.0.0.1:2", key="gatelab_mine") as client:
+            assert client._transport.url == "http://127.0.0.1:2"
 
 
 @pytest.mark.parametrize("key", ["gatelab_a\nb", "gatelab_schlüssel", "gatelab_\x1b"])

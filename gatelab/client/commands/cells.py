@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from gatelab.client.commands.corpora import read_utf8
-from gatelab.client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
+from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, Url, command_group
 from gatelab.client.formatting import count
 from gatelab.client.models import CheckedCell
 from gatelab.client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidRequest
 
-app = typer.Typer(cls=Commands, help="Recurrent cells written as equations: list, show, check.", no_args_is_help=True)
+app = command_group("Recurrent cells written as equations: list, show, check.")
 
 
 @app.command("list")

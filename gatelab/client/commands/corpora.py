@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from gatelab.client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
+from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, Url, command_group
 from gatelab.client.commands.recall import Lag, Symbols, Width, task
 from gatelab.client.models import Corpus
 from gatelab.client.output import print_json, print_line, print_table
 from gatelab.errors import InvalidCorpus, InvalidInput
 from gatelab.specs.texts import accepted, decode
 
-app = typer.Typer(cls=Commands, help="Texts to train on: add, make, list, delete.", no_args_is_help=True)
+app = command_group("Texts to train on: add, make, list, delete.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the corpus.")]
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from gatelab.client.commands.options import DEFAULT_URL, AsJson, Commands, Gatelab, Url
+from gatelab.client.commands.options import DEFAULT_URL, AsJson, Gatelab, Url, command_group
 from gatelab.client.models import NewKey
 from gatelab.client.output import print_json, print_line, print_table
 
-app = typer.Typer(cls=Commands, help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
+app = command_group("API keys: create, list, rotate, revoke.")
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key.")]
 
