@@ -11,6 +11,7 @@ RESULTS = ROOT / "docs" / "results"
 
 EXPERIMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bfloat16": ("bfloat16", ("repeats=20",)),
+    "gru-grid": ("gru-grid", ()),
     "gate-ablation": ("gate-ablation", ()),
     "gate-ablation-rates": ("gate-ablation-rates", ("grid.training.optimizer.lr=[2, 4]",)),
     "gru-scratch": ("gru-scratch", ()),

@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.published import files, memory, planned, power, rows, shakespeare, zoo, zoo_tables
+from benchmarks.published import files, grid, memory, planned, power, rows, shakespeare, zoo, zoo_tables
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import tables
 from gatelab.reports.build import job_report
 from gatelab.reports.markdown import table_lines
-from gatelab.reports.report import Report
+from gatelab.reports.report import Influence, Report
 from gatelab.reports.tables import Table
 
 MARK = re.compile(r"(<!-- table: (?P<asked>[^\n]*) -->\n)(?P<table>.*?)(<!-- end of table -->)", re.DOTALL)
 
-TIMES = ("seconds", "tokens/s", "predicted s")
+TIMES = ("seconds", "share of seconds", "tokens/s", "predicted s")
 """Columns that stay in the files: these runs share a machine with other work. benchmarks/README.md has times."""
 
 TABLES: Mapping[str, Callable[[Report], Table]] = {
@@ -32,7 +32,12 @@ TABLES: Mapping[str, Callable[[Report], Table]] = {
     "pairs": tables.pairs,
     "power": power.table,
     "runs": tables.runs,
+    "importance": lambda report: tables.importance(_influence(report)),
+    "main-effects": lambda report: tables.main_effects(_influence(report)),
 }
+
+GRID = "gru-grid"
+"""The experiment that also has the tables of `grid`."""
 
 SETTINGS = ("tuned", "planned")
 
@@ -63,8 +68,9 @@ def table(asked: str) -> str:
     """
     name, kind, *given = asked.split()
     settings = [(setting, path) for setting, _, path in (each.partition("=") for each in given)]
-    if name in EXPERIMENTS and kind in TABLES and all(setting in SETTINGS for setting, _ in settings):
-        found: Table | None = _without(TABLES[kind](_report(name, settings)), TIMES)
+    of_report = {**TABLES, **(grid.TABLES if name == GRID else {})}
+    if name in EXPERIMENTS and kind in of_report and all(setting in SETTINGS for setting, _ in settings):
+        found: Table | None = _without(of_report[kind](_report(name, settings)), TIMES)
     else:
         found = None if settings else _of_rows(name, kind)
     if found is None:
@@ -80,6 +86,12 @@ def _report(name: str, settings: Sequence[tuple[str, str]]) -> Report:
     return found
 
 
+def _influence(report: Report) -> Influence:
+    if report.influence is None:
+        raise ValueError(f"{report.title} has no influences: nothing varies")
+    return report.influence
+
+
 def _of_rows(name: str, kind: str) -> Table | None:
     """A table of a file that no job's report is made of; None if there is no such table."""
     file = RESULTS / f"{name}.csv"
@@ -87,6 +99,8 @@ def _of_rows(name: str, kind: str) -> Table | None:
         return memory.TABLES[kind](memory.read(file))
     if name in shakespeare.FILES and kind in shakespeare.TABLES:
         return shakespeare.TABLES[kind](shakespeare.read(file))
+    if name in grid.FILES and kind in grid.SECONDS:
+        return grid.SECONDS[kind](grid.read(file))
     return zoo_tables.table(file, kind) if name in zoo.FILES else None
 
 
@@ -94,6 +108,8 @@ def _offered() -> list[str]:
     """The files and their tables, in words."""
     named: list[tuple[Iterable[str], Iterable[str]]] = [
         (EXPERIMENTS, TABLES),
+        ([GRID], grid.TABLES),
+        (grid.FILES, grid.SECONDS),
         (memory.FILES, memory.TABLES),
         (shakespeare.FILES, shakespeare.TABLES),
         *(([name], tables) for name, tables in zip(zoo.FILES, (zoo_tables.TEXT, zoo_tables.RECALL), strict=True)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.published import files, memory, pages, rows, shakespeare, zoo
+from benchmarks.published import files, grid, memory, pages, rows, shakespeare, zoo
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from benchmarks.published.measuring import known, measure
 from gatelab.reports.build import job_report
@@ -26,7 +26,7 @@ def test_a_table_is_what_its_raw_results_give(page: Path, asked: str, table: str
 
 def test_every_experiment_is_on_a_page() -> None:
     shown = {asked.split()[0] for _, asked, _ in MARKED}
-    measured = {*EXPERIMENTS, *memory.FILES, *shakespeare.FILES, *zoo.FILES}
+    measured = {*EXPERIMENTS, *grid.FILES, *memory.FILES, *shakespeare.FILES, *zoo.FILES}
     assert shown == measured == {file.stem for file in RESULTS.glob("*.csv")}
 
 
@@ -63,7 +63,13 @@ def test_every_cell_was_asked_to_remember_with_the_same_seeds(name: str) -> None
 
 
 def test_a_table_that_nobody_measured_is_refused() -> None:
-    for asked in ("gate-ablation curves", "nothing results", "memory results", "gate-ablation results lr=1"):
+    for asked in (
+        "gate-ablation curves",
+        "nothing results",
+        "memory results",
+        "gate-ablation results lr=1",
+        "rnn-vs-gru samples",
+    ):
         with pytest.raises(ValueError, match="no table is called"):
             pages.table(asked)
 

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         ),
         "minGRU",
     ),
+    "grid_epochs": (("--text", "{text}", "--epochs", "1", "--sizes", "8/8"), "num_steps"),
     "submission": (("--text", "{text}", "--rounds", "1", "--threads", "1", "--epochs", "1"), "seconds"),
 }
 """Benchmark -> its arguments, and a word of what it prints. `benchmarks.load` has a step of its own in `make long`."""
