@@ -82,7 +82,7 @@ def test_what_the_rates_below_1_write() -> None:
 def test_what_a_rate_of_10_does(letters: float, seeds: float) -> None:
     one, ten, train = ends(1), ends(10), ends(10, "train_perplexity")
     worse = sum(ten[size] > seeds * one[size] for size in ten)
-    (better,) = (size for size in ten if seeds * ten[size] < one[size])
+    assert not any(seeds * ten[size] < one[size] for size in ten)
     memorizes = min(train, key=lambda size: train[size])
     assert_said(
         PAGE,
@@ -90,8 +90,6 @@ def test_what_a_rate_of_10_does(letters: float, seeds: float) -> None:
         " the frequencies of letters",
         f"With {memorizes.hidden} units and {memorizes.num_steps} steps, it memorizes the 10,000 characters (train"
         f" perplexity {train[memorizes]:.1f}, validation perplexity {ten[memorizes]:.1f})",
-        f"One size, {better.num_steps} steps and {better.hidden} units, ends at {ten[better]:.1f} instead of"
-        f" {one[better]:.1f}",
     )
 
 
@@ -112,9 +110,8 @@ def test_where_the_interactions_are() -> None:
 def test_what_more_units_do(seeds: float) -> None:
     one = ends(1)
     for length in SIZES:
-        assert ratio(Size(length, 8), Size(length, 16)) > seeds
-        assert ratio(Size(length, 16), Size(length, 32)) > seeds
-    assert [length for length in SIZES if ratio(Size(length, 32), Size(length, 64)) > seeds] == [64, 128]
+        assert ratio(Size(length, 8), Size(length, 32)) > seeds
+    assert [length for length in SIZES if ratio(Size(length, 32), Size(length, 64)) > seeds] == [128]
     wide = [ratio(Size(length, 128), Size(length, 64)) for length in SIZES]
     assert 1 / seeds < min(wide) <= max(wide) < seeds
     assert_said(
@@ -126,7 +123,7 @@ def test_what_more_units_do(seeds: float) -> None:
 
 def test_what_more_steps_do(seeds: float) -> None:
     one = ends(1)
-    assert [width for width in SIZES if ratio(Size(8, width), Size(128, width)) > seeds] == [32, 64, 128]
+    assert [width for width in SIZES if ratio(Size(8, width), Size(128, width)) > seeds] == [64, 128]
     assert_said(PAGE, f"from {one[Size(8, 64)]:.1f} to {one[Size(128, 64)]:.1f} at 64 units")
 
 
