@@ -17,7 +17,7 @@ FILES = ("gru-grid-seconds",)
 """Files of `Epoch`."""
 
 RUN_EPOCHS = 100
-"""Of a run of the grid."""
+"""The epochs of each run of the grid."""
 
 STEPS, HIDDEN, RATE = "training.num_steps", "model.cell.hidden", "training.optimizer.lr"
 
@@ -117,6 +117,6 @@ TABLES: Mapping[str, Callable[[Report], Table]] = {
     **{f"perplexity-at-{rate:g}": partial(perplexity, rate=rate) for rate in (0.01, 0.1, 1, 10)},
     "samples": samples,
 }
-"""Of the report of the grid."""
+"""Tables that are made from the report of the grid."""
 
 SECONDS: Mapping[str, Callable[[Sequence[Epoch]], Table]] = {"seconds": seconds}

@@ -16,7 +16,7 @@ from tests.benchmarks.test_claims import assert_said, between, final
 
 PAGE = "exercises/gru-grid"
 SIZES = (8, 16, 32, 64, 128)
-"""Of num_steps, and of hidden units."""
+"""The values of num_steps, and those of hidden units."""
 
 TRAINED, HELD_OUT = 10_000, 5_000
 """Windows of training, and those of validation behind them; each begins one character after the one before."""
