@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.curves import svg
 from benchmarks.published.experiments import ROOT
-from benchmarks.published.memory import FILES, RecallResult, curves, name, read, recall, write
+from benchmarks.published.memory import EXAMPLES, RecallResult, curves, name, read, recall, write
 from benchmarks.published.training import Trained, train
 from gatelab import gates
 from gatelab.client import specfile
@@ -92,7 +92,7 @@ def _remembered(spec: RunSpec, task: SyntheticSpec, trained: Trained) -> RecallR
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
-    parser.add_argument("--example", choices=FILES, default="memory", help="the job of examples/ to train")
+    parser.add_argument("--example", choices=EXAMPLES, default="memory", help="the job of examples/ to train")
     parser.add_argument("--lags", type=int, nargs="+", default=[2, 5, 10, 20, 40, 80], help="noise characters")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--width", type=int, default=1, help="symbols to copy; 1 is delayed recall")

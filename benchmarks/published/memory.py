@@ -12,8 +12,11 @@ from gatelab.reports.tables import Table
 from gatelab.specs import RunSpec
 from gatelab.specs.initial import PartsInitSpec
 
-FILES = ("memory", "forget-bias")
-"""Experiments: a job of examples/, and a file of results."""
+EXAMPLES = ("memory", "forget-bias")
+"""Jobs of examples/ that are trained; each has a file of results."""
+
+FILES = (*EXAMPLES, "copying")
+"""Files of `RecallResult`. Copying several symbols is the example `memory` on another task."""
 
 NAMES = {
     "rnn": "tanh RNN",

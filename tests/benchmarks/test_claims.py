@@ -1,6 +1,7 @@
 """The answers of the pages agree with their raw results: the tests make each sentence from the data and look for it."""
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -227,6 +228,33 @@ def test_what_a_forget_gate_that_begins_open_does() -> None:
         "exercises/memory",
         f"with {found[40][0][0]} of 20 seeds, the usual first values with {found[40][1][0]} of 20",
         f"p = {fisher(*found[40]):.2f}), and at 80",
+    )
+
+
+def test_what_copies_three_symbols() -> None:
+    rnn, reset, *others, _ = memory.NAMES.values()
+    update, both, lstm = others
+    lags = (5, 10, 20, 40)
+    curves = memory.curves(memory.read(RESULTS / "copying.csv"))
+    assert remembering(rnn, *lags, file="copying") == remembering(reset, *lags, file="copying") == (0, 80)
+    assert max(np.mean(curves[cell][lag]) for cell in (rnn, reset) for lag in lags) < 0.5
+    counts = {(cell, lag): remembering(cell, lag, file="copying") for cell in others for lag in lags}
+    p = {
+        (first, second, lag): fisher(counts[first, lag], counts[second, lag])
+        for first, second in combinations(others, 2)
+        for lag in lags
+    }
+    level = 0.05 / len(p)
+    assert [pair for pair, found in p.items() if found < level] == [(both, lstm, 10), (both, lstm, 20)]
+    assert_said(
+        "exercises/memory",
+        f"no cell remembered with more than {max(counts[cell, 40][0] for cell in others)} of 20 seeds",
+        f"each p has to be below {level:.4f}",
+        f"at 10 the LSTM remembered with {counts[lstm, 10][0]} of 20 seeds and both gates with {counts[both, 10][0]}"
+        f" (p = {p[both, lstm, 10]:.4f})",
+        f"at 20 both gates did so with {counts[both, 20][0]} and the LSTM with {counts[lstm, 20][0]}"
+        f" (p = {p[both, lstm, 20]:.6f})",
+        f"with {counts[update, 10][0]} and {counts[both, 10][0]} of 20 seeds at 10 (p = {p[update, both, 10]:.4f})",
     )
 
 

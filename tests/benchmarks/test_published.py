@@ -47,7 +47,7 @@ def test_experiments_that_share_a_run_have_one_result_of_it() -> None:
 
 
 *OWN, OPEN = memory.NAMES.values()
-CELLS = {"memory": OWN, "forget-bias": (memory.NAMES["lstm"], OPEN)}
+CELLS = {"memory": OWN, "copying": OWN, "forget-bias": (memory.NAMES["lstm"], OPEN)}
 
 
 @pytest.mark.parametrize("name", memory.FILES)
@@ -60,6 +60,7 @@ def test_every_cell_was_asked_to_remember_with_the_same_seeds(name: str) -> None
     assert seeds.keys() == {(cell, lag) for cell in CELLS[name] for lag in lags}
     assert len({tuple(each) for each in seeds.values()}) == 1
     assert len({row.epochs for row in found}) == 1
+    assert {row.width for row in found} == {3 if name == "copying" else 1}
 
 
 def test_a_table_that_nobody_measured_is_refused() -> None:
