@@ -13,8 +13,12 @@ DataDir = Annotated[Path, typer.Option(envvar="GATELAB_DATA_DIR", help="The dire
 
 
 def backup(
-    target: Annotated[
-        Path, typer.Argument(metavar="DIRECTORY_OR_FILE", help="A new file, or the directory to put it in.")
+    target: Annotated[  # a string, since a path would lose the slash at its end
+        str,
+        typer.Argument(
+            metavar="DIRECTORY_OR_FILE",
+            help="A new file, or the directory to put it in. With a slash at its end, a missing directory is made.",
+        ),
     ],
     data_dir: DataDir = Path("data"),
 ) -> None:
@@ -27,10 +31,10 @@ def restore(
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Restore a backup into a new data directory. A damaged backup is refused as a whole."""
-    library("restore", file, data_dir)
+    library("restore", str(file), data_dir)
 
 
-def library(action: str, file: Path, data_dir: Path) -> None:
+def library(action: str, file: str, data_dir: Path) -> None:
     """Replace this process by the library's module for the command, since the client alone has no database."""
-    arguments = module("gatelab.store.backup", action, "--", str(file))
+    arguments = module("gatelab.store.backup", action, "--", file)
     os.execve(sys.executable, arguments, {**os.environ, "GATELAB_DATA_DIR": str(data_dir)})

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from gatelab.errors import DamagedBackup, InvalidInput, Unavailable
 from gatelab.settings import Settings
 from gatelab.store import Job, Store
+from gatelab.store.backup.__main__ import target as target_of
 from gatelab.store.backup.making import make
 from gatelab.store.backup.manifest import DATABASE, SECRETS
 from gatelab.store.backup.restoring import restore
@@ -190,3 +191,15 @@ def test_settings_of_a_store_elsewhere_are_used(trained: Settings, tmp_path: Pat
     (trained.data_dir / "blobs").rename(tmp_path / "blobs-only" / "blobs")
     assert make(elsewhere, tmp_path / "backup.tar").files == 3
     assert isinstance(elsewhere.database_url, SecretStr)
+
+
+# -- Where it is put --------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_ends_in_a_slash_is_a_directory(trained: Settings, tmp_path: Path) -> None:
+    made = make(trained, target_of(f"{tmp_path}/new/backups/"))
+    assert made.file.parent == tmp_path / "new/backups"
+    assert stat.S_IMODE(made.file.parent.stat().st_mode) == 0o700
+    assert make(trained, target_of(f"{tmp_path}/file")).file == tmp_path / "file"
+    with pytest.raises(InvalidInput, match="cannot be made: File exists"):
+        target_of(f"{tmp_path}/file/")
