@@ -5,11 +5,20 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 QUANTUM_SECONDS = 0.02
 """How long a thread computes before it lets the next one go on."""
-PATIENCE_SECONDS = 1.0
-"""How long a thread waits for a turn. After that it computes beside the others, since one of them may wait for it."""
+PATIENCE_SECONDS = 0.25
+"""How long a thread may keep its turn while others wait. After that the next one gets the turn, and both compute: the
+first may wait for a thread that has no turn, or compute without the interpreter's lock."""
+
+
+@dataclass
+class _Waiting:
+    thread: int
+    since: float
+    turn: threading.Event = field(default_factory=threading.Event)
 
 
 class Turns:
@@ -17,19 +26,25 @@ class Turns:
 
     More threads than processors would make nothing faster, and each of them delays the event loop: it waits for the
     interpreter's lock behind all of them.
+
+    Threads that begin go before those that continue after a pause, so a short computation does not wait behind all long
+    ones. Once a long one has waited for `PATIENCE_SECONDS`, the two lines alternate.
     """
 
     def __init__(self, at_once: int) -> None:
-        self._free = at_once
-        """The turns that nobody has; negative while impatient threads compute beside the others."""
-        self._waiting: deque[threading.Event] = deque()
+        self._at_once = at_once
+        self._began: dict[int, float] = {}
+        """The time at which each thread that has a turn got it, the first one first."""
+        self._waiting: deque[_Waiting] = deque()
+        self._paused: deque[_Waiting] = deque()
+        self._last = self._paused
+        """The line that the last turn was given to."""
         self._lock = threading.Lock()
-        self._thread = threading.local()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Compute in here. Waits until it is this thread's turn."""
-        self._take()
+        self._take(self._waiting)
         try:
             yield
         finally:
@@ -37,30 +52,42 @@ class Turns:
 
     def pause(self) -> None:
         """Let the threads that wait go first, if this one has computed for `QUANTUM_SECONDS`."""
-        if self._waiting and time.monotonic() - self._thread.since > QUANTUM_SECONDS:
+        began = self._began.get(threading.get_ident())
+        others_wait = self._waiting or self._paused
+        if began is None or (others_wait and time.monotonic() - began > QUANTUM_SECONDS):
             self._give()
-            self._take()
+            self._take(self._paused)
 
-    def _take(self) -> None:
+    def _take(self, line: deque[_Waiting]) -> None:
+        own = _Waiting(threading.get_ident(), time.monotonic())
         with self._lock:
-            if self._free > 0:
-                self._free -= 1
-                turn = None
-            else:
-                self._waiting.append(turn := threading.Event())
-        if turn is not None and not turn.wait(PATIENCE_SECONDS):
-            self._do_without(turn)
-        self._thread.since = time.monotonic()
-
-    def _do_without(self, turn: threading.Event) -> None:
-        with self._lock:
-            if not turn.is_set():
-                self._waiting.remove(turn)
-                self._free -= 1
+            line.append(own)
+            seconds = self._give_out()
+        while not own.turn.wait(seconds):
+            with self._lock:
+                seconds = self._give_out()
 
     def _give(self) -> None:
         with self._lock:
-            if self._waiting and self._free >= 0:
-                self._waiting.popleft().set()
-            else:
-                self._free += 1
+            self._began.pop(threading.get_ident(), None)
+            self._give_out()
+
+    def _give_out(self) -> float:
+        """Give the free turns to those that wait. Returns the seconds until a thread has kept its turn for too long."""
+        now = time.monotonic()
+        while self._waiting or self._paused:
+            if len(self._began) >= self._at_once:
+                first, began = next(iter(self._began.items()))
+                if (left := began + PATIENCE_SECONDS - now) > 0:
+                    return left
+                del self._began[first]
+            following = self._following(now)
+            self._began[following.thread] = now
+            following.turn.set()
+        return PATIENCE_SECONDS
+
+    def _following(self, now: float) -> _Waiting:
+        late = self._paused and now - self._paused[0].since >= PATIENCE_SECONDS
+        begins = self._waiting and not (late and self._last is self._waiting)
+        self._last = self._waiting if begins else self._paused
+        return self._last.popleft()

@@ -51,7 +51,7 @@ def test_no_more_compute_at_once_and_the_others_follow_in_order() -> None:
     for each in (*first, *others):
         each.result(60)
     assert sorted(scene.done[2:]) == list("cdefg")
-    assert scene.turns._free == 2
+    assert not scene.turns._began
 
 
 def test_one_at_a_time_follow_in_the_order_in_which_they_asked() -> None:
@@ -108,8 +108,124 @@ def test_a_thread_computes_beside_the_others_after_a_while(monkeypatch: pytest.M
     scene.wait_until_done("a")
     scene.begin("b", needed.set).result(60)
     waits.result(60)
-    assert scene.turns._free == 1
+    assert not scene.turns._began
     assert not scene.turns._waiting
+
+
+class Clock:
+    """A clock that stands still until the test sets it."""
+
+    def __init__(self) -> None:
+        self.now, self.looks = 0.0, 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.now
+
+
+def test_nobody_loses_patience_while_turns_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait: each is given its turn soon enough by the one before it."""
+    clock = Clock()
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(turns, "time", clock)
+    scene, go = Scene(1), threading.Event()
+    threads = [scene.begin("a", go.wait)]
+    scene.wait_until_done("a")
+    threads += [scene.begin(name) for name in "bcd"]
+    seen = clock.looks
+    eventually(lambda: clock.looks > seen + 20 or len(scene.done) > 1, "those that wait have looked several times")
+    assert scene.done == ["a"]
+    go.set()
+    for each in threads:
+        each.result(60)
+
+
+def test_a_turn_that_was_kept_for_too_long_is_free_for_all_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread in native code does not need the interpreter, so only the first of the others waits for it."""
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+    scene, go = Scene(1), threading.Event()
+    long = scene.begin("a", go.wait)
+    scene.wait_until_done("a")
+    scene.begin("b").result(60)
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 60.0)
+    try:
+        scene.begin("c").result(30)
+    finally:
+        go.set()
+    long.result(60)
+
+
+def test_a_thread_that_kept_its_turn_for_too_long_takes_another_when_it_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+    scene, computes, go = Scene(1), threading.Event(), threading.Event()
+
+    def too_long() -> None:
+        computes.wait()
+        scene.turns.pause()
+        scene.done.append("a again")
+
+    long = scene.begin("a", too_long)
+    scene.wait_until_done("a")
+    second = scene.begin("b", go.wait)
+    scene.wait_until_done("a", "b")
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 60.0)
+    computes.set()
+    eventually(lambda: scene.turns._paused, "the first waits for another turn")
+    assert scene.done == ["a", "b"]
+    go.set()
+    for each in (long, second):
+        each.result(60)
+    assert scene.done == ["a", "b", "a again"]
+
+
+def test_a_thread_that_begins_does_not_wait_behind_all_that_continue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "QUANTUM_SECONDS", 0.0)
+    scene = Scene(1)
+    threads = []
+
+    def a() -> None:
+        threads.append(scene.begin("b", lambda: pauses("b")))
+        scene.wait_for(1)
+        threads.append(scene.begin("c", lambda: pauses("c")))
+        scene.wait_for(2)
+        pauses("a")
+        # Now b and c have paused, too.
+        threads.append(scene.begin("d"))
+        eventually(lambda: scene.turns._waiting, "d waits")
+
+    def pauses(name: str) -> None:
+        scene.turns.pause()
+        scene.done.append(f"{name} again")
+
+    scene.begin("a", a).result(60)
+    for each in threads:
+        each.result(60)
+    assert scene.done == ["a", "b", "c", "a again", "d", "b again", "c again"]
+
+
+def test_threads_that_begin_do_not_keep_one_from_continuing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(turns, "QUANTUM_SECONDS", -1.0)
+    monkeypatch.setattr(turns, "time", clock)
+    scene, go = Scene(1), threading.Event()
+    before: list[str] = []
+
+    def pauses() -> None:
+        scene.begin("b", go.wait)
+        scene.wait_for(1)
+        scene.begin("c")
+        scene.wait_for(2)
+        scene.turns.pause()
+        before.extend(scene.done)
+
+    long = scene.begin("a", pauses)
+    scene.wait_until_done("a", "b")
+    clock.now = 1.0
+    long.result(60)
+    assert before == ["a", "b"]
+    go.set()
+    scene.wait_until_done("a", "b", "c")
 
 
 def test_a_turn_that_ends_in_an_error_is_given_back() -> None:
