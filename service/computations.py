@@ -6,8 +6,9 @@ Their threads take turns, so that the event loop never waits for the interpreter
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -31,7 +32,7 @@ class Run(Protocol):
 LOOK_SECONDS = 0.1
 """Seconds between two checks whether the client is still connected."""
 THREADS = 64
-"""Threads of one process for the computations of all accounts. More wait."""
+"""Threads of one process for the computations of all accounts, and as many for their bodies. More wait."""
 
 _current: ContextVar["_Computation[Any] | None"] = ContextVar("current", default=None)
 
@@ -57,7 +58,9 @@ class Computations:
     def __init__(self, limits: Limits) -> None:
         self._at_once, self._most = limits.computations, limits.computations + limits.waiting
         self._accounts: dict[str, _Account] = {}
+        self._reading: dict[str, _Account] = {}
         self._threads = ThreadPoolExecutor(THREADS, "computation")
+        self._readers = ThreadPoolExecutor(THREADS, "body")
         # One processor stays free for everything else, where there are several.
         self._processors = Turns(max(1, cores() - 1))
 
@@ -68,23 +71,21 @@ class Computations:
             Overloaded: the largest number of the account's requests is waiting already.
             Abandoned: the client has gone.
         """
-        own = self._accounts.setdefault(account, _Account(asyncio.Semaphore(self._at_once)))
+        own = self._accounts.get(account) or _Account(asyncio.Semaphore(self._at_once))
         if own.requests >= self._most:
             raise Overloaded(
                 f"{own.requests} requests of this account are computing or waiting, as many as the limits computations"
                 " and waiting allow together; try again when one has been answered"
             )
-        own.requests += 1
-        try:
+        with _counted(self._accounts, account, own):
             return await _until_gone(request, _Computation(own.turns, self._threads, self._processors, compute))
-        finally:
-            own.requests -= 1
-            if not own.requests:
-                del self._accounts[account]
 
-    async def beside(self, work: Callable[[], Result]) -> Result:
-        """The result of short work for a request, such as parsing its body, in a thread and in turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_turn, work)
+    async def read(self, account: str, parse: Callable[[], Result]) -> Result:
+        """The result of parsing a body, in a thread and in turn: one body of an account at a time."""
+        own = self._reading.get(account) or _Account(asyncio.Semaphore(1))
+        with _counted(self._reading, account, own):
+            async with own.turns:
+                return await asyncio.get_running_loop().run_in_executor(self._readers, self._in_turn, parse)
 
     def _in_turn(self, work: Callable[[], Result]) -> Result:
         with self._processors.turn():
@@ -92,7 +93,8 @@ class Computations:
 
     def close(self) -> None:
         """End the threads, each after its computation."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._readers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass
@@ -101,6 +103,19 @@ class _Account:
 
     turns: asyncio.Semaphore
     requests: int = 0
+
+
+@contextmanager
+def _counted(accounts: dict[str, _Account], name: str, own: _Account) -> Iterator[None]:
+    """Count a request of an account, which is kept as long as it has any."""
+    accounts[name] = own
+    own.requests += 1
+    try:
+        yield
+    finally:
+        own.requests -= 1
+        if not own.requests:
+            del accounts[name]
 
 
 @dataclass

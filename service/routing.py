@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from gatelab.errors import GatelabError, InvalidRequest
-from service.authorization import guard
+from service.authorization import caller_of_request, guard
 from service.computations import abandoned
 from service.context import context_of
 from service.own_arguments import with_own_arguments
@@ -42,7 +42,7 @@ class StrictRequest(Request):
         await asyncio.sleep(0)  # the loop reads from the connection once more, and may find that it has ended
         if await self.is_disconnected():
             raise abandoned()
-        return await context_of(self).computations.beside(partial(read, body))
+        return await context_of(self).computations.read(caller_of_request(self).account, partial(read, body))
 
 
 class StrictRoute(APIRoute):

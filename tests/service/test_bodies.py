@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from gatelab.errors import Abandoned, InvalidRequest
 from service import routing
+from service.authorization import EVERYBODY
 from service.computations import Computations
 from service.routing import LARGE, StrictRequest
 from tests.randomized import examples
@@ -110,7 +111,7 @@ def test_a_large_body_is_read_for_nobody_whose_client_has_gone(
         return messages.pop() if messages else {"type": "http.disconnect"}
 
     async def read() -> object:
-        return await StrictRequest({"type": "http"}, receive).json()
+        return await StrictRequest({"type": "http", "state": {"caller": EVERYBODY}}, receive).json()
 
     if stays or size < LARGE:
         assert asyncio.run(read()) == "x" * (size - 2)

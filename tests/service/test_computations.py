@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from gatelab.errors import Abandoned, Overloaded
 from gatelab.generation import scoring
 from gatelab.store.keys import Key, Keys, Scope
-from service.computations import Computations, still_wanted
+from service import turns
+from service.computations import THREADS, Computations, still_wanted
 from tests.service.conftest import Trained
 from tests.service.installation import LIMITS, Installation, bearer, installation, problem
 from tests.waiting import eventually
@@ -144,6 +146,37 @@ def test_a_request_that_is_cancelled_lets_its_thread_end_first() -> None:
         with pytest.raises(asyncio.CancelledError):
             await answer
         assert work._accounts == {}
+
+    run(scene)
+
+
+def test_large_bodies_of_an_account_hold_up_no_other_account() -> None:
+    async def scene(work: Computations) -> None:
+        go = threading.Event()
+        bodies = [asyncio.ensure_future(work.read("ada", partial(go.wait, 60))) for _ in range(2 * THREADS)]
+        try:
+            await asyncio.sleep(0)
+            assert await asyncio.wait_for(begin(work, lambda: "computed", account="bob"), 30) == "computed"
+            assert await asyncio.wait_for(work.read("bob", lambda: "read"), 30) == "read"
+        finally:
+            go.set()
+        assert all(await asyncio.gather(*bodies))
+        assert work._reading == {}
+
+    run(scene)
+
+
+def test_computations_of_many_accounts_hold_up_no_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(work: Computations) -> None:
+        go = threading.Event()
+        answers = [begin(work, partial(go.wait, 60), account=str(number)) for number in range(THREADS + 1)]
+        monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.001)
+        try:
+            await asyncio.sleep(0)
+            assert await asyncio.wait_for(work.read("bob", lambda: "read"), 50) == "read"
+        finally:
+            go.set()
+        assert all(await asyncio.gather(*answers))
 
     run(scene)
 
