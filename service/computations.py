@@ -140,9 +140,13 @@ class _Computation(Generic[Result]):
             return self.compute()
 
     def between_pieces(self) -> None:
+        self._check()
+        self.processors.pause()
+        self._check()  # the client may have gone while this thread waited
+
+    def _check(self) -> None:
         if self.gone.is_set():
             raise abandoned()
-        self.processors.pause()
 
     def abandon(self, answer: asyncio.Future[Result]) -> None:
         """Drop it if it waits, or notify its thread if it computes. It keeps its turn until it has noticed."""
@@ -160,6 +164,8 @@ async def _until_gone(request: Request, computation: _Computation[Result]) -> Re
     except asyncio.CancelledError:
         computation.abandon(answer)
         await asyncio.wait({answer})
+        if not answer.cancelled():
+            answer.exception()  # nobody else looks at it, and asyncio would log that
         raise
     if answer.cancelled():
         raise abandoned()

@@ -1,6 +1,7 @@
 """Computing requests: a few at once per account, the rest in a queue, and none for a disconnected client."""
 
 import asyncio
+import gc
 import re
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 from gatelab.errors import Abandoned, Overloaded
 from gatelab.generation import scoring
 from gatelab.store.keys import Key, Keys, Scope
-from service import turns
+from service import computations, turns
 from service.computations import THREADS, Computations, still_wanted
 from tests.service.conftest import Trained
 from tests.service.installation import LIMITS, Installation, bearer, installation, problem
@@ -146,6 +147,38 @@ def test_a_request_that_is_cancelled_lets_its_thread_end_first() -> None:
         with pytest.raises(asyncio.CancelledError):
             await answer
         assert work._accounts == {}
+
+    run(scene)
+
+
+def test_nothing_is_logged_of_a_request_that_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(work: Computations) -> None:
+        long = Long()
+        answer = begin(work, long)
+        await until(long.begun.is_set)
+        answer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await answer
+
+    run(scene)
+    gc.collect()
+    assert not caplog.messages
+
+
+def test_a_computation_does_not_continue_after_a_pause_if_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(work: Computations) -> None:
+        client, pieces = Client(), list[str]()
+
+        def pause() -> None:
+            client.gone = True
+            computation = computations._current.get()
+            assert computation is not None
+            assert computation.gone.wait(60)
+
+        monkeypatch.setattr(work._processors, "pause", pause)
+        with pytest.raises(Abandoned):
+            await begin(work, lambda: pieces.append("computed"), client)
+        assert not pieces
 
     run(scene)
 
