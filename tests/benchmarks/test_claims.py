@@ -34,6 +34,16 @@ def between(values: Iterable[float], digits: int = 3) -> str:
     return f"{min(found):.{digits}f} to {max(found):.{digits}f}"
 
 
+def about(values: Iterable[float], digits: int) -> str:
+    """Their range, or the one number that all of them round to."""
+    low, high = between(values, digits).split(" to ")
+    return low if low == high else f"{low} to {high}"
+
+
+def mean_perplexities(report: Report, variants: Iterable[int], measure: str = "test_perplexity") -> list[float]:
+    return [interval(getattr(report.variants[variant].averages, measure)).mean for variant in variants]
+
+
 def final(report: Report, variant: int, measure: str = "test_perplexity") -> list[float]:
     """The final measurement of each run of a variant."""
     runs = report.variants[variant].runs
@@ -73,6 +83,7 @@ def test_what_the_better_of_two_rates_tells_apart() -> None:
         f"by {between(-pair.difference for pair in both)} nats",
         f"by {between(-pair.difference for pair in single)} nats (adjusted p at most"
         f" {max(pair.p_adjusted for pair in single):.1g})",
+        f"the test perplexity without gates is {mean_perplexities(report, [NONE])[0]:.1f}",
     )
 
 
@@ -87,7 +98,12 @@ def test_what_the_gate_ablation_tells_apart_and_what_not() -> None:
         f"by {between(-pair.difference for pair in found)} nats",
         f"adjusted p at most {max(pair.p_adjusted for pair in found):.1g}",
         f"differences of up to {reach:.3f} nats remain possible",
-        f"{reset.low:+.4f} to {reset.high:+.4f}",
+        f"is {reset.difference:+.4f} nats, interval {reset.low:+.4f} to {reset.high:+.4f}",
+        f"not worse by more than {-reset.low:.3f} nats",
+        f"a test perplexity of {about(mean_perplexities(report, BOTH), 1)} instead of"
+        f" {about(mean_perplexities(report, SINGLE), 1)}",
+        f"(train perplexity {about(mean_perplexities(report, SINGLE, 'train_perplexity'), 1)} against"
+        f" {about(mean_perplexities(report, BOTH, 'train_perplexity'), 1)})",
     )
 
 
@@ -95,11 +111,13 @@ def test_the_book_s_rate_ruins_some_seeds_of_the_model_without_gates() -> None:
     report = pages.report("gate-ablation", ())
     ends = np.array(final(report, NONE))
     ruined = ends > 19
+    none = pairs(report, [*BOTH, *SINGLE], [NONE])
     assert all(max(final(report, variant)) < 9 for variant in (*BOTH, *SINGLE))
     assert_said(
         "exercises/gate-ablation",
         f"{ruined.sum()} of 20 seeds end at test perplexities of {between(ends[ruined], 0)}",
         f"the other {(~ruined).sum()} at {between(ends[~ruined], 1)}",
+        f"from {min(-pair.high for pair in none):.1f} to {max(-pair.low for pair in none):.1f} nats",
     )
 
 
@@ -108,10 +126,11 @@ def test_how_much_pairing_helps() -> None:
     losses = np.log([final(report, variant.number) for variant in report.variants])
     found = np.corrcoef(losses)[np.triu_indices(len(losses), 1)]
     critical = t.ppf(0.975, 18) / np.sqrt(18 + t.ppf(0.975, 18) ** 2)
+    assert np.abs(found).max() < critical
     assert_said(
         "guides/fair-comparison",
         f"correlated by {found.min():.2f} to {found.max():+.2f}, and by {found.mean():.2f} on average",
-        f"from 0 only above {critical:.2f}",
+        f"from 0 only beyond {critical:.2f} in either direction",
     )
 
 
