@@ -1,6 +1,6 @@
 """The comparisons that an experiment was made for, where they are fewer than all pairs of its variants."""
 
-from gatelab.reports.comparison import METHOD
+from gatelab.reports.comparison import method_of
 from gatelab.reports.report import Pair, Report
 from gatelab.reports.statistics import LEVEL
 
@@ -16,7 +16,7 @@ def differing_in(report: Report, path: str) -> Report:
     if not kept:
         raise ValueError(f"no two variants that were compared differ in {path!r} alone")
     pairs = [_corrected(pair, len(tested.pairs), len(kept)) for pair in kept]
-    method = METHOD.format(measure=tested.measure, comparisons=len(kept))
+    method = method_of(tested.measure, len(kept))
     return report.model_copy(update={"comparison": tested.model_copy(update={"pairs": pairs, "method": method})})
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from gatelab.reports.comparability import same_tokens, text_scored
+from gatelab.reports.labels import counted
 from gatelab.reports.records import RunRecord
 from gatelab.reports.report import Comparison, Pair
 from gatelab.reports.statistics import paired_tests
@@ -23,7 +24,7 @@ FEW_SEEDS = 5
 METHOD = (
     "Variants are compared seed by seed with Student's paired t-test (two-sided) on the {measure} of their last epoch"
     " (nats), over the seeds with which both succeeded. Intervals and p values are corrected for {comparisons}"
-    " comparisons by Bonferroni's method: all intervals hold together with 95 % confidence, and a difference is called"
+    " by Bonferroni's method: all intervals hold together with 95 % confidence, and a difference is called"
     " significant if its interval excludes 0, that is, if the adjusted p is below 0.05. The test uses the loss, the"
     " logarithm of perplexity, since differences of losses are closer to normally distributed."
 )
@@ -39,6 +40,11 @@ FIELDS: Mapping[Name, str] = {
 
 Scores = dict[int, float]
 """Seed -> score."""
+
+
+def method_of(measure: str, comparisons: int) -> str:
+    """The method in words, for this measure and this number of comparisons."""
+    return METHOD.format(measure=measure, comparisons=counted(comparisons, "comparison"))
 
 
 def compare(groups: Sequence[Group], tuned: Sequence[str] = ()) -> Comparison:
@@ -58,7 +64,7 @@ def compare(groups: Sequence[Group], tuned: Sequence[str] = ()) -> Comparison:
         notes += _notes(groups, pairs, measure, tuned)
     elif not notes and len(groups) > 1:
         notes = ["No two variants that are scored on the same text have two seeds in common that succeeded with both."]
-    method = METHOD.format(measure=measure, comparisons=comparisons)
+    method = method_of(measure, comparisons)
     return Comparison(measure=measure, pairs=pairs, method=method, note=" ".join(notes) or None)
 
 

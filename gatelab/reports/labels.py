@@ -49,3 +49,8 @@ def variant_label(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
 def identity(value: Any) -> str:
     """A key that is equal for equal values, also for objects."""
     return json.dumps(value, sort_keys=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`: a regular noun with its number."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gatelab.reports.labels import label, short_names
+from gatelab.reports.labels import counted, label, short_names
 from gatelab.reports.report import (
     Branch,
     Comparison,
@@ -172,14 +172,14 @@ def branches(report: Report) -> Table:
 def facts(report: Report) -> list[str]:
     """The subject of the report and its shortest answer, as lines."""
     states = ", ".join(f"{count} {state}" for state, count in report.states.items())
-    lines = [f"{len(report.runs)} runs ({states})" + (f" of job {report.job}" if report.job else "")]
+    lines = [f"{counted(len(report.runs), 'run')} ({states})" + (f" of job {report.job}" if report.job else "")]
     lines += [f"corpus {name}, sha256 {sha256}" for name, sha256 in report.corpora.items()]
     lines += [f"device: {device}" for device in report.devices]
     if report.timing:
         timing = report.timing
         lines.append(
             f"predicted {seconds(timing.predicted_seconds)} s, took {seconds(timing.actual_seconds)} s"
-            f" ({timing.runs} runs with both times)"
+            f" ({counted(timing.runs, 'run')} with both times)"
         )
     if report.tuned:
         lines.append(

@@ -17,7 +17,9 @@ ADAM = {"optimizer": {"kind": "adam", "lr": 0.1}}
 
 def test_a_variant_compared_with_itself_is_not_significant() -> None:
     losses = [2.0, 2.1, 1.9, 2.05, 1.97]
-    [pair] = report_of(job_of(training=ADAM, grid={LR: [0.1, 0.2]}, repeats=5), losses + losses).comparison.pairs
+    found = report_of(job_of(training=ADAM, grid={LR: [0.1, 0.2]}, repeats=5), losses + losses).comparison
+    [pair] = found.pairs
+    assert "corrected for 1 comparison by Bonferroni's method" in found.method
     assert (pair.difference, pair.low, pair.high) == (0, 0, 0)
     assert (pair.p, pair.p_adjusted, pair.significant) == (1, 1, False)
 
