@@ -143,7 +143,7 @@ def test_watching_tells_what_happens(fresh: Live, spec: str) -> None:
     lines = [re.sub(r", \S+( s)? left$", ", LEFT left", line) for line in result.stdout.splitlines()]
     of_run = [line.removeprefix(f"{name_of(run)}: ") for line in lines if line.startswith(name_of(run))]
     assert of_run == list(lines_of(run, stream))
-    assert lines[0] == f"job {job}: 1 runs queued"
+    assert lines[0] == f"job {job}: 1 run queued"
     assert f"job {job}: succeeded, 1/1 runs done" in lines
     assert lines[-1].split()[:4] == [run["id"], "gru", "6", "succeeded"]
 

@@ -86,6 +86,16 @@ def test_the_program_reads_what_any_tokenizer_reads(tokenizer: dict[str, object]
     assert found.startswith(beginning(checkpoint, made, prompts[0], 20).rstrip("\N{REPLACEMENT CHARACTER}\n"))
 
 
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("model.safetensors", "it has", "5", "more")])
+def test_a_program_says_how_it_is_called(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "generate.py").write_text(script(checkpoint_of(GruSpec(kind="gru"), LETTERS, 0).spec.model))
+    command = [sys.executable, "-P", "generate.py", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert done.returncode == 1
+    usage = 'Continues a text with the model in a file: python generate.py model.safetensors "it has"'
+    assert done.stderr.startswith(usage)
+
+
 def test_the_program_writes_nothing_when_its_numbers_overflow(tmp_path: Path, seed: int) -> None:
     checkpoint = checkpoint_of(RnnSpec(kind="rnn", activation="relu"), LETTERS, seed)
     checkpoint.weights["cells.0.U"][:] *= 1e30

@@ -40,7 +40,7 @@ def submit(
             _note_repeats(plan)
             return
         job = gatelab.submit(spec)
-        print_line(f"job {job.id}: {job.runs.total} runs queued")
+        print_line(f"job {job.id}: {job.runs.total} {'run' if job.runs.total == 1 else 'runs'} queued")
         _note_repeats(job)
         if follow:
             watch_to_end(gatelab, job.id)
