@@ -14,7 +14,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.published import files, grid, memory, planned, power, rows, shakespeare, zoo, zoo_tables
+from benchmarks.published import (
+    book,
+    files,
+    grid,
+    memory,
+    planned,
+    power,
+    rows,
+    saturation,
+    shakespeare,
+    zoo,
+    zoo_tables,
+)
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from gatelab.reports import tables
 from gatelab.reports.build import job_report
@@ -44,7 +56,8 @@ SETTINGS = ("tuned", "planned")
 
 def pages() -> list[Path]:
     """Every page that has a mark."""
-    return [page for page in sorted((ROOT / "docs").rglob("*.md")) if MARK.search(page.read_text(encoding="utf-8"))]
+    found = [ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in found if MARK.search(page.read_text(encoding="utf-8"))]
 
 
 def marks(page: Path) -> Iterator[tuple[str, str]]:
@@ -101,6 +114,10 @@ def _of_rows(name: str, kind: str) -> Table | None:
         return shakespeare.TABLES[kind](shakespeare.read(file))
     if name in grid.FILES and kind in grid.SECONDS:
         return grid.SECONDS[kind](grid.read(file))
+    if name in saturation.FILES and kind in saturation.TABLES:
+        return saturation.TABLES[kind](saturation.read(file))
+    if name in book.FILES and kind in book.TABLES:
+        return book.TABLES[kind](book.read(file))
     return zoo_tables.table(file, kind) if name in zoo.FILES else None
 
 
@@ -112,6 +129,8 @@ def _offered() -> list[str]:
         (grid.FILES, grid.SECONDS),
         (memory.FILES, memory.TABLES),
         (shakespeare.FILES, shakespeare.TABLES),
+        (saturation.FILES, saturation.TABLES),
+        (book.FILES, book.TABLES),
         *(([name], tables) for name, tables in zip(zoo.FILES, (zoo_tables.TEXT, zoo_tables.RECALL), strict=True)),
     ]
     return [f"{', '.join(files_of)} with {', '.join(kinds)}" for files_of, kinds in named]

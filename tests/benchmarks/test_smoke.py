@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         "influence",
     ),
     "memory": (("--lags", "2", "--threads", "1", "--epochs", "1", "--repeats", "1"), "LSTM"),
+    "gates_in_training": (("--lag", "2", "--seeds", "1", "--threads", "1"), "z over 0.9"),
     "serving": (("--clients", "2", "--tokens", "5", "--hidden", "8", "--rounds", "1"), "characters"),
     "page": (("--rounds", "1", "--seconds", "1"), "compressed"),
     "book_model": (("--text", "{text}", "--seeds", "1", "--epochs", "1", "--threads", "1"), "perplexity"),
