@@ -10,6 +10,8 @@ from scipy.stats import t
 
 from benchmarks.published import book
 from benchmarks.published.book import OURS, THEIRS, Training
+from benchmarks.published.experiments import RESULTS, ROOT
+from gatelab.reports.statistics import mean_interval
 from tests.randomized import random, seed
 
 __all__ = ["random", "seed"]
@@ -55,3 +57,27 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = trainings("gru", OURS, [7.123456789012345, 6.9])
     book.write(tmp_path / "book-model.csv", found)
     assert book.read(tmp_path / "book-model.csv") == found
+
+
+def test_what_the_benchmarks_page_says_of_the_book_s_model() -> None:
+    found = book.read(RESULTS / "book-model.csv")
+    of = {(each.cell, each.measure): each for each in book.differences(found)}
+    assert all(each.low < 0 < each.high for each in of.values()), "no difference was found"
+    gru, rnn = of["gru", "validation"], of["rnn", "validation"]
+    text = " ".join((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"For the GRU, Gatelab's validation perplexity may still lie {-gru.low:.3f} below the textbook's to"
+        f" {gru.high:.3f} above it; for the RNN, {-rnn.low:.3f} below to {rnn.high:.3f} above." in text
+    )
+
+    def bounds(cell: str, measure: str) -> tuple[float, float]:
+        interval = mean_interval([getattr(each, f"{measure}_perplexity") for each in book.groups(found)[cell, OURS]])
+        assert interval is not None
+        assert interval.low is not None
+        assert interval.high is not None
+        return interval.low, interval.high
+
+    for cell, measure, expected in (("gru", "validation", 6.83), ("gru", "train", 5.74)):
+        low, high = bounds(cell, measure)
+        assert low < expected < high
+    assert 8.40 < bounds("rnn", "validation")[0] < 8.41

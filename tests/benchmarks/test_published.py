@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.published import files, grid, memory, pages, rows, saturation, shakespeare, zoo
+from benchmarks.published import book, files, grid, memory, pages, rows, saturation, shakespeare, zoo
 from benchmarks.published.experiments import EXPERIMENTS, RESULTS, ROOT, job
 from benchmarks.published.measuring import known, measure
 from gatelab.reports.build import job_report
@@ -26,7 +26,7 @@ def test_a_table_is_what_its_raw_results_give(page: Path, asked: str, table: str
 
 def test_every_experiment_is_on_a_page() -> None:
     shown = {asked.split()[0] for _, asked, _ in MARKED}
-    others = (grid, memory, saturation, shakespeare, zoo)
+    others = (book, grid, memory, saturation, shakespeare, zoo)
     measured = {*EXPERIMENTS, *(file for each in others for file in each.FILES)}
     assert shown == measured == {file.stem for file in RESULTS.glob("*.csv")}
 
