@@ -203,10 +203,10 @@ def test_text_is_streamed_and_ends_with_the_whole(gatelab: Gatelab, trained: Tra
 def test_an_error_inside_a_stream_is_raised(
     gatelab: Gatelab, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise Unavailable("no database")
 
-    monkeypatch.setattr(Generating, "ending", fail)
+    monkeypatch.setattr(Generating, "answer", fail)
     pieces = gatelab.stream(trained.run("done")["id"], max_tokens=5)
     assert next(pieces)
     with pytest.raises(ApiError, match="no database") as caught:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 
 import jsonschema
@@ -106,7 +107,7 @@ def test_runs_of_any_jobs_are_compared_with_warnings(service: Installation, trai
     report = service.get(f"/v1/compare?runs={','.join(ids)}")
     assert [row["run"] for row in report["runs"]] == ids
     assert [variant["runs"] for variant in report["variants"]] == [ids[:1], ids[1:]]
-    assert [warning.split(":")[0].split(" (")[0] for warning in report["warnings"]] == [
+    assert [re.split(r":|,| \(", warning)[0] for warning in report["warnings"]] == [
         "The runs were trained on different texts",
         "The runs read different tokens",
         "The validation part has only 56 tokens",
