@@ -60,10 +60,8 @@ READSTATES
 SHOW
 
 if __name__ == "__main__":
-    if not 3 <= len(sys.argv) <= 4:
-        sys.exit(__doc__)
     sys.stdout.reconfigure(errors="backslashreplace")
-    print(main(*sys.argv[1:]))
+    print(main(*sys.argv[1:]) if 3 <= len(sys.argv) <= 4 else sys.exit(__doc__))
 """
 
 
