@@ -43,12 +43,12 @@ def read(file: Path) -> list[Training]:
     Raises:
         FileNotFoundError: the file does not exist.
     """
-    return [Training.model_validate(row) for row in files.read(file)]
+    return files.read_as(file, Training)
 
 
 def write(file: Path, found: Sequence[Training]) -> None:
     """All rows, in the order in which they were measured."""
-    files.write(file, [{name: str(value) for name, value in training.model_dump().items()} for training in found])
+    files.write_all(file, found)
 
 
 def groups(found: Sequence[Training]) -> dict[tuple[str, str], list[Training]]:

@@ -3,6 +3,11 @@
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+AnyRow = TypeVar("AnyRow", bound=BaseModel)
 
 Row = Mapping[str, str]
 """Column -> what the file says."""
@@ -26,3 +31,20 @@ def write(file: Path, rows: Sequence[Row]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     part.replace(file)
+
+
+def read_as(file: Path, kind: type[AnyRow]) -> list[AnyRow]:
+    """The rows of a file, each as an object of this kind. An empty cell is its field's default.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+    """
+    return [kind.model_validate({name: value for name, value in row.items() if value}) for row in read(file)]
+
+
+def write_all(file: Path, rows: Sequence[BaseModel]) -> None:
+    """All rows, at least one, in this order, with numbers in full precision. None is an empty cell."""
+    write(
+        file,
+        [{name: "" if value is None else str(value) for name, value in row.model_dump().items()} for row in rows],
+    )

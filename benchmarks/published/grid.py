@@ -43,12 +43,12 @@ def read(file: Path) -> list[Epoch]:
     Raises:
         FileNotFoundError: the file does not exist.
     """
-    return [Epoch.model_validate(row) for row in files.read(file)]
+    return files.read_as(file, Epoch)
 
 
 def write(file: Path, found: Sequence[Epoch]) -> None:
     """All rows, by size and epoch."""
-    files.write(file, [{name: str(value) for name, value in epoch.model_dump().items()} for epoch in found])
+    files.write_all(file, found)
 
 
 def run_seconds(found: Iterable[Epoch]) -> dict[Size, float]:

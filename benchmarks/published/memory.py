@@ -61,14 +61,14 @@ def read(file: Path) -> list[RecallResult]:
     Raises:
         FileNotFoundError: the file does not exist.
     """
-    return [RecallResult.model_validate(row) for row in files.read(file)]
+    return files.read_as(file, RecallResult)
 
 
 def write(file: Path, found: Sequence[RecallResult]) -> None:
     """All rows, by lag, cell and seed."""
     order = list(NAMES.values())
     ordered = sorted(found, key=lambda row: (row.width, row.lag, order.index(row.cell), row.seed))
-    files.write(file, [{name: str(value) for name, value in row.model_dump().items()} for row in ordered])
+    files.write_all(file, ordered)
 
 
 def curves(found: Sequence[RecallResult], twice: bool = False) -> Curves:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from benchmarks.published import (
     book,
@@ -50,6 +51,15 @@ TABLES: Mapping[str, Callable[[Report], Table]] = {
 
 GRID = "gru-grid"
 """The experiment that also has the tables of `grid`."""
+
+OF_ROWS: Sequence[tuple[Sequence[str], Mapping[str, Callable[[Any], Table]], Callable[[Path], Any]]] = (
+    (grid.FILES, grid.SECONDS, grid.read),
+    (memory.FILES, memory.TABLES, memory.read),
+    (shakespeare.FILES, shakespeare.TABLES, shakespeare.read),
+    (saturation.FILES, saturation.TABLES, saturation.read),
+    (book.FILES, book.TABLES, book.read),
+)
+"""Files that no job's report is made of: their names, the tables of each, and what reads it."""
 
 SETTINGS = ("tuned", "planned")
 
@@ -108,16 +118,9 @@ def _influence(report: Report) -> Influence:
 def _of_rows(name: str, kind: str) -> Table | None:
     """A table of a file that no job's report is made of; None if there is no such table."""
     file = RESULTS / f"{name}.csv"
-    if name in memory.FILES and kind in memory.TABLES:
-        return memory.TABLES[kind](memory.read(file))
-    if name in shakespeare.FILES and kind in shakespeare.TABLES:
-        return shakespeare.TABLES[kind](shakespeare.read(file))
-    if name in grid.FILES and kind in grid.SECONDS:
-        return grid.SECONDS[kind](grid.read(file))
-    if name in saturation.FILES and kind in saturation.TABLES:
-        return saturation.TABLES[kind](saturation.read(file))
-    if name in book.FILES and kind in book.TABLES:
-        return book.TABLES[kind](book.read(file))
+    for names, tables_of, read in OF_ROWS:
+        if name in names and kind in tables_of:
+            return tables_of[kind](read(file))
     return zoo_tables.table(file, kind) if name in zoo.FILES else None
 
 
@@ -126,11 +129,7 @@ def _offered() -> list[str]:
     named: list[tuple[Iterable[str], Iterable[str]]] = [
         (EXPERIMENTS, TABLES),
         ([GRID], grid.TABLES),
-        (grid.FILES, grid.SECONDS),
-        (memory.FILES, memory.TABLES),
-        (shakespeare.FILES, shakespeare.TABLES),
-        (saturation.FILES, saturation.TABLES),
-        (book.FILES, book.TABLES),
+        *((names, tables_of) for names, tables_of, _ in OF_ROWS),
         *(([name], tables) for name, tables in zip(zoo.FILES, (zoo_tables.TEXT, zoo_tables.RECALL), strict=True)),
     ]
     return [f"{', '.join(files_of)} with {', '.join(kinds)}" for files_of, kinds in named]

@@ -45,13 +45,12 @@ def read(file: Path) -> list[Look]:
     Raises:
         FileNotFoundError: the file does not exist.
     """
-    return [Look.model_validate({name: value or None for name, value in row.items()}) for row in files.read(file)]
+    return files.read_as(file, Look)
 
 
 def write(file: Path, found: Sequence[Look]) -> None:
     """All rows, in the order in which they were measured."""
-    rows = [{name: "" if value is None else str(value) for name, value in look.model_dump().items()} for look in found]
-    files.write(file, rows)
+    files.write_all(file, found)
 
 
 def values(found: Sequence[Look], cell: str, column: str, epoch: int) -> list[float]:

@@ -30,7 +30,7 @@ def read(file: Path) -> list[Score]:
     Raises:
         FileNotFoundError: the file does not exist.
     """
-    return [Score.model_validate(row) for row in files.read(file)]
+    return files.read_as(file, Score)
 
 
 def write(file: Path, found: Sequence[Score]) -> None:

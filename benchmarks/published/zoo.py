@@ -153,10 +153,7 @@ def read(file: Path, kind: type[AnyRow]) -> list[AnyRow]:
 def write(file: Path, found: Sequence[AnyRow]) -> None:
     """All rows, by part, lag, cell, rate and seed."""
     ordered = sorted(found, key=lambda row: row.key)
-    files.write(
-        file,
-        [{name: "" if value is None else str(value) for name, value in row.model_dump().items()} for row in ordered],
-    )
+    files.write_all(file, ordered)
 
 
 # -- What tuning chooses ----------------------------------------------------------------------------------------------
