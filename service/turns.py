@@ -1,4 +1,4 @@
-"""Turns at the processors, for threads that compute: as many at once as there are processors, the others in order."""
+"""Turns at the processors, for threads that compute: a bounded number at once, and the others in order."""
 
 import threading
 import time

@@ -138,7 +138,9 @@ def test_a_computation_ends_when_its_client_has_gone_and_keeps_its_turn_until_th
     run(scene)
 
 
-def test_a_request_that_is_cancelled_lets_its_thread_end_first() -> None:
+def test_a_request_that_is_cancelled_lets_its_thread_end_first_and_logs_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def scene(work: Computations) -> None:
         long = Long()
         answer = begin(work, long)
@@ -147,18 +149,6 @@ def test_a_request_that_is_cancelled_lets_its_thread_end_first() -> None:
         with pytest.raises(asyncio.CancelledError):
             await answer
         assert work._accounts == {}
-
-    run(scene)
-
-
-def test_nothing_is_logged_of_a_request_that_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
-    async def scene(work: Computations) -> None:
-        long = Long()
-        answer = begin(work, long)
-        await until(long.begun.is_set)
-        answer.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await answer
 
     run(scene)
     gc.collect()
