@@ -50,7 +50,7 @@ test-all: test long ## run `make test`, then the long campaigns
 long: $(VENV)/installed-dev page ## run only the long campaigns: faults, sanitizers, browser, fuzzing, load, benchmarks
 	@python -m tests.browser.chromium
 	@scripts/test -m long $(ARGS)
-	@python -m tests.fuzz --seconds 10 & fuzz=$$!; python -m benchmarks.load --seconds 10 && wait $$fuzz
+	@python -m tests.fuzz --seconds 10 & fuzz=$$!; python -m benchmarks.load --seconds 10; load=$$?; wait $$fuzz && exit $$load
 	@python -m benchmarks.hostile --seconds 1
 
 faults: $(VENV)/installed-dev ## inject 400 faults into an installation and count what is lost (ARGS="--faults-table FILE")
