@@ -1,7 +1,6 @@
 """The app factory. Importing this reads no environment and imports no torch."""
 
 import asyncio
-import gc
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ from service.cells import routes as cells
 from service.computations import Computations
 from service.context import Context
 from service.corpora import routes as corpora
+from service.garbage import collecting_rarely
 from service.gates import routes as gates
 from service.generation import routes as generation
 from service.generation import score_routes as scores
@@ -126,10 +126,8 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
             await _until_migrated(store, context.stopping)
         await to_thread.run_sync(store.hold_room_back)
         sys.setswitchinterval(SWITCH_SECONDS)
-        # All objects so far stay alive. The garbage collector, which runs for a body of many objects, would visit
-        # them each time, for about 100 ms in which the service answers nobody.
-        gc.freeze()
-        yield
+        async with collecting_rarely():
+            yield
         context.wakeups.close()
         context.short_reads.close()
         context.computations.close()

@@ -1,6 +1,7 @@
 """The first check: every request needs a valid key, and a key has a limit of requests per second."""
 
 import asyncio
+from collections import defaultdict
 from functools import partial
 from hashlib import sha256
 
@@ -16,6 +17,7 @@ from service.authorization import (
 )
 from service.context import Context
 from service.lookup_cache import LookupCache
+from service.pacing import Pacing
 from service.refusals import refusal
 
 PROTECTED = ("/v1/", "/metrics")
@@ -30,6 +32,8 @@ class Authentication:
         self.app, self.context = app, context
         self._lookups: dict[bytes, asyncio.Future[Caller]] = {}
         self._callers = LookupCache[Caller](context.store.changes)
+        self._paces: defaultdict[str, Pacing] = defaultdict(Pacing)
+        """By account: one begins one request in each iteration of the event loop."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PROTECTED) or scope["path"] == OPEN:
@@ -41,6 +45,7 @@ class Authentication:
         except GatelabError as error:
             await refusal(scope["path"], error)(scope, receive, send)
             return
+        await self._paces[caller.account].turn()
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, send)
 

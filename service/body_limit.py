@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gatelab.errors import GatelabError, TooLarge
 from gatelab.specs import Limits
 from gatelab.specs.integers import read_count
+from service.pacing import large_pieces
 from service.problems import details, headers_of, response
 from service.quotas import Concurrency
 
@@ -24,6 +25,8 @@ LOGIN_BYTES = 4096
 JOBS = frozenset({"/v1/jobs", "/v1/jobs/"})
 """The addresses that accept specs, which are stored, and shown in every list."""
 
+PACED_BYTES = 2**16
+"""uvicorn stops reading from a connection at this size, until the application has received what is there."""
 
 OTHERS = ("request_bytes", "body_bytes")
 BY_PATH: dict[str, tuple[str | int, ...]] = {
@@ -59,7 +62,10 @@ class BodyLimit:
 
 
 class _Limited:
-    """One limit. Starlette's middleware counts arriving bytes; a declared size is refused here, as a problem."""
+    """One limit. Starlette's middleware counts arriving bytes; a declared size is refused here, as a problem.
+
+    A body larger than `PACED_BYTES` arrives at the pace of all such bodies.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int, bodies: Concurrency) -> None:
         self._counted, self._max_bytes = RequestBodyLimitMiddleware(app, max_body_size=max_bytes), max_bytes
@@ -67,18 +73,19 @@ class _Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answered = self._admit(scope)
+            size, answered = self._admit(scope)
         except GatelabError as error:
             problem = details(error)
             await response(problem, headers_of(problem.status))(scope, receive, send)
             return
         try:
-            await self._counted(scope, receive, send)
+            paced = large_pieces().paced(receive) if size > PACED_BYTES else receive
+            await self._counted(scope, paced, send)
         finally:
             answered()
 
-    def _admit(self, scope: Scope) -> Callable[[], None]:
-        """Returns a function to call when the request is answered.
+    def _admit(self, scope: Scope) -> tuple[int, Callable[[], None]]:
+        """Returns the bytes that the body may have, and a function to call when the request is answered.
 
         Raises:
             TooLarge: the body is too large.
@@ -91,4 +98,4 @@ class _Limited:
             raise TooLarge(f"the body has {declared} bytes; at most {self._max_bytes} are allowed here")
         size = self._max_bytes if "transfer-encoding" in headers else declared
         caller = scope.get("state", {}).get("caller")
-        return self._bodies.take(caller.account, size) if caller is not None and size else lambda: None
+        return size, self._bodies.take(caller.account, size) if caller is not None and size else lambda: None

@@ -8,6 +8,8 @@ import asyncio
 import resource
 from typing import TYPE_CHECKING, Any
 
+from service.pacing import large_pieces
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 else:
@@ -63,8 +65,12 @@ class Connection(Base):
             self._go_on()
             if self.cycle.more_body:
                 self._set_deadline()
-        elif self._deadline is None:
+            return
+        if self._deadline is None:
             self._wait()
+        if self.cycle is not None and self.cycle.more_body:  # of a request that was refused before its body was read
+            self.flow.pause_reading()
+            large_pieces().call(self._read_on)
 
     def on_response_complete(self) -> None:
         self._go_on()
@@ -75,6 +81,10 @@ class Connection(Base):
     def connection_lost(self, exc: Exception | None) -> None:
         self._go_on()
         super().connection_lost(exc)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _has_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

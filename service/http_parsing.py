@@ -27,7 +27,9 @@ def _unless_gone(cycle: RequestResponseCycle, app: "ASGI3Application") -> "ASGI3
 
     async def answer(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         await asyncio.sleep(0)  # the loop reads from the connection once more, and may find that it has ended
-        if not cycle.transport.is_closing():
+        if cycle.transport.is_closing():
+            cycle.disconnected = True  # uvicorn notices it later, and would log a missing answer as an error
+        else:
             await app(scope, receive, send)
 
     return answer

@@ -127,6 +127,26 @@ def _no_log_outlives_its_test() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+# -- New input ----------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--seeds", type=int, metavar="N", help="run only the tests that take `seed` or `random`, each with N new seeds"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    count = metafunc.config.getoption("--seeds")
+    if count is not None and "seed" in metafunc.fixturenames:
+        metafunc.fixturenames.append("_repetition")
+        metafunc.parametrize("_repetition", range(count))
+
+
+def _takes_seed(item: pytest.Item) -> bool:
+    return "seed" in getattr(item, "fixturenames", ())
+
+
 # -- Side by side -------------------------------------------------------------------------------------------------
 
 TOGETHER = ("tests/browser/", "tests/faults/test_")
@@ -141,8 +161,11 @@ class BySharedInstallation(LoadFileScheduling):  # type: ignore[misc]
         return shared or str(super()._split_scope(nodeid))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Those that one process must run begin first, so that no process waits for them in the end."""
+    if config.getoption("--seeds") is not None:
+        config.hook.pytest_deselected(items=[item for item in items if not _takes_seed(item)])
+        items[:] = filter(_takes_seed, items)
     items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
 
 

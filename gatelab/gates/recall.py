@@ -1,6 +1,6 @@
 """How well a network remembers: the share of symbols that it recalls after the lag."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,8 @@ def recall(
     each is scored after the correct earlier ones.
 
     Args:
-        between: called before each piece of lines. If it raises an exception, the work ends.
+        between: called before each line is tokenized, and before each step of several lines. If it raises an
+            exception, the work ends.
 
     Raises:
         InvalidRequest: the vocabulary lacks a character of the task, or its tokens are longer than characters.
@@ -64,25 +65,29 @@ def recall(
         raise InvalidRequest.at(
             "task", "the run's vocabulary lacks some of the task's characters: it was trained on another corpus"
         )
-    lines = drawn_anew(task, examples)
-    ids = np.stack([tokenizer.encode(END + line).ids for line in lines])
     right, loss = 0, 0.0
-    for piece in _pieces(ids, line_length(task), max(layer.hidden for layer in network.layers)):
-        between()
-        hits, nats = _judge(network, piece, task.shown)
+    for lines in _pieces(drawn_anew(task, examples), line_length(task), max(layer.hidden for layer in network.layers)):
+        ids = np.stack([tokenizer.encode(END + line).ids for line in _with_pauses(lines, between)])
+        hits, nats = _judge(network, ids, task.shown, between)
         right, loss = right + hits, loss + nats
     asked = examples * task.shown
     return Recall(right / asked, loss / asked, 1 / task.symbols, asked)
 
 
-def _pieces(ids: Ids, length: int, units: int) -> list[Ids]:
+def _pieces(lines: Sequence[str], length: int, units: int) -> Iterator[Sequence[str]]:
     rows = max(1, min(EVALUATION_TOKENS, MOST_VALUES // units) // length)
-    return [ids[at : at + rows] for at in range(0, len(ids), rows)]
+    return (lines[at : at + rows] for at in range(0, len(lines), rows))
 
 
-def _judge(network: Network, ids: Ids, shown: int) -> tuple[int, float]:
+def _with_pauses(lines: Sequence[str], between: Callable[[], object]) -> Iterator[str]:
+    for line in lines:
+        between()
+        yield line
+
+
+def _judge(network: Network, ids: Ids, shown: int, between: Callable[[], object]) -> tuple[int, float]:
     """How many of the last `shown` tokens of lines (lines, length) are the likeliest ones, and their total loss."""
-    outputs, _ = network.read(ids[:, :-1].T, network.initial_state(len(ids)))
+    outputs, _ = network.read(ids[:, :-1].T, network.initial_state(len(ids)), between)
     found, wanted = network.logits(outputs[-shown:]).reshape(-1, network.vocabulary), ids[:, -shown:].T.reshape(-1)
     with np.errstate(all="ignore"):
         loss = -np.take_along_axis(log_probabilities(found), wanted[:, None], axis=1).sum()

@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 _NAMES = {"h": "hidden", "c": "cell"}
 NOTHING = np.empty(0, np.int64)
-PIECE_STEPS = 2048
+PIECE_STEPS = 256
 """The most steps whose products with the input are in memory at once."""
 STATE_NAMES = tuple(_NAMES.values())
 """Names of the output h, and of an LSTM's c. Other tensors of a state keep their letters."""
@@ -64,7 +64,7 @@ def trace(
         ids: (steps,) at least one, `<bos>` included.
         clamps: made for this network and this number of steps.
         layers, units: those to record; by default all.
-        between: called before each piece of steps. If it raises an exception, the work ends.
+        between: called before each step. If it raises an exception, the work ends.
     """
     shown = range(network.spec.layers) if layers is None else layers
     wanted = None if units is None else np.array(units, dtype=np.int64)
@@ -100,7 +100,7 @@ def observed(
     Args:
         number: which layer it is.
         units: those to record; by default all.
-        between: is called before each piece of steps.
+        between: called before each step.
 
     Returns:
         The outputs (steps, rows, hidden); and under the name of each gate, and `state.` and the name of each tensor of
@@ -112,7 +112,8 @@ def observed(
     names = [*layer.gates, *(f"state.{name}" for name in state_names(layer))]
     rows = {name: np.empty((steps, count, width), layer.dtype) for name in names}
     outputs = np.empty((steps, count, layer.hidden), layer.dtype)
-    for step, u in enumerate(_projected(layer, x, between)):
+    for step, u in enumerate(_projected(layer, x)):
+        between()
 
         def see(name: str, values: Array, step: int = step) -> None:
             rows[name][step] = values[:, wanted]
@@ -124,10 +125,9 @@ def observed(
     return outputs, rows
 
 
-def _projected(layer: Layer, x: Array, between: Callable[[], object]) -> Iterator[Array]:
+def _projected(layer: Layer, x: Array) -> Iterator[Array]:
     """The products of each step with the input, a piece of the steps at a time: they are several times the outputs."""
     for at in range(0, len(x), PIECE_STEPS):
-        between()
         yield from layer.project(x[at : at + PIECE_STEPS])
 
 

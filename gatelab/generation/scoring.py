@@ -17,6 +17,8 @@ CHUNK = 2048
 """The most tokens scored at once."""
 MOST_LOGITS = 2**22
 """The most logits computed at once, which bounds their memory."""
+MOST_READ = 2**28
+"""The most bytes of weights that are read at once, which takes tens of milliseconds: every token reads them all."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,15 @@ def score(decoder: Decoder, text: Encoded, between: Callable[[], object] = lambd
     return Score(_of_each(decoder, text.ids, between), text.characters)
 
 
-def pieces_of(ids: Ids, vocabulary: int) -> Iterator[slice]:
-    """The pieces of a text (tokens,) that are scored one after the other."""
-    step = max(1, min(CHUNK, MOST_LOGITS // vocabulary))
+def pieces_of(ids: Ids, decoder: Decoder) -> Iterator[slice]:
+    """The pieces of a text (tokens,) that `decoder` scores one after the other."""
+    step = max(1, min(CHUNK, MOST_LOGITS // decoder.vocabulary, MOST_READ // decoder.bytes))
     return (slice(at, at + step) for at in range(0, len(ids), step))
 
 
 def _of_each(decoder: Decoder, ids: Ids, between: Callable[[], object]) -> Doubles:
     found, before, state = np.empty(len(ids)), BEGIN, decoder.initial_state()
-    for where in pieces_of(ids, decoder.vocabulary):
+    for where in pieces_of(ids, decoder):
         between()
         piece = ids[where]
         logits, state = decoder.predict(np.append(before, piece[:-1]).astype(np.int64), state)

@@ -1,6 +1,6 @@
 """All layers, and the parts around them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -93,8 +93,13 @@ class Network:
             return output
         return below + output if self.spec.connections == "residual" else self.highways[layer](read, below, output)
 
-    def read(self, ids: Ids, state: NetworkState) -> tuple[Array, NetworkState]:
+    def read(
+        self, ids: Ids, state: NetworkState, between: Callable[[], object] = lambda: None
+    ) -> tuple[Array, NetworkState]:
         """Read ids (steps, rows).
+
+        Args:
+            between: called before each step of each layer. If it raises an exception, the work ends.
 
         Returns:
             The output of the last layer (steps, rows, hidden), and the state after the last step.
@@ -104,6 +109,7 @@ class Network:
             read = self.normalized(number, x)
             outputs = np.empty((*ids.shape, layer.hidden), layer.dtype)
             for step, u in enumerate(layer.project(read)):
+                between()
                 before = layer.update(u, before)
                 outputs[step] = before[0]
             x = self.joined(number, read, x, outputs)

@@ -14,6 +14,7 @@ from gatelab.specs.generation import CheckpointWord
 from gatelab.store.blobs import BlobName, Blobs, reachable
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
+from gatelab.store.postgresql import LARGE
 from gatelab.store.runs import require_run
 from gatelab.store.tables import LOCAL, checkpoints, metrics, runs
 
@@ -67,7 +68,7 @@ _BEST = (
 """The step of the checkpoint whose evaluation has the lowest validation loss; the first of equal ones."""
 
 
-def _statements(columns: Iterable[Column[Any]]) -> dict[str, Select[Any]]:
+def _statements(columns: Iterable[Column[Any]], **options: Any) -> dict[str, Select[Any]]:
     """Statements that read one checkpoint of a `run`: by its `step`, or by a word for it. They are built once, since
     building one takes longer than reading the row."""
     of_run, best = select(*columns).where(_OF_RUN), _BEST.scalar_subquery()
@@ -78,12 +79,12 @@ def _statements(columns: Iterable[Column[Any]]) -> dict[str, Select[Any]]:
         "best": best,
         "auto": func.coalesce(best, latest),
     }
-    return {word: of_run.where(checkpoints.c.step == step) for word, step in steps.items()}
+    return {word: of_run.where(checkpoints.c.step == step).execution_options(**options) for word, step in steps.items()}
 
 
 _BY_STEP = "step"
 _INFO = [checkpoints.c[name] for name in CheckpointInfo.__dataclass_fields__]
-_INFO_OF, _ROW_OF = _statements(_INFO), _statements(checkpoints.c)
+_INFO_OF, _ROW_OF = _statements(_INFO), _statements(checkpoints.c, **LARGE)
 
 
 class Checkpoints:

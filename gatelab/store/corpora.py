@@ -17,6 +17,7 @@ from gatelab.store.deletion import Deletion
 from gatelab.store.engine import Database
 from gatelab.store.ids import check_name, new_id
 from gatelab.store.pagination import Page
+from gatelab.store.postgresql import LARGE
 from gatelab.store.tables import LOCAL, corpora
 from gatelab.text.findings import Findings
 
@@ -121,7 +122,7 @@ class Corpora:
         """
         query = select(corpora.c.name, corpora.c.text, corpora.c.sha256).where(corpora.c.id == id)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(query.execution_options(**LARGE)).first()
         if row is None:
             raise NotFound("corpus", id)
         if hashlib.sha256(row.text).hexdigest() != row.sha256:

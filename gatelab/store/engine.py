@@ -4,7 +4,6 @@ import json
 import math
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
@@ -16,34 +15,19 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     InterfaceError,
-    InvalidatePoolError,
     OperationalError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatelab.errors import InvalidInput, InvalidRequest, Unavailable
 from gatelab.secrets import keep_private, write_secret
+from gatelab.store.postgresql import connect_arguments, ping_the_idle, read_large_values_as_bytes
 from gatelab.store.retry import retrying
 
 BUSY_SECONDS = 15
 _FORGET_MILLISECONDS = 200
-_BEGIN, _RESTING = "gatelab_begin", "gatelab_resting"
-PING_SECONDS = 1.0
-"""Seconds without use after which a connection is tested before it is used."""
-
-# A statement never waits for long for a process that stopped inside its transaction, and such a process loses its
-# connection. A network that drops packets counts as a lost connection after a similar time.
-_POSTGRESQL_OPTIONS = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"
-_POSTGRESQL_CONNECT = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-    "application_name": "gatelab",
-}
+_BEGIN = "gatelab_begin"
 
 
 def finite(value: Any) -> Any:
@@ -146,7 +130,7 @@ class Database:
         import psycopg
 
         _, options = self.engine.dialect.create_connect_args(self.url)
-        return psycopg.connect(**{**options, **_postgresql_connect(self.url)}, autocommit=True)
+        return psycopg.connect(**{**options, **connect_arguments(self.url)}, autocommit=True)
 
     def forget(self) -> bool:
         """Clear SQLite's log, in which deleted rows stay readable until it is overwritten. Does nothing on PostgreSQL.
@@ -231,33 +215,10 @@ def _supported(text: str) -> URL:
 def _engine(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:
     if url.drivername == "sqlite":
         return _sqlite(url, foreign_keys, busy_seconds)
-    engine = create_engine(url, **_ENGINE, connect_args=_postgresql_connect(url))
-    _ping_the_idle(engine)
+    engine = create_engine(url, **_ENGINE, connect_args=connect_arguments(url))
+    ping_the_idle(engine)
+    read_large_values_as_bytes(engine)
     return engine
-
-
-def _postgresql_connect(url: URL) -> dict[str, Any]:
-    # The URL's own settings come later and so take precedence.
-    options = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
-    return {**_POSTGRESQL_CONNECT, "options": options}
-
-
-def _ping_the_idle(engine: Engine) -> None:
-    """Replace dead connections of the pool like `pool_pre_ping`, which asks the server before each transaction; here
-    only those that have not been used for a while are tested."""
-
-    @event.listens_for(engine, "checkin")
-    def rest(_connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info[_RESTING] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def wake(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-        if time.monotonic() - record.info.pop(_RESTING, math.inf) < PING_SECONDS:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
 
 
 def _sqlite(url: URL, foreign_keys: bool, busy_seconds: float) -> Engine:

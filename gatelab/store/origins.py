@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from gatelab.errors import CheckpointMissing, CorruptCheckpoint
 from gatelab.store.engine import Database
+from gatelab.store.postgresql import LARGE
 from gatelab.store.tables import origins
 
 
@@ -34,7 +35,7 @@ class Origins:
         """
         which = (origins.c.job_id == job_id, origins.c.run_id == run_id, origins.c.step == step)
         with self._database.read() as connection:
-            row = connection.execute(select(origins).where(*which)).mappings().first()
+            row = connection.execute(select(origins).where(*which).execution_options(**LARGE)).mappings().first()
         if row is None:
             raise CheckpointMissing(f"checkpoint {step} of run {run_id} is not kept with job {job_id}")
         if hashlib.sha256(row["data"]).hexdigest() != row["sha256"]:

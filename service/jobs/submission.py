@@ -24,6 +24,7 @@ from gatelab.sweeps import in_grid, numbered
 from gatelab.text.prefixes import check_prefix
 from gatelab.text.token_counts import Extent
 from gatelab.text.windows import check_length
+from service.computations import still_wanted
 from service.jobs.text_sizes import TextSizes
 from service.jobs.warm_starts import WarmStarts
 
@@ -205,9 +206,10 @@ def _digest(spec: JobSpec) -> str:
 
 
 def _check_each(spec: JobSpec, runs: list[RunSpec], check: Callable[[RunSpec], object]) -> None:
-    """Every fault that `check` finds in any of the runs, at once."""
+    """Every fault that `check` finds in any of the runs, at once. Other computations may have their turn in between."""
     faults: dict[Problem, None] = {}
     for run in runs:
+        still_wanted()
         try:
             check(run)
         except InvalidSpec as error:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from fastapi import Request
+from fastapi import Request, Response
 
-from gatelab.wire.completions import Choice, Completion, Logprobs
+from gatelab.wire.completions import Choice, Logprobs
+from service.computations import still_wanted
 from service.generation.admission import until_gone
+from service.json_answers import said_in_pieces
 from service.openai.logprobs import Told, joined, of_prompt, of_written
 from service.openai.prompts import Prompt
 from service.openai.requests import Completing
@@ -38,14 +40,15 @@ async def collect(request: Request, completing: Completing, prompt: Prompt, piec
     return found
 
 
-def whole(completing: Completing, found: Sequence[Written]) -> Completion:
-    """The answer. `found` is empty if no text was requested."""
+def whole(completing: Completing, found: Sequence[Written]) -> Response:
+    """The answer, a `Completion`. `found` is empty if no text was requested."""
     of_choices: Sequence[Written | None] = found or [None] * len(completing.choices)
     choices = [
         _choice(completing, number, prompt, written)
         for number, ((_, prompt), written) in enumerate(zip(completing.choices, of_choices, strict=True))
     ]
-    return completing.answer(choices, completing.usage(sum(written.tokens for written in found)))
+    answer = completing.answer(choices, completing.usage(sum(written.tokens for written in found)))
+    return said_in_pieces(answer, still_wanted)
 
 
 def _choice(completing: Completing, number: int, prompt: Prompt, written: Written | None) -> Choice:

@@ -61,7 +61,7 @@ def of_prompt(completing: Completing, prompt: Prompt) -> Logprobs:
     places, state = prompt.places[len(prompt.ids) - len(ids) :], decoder.initial_state()
     before = np.concatenate([[BEGIN], ids[:-1]]).astype(np.int64)
     found = [BEGINNING] if prompt.begins else [_nothing(completing)]
-    for piece in pieces_of(ids, decoder.vocabulary):
+    for piece in pieces_of(ids, decoder):
         still_wanted()
         logits, state = decoder.predict(before[piece], state)
         found.append(_of_tokens(completing, ids[piece], logits, places[piece]))
@@ -72,15 +72,20 @@ def _of_tokens(completing: Completing, ids: Ids, logits: "Floats", places: Ids) 
     """The log-probabilities of tokens chosen from `logits` (tokens, vocabulary), which begin at `places`."""
     from gatelab.network import log_probabilities
 
-    known, name, top = log_probabilities(logits), completing.loaded.tokenizer.name, completing.body.logprobs or 0
+    known, top = log_probabilities(logits), completing.body.logprobs or 0
     likeliest = np.argsort(-known, axis=1, kind="stable")[:, :top]
-    best = [
-        {name(token): float(row[token]) for token in order}
-        for row, order in zip(known, likeliest.tolist(), strict=True)
+    names = {token: completing.loaded.tokenizer.name(token) for token in np.union1d(likeliest, ids).tolist()}
+    name = names.__getitem__
+    best: list[dict[str, float] | None] = [
+        dict(zip(map(name, tokens), values, strict=True))
+        for tokens, values in zip(
+            likeliest.tolist(), np.take_along_axis(known, likeliest, axis=1).tolist(), strict=True
+        )
     ]
-    return Logprobs(
-        tokens=[name(token) for token in ids.tolist()],
-        token_logprobs=[float(row[token]) for row, token in zip(known, ids, strict=True)],
+    # Not validated: there may be hundreds of thousands of numbers, and the event loop would wait.
+    return Logprobs.model_construct(
+        tokens=list(map(name, ids.tolist())),
+        token_logprobs=known[np.arange(len(ids)), ids].tolist(),
         top_logprobs=best if top else None,
         text_offset=places.tolist(),
     )
@@ -93,7 +98,7 @@ def _nothing(completing: Completing) -> Logprobs:
 def joined(parts: Sequence[Logprobs]) -> Logprobs:
     """The joined parts. If any part has no `top_logprobs`, the result has none."""
     tops = [part.top_logprobs for part in parts if part.top_logprobs is not None]
-    return Logprobs(
+    return Logprobs.model_construct(
         tokens=[token for part in parts for token in part.tokens],
         token_logprobs=[value for part in parts for value in part.token_logprobs],
         top_logprobs=[top for of_part in tops for top in of_part] if len(tops) == len(parts) else None,

@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from fastapi import Request
-from fastapi.responses import StreamingResponse
+from fastapi import Request, Response
 
 from gatelab.errors import InvalidRequest
 from gatelab.specs import Sampling
@@ -60,9 +59,7 @@ def model(service: Service, asking: Asking, model: str) -> Model:
     response_model=Completion,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The texts, or their pieces as they come"}},
 )
-async def completions(
-    service: Service, asking: Asking, request: Request, body: CompletionRequest
-) -> Completion | StreamingResponse:
+async def completions(service: Service, asking: Asking, request: Request, body: CompletionRequest) -> Response:
     """Continue prompts. `logprobs` are of the model's own distribution, before temperature and filters."""
     check_length(service.settings.limits, body.length)
     read = partial(_read, service, asking.account, body, body.sampling())

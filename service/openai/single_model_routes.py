@@ -6,8 +6,7 @@ for the tokenizer: `tokenizer_info`, `tokenize` and `detokenize`, by the names a
 
 from typing import TYPE_CHECKING
 
-from fastapi import Request
-from fastapi.responses import StreamingResponse
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from gatelab.errors import InvalidRequest, NotFound
@@ -78,7 +77,7 @@ def only_model(service: Service, asking: Asking, run: str, model_name: str) -> L
 @router.post("/v1/completions", response_model=Completion)
 async def completions_of_run(
     service: Service, asking: Asking, request: Request, run: str, body: CompletionRequest
-) -> Completion | StreamingResponse:
+) -> Response:
     """Continue prompts like `/v1/completions`; `model` is the run or one of its checkpoints, `run@step`."""
     _check(run, body.model)
     return await completions(service, asking, request, body)

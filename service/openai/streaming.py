@@ -11,6 +11,7 @@ from gatelab.wire.completions import Choice, Completion
 from service.openai import errors
 from service.openai.logprobs import Told
 from service.openai.requests import Completing
+from service.pacing import large_pieces
 
 if TYPE_CHECKING:
     from gatelab.generation import Piece, Pieces
@@ -23,6 +24,8 @@ async def events(completing: Completing, writings: "Sequence[Pieces]") -> AsyncG
         told = [Told(completing, prompt) for _, prompt in completing.choices]
     try:
         async for number, piece in _merged(writings):
+            if told:
+                await large_pieces().turn()
             written += len(piece.ids)
             logprobs = told[number].add(piece) if told else None
             if not piece.text and not piece.finish_reason and logprobs is None:

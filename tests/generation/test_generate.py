@@ -1,6 +1,7 @@
 """Generation: which tokens are chosen, where a text ends, and that only the state matters."""
 
 import string
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,9 @@ class Scripted(Network):
         super().__init__(written.spec, written.vocabulary, written.weights)
         self.script = iter(script)
 
-    def read(self, ids: Ids, state: NetworkState) -> tuple[Array, NetworkState]:
+    def read(
+        self, ids: Ids, state: NetworkState, between: Callable[[], object] = lambda: None
+    ) -> tuple[Array, NetworkState]:
         return np.full((*ids.shape, 1), next(self.script) + SPECIALS), state
 
     def logits(self, outputs: Array) -> Array:

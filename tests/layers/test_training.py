@@ -139,7 +139,8 @@ def test_pytorch_rounds_the_products_of_every_field(name: str, random: np.random
         for precision in ("bf16", "fp32")
     )
     apart = distances(rounded, exact)
-    assert 0 < apart["loss"] < LOST
+    assert apart["loss"] < LOST
+    assert max(apart.values()) > 0  # The losses alone can be equal.
     assert all(np.isfinite(gradient).all() for gradient in rounded.gradient.values())
 
 

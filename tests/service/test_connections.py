@@ -1,12 +1,14 @@
 """Connections that keep the service waiting are closed, and too many of them lock nobody out."""
 
 import asyncio
+import logging
 import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
+from unittest import mock
 
 import pytest
 import uvicorn
@@ -15,6 +17,7 @@ from service import connections
 from service.__main__ import ACCEPTED_AT_ONCE, copies
 from service.__main__ import Server as ServiceServer
 from service.connections import Connection, most_connections, raise_file_limit
+from service.pacing import Pacing
 from tests.processes import free_port
 from tests.waiting import eventually
 
@@ -23,7 +26,7 @@ HALF = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf"
 
 
 class App:
-    """Reads a body, and answers when the test releases it."""
+    """Reads a body, unless it refuses it, and answers when the test releases it."""
 
     def __init__(self) -> None:
         self.go, self.begun = threading.Event(), 0
@@ -35,8 +38,11 @@ class App:
         self.begun += 1
         if scope["path"] == "/hold":
             self.go.wait()  # and the event loop with it
-        while (message := await receive()).get("more_body"):
-            pass
+        if scope["path"] == "/refuse":
+            message = {"type": "http.request"}
+        else:
+            while (message := await receive()).get("more_body"):
+                pass
         while not self.go.is_set() and message["type"] != "http.disconnect":
             await asyncio.sleep(0.01)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -138,17 +144,37 @@ def test_who_has_a_request_is_not_put_out(server: Server, monkeypatch: pytest.Mo
     assert all(answered(connection) for connection in working)
 
 
-def test_those_who_have_gone_before_they_were_let_in_cost_no_work(server: Server) -> None:
+def test_those_who_have_gone_before_they_were_let_in_cost_no_work(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     server.app.go.clear()
     holding = server.connect(GET.replace(b"/", b"/hold", 1))
     eventually(lambda: server.app.begun == 1, "the loop is held up")
     for _ in range(20):
         server.connect(GET).close()
     stays = server.connect(GET)
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(caplog.handler)
     server.app.go.set()
     assert answered(holding)
     assert answered(stays)
+    logger.removeHandler(caplog.handler)
     assert server.app.begun == 2
+    assert not caplog.records
+
+
+def test_a_body_that_was_refused_arrives_at_a_pace(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    pacing = Pacing()
+    calls = mock.Mock(wraps=pacing.call)
+    monkeypatch.setattr(pacing, "call", calls)
+    monkeypatch.setattr(connections, "large_pieces", lambda: pacing)
+    size = 3_000_000
+    connection = server.connect(f"POST /refuse HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode())
+    assert answered(connection)
+    connection.sendall(b"x" * size)
+    connection.sendall(GET)
+    assert answered(connection), "the next request follows the whole body"
+    assert calls.call_count >= size / 2**18
 
 
 def test_a_server_listens_several_times_over() -> None:

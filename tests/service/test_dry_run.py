@@ -2,10 +2,12 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from gatelab.specs import Limits
+from gatelab.store.corpora import Corpora
 from tests.service.installation import LIMITS, SPEC, Installation, installation, problem
 
 GRID = SPEC | {"grid": {"model.cell.hidden": [4, 8], "training.optimizer.lr": [0.1, 0.2]}, "repeats": 2}
@@ -30,6 +32,13 @@ def test_it_counts_runs_parameters_and_memory(service: Installation) -> None:
     assert found["parameters"] == {"smallest": small, "largest": large}
     assert found["memory"]["bytes"] > 4 * large
     assert "activations of one batch" in found["memory"]["covers"]
+
+
+def test_a_text_is_read_for_the_first_plan_alone(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.add_corpus()
+    first = plan(service, GRID)
+    monkeypatch.setattr(Corpora, "named_text", mock.Mock(side_effect=AssertionError("it is known already")))
+    assert plan(service, GRID) == first
 
 
 def test_a_run_that_needs_more_memory_than_there_is_is_refused(tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from psycopg.pq import Format
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from gatelab.errors import InvalidInput, Unavailable
 from gatelab.settings import Settings
-from gatelab.store import State, Store
+from gatelab.store import Claim, Corpus, Report, State, Store
 from gatelab.store.clock import now
 from gatelab.store.engine import Database
 
@@ -79,7 +81,7 @@ def test_connections_that_the_server_ended_are_replaced(store: Store) -> None:
 def test_connections_that_the_server_ended_while_they_rested_are_replaced_unnoticed(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gatelab.store.engine.PING_SECONDS", 0.0)
+    monkeypatch.setattr("gatelab.store.postgresql.PING_SECONDS", 0.0)
     with ExitStack() as open_ones:
         pids = [open_ones.enter_context(store.database.read()).scalar(BACKEND) for _ in range(3)]
     with Store(settings) as other, other.database.read() as connection:
@@ -87,6 +89,21 @@ def test_connections_that_the_server_ended_while_they_rested_are_replaced_unnoti
             connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
     with store.database.read() as connection:
         assert connection.scalar(BACKEND) not in pids
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_texts_and_checkpoints_are_read_in_the_binary_format(store: Store, claim: Claim, corpus: Corpus) -> None:
+    formats = []
+
+    def look(_connection: Any, cursor: Any, *_: Any) -> None:
+        formats.append(cursor.format)
+
+    store.claims.record(claim, Report(step=7, epoch=7, checkpoint=b"weights", keep_checkpoints=1))
+    with store.database.read() as connection:
+        event.listen(connection.engine, "after_cursor_execute", look)
+    assert store.corpora.text(corpus.id) == "abc" * 100
+    assert store.checkpoints.get(claim.run_id).data == b"weights"
+    assert formats == [Format.BINARY, Format.BINARY]
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
