@@ -27,7 +27,7 @@ def test_it_is_the_same_json(tokens: int) -> None:
     answer = completion(tokens)
     found = said_in_pieces(answer, lambda: None)
     assert found.media_type == said(answer).media_type
-    assert json.loads(found.body) == json.loads(said(answer).body)
+    assert json.loads(bytes(found.body)) == json.loads(bytes(said(answer).body))
 
 
 def test_the_work_ends_between_two_pieces() -> None:
