@@ -53,7 +53,7 @@ class Pacing:
     def paced(self, receive: Receive) -> Receive:
         """Receive each piece of a body after the first in turn, and everything after the body at once.
 
-        uvloop reads up to 256 KiB from each connection at a time, so many uploads would copy megabytes at once.
+        uvloop reads up to 256 KiB from each connection at a time: 45 uploads would copy 11 MiB in one iteration.
         """
         first, ended = True, False
 
