@@ -1,7 +1,7 @@
 # One image for the service, the worker and the migration. The command chooses one of them.
 ARG PYTHON=3.12
-# "@sha256:…" pins the image of Python, whose tag moves with its updates: docs/guides/deployment.md.
-ARG DIGEST=
+# Pins the image of Python, since a tag moves with its updates. "" takes the tag: docs/guides/deployment.md.
+ARG DIGEST=@sha256:229a2c5bfa27522db7815ea81f9bed70af17ccb9de9fc7ad142b1877b5830d36
 
 FROM python:${PYTHON}-slim${DIGEST} AS build
 # PyTorch for the CPU, from its own index. "" takes the build for NVIDIA GPUs, which makes the image several GB larger.

@@ -47,6 +47,16 @@ def test_the_compose_file_follows_the_specification() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_images_of_others_are_pinned_by_their_digests() -> None:
+    digest = r"sha256:[0-9a-f]{64}"
+    for name, service in SERVICES.items():
+        assert name in OURS or re.fullmatch(rf"\w+:\d+@{digest}", service["image"])
+    arguments = dict(rest.split("=") for word, rest in instructions() if word == "ARG")
+    assert re.fullmatch(f"@{digest}", arguments["DIGEST"])
+    bases = [rest.split()[0] for word, rest in instructions() if word == "FROM"]
+    assert all(base == "python:${PYTHON}-slim${DIGEST}" for base in bases)
+
+
 @pytest.mark.skipif(not has_docker_compose(), reason=NO_COMPOSE)
 def test_docker_compose_accepts_the_file() -> None:
     command = ["docker", "compose", "--file", str(COMPOSE_FILE), "--profile", "gpu", "config", "--quiet"]
