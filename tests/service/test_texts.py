@@ -1,5 +1,6 @@
 """Texts for each part, several corpora in a grid, and learned tokenizers, from the request to the report."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -201,10 +202,12 @@ def test_a_dry_run_of_a_long_text_learns_from_a_part(service: Installation, monk
     from gatelab.specs.model import TokenizerSpec
     from gatelab.text import token_counts
     from gatelab.text.tokenizers import Tokenizer, train_tokenizer
+    from service.jobs import text_sizes
 
     body = SPEC | {"corpus": "story", "tokenizer": LEARNED["bpe"]}
     exact = service.client.post("/v1/jobs?dry_run=true", json=body).json()
     monkeypatch.setitem(token_counts.MOST_LEARNED_FROM, BpeTokenizerSpec, 300)
+    monkeypatch.setattr(text_sizes, "_known", OrderedDict())
     learned: list[int] = []
 
     def train(spec: TokenizerSpec, text: str) -> Tokenizer:
