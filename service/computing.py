@@ -12,6 +12,7 @@ from service.authorization import Asking
 from service.computations import Run
 from service.context import Service
 from service.json_answers import said
+from service.large_answers import in_pieces
 
 
 async def _run(request: Request, service: Service, asking: Asking) -> Run:
@@ -36,4 +37,4 @@ def computing(route: Callable[..., BaseModel | Response]) -> Callable[..., Corou
 
 def _answered(route: Callable[..., BaseModel | Response], arguments: dict[str, Any]) -> Response:
     found = route(**arguments)
-    return found if isinstance(found, Response) else said(found)
+    return in_pieces(found if isinstance(found, Response) else said(found))

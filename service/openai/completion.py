@@ -10,6 +10,7 @@ from gatelab.wire.completions import Choice, Logprobs
 from service.computations import still_wanted
 from service.generation.admission import until_gone
 from service.json_answers import said_in_pieces
+from service.large_answers import in_pieces
 from service.openai.logprobs import Told, joined, of_prompt, of_written
 from service.openai.prompts import Prompt
 from service.openai.requests import Completing
@@ -48,7 +49,7 @@ def whole(completing: Completing, found: Sequence[Written]) -> Response:
         for number, ((_, prompt), written) in enumerate(zip(completing.choices, of_choices, strict=True))
     ]
     answer = completing.answer(choices, completing.usage(sum(written.tokens for written in found)))
-    return said_in_pieces(answer, still_wanted)
+    return in_pieces(said_in_pieces(answer, still_wanted))
 
 
 def _choice(completing: Completing, number: int, prompt: Prompt, written: Written | None) -> Choice:
