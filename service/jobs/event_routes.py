@@ -103,14 +103,14 @@ async def _events(service: Context, job: str, known: int) -> AsyncGenerator[byte
     with service.event_poller.watched(job):
         while not service.stopping:
             if due:
-                ended, news = await to_thread.run_sync(service.store.events.since, job, seen)
-                for item in news:
-                    seen = item.seq
-                    yield event(item.told, item.type, item.seq)
-                if news:
+                news = await service.event_poller.since(job, seen, LOOK_SECONDS)
+                for seen, message in news.events:  # noqa: B007 - the number of the last event that was sent
+                    yield message
+                if news.events:
                     idle = 0.0
-                    continue
-                if ended:
+                    if news.ended or service.event_poller.may_have_more(job, seen):
+                        continue
+                elif news.ended:
                     return
             if idle >= KEEP_ALIVE_SECONDS:
                 idle = 0.0

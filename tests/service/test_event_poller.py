@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from unittest import mock
 
 import pytest
 
 from gatelab.errors import Unavailable
-from gatelab.store.events import Events
+from gatelab.store.events import Event, Events
 from service.jobs.event_poller import EventPoller
 from tests.service.installation import Installation
 
@@ -37,6 +38,63 @@ def test_many_streams_cost_one_look(service: Installation, looks: list[list[str]
         found = asyncio.run(ask())
     assert looks == [jobs]
     assert found == ([True] * 50 + [False] * 50) * 3, "each job has one event"
+
+
+def test_many_streams_read_news_once(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.add_corpus()
+    job = service.submit()["id"]
+    since, reads = Events.since, []
+
+    def counting(self: Events, job_id: str, seq: int) -> tuple[bool, list[Event]]:
+        reads.append((job_id, seq))
+        return since(self, job_id, seq)
+
+    monkeypatch.setattr(Events, "since", counting)
+    poller = EventPoller(service.store)
+
+    async def ask() -> None:
+        for _ in range(2):  # side by side, and after the first have their answers
+            found = await asyncio.gather(*(poller.since(job, 0, 600) for _ in range(20)))
+            assert all(news == found[0] for news in found)
+        [(number, message)] = found[0].events
+        assert (number, found[0].ended) == (1, False)
+        assert message.startswith(b"event: ")
+        assert reads == [(job, 0)]
+        for number in (1, 2):
+            assert (await poller.since(job, 1, 600)).events == []
+            assert reads[1:] == [(job, 1)] * number, "there may be some now"
+
+    asyncio.run(ask())
+
+
+def test_news_are_forgotten(service: Installation) -> None:
+    service.add_corpus()
+    job = service.submit()["id"]
+    poller = EventPoller(service.store)
+
+    async def ask() -> None:
+        assert (await poller.since(job, 0, 0.001)).events
+        while poller._readings:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
+
+
+def test_a_fault_reaches_all_who_share_it_and_nobody_later(
+    service: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.add_corpus()
+    job = service.submit()["id"]
+    poller = EventPoller(service.store)
+
+    async def ask() -> None:
+        with monkeypatch.context() as away:
+            away.setattr(Events, "since", mock.Mock(side_effect=Unavailable("the database cannot be reached now")))
+            found = await asyncio.gather(*(poller.since(job, 0, 600) for _ in range(3)), return_exceptions=True)
+            assert [type(each) for each in found] == [Unavailable] * 3
+        assert (await poller.since(job, 0, 600)).events
+
+    asyncio.run(ask())
 
 
 def test_the_first_look_does_not_wait_on_a_machine_that_has_just_booted(
