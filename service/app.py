@@ -102,6 +102,7 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
     instruments, quotas = Instruments(store), Quotas(settings.limits, sharing)
     tracer = tracing.provider("gatelab-service")
     short_reads = ShortReads(settings, store)
+    stopping = Stopping()
     models = ModelCache(store, most_bytes=settings.model_cache_mib * 2**20, on_texts=instruments.texts)
     context = Context(
         settings=settings,
@@ -112,10 +113,10 @@ def create_app(settings: Settings | None = None, *, patient: bool = False) -> Fa
         models=models,
         sessions=Sessions(settings),
         wakeups=Wakeups(settings),
-        stopping=Stopping(),
+        stopping=stopping,
         quotas=quotas,
         instruments=instruments,
-        event_poller=EventPoller(store),
+        event_poller=EventPoller(store, stopping),
         computations=Computations(settings.limits),
     )
 

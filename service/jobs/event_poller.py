@@ -1,18 +1,18 @@
-"""Finds the jobs with new events by one query of the database for all open streams, and reads these events once."""
+"""Finds the jobs with new events by one query of the database for all waiting streams, and reads these events once."""
 
 import asyncio
-import math
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from anyio import to_thread
 
 from gatelab.errors import Unavailable
 from gatelab.store import Store
-from service.streams import event
+from service.streams import Stopping, event
+
+LOOK_SECONDS = 0.25
+"""Seconds between two queries for new events."""
 
 
 @dataclass(frozen=True)
@@ -29,48 +29,61 @@ class News:
 
 
 class EventPoller:
-    """The numbers of the last events of all jobs that are watched.
+    """Queries the numbers of the last events of all jobs whose streams wait, and wakes those that have more.
 
-    The first stream that asks after `seconds` queries for all of them; the others get its result.
+    Args:
+        stopping: true once the service stops. Then all streams are woken.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._watched: Counter[str] = Counter()
+    def __init__(self, store: Store, stopping: Stopping) -> None:
+        self._store, self._stopping = store, stopping
         self._last: Mapping[str, int | None] = {}
-        # The monotonic clock may begin at 0 when the machine boots, so 0 would mean a query in the last minutes.
-        self._looked = -math.inf
+        self._waiting: dict[asyncio.Future[None], tuple[str, int]] = {}
+        """By the future that wakes a stream: its job, and the number of the last event that it has seen."""
+        self._looking: asyncio.Task[None] | None = None
         self._readings: dict[tuple[str, int], asyncio.Future[News]] = {}
 
-    @contextmanager
-    def watched(self, job: str) -> Iterator[None]:
-        """Within this block `of` may be asked of the job."""
-        self._watched[job] += 1
-        try:
-            yield
-        finally:
-            self._watched[job] -= 1
-            if not self._watched[job]:
-                del self._watched[job]
-
-    async def of(self, job: str, seen: int, seconds: float) -> bool:
-        """Whether the job has events after the number `seen`, or is gone, according to a query at most `seconds` ago.
+    async def wait(self, job: str, seen: int, seconds: float) -> bool:
+        """Wait until the job has events after the number `seen`, or is gone, but at most `seconds`.
 
         While the database is unavailable there are none.
         """
-        if time.monotonic() - self._looked >= seconds:
-            self._looked = time.monotonic()
-            await to_thread.run_sync(self._look, list(self._watched))
-        last = self._last.get(job, seen)
-        return last is None or last > seen
+        loop = asyncio.get_running_loop()
+        wakes = loop.create_future()
+        self._waiting[wakes] = job, seen
+        if self._looking is None or self._looking.done() or self._looking.get_loop() is not loop:
+            self._looking = asyncio.create_task(self._look_while_any_waits())
+        try:
+            await asyncio.wait_for(wakes, seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.pop(wakes, None)
+        return True
+
+    async def _look_while_any_waits(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._waiting and not self._stopping:
+                await self._look(list(dict.fromkeys(job for job, _ in self._waiting.values())))
+            for wakes, (job, seen) in list(self._waiting.items()):
+                if self._stopping or (job in self._last and self.may_have_more(job, seen)):
+                    del self._waiting[wakes]
+                    if not wakes.done():  # it is if its stream has just waited for long enough
+                        wakes.set_result(None)
+
+    async def _look(self, jobs: list[str]) -> None:
+        with suppress(Unavailable):
+            counts = await to_thread.run_sync(self._store.events.counts, jobs)
+            self._last = {job: counts.get(job) for job in jobs}
 
     def may_have_more(self, job: str, seen: int) -> bool:
         """Whether the job may have events after the number `seen`, according to the latest query."""
         last = self._last.get(job)
         return last is None or last > seen
 
-    async def since(self, job: str, seen: int, seconds: float) -> News:
-        """The events of a job after the number `seen`. All streams that ask within `seconds` share one query.
+    async def since(self, job: str, seen: int) -> News:
+        """The events of a job after the number `seen`. All streams that ask between two looks share one query.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -78,23 +91,16 @@ class EventPoller:
         key = job, seen
         if (reading := self._readings.get(key)) is None:
             reading = self._readings[key] = asyncio.ensure_future(to_thread.run_sync(self._read, job, seen))
-            reading.add_done_callback(lambda done: self._forget(key, done, seconds))
+            reading.add_done_callback(lambda done: self._forget(key, done))
         return await asyncio.shield(reading)
 
-    def _forget(self, key: tuple[str, int], done: "asyncio.Future[News]", seconds: float) -> None:
+    def _forget(self, key: tuple[str, int], done: "asyncio.Future[News]") -> None:
         """Forget news once all streams have looked, and at once that there are none, since some may come now."""
         if done.cancelled() or done.exception() is not None or not done.result().events:
             del self._readings[key]
         else:
-            asyncio.get_running_loop().call_later(seconds, self._readings.pop, key)
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._readings.pop, key)
 
     def _read(self, job: str, seen: int) -> News:
         ended, found = self._store.events.since(job, seen)
         return News(ended, [(each.seq, event(each.told, each.type, each.seq)) for each in found])
-
-    def _look(self, jobs: list[str]) -> None:
-        try:
-            counts = self._store.events.counts(jobs)
-        except Unavailable:
-            return
-        self._last = {job: counts.get(job) for job in jobs}

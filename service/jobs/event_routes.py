@@ -23,7 +23,7 @@ from service.streams import KEEP_ALIVE, EventStream, event, stream
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 LOOK_SECONDS = 0.25
-"""Seconds between two queries of a stream for new events."""
+"""Seconds between two queries of a stream for changed jobs."""
 KEEP_ALIVE_SECONDS = 15.0
 JOBS_AT_ONCE = 8
 """The number of jobs that are read from the database together."""
@@ -95,29 +95,23 @@ async def _until_ended(events: AsyncGenerator[bytes], ended: Callable[[], None])
 
 
 async def _events(service: Context, job: str, known: int) -> AsyncGenerator[bytes]:
-    """The events of one job. All streams of this process share one query for news: `EventPoller`."""
-    idle, due = 0.0, True
+    """The events of one job. All streams of this process share the queries for news: `EventPoller`."""
+    due = True
     # No client can have seen more events than exist. After a larger number, neither an event nor the end would follow.
     last = await to_thread.run_sync(service.store.events.counts, [job])
     seen = min(known, last.get(job, 0))
-    with service.event_poller.watched(job):
-        while not service.stopping:
-            if due:
-                news = await service.event_poller.since(job, seen, LOOK_SECONDS)
-                for seen, message in news.events:  # noqa: B007 - the number of the last event that was sent
-                    yield message
-                if news.events:
-                    idle = 0.0
-                    if news.ended or service.event_poller.may_have_more(job, seen):
-                        continue
-                elif news.ended:
-                    return
-            if idle >= KEEP_ALIVE_SECONDS:
-                idle = 0.0
-                yield KEEP_ALIVE
-            await sleep(LOOK_SECONDS)
-            idle += LOOK_SECONDS
-            due = await service.event_poller.of(job, seen, LOOK_SECONDS)
+    while not service.stopping:
+        if due:
+            news = await service.event_poller.since(job, seen)
+            for seen, message in news.events:  # noqa: B007 - the number of the last event that was sent
+                yield message
+            if news.events and (news.ended or service.event_poller.may_have_more(job, seen)):
+                continue
+            if news.ended:
+                return
+        else:
+            yield KEEP_ALIVE
+        due = await service.event_poller.wait(job, seen, KEEP_ALIVE_SECONDS)
 
 
 async def _changes(service: Context, account: str, limit: int) -> AsyncGenerator[bytes]:

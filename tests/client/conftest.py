@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from gatelab.client.api import Gatelab
-from service.jobs import event_routes
+from service.jobs import event_poller, event_routes
 from tests.client import trained as training
 from tests.client.live import Live, live
 from tests.client.trained import Trained
@@ -23,6 +23,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatelab.client.events.RECONNECT_SECONDS", 0.01)
     monkeypatch.setattr("gatelab.client.transport.RETRY_PAUSES", (0.01, 0.01))
     monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(event_poller, "LOOK_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True)

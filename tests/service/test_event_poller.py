@@ -1,15 +1,20 @@
-"""One query finds the jobs with new events for all streams."""
+"""One query finds the jobs with new events for all waiting streams, and another one reads them."""
 
 import asyncio
-import time
 from unittest import mock
 
 import pytest
 
 from gatelab.errors import Unavailable
 from gatelab.store.events import Event, Events
+from service.jobs import event_poller
 from service.jobs.event_poller import EventPoller
+from service.streams import Stopping
 from tests.service.installation import Installation
+
+SOON = 0.001
+LONG = 600.0
+"""Seconds that no test waits."""
 
 
 @pytest.fixture
@@ -26,23 +31,104 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
-def test_many_streams_cost_one_look(service: Installation, looks: list[list[str]]) -> None:
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_poller, "LOOK_SECONDS", SOON)
+
+
+def poller_of(service: Installation) -> EventPoller:
+    return EventPoller(service.store, Stopping())
+
+
+def submitted(service: Installation, count: int = 1) -> list[str]:
+    """Jobs, each of which has one event."""
     service.add_corpus()
-    jobs = [service.submit()["id"] for _ in range(3)]
-    news = EventPoller(service.store)
+    return [service.submit()["id"] for _ in range(count)]
 
-    async def ask() -> list[bool]:
-        return [await news.of(job, seen, seconds=600) for job in jobs for seen in (0, 1) for _ in range(50)]
 
-    with news.watched(jobs[0]), news.watched(jobs[1]), news.watched(jobs[2]), news.watched(jobs[0]):
-        found = asyncio.run(ask())
+def test_many_streams_cost_one_look(service: Installation, looks: list[list[str]]) -> None:
+    jobs, poller = submitted(service, 3), poller_of(service)
+
+    async def wait() -> None:
+        assert all(await asyncio.gather(*(poller.wait(job, 0, LONG) for job in jobs for _ in range(50))))
+
+    asyncio.run(asyncio.wait_for(wait(), 60))
     assert looks == [jobs]
-    assert found == ([True] * 50 + [False] * 50) * 3, "each job has one event"
+
+
+def test_streams_that_have_seen_all_wait_for_more(service: Installation, looks: list[list[str]]) -> None:
+    [job], poller = submitted(service), poller_of(service)
+
+    async def wait() -> bool:
+        waiting = [asyncio.create_task(poller.wait(job, 1, LONG)) for _ in range(5)]
+        while len(looks) < 3:
+            await asyncio.sleep(SOON)
+        assert not any(task.done() for task in waiting)
+        service.store.jobs.cancel(job)
+        return all(await asyncio.gather(*waiting))
+
+    assert asyncio.run(asyncio.wait_for(wait(), 60))
+
+
+def test_a_stream_waits_no_longer_than_it_wants(service: Installation) -> None:
+    [job], poller = submitted(service), poller_of(service)
+    assert not asyncio.run(asyncio.wait_for(poller.wait(job, 1, 0.05), 60))
+    assert not poller._waiting
+
+
+def test_where_nobody_waits_nobody_looks(service: Installation, looks: list[list[str]]) -> None:
+    [job], poller = submitted(service), poller_of(service)
+
+    async def wait() -> None:
+        await poller.wait(job, 0, LONG)
+        assert poller._looking is not None
+        await poller._looking
+
+    asyncio.run(asyncio.wait_for(wait(), 60))
+    assert looks == [[job]]
+    asyncio.run(asyncio.wait_for(wait(), 60))  # another loop, with a task of its own
+    assert looks == [[job]] * 2
+
+
+def test_a_job_that_is_gone_is_news(service: Installation) -> None:
+    [job], poller = submitted(service), poller_of(service)
+    service.store.jobs.cancel(job)
+    service.store.jobs.delete(job)
+    assert asyncio.run(asyncio.wait_for(poller.wait(job, 99, LONG), 60))
+
+
+def test_while_the_database_is_away_there_is_no_news(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    [job], poller = submitted(service), poller_of(service)
+
+    async def wait() -> bool:
+        with monkeypatch.context() as away:
+            asked = mock.Mock(side_effect=Unavailable("the database cannot be reached now"))
+            away.setattr(Events, "counts", asked)
+            waiting = asyncio.create_task(poller.wait(job, 0, LONG))
+            while asked.call_count < 3:
+                await asyncio.sleep(SOON)
+            assert not waiting.done()
+        return await waiting
+
+    assert asyncio.run(asyncio.wait_for(wait(), 60))
+
+
+def test_all_wake_where_the_service_stops(service: Installation) -> None:
+    [job], stopping = submitted(service), Stopping()
+    poller = EventPoller(service.store, stopping)
+
+    async def wait() -> None:
+        waiting = [asyncio.create_task(poller.wait(job, 1, LONG)) for _ in range(3)]
+        await asyncio.sleep(SOON)
+        stopping._asked.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(asyncio.wait_for(wait(), 60))
 
 
 def test_many_streams_read_news_once(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    service.add_corpus()
-    job = service.submit()["id"]
+    monkeypatch.setattr(event_poller, "LOOK_SECONDS", LONG)
+    [job], poller = submitted(service), poller_of(service)
     since, reads = Events.since, []
 
     def counting(self: Events, job_id: str, seq: int) -> tuple[bool, list[Event]]:
@@ -50,32 +136,29 @@ def test_many_streams_read_news_once(service: Installation, monkeypatch: pytest.
         return since(self, job_id, seq)
 
     monkeypatch.setattr(Events, "since", counting)
-    poller = EventPoller(service.store)
 
     async def ask() -> None:
         for _ in range(2):  # side by side, and after the first have their answers
-            found = await asyncio.gather(*(poller.since(job, 0, 600) for _ in range(20)))
+            found = await asyncio.gather(*(poller.since(job, 0) for _ in range(20)))
             assert all(news == found[0] for news in found)
         [(number, message)] = found[0].events
         assert (number, found[0].ended) == (1, False)
         assert message.startswith(b"event: ")
         assert reads == [(job, 0)]
         for number in (1, 2):
-            assert (await poller.since(job, 1, 600)).events == []
+            assert (await poller.since(job, 1)).events == []
             assert reads[1:] == [(job, 1)] * number, "there may be some now"
 
     asyncio.run(ask())
 
 
 def test_news_are_forgotten(service: Installation) -> None:
-    service.add_corpus()
-    job = service.submit()["id"]
-    poller = EventPoller(service.store)
+    [job], poller = submitted(service), poller_of(service)
 
     async def ask() -> None:
-        assert (await poller.since(job, 0, 0.001)).events
+        assert (await poller.since(job, 0)).events
         while poller._readings:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(SOON)
 
     asyncio.run(asyncio.wait_for(ask(), 60))
 
@@ -83,54 +166,13 @@ def test_news_are_forgotten(service: Installation) -> None:
 def test_a_fault_reaches_all_who_share_it_and_nobody_later(
     service: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.add_corpus()
-    job = service.submit()["id"]
-    poller = EventPoller(service.store)
+    [job], poller = submitted(service), poller_of(service)
 
     async def ask() -> None:
         with monkeypatch.context() as away:
             away.setattr(Events, "since", mock.Mock(side_effect=Unavailable("the database cannot be reached now")))
-            found = await asyncio.gather(*(poller.since(job, 0, 600) for _ in range(3)), return_exceptions=True)
+            found = await asyncio.gather(*(poller.since(job, 0) for _ in range(3)), return_exceptions=True)
             assert [type(each) for each in found] == [Unavailable] * 3
-        assert (await poller.since(job, 0, 600)).events
+        assert (await poller.since(job, 0)).events
 
     asyncio.run(ask())
-
-
-def test_the_first_look_does_not_wait_on_a_machine_that_has_just_booted(
-    service: Installation, looks: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service.add_corpus()
-    job = service.submit()["id"]
-    monkeypatch.setattr(time, "monotonic", lambda: 1.0)
-    news = EventPoller(service.store)
-    with news.watched(job):
-        assert asyncio.run(news.of(job, 0, seconds=600))
-    assert looks == [[job]]
-
-
-def test_a_job_that_is_gone_is_news_and_one_that_nobody_watches_is_not_asked_for(
-    service: Installation, looks: list[list[str]]
-) -> None:
-    service.add_corpus()
-    kept, gone = (service.submit()["id"] for _ in range(2))
-    news = EventPoller(service.store)
-    with news.watched(gone):
-        with news.watched(kept):
-            assert not asyncio.run(news.of(kept, 1, seconds=0))
-        service.store.jobs.cancel(gone)
-        service.store.jobs.delete(gone)
-        assert asyncio.run(news.of(gone, 99, seconds=0))
-    assert looks == [[gone, kept], [gone]]
-
-
-def test_while_the_database_is_away_there_is_no_news(service: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(self: Events, job_ids: list[str]) -> dict[str, int]:
-        raise Unavailable("the database cannot be reached now")
-
-    service.add_corpus()
-    job = service.submit()["id"]
-    monkeypatch.setattr(Events, "counts", away)
-    news = EventPoller(service.store)
-    with news.watched(job):
-        assert not asyncio.run(news.of(job, 0, seconds=0))
