@@ -23,20 +23,19 @@ def said_in_pieces(answer: BaseModel, between: Callable[[], object]) -> Response
     Args:
         between: called before each piece of a list. If it raises an exception, the work ends.
     """
+    return Response(orjson.dumps(_writable(answer, between)), media_type=JSON)
 
-    return Response(orjson.dumps(_in_pieces(answer, between)), media_type=JSON)
 
-
-def _in_pieces(value: Any, between: Callable[[], object]) -> Any:
+def _writable(value: Any, between: Callable[[], object]) -> Any:
     """What orjson can write: models as their fields, and long lists as JSON."""
     if isinstance(value, BaseModel):
-        return {name: _in_pieces(of_field, between) for name, of_field in value.__dict__.items()}
+        return {name: _writable(of_field, between) for name, of_field in value.__dict__.items()}
     if not isinstance(value, list):
         return value
     if len(value) <= PIECE:
-        return [_in_pieces(item, between) if isinstance(item, BaseModel) else item for item in value]
+        return [_writable(item, between) if isinstance(item, BaseModel) else item for item in value]
     pieces = []
     for at in range(0, len(value), PIECE):
         between()
-        pieces.append(orjson.dumps(_in_pieces(value[at : at + PIECE], between))[1:-1])
+        pieces.append(orjson.dumps(_writable(value[at : at + PIECE], between))[1:-1])
     return orjson.Fragment(b"[" + b",".join(pieces) + b"]")

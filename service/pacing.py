@@ -43,11 +43,8 @@ class Pacing:
 
     async def turn(self) -> None:
         """Wait for a turn."""
-        if not self._given:
-            self._begin()
-            return
         own = asyncio.Event()
-        self._waiting.append(own.set)
+        self.call(own.set)
         await own.wait()
 
     def paced(self, receive: Receive) -> Receive:

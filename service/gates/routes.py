@@ -16,9 +16,10 @@ from gatelab.wire.generation import Recalled
 from service.computations import still_wanted
 from service.computing import computing
 from service.context import Service
-from service.gates.views import JSON, NPZ, Answer
+from service.gates.views import NPZ, Answer
 from service.generation.admission import check_flops, check_prompt
 from service.generation.model_cache import load_checkpoint
+from service.json_answers import JSON
 from service.routing import Router
 
 if TYPE_CHECKING:

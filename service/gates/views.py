@@ -14,7 +14,6 @@ from gatelab.text.tokenizers import SPECIAL_NAMES, SPECIALS, Ids
 if TYPE_CHECKING:
     from gatelab.gates import Influence, LayerTrace, Statistics, Trace
 
-JSON = "application/json"
 NPZ = "application/x-npz"
 
 

@@ -20,8 +20,8 @@ class News:
     """
     Attributes:
         ended: whether the job has ended or was deleted.
-        events: the number and the message of the first events that a stream has not seen. If there are none, none
-            follows; if the job has also ended, none ever will.
+        events: the number and the message of the first events that a stream has not seen; empty if it has seen all of
+            them. If the job has also ended, there will be no more.
     """
 
     ended: bool
@@ -46,12 +46,11 @@ class EventPoller:
     async def wait(self, job: str, seen: int, seconds: float) -> bool:
         """Wait until the job has events after the number `seen`, or is gone, but at most `seconds`.
 
-        While the database is unavailable there are none.
+        While the database is unavailable, this finds no events.
         """
-        loop = asyncio.get_running_loop()
-        wakes = loop.create_future()
+        wakes = asyncio.get_running_loop().create_future()
         self._waiting[wakes] = job, seen
-        if self._looking is None or self._looking.done() or self._looking.get_loop() is not loop:
+        if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_while_any_waits())
         try:
             await asyncio.wait_for(wakes, seconds)
@@ -95,7 +94,7 @@ class EventPoller:
         return await asyncio.shield(reading)
 
     def _forget(self, key: tuple[str, int], done: "asyncio.Future[News]") -> None:
-        """Forget news once all streams have looked, and at once that there are none, since some may come now."""
+        """Forget news once all streams have read it. An empty answer is forgotten at once: events may come now."""
         if done.cancelled() or done.exception() is not None or not done.result().events:
             del self._readings[key]
         else:

@@ -113,7 +113,7 @@ def test_while_the_database_is_away_there_is_no_news(service: Installation, monk
     assert asyncio.run(asyncio.wait_for(wait(), 60))
 
 
-def test_all_wake_where_the_service_stops(service: Installation) -> None:
+def test_all_wake_when_the_service_stops(service: Installation) -> None:
     [job], stopping = submitted(service), Stopping()
     poller = EventPoller(service.store, stopping)
 
@@ -152,7 +152,7 @@ def test_many_streams_read_news_once(service: Installation, monkeypatch: pytest.
     asyncio.run(ask())
 
 
-def test_news_are_forgotten(service: Installation) -> None:
+def test_news_is_forgotten(service: Installation) -> None:
     [job], poller = submitted(service), poller_of(service)
 
     async def ask() -> None:
