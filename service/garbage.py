@@ -1,8 +1,8 @@
 """Full passes of the garbage collector, which take at most a small share of the time.
 
 A full pass visits all objects made since the start, while every thread stands still. With the objects of many large
-requests this takes 0.1 s, and Python would begin such a pass several times a second. It would find next to nothing,
-because almost all objects are freed by their reference counts. Passes over younger objects continue as usual.
+requests this takes 0.1 s, and Python would begin several such passes within seconds. They would find little, because
+almost all objects are freed by their reference counts. Passes over younger objects continue as usual.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Answers of megabytes, sent a piece at a time.
 
-uvicorn copies what it is given before it writes. For 38 MB, that takes 20 ms, in which the event loop answers nobody.
+uvicorn copies what it is given before it writes. Copying 38 MB took 27 ms on a Xeon of 2.0 GHz, and the
+event loop answered nobody meanwhile.
 """
 
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from service.pacing import large_pieces
 
 PIECE_BYTES = 2**18
+"""The most bytes that are copied in one iteration of the event loop; smaller answers are sent whole."""
 
 
 def in_pieces(answer: Response) -> Response:

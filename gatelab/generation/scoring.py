@@ -18,7 +18,7 @@ CHUNK = 2048
 MOST_LOGITS = 2**22
 """The most logits computed at once, which bounds their memory."""
 MOST_READ = 2**28
-"""The most bytes of weights that are read at once, which takes tens of milliseconds: every token reads them all."""
+"""The most bytes of weights that are read at once, which bounds the time of a piece: every token reads all weights."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 _RESTING = "gatelab_resting"
 LARGE = {"gatelab_large": True}
 """An execution option of a query that reads megabytes. PostgreSQL then sends its binary format. In its text format,
-bytes are hexadecimal digits, and psycopg decodes 16 MB in 60 to 85 ms while all other threads wait, instead of 5 to 14.
+bytes are hexadecimal digits. While psycopg decodes 16 MB of them, all other threads wait for 60 to 85 ms, instead of 5
+to 14.
 """
 PING_SECONDS = 1.0
 """Seconds without use after which a connection is tested before it is used."""
