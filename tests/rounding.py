@@ -12,7 +12,8 @@ largest absolute value of a term. By default, the largest expected number stands
 the sum of large terms that cancel, and then has their rounding error.
 """
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
 YARDSTICK = 16
 """How many times the error of PyTorch in single precision an engine may have. Each error is a sum of many roundings in
 its own order, and either may be lucky."""
+
+DRAWS = 4
+"""The number of random changes of all weights by which `scale_of` estimates how much a model amplifies rounding."""
 
 FLOOR = 160 * ROUNDOFF[torch.float32]
 """The relative error in single precision that an engine may have even if PyTorch has none: the rounding of 40 terms,
@@ -91,6 +95,26 @@ def assert_rounded(
                 f"{a[worst]!r}, expected {b[worst]!r}: {apart[worst]:.3g} apart, where the rounding of {terms} terms "
                 f"in {precision} may be {allowed[worst]:.3g}"
             )
+
+
+def scale_of(results: Callable[[LanguageModel], object], model: LanguageModel, random: np.random.Generator) -> float:
+    """The scale of the terms in the results of a model in double precision, for comparisons in single precision.
+
+    It is the largest result, unless the model amplifies rounding errors. A cell that normalizes divides by a
+    difference, which may be tiny: in a layer-normalized GRU of one unit, by that of two gates. So every weight is
+    changed at random, by about a roundoff, and the largest change of a result is counted in roundoffs.
+    """
+    exact = results(model)
+    scales = [largest(exact)]
+    for _ in range(DRAWS):
+        rounded = copy.deepcopy(model)
+        for parameter in rounded.parameters():
+            errors = random.normal(size=tuple(parameter.shape))
+            parameter.data.mul_(1 + ROUNDOFF[torch.float32] * torch.from_numpy(errors))
+        pairs = zip(_leaves(results(rounded)), _leaves(exact), strict=True)
+        change = max(float(np.abs(a - b).max()) for (_, a, _), (_, b, _) in pairs)
+        scales.append(change / ROUNDOFF[torch.float32])
+    return max(scales)
 
 
 def terms_of(model: LanguageModel, steps: int) -> int:
