@@ -40,6 +40,9 @@ its own order, and either may be lucky."""
 DRAWS = 4
 """The number of random changes of all weights by which `scale_of` estimates how much a model amplifies rounding."""
 
+CHANGE = 16 * ROUNDOFF[torch.float32]
+"""The relative size of these changes: more than a roundoff, since results in single precision are rounded too."""
+
 FLOOR = 160 * ROUNDOFF[torch.float32]
 """The relative error in single precision that an engine may have even if PyTorch has none: the rounding of 40 terms,
 as in a step of a small network."""
@@ -100,21 +103,20 @@ def assert_rounded(
 def scale_of(results: Callable[[LanguageModel], object], model: LanguageModel, random: np.random.Generator) -> float:
     """The scale of the terms in the results of a model in double precision, for comparisons in single precision.
 
-    It is the largest result, unless the model amplifies rounding errors. A cell that normalizes divides by a
-    difference, which may be tiny: in a layer-normalized GRU of one unit, by that of two gates. So every weight is
-    changed at random, by about a roundoff, and the largest change of a result is counted in roundoffs.
+    It is the largest result, unless the model amplifies rounding errors by more than SAFETY allows for. A cell that
+    normalizes divides by a difference, which may be tiny: in a layer-normalized GRU of one unit, by that of two gates.
+    So all weights are changed at random, and the largest change of a result is divided by that of the weights.
     """
     exact = results(model)
-    scales = [largest(exact)]
+    size, amplified = largest(exact), 0.0
     for _ in range(DRAWS):
-        rounded = copy.deepcopy(model)
-        for parameter in rounded.parameters():
-            errors = random.normal(size=tuple(parameter.shape))
-            parameter.data.mul_(1 + ROUNDOFF[torch.float32] * torch.from_numpy(errors))
-        pairs = zip(_leaves(results(rounded)), _leaves(exact), strict=True)
-        change = max(float(np.abs(a - b).max()) for (_, a, _), (_, b, _) in pairs)
-        scales.append(change / ROUNDOFF[torch.float32])
-    return max(scales)
+        changed = copy.deepcopy(model)
+        for parameter in changed.parameters():
+            changes = random.normal(size=tuple(parameter.shape))
+            parameter.data.mul_(1 + CHANGE * torch.from_numpy(changes))
+        pairs = zip(_leaves(results(changed)), _leaves(exact), strict=True)
+        amplified = max(amplified, *(float(np.abs(a - b).max()) / CHANGE for (_, a, _), (_, b, _) in pairs))
+    return amplified if amplified > SAFETY * size else size
 
 
 def terms_of(model: LanguageModel, steps: int) -> int:
