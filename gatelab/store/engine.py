@@ -86,8 +86,11 @@ class Database:
         with self._lock:
             if self._engine is None:
                 engine = _engine(self.url, self._foreign_keys, self._busy_seconds)
-                alone = {_BEGIN: None} if self.path is not None else {"isolation_level": "AUTOCOMMIT"}
-                self._reading = engine.execution_options(**{_BEGIN: "BEGIN"})
+                is_file = self.path is not None
+                # By default each statement of PostgreSQL reads a state of its own.
+                reading = {_BEGIN: "BEGIN"} if is_file else {"isolation_level": "REPEATABLE READ"}
+                alone = {_BEGIN: None} if is_file else {"isolation_level": "AUTOCOMMIT"}
+                self._reading = engine.execution_options(**reading)
                 self._alone = engine.execution_options(**alone)
                 self._engine = engine
             return self._engine
@@ -98,7 +101,7 @@ class Database:
         return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A transaction that only reads.
+        """A transaction that only reads. All its statements read the same state of the database.
 
         Raises:
             Unavailable: the database cannot be reached, or the connection was lost.

@@ -40,14 +40,16 @@ class Events:
         self._database = database
 
     def since(self, job_id: str, seq: int) -> tuple[bool, list[Event]]:
-        """Whether a job has ended or was deleted, and its first events after `seq`, as many as `LOOK_CHARACTERS` hold.
+        """Whether a job's last event has happened and been read, and its events after `seq`, the first that
+        `LOOK_CHARACTERS` hold.
 
-        An empty list means that no event follows `seq`. If the job has also ended, none ever will.
+        An empty list means that no event follows `seq`. A deleted job has none.
         """
         with self._database.read() as connection:
             counted = count_runs(connection, [job_id])
             ended = job_id not in counted or job_state(counted[job_id].counts) in FINISHED
-            return ended, _after(connection, job_id, seq)
+            found, more = _after(connection, job_id, seq)
+            return ended and not more, found
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs that exists."""
@@ -56,15 +58,16 @@ class Events:
             return {row.id: row.event_count for row in connection.execute(query)}
 
 
-def _after(connection: Connection, job_id: str, seq: int) -> list[Event]:
+def _after(connection: Connection, job_id: str, seq: int) -> tuple[list[Event], bool]:
+    """The first events of a job after `seq`, and whether others follow them."""
     query = (
         select(*(events.c[name] for name in Event.__dataclass_fields__))
         .where(events.c.job_id == job_id, events.c.seq > seq)
         .order_by(events.c.seq)
         .limit(pagination.LARGEST_PAGE + 1)
     )
-    rows, _ = pagination.first_rows(connection, query, pagination.LARGEST_PAGE, _size, LOOK_CHARACTERS)
-    return [Event(**row) for row in rows]
+    rows, more = pagination.first_rows(connection, query, pagination.LARGEST_PAGE, _size, LOOK_CHARACTERS)
+    return [Event(**row) for row in rows], more
 
 
 def _size(row: RowMapping) -> int:

@@ -19,9 +19,9 @@ LOOK_SECONDS = 0.25
 class News:
     """
     Attributes:
-        ended: whether the job has ended or was deleted.
+        ended: whether the job has ended or was deleted, and no events follow these.
         events: the number and the message of the first events that a stream has not seen; empty if it has seen all of
-            them. If the job has also ended, there will be no more.
+            them.
     """
 
     ended: bool

@@ -98,17 +98,16 @@ async def _events(service: Context, job: str, known: int) -> AsyncGenerator[byte
     """The events of one job. All streams of this process share the queries for news: `EventPoller`."""
     due = True
     # No client can have seen more events than exist. After a larger number, neither an event nor the end would follow.
-    last = await to_thread.run_sync(service.store.events.counts, [job])
-    seen = min(known, last.get(job, 0))
+    seen = known and min(known, (await to_thread.run_sync(service.store.events.counts, [job])).get(job, 0))
     while not service.stopping:
         if due:
             news = await service.event_poller.since(job, seen)
             for seen, message in news.events:  # noqa: B007 - the number of the last event that was sent
                 yield message
-            if news.events and (news.ended or service.event_poller.may_have_more(job, seen)):
-                continue
             if news.ended:
                 return
+            if news.events and service.event_poller.may_have_more(job, seen):
+                continue
         else:
             yield KEEP_ALIVE
         due = await service.event_poller.wait(job, seen, KEEP_ALIVE_SECONDS)

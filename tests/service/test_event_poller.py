@@ -152,6 +152,25 @@ def test_many_streams_read_news_once(service: Installation, monkeypatch: pytest.
     asyncio.run(ask())
 
 
+def test_clients_of_an_ended_job_share_one_query(
+    service: Installation, looks: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_poller, "LOOK_SECONDS", LONG)
+    [job] = submitted(service)
+    service.work()
+    since, reads = Events.since, []
+
+    def counting(self: Events, job_id: str, seq: int) -> tuple[bool, list[Event]]:
+        reads.append(seq)
+        return since(self, job_id, seq)
+
+    monkeypatch.setattr(Events, "since", counting)
+    first, second = (service.client.get(f"/v1/jobs/{job}/events").text for _ in range(2))
+    assert first == second
+    assert "event: job_finished" in first
+    assert (reads, looks) == ([0], [])
+
+
 def test_news_is_forgotten(service: Installation) -> None:
     [job], poller = submitted(service), poller_of(service)
 

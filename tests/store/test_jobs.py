@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gatelab.errors import InvalidRequest, NotFound
 from gatelab.specs import JobSpec, RunSpec, TrainingSpec
-from gatelab.store import Corpus, Job, Report, State, Store
+from gatelab.store import Corpus, Job, Report, State, Store, pagination
 from gatelab.wire.runs import RunError
 from tests.store.conftest import claimed, event_types
 
@@ -91,6 +92,23 @@ def test_jobs_are_listed_by_their_state(store: Store, new_job: Callable[..., Job
     for state, job in expected.items():
         [found] = store.jobs.list(state=state).items
         assert (found.id, found.state) == (job.id, state)
+
+
+def test_a_list_has_a_job_that_is_deleted_while_it_is_read(
+    store: Store, new_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, other = new_job(), new_job()
+    first_rows = pagination.first_rows
+
+    def read_before_the_deletion(*asked: Any) -> Any:
+        found = first_rows(*asked)
+        store.jobs.delete(job.id)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pagination, "first_rows", read_before_the_deletion)
+        assert {each.id for each in store.jobs.list().items} == {job.id, other.id}
+    assert {each.id for each in store.jobs.list().items} == {other.id}
 
 
 def test_runs_are_listed_by_their_state(store: Store, new_job: Callable[..., Job]) -> None:
