@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, RowMapping, Select, and_, bindparam, delete, exists, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+)
 
 from gatelab.errors import CheckpointMissing, CorruptCheckpoint, NoCheckpoint, NotFound, StorageUnavailable
 from gatelab.specs.generation import CheckpointWord
@@ -16,6 +28,7 @@ from gatelab.store.clock import now
 from gatelab.store.engine import Database
 from gatelab.store.postgresql import LARGE
 from gatelab.store.runs import require_run
+from gatelab.store.states import FINISHED
 from gatelab.store.tables import LOCAL, checkpoints, metrics, runs
 
 Found = TypeVar("Found")
@@ -68,7 +81,7 @@ _BEST = (
 """The step of the checkpoint whose evaluation has the lowest validation loss; the first of equal ones."""
 
 
-def _statements(columns: Iterable[Column[Any]], **options: Any) -> dict[str, Select[Any]]:
+def _statements(columns: Iterable[ColumnElement[Any]], **options: Any) -> dict[str, Select[Any]]:
     """Statements that read one checkpoint of a `run`: by its `step`, or by a word for it. They are built once, since
     building one takes longer than reading the row."""
     of_run, best = select(*columns).where(_OF_RUN), _BEST.scalar_subquery()
@@ -84,7 +97,8 @@ def _statements(columns: Iterable[Column[Any]], **options: Any) -> dict[str, Sel
 
 _BY_STEP = "step"
 _INFO = [checkpoints.c[name] for name in CheckpointInfo.__dataclass_fields__]
-_INFO_OF, _ROW_OF = _statements(_INFO), _statements(checkpoints.c, **LARGE)
+_STATE = select(runs.c.state).where(runs.c.id == bindparam("run")).scalar_subquery().label("state")
+_INFO_OF, _ROW_OF = _statements([*_INFO, _STATE]), _statements(checkpoints.c, **LARGE)
 
 
 class Checkpoints:
@@ -121,11 +135,21 @@ class Checkpoints:
             NotFound: there is no such run, or no checkpoint of that step, or for the best none of an evaluation.
             NoCheckpoint: the run has none at all.
         """
+        return self.find_lasting(run_id, step)[0]
+
+    def find_lasting(self, run_id: str, step: int | CheckpointWord = "latest") -> tuple[CheckpointInfo, bool]:
+        """The same, and whether it stays the same until the run is deleted, since the run has ended.
+
+        Raises:
+            NotFound, NoCheckpoint: as `find`.
+        """
         row = self._database.first(*_question(_INFO_OF, run_id, step))
         if row is None:  # the error names what is missing
             with self._database.read() as connection:
                 row = _row(connection, run_id, step, _INFO_OF)
-        return CheckpointInfo(**row)
+        values = dict(row)
+        ended = values.pop("state") in FINISHED
+        return CheckpointInfo(**values), ended
 
     def get(self, run_id: str, step: int | CheckpointWord = "latest") -> Checkpoint:
         """One checkpoint, by default the latest whose bytes are those that were saved.

@@ -9,26 +9,24 @@ from service.short_reads import ShortReads
 class CheckpointFinder:
     """Finds checkpoints for requests.
 
-    What it found stays true until somebody writes to the database, which only SQLite shows: PostgreSQL notifies the
-    service of revoked keys and deleted jobs, but not of new checkpoints.
+    An answer about a run that has ended is kept until a job is deleted. Any other answer is true until somebody writes
+    to the database, which only SQLite shows: PostgreSQL does not notify the service of new checkpoints.
     """
 
     def __init__(self, store: Store, short_reads: ShortReads) -> None:
         self._short_reads = short_reads
-        self._found = LookupCache[CheckpointInfo](store.changes) if store.changes.shows_every_commit else None
+        self._shows_every_commit = store.changes.shows_every_commit
+        self._found = LookupCache[CheckpointInfo](store.changes)
 
     async def find(self, run: str, name: int | CheckpointWord) -> CheckpointInfo:
         """
         Raises:
             NotFound, NoCheckpoint: as `Checkpoints.find`.
         """
-        if self._found is None:
-            return await self._look(run, name)
-        if (found := self._found.find((run, name))) is None:
-            stamp = self._found.stamp()
-            found = await self._look(run, name)
+        if (known := self._found.find((run, name))) is not None:
+            return known
+        stamp = self._found.stamp()
+        found, lasting = await self._short_reads.look(lambda store: store.checkpoints.find_lasting(run, name))
+        if lasting or self._shows_every_commit:
             self._found.keep((run, name), found, stamp)
         return found
-
-    async def _look(self, run: str, name: int | CheckpointWord) -> CheckpointInfo:
-        return await self._short_reads.look(lambda store: store.checkpoints.find(run, name))
