@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
+
 from tests.waiting import PATIENCE, comes_true
 
 # A process of its own instead of Popen's preexec_fn, which may deadlock if other threads run (torch has some).
@@ -32,6 +34,12 @@ if os.getppid() != int(parent):
     sys.exit("the parent died first")
 os.execv(command[0], command)
 """
+
+
+# One client for all questions, which loads no certificates of authorities.
+_HTTP = httpx2.Client(
+    verify=False, trust_env=False, timeout=PATIENCE, limits=httpx2.Limits(max_keepalive_connections=0)
+)
 
 
 @contextmanager
@@ -78,6 +86,14 @@ def running(
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path) -> None:
     if not comes_true(lambda: process.poll() is not None or ready()) or process.poll() is not None:
         raise RuntimeError(f"the server did not start:\n{read_log(folder)}")
+
+
+def is_ready(url: str) -> bool:
+    """Whether the service at this address is ready for requests."""
+    try:
+        return _HTTP.get(f"{url}/readyz").status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def read_log(folder: Path) -> str:

@@ -9,12 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
-
 from gatelab.settings import KEY_FILE
 from tests import servers
 from tests.faults.installation import children_of
-from tests.processes import free_port, read_log, running, wait_until
+from tests.processes import free_port, is_ready, read_log, running, wait_until
 
 LIMITS = {"BODY_BYTES": 2 * 2**20, "CORPUS_BYTES": 2**20, "PROMPT_CHARACTERS": 10_000, "MAX_TOKENS": 10_000}
 """Limits below the defaults, so that requests ten times as large do not fill this machine."""
@@ -61,7 +59,7 @@ def running_stack(limits: Mapping[str, int] = LIMITS) -> Iterator[Stack]:
         service = enter(_process(folder / "service", [*served, "--timeout-graceful-shutdown=5"], environment))
         worker = enter(_process(folder / "worker", ["worker"], environment))
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _ready(url), service, folder / "service")
+        wait_until(lambda: is_ready(url), service, folder / "service")
         wait_until(lambda: bool(children_of(worker.pid)), worker, folder / "worker")
         key = (folder / KEY_FILE).read_text().strip()
         yield Stack(url, key, service.pid, worker.pid, (folder / "service", folder / "worker"))
@@ -72,13 +70,6 @@ def _process(folder: Path, arguments: list[str], environment: Mapping[str, str])
     folder.mkdir()
     with running([sys.executable, "-m", *arguments], folder, environment=environment) as process:
         yield process
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx2.get(url + "/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def _resident(process: int) -> int:

@@ -17,7 +17,7 @@ from gatelab.specs import JobSpec
 from gatelab.store import State, Store
 from tests import servers
 from tests.databases import migrate
-from tests.processes import free_port, running, wait_until
+from tests.processes import free_port, is_ready, running, wait_until
 from tests.service.installation import SPEC, TEXT, Installation, problem, settings_in
 
 Post = Callable[..., Response]
@@ -61,15 +61,8 @@ def _serve(folder: Path, database: str) -> Iterator[tuple[str, Store]]:
     command = [sys.executable, "-m", "service", f"--port={port}"]
     with Store(settings) as store, running(command, folder, environment=environment) as process:
         store.corpora.add("wells", TEXT)
-        wait_until(lambda: _answers(url), process, folder)
+        wait_until(lambda: is_ready(url), process, folder)
         yield url, store
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/readyz", timeout=5).status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def test_twenty_requests_at_once_make_one_job(address: tuple[str, Store]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from gatelab.store import Store
 from gatelab.store.keys import Scope
-from tests.processes import free_port, running, wait_until
+from tests.processes import free_port, is_ready, running, wait_until
 from tests.service.installation import SPEC, TEXT, bearer, installation
 from tests.service.sse import parse
 from tests.waiting import eventually
@@ -55,7 +55,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Itera
             command = [sys.executable, "-m", "service", f"--port={port}"]
             process = stack.enter_context(running(command, logs, environment=os.environ | told))
             url = f"http://127.0.0.1:{port}"
-            wait_until(lambda url=url: _answers(url), process, logs)  # type: ignore[misc]
+            wait_until(lambda url=url: is_ready(url), process, logs)  # type: ignore[misc]
             urls.append(url)
         yield Processes(urls, made.store, run["id"])
 
@@ -63,13 +63,6 @@ def processes(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Itera
 def ask(method: str, url: str, **request: Any) -> httpx2.Response:
     """The answer, however busy the machine is."""
     return httpx2.request(method, url, timeout=120, **request)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return ask("GET", url + "/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def test_a_key_that_one_process_revokes_is_good_for_nothing_in_any(processes: Processes) -> None:

@@ -9,19 +9,12 @@ import httpx2
 import pytest
 
 from tests.databases import migrate
-from tests.processes import free_port, read_log, running, wait_until
+from tests.processes import free_port, is_ready, read_log, running, wait_until
 from tests.service.installation import SPEC, TEXT, settings_in
 from tests.service.sse import parse
 
 PATIENCE = 30
 """Seconds. uvicorn would wait for an hour, so a stream that does not end on its own fails the test."""
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/readyz", timeout=5).status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 @pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
@@ -36,7 +29,7 @@ def test_a_signal_ends_a_service_with_an_open_stream(asked_by: signal.Signals, t
     command = [sys.executable, "-m", "service", f"--port={port}"]
     command.append("--timeout-graceful-shutdown=3600")
     with running(command, tmp_path, environment=environment) as process:
-        wait_until(lambda: answers(url), process, tmp_path)
+        wait_until(lambda: is_ready(url), process, tmp_path)
         with httpx2.Client(base_url=url, timeout=PATIENCE) as http:
             http.post("/v1/corpora", json={"name": "wells", "text": TEXT}).raise_for_status()
             job = http.post("/v1/jobs", json=SPEC).raise_for_status().json()["id"]

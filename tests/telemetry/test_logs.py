@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from gatelab.store.keys import Scope
 from service.app import create_app
-from tests.processes import free_port, read_log, running, wait_until
+from tests.processes import free_port, is_ready, read_log, running, wait_until
 from tests.service.installation import SERVER, installation, settings_in, spec
 
 SECRETS = {
@@ -107,7 +107,7 @@ def test_the_log_of_a_session_has_none_of_its_secrets(tmp_path: Path) -> None:
     (folder := tmp_path / "logs").mkdir()
     with running(command, folder, environment=os.environ | told) as process:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _ready(url), process, folder)
+        wait_until(lambda: is_ready(url), process, folder)
         with httpx2.Client(base_url=url, headers=headers, timeout=60) as http:
             states = _session(http, run["id"])
     log = read_log(folder)
@@ -116,13 +116,6 @@ def test_the_log_of_a_session_has_none_of_its_secrets(tmp_path: Path) -> None:
     for secret in (key, *SECRETS.values(), *states, "k" * 40, "secret-of-the-broker"):
         assert secret not in log
         assert secret.replace(" ", "%20") not in log
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx2.get(url + "/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def _session(http: httpx2.Client, run: str) -> list[str]:

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.faults.installation import children_of
-from tests.processes import free_port, running, wait_until
+from tests.processes import free_port, is_ready, running, wait_until
 from tests.service.installation import installation
 from tests.telemetry.exposed import Exposed
 from tests.waiting import PATIENCE, eventually
@@ -30,15 +30,8 @@ def two_processes(folder: Path) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "service", f"--port={port}", "--workers=2"]
     with running(command, folder, environment=os.environ | told) as process:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(url), process, folder)
+        wait_until(lambda: is_ready(url), process, folder)
         yield url, process.pid
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(url + "/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def scrape(url: str) -> Exposed:
@@ -71,6 +64,6 @@ def test_the_streams_of_a_process_that_was_killed_are_no_longer_open(tmp_path: P
             for child in children_of(parent):
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     os.kill(child, signal.SIGKILL)
-        eventually(lambda: _answers(url), "uvicorn has started others")
+        eventually(lambda: is_ready(url), "uvicorn has started others")
         # A process counts as alive until its parent notices its death, which uvicorn does one by one.
         eventually(lambda: scrape(url).value("gatelab_event_streams", route=EVENTS) == 0, "no stream is open")

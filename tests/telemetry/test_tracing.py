@@ -10,14 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from gatelab.client.api import Gatelab
 from gatelab.settings import Settings
 from tests.databases import migrate
-from tests.processes import free_port, running, wait_until
+from tests.processes import free_port, is_ready, running, wait_until
 from tests.service.installation import SPEC, TEXT
 from tests.waiting import eventually
 
@@ -82,15 +81,8 @@ def traced(folder: Path, redis_url: str, collector: Collector) -> Iterator[str]:
         running(command, folder / "service", environment=os.environ | told) as service,
         running([sys.executable, "-m", "worker"], folder / "worker", environment=os.environ | told),
     ):
-        wait_until(lambda: _ready(port), service, folder / "service")
+        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"), service, folder / "service")
         yield f"http://127.0.0.1:{port}"
-
-
-def _ready(port: int) -> bool:
-    try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def attributes(span: Span) -> dict[str, str]:
