@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import BindParameter, bindparam, func, or_, select
+from sqlalchemy import BindParameter, String, bindparam, func, or_, select
 
 from gatelab.errors import NotFound
 from gatelab.store.corpora import missing
@@ -20,6 +20,16 @@ _OWNED = {
     kind: select(table.c.id).where(table.c.account == bindparam("account"), _NAMED[kind])
     for kind, table in (("corpus", corpora), ("job", jobs), ("run", runs))
 }
+
+
+_MINE = bindparam("account", type_=String)
+_STORED = select(
+    select(func.sum(corpora.c.bytes)).where(corpora.c.account == _MINE).scalar_subquery().label("of_corpora"),
+    select(func.sum(runs.c.work["stored_bytes"].as_float()))
+    .where(runs.c.account == _MINE)
+    .scalar_subquery()
+    .label("of_runs"),
+)
 
 
 class Accounts:
@@ -43,8 +53,5 @@ class Accounts:
 
     def stored_bytes(self, account: str) -> int:
         """Bytes of the account's corpora, and the most bytes that its runs, finished or not, are expected to leave."""
-        of_corpora = select(func.coalesce(func.sum(corpora.c.bytes), 0)).where(corpora.c.account == account)
-        of_run = runs.c.work["stored_bytes"].as_float()
-        of_runs = select(func.coalesce(func.sum(of_run), 0)).where(runs.c.account == account)
-        with self._database.read() as connection:
-            return int(connection.scalar(of_corpora) or 0) + int(connection.scalar(of_runs) or 0)
+        [row] = self._database.all(_STORED, {"account": account})
+        return sum(int(number or 0) for number in row.values())

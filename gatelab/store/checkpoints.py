@@ -101,6 +101,17 @@ _STATE = select(runs.c.state).where(runs.c.id == bindparam("run")).scalar_subque
 _INFO_OF, _ROW_OF = _statements([*_INFO, _STATE]), _statements(checkpoints.c, **LARGE)
 
 
+_MADE = func.max(checkpoints.c.created_at)
+_MODELS = (
+    select(checkpoints.c.run_id, _MADE.label("made"))
+    .join(runs, runs.c.id == checkpoints.c.run_id)
+    .where(runs.c.account == bindparam("account"))
+    .group_by(checkpoints.c.run_id)
+    .order_by(_MADE.desc())
+    .limit(MOST_RUNS)
+)
+
+
 class Checkpoints:
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
@@ -120,13 +131,7 @@ class Checkpoints:
     def runs(self, account: str = LOCAL) -> Sequence[tuple[str, float]]:
         """The account's runs that have a checkpoint, at most `MOST_RUNS`, newest first: id, and the time of the latest
         checkpoint in seconds since 1970."""
-        made = func.max(checkpoints.c.created_at)
-        query = select(checkpoints.c.run_id, made).join(runs, runs.c.id == checkpoints.c.run_id)
-        query = (
-            query.where(runs.c.account == account).group_by(checkpoints.c.run_id).order_by(made.desc()).limit(MOST_RUNS)
-        )
-        with self._database.read() as connection:
-            return [(run_id, created_at) for run_id, created_at in connection.execute(query)]
+        return [(row["run_id"], row["made"]) for row in self._database.all(_MODELS, {"account": account})]
 
     def find(self, run_id: str, step: int | CheckpointWord = "latest") -> CheckpointInfo:
         """One checkpoint without its bytes, by default the latest.

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
+from sqlalchemy import Connection, RowMapping, String, and_, bindparam, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.errors import CorpusInUse, CorpusNameTaken, CorruptCorpus, NotFound, Unavailable
@@ -43,6 +43,13 @@ class Corpus:
 
 _NAMES = tuple(Corpus.__dataclass_fields__)
 _COLUMNS = [corpora.c[name] for name in _NAMES]
+_KEY = bindparam("key", type_=String)
+# An old name may look like the id of another corpus: the id wins, and the corpus of that name has an id as well.
+_ONE = (
+    select(*_COLUMNS)
+    .where(corpora.c.account == bindparam("account"), or_(corpora.c.id == _KEY, corpora.c.name == _KEY))
+    .order_by((corpora.c.id == _KEY).desc())
+)
 
 
 class Corpora:
@@ -89,11 +96,7 @@ class Corpora:
 
     def has(self, key: str, account: str = LOCAL) -> bool:
         """Whether the account has a corpus with this name or id."""
-        query = select(corpora.c.id).where(
-            corpora.c.account == account, or_(corpora.c.id == key, corpora.c.name == key)
-        )
-        with self._database.read() as connection:
-            return connection.scalar(query) is not None
+        return self._database.first(_ONE, {"account": account, "key": key}) is not None
 
     def get(self, key: str, account: str = LOCAL) -> Corpus:
         """The account's corpus with this name or id.
@@ -101,6 +104,8 @@ class Corpora:
         Raises:
             NotFound: there is none.
         """
+        if (row := self._database.first(_ONE, {"account": account, "key": key})) is not None:
+            return _corpus(row)
         with self._database.read() as connection:
             return _corpus(_get(connection, key, account))
 
@@ -177,10 +182,7 @@ def _find(connection: Connection, condition: Any) -> RowMapping | None:
 
 
 def _get(connection: Connection, key: str, account: str) -> RowMapping:
-    both = and_(corpora.c.account == account, or_(corpora.c.id == key, corpora.c.name == key))
-    # An old name may look like the id of another corpus: the id wins, and the corpus of that name has an id as well.
-    query = select(*_COLUMNS).where(both).order_by((corpora.c.id == key).desc())
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_ONE, {"account": account, "key": key}).mappings().first()
     if row is None:
         raise missing(connection, key, account)
     return row

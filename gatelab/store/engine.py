@@ -4,7 +4,7 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -117,6 +117,15 @@ class Database:
         """
         with self._transaction("alone") as connection:
             return connection.execute(statement, parameters).mappings().first()
+
+    def all(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[RowMapping]:
+        """All rows that one statement reads. It needs no transaction.
+
+        Raises:
+            Unavailable, InvalidRequest: as `read`.
+        """
+        with self._transaction("alone") as connection:
+            return connection.execute(statement, parameters).mappings().all()
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back if that raises.

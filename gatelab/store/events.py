@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from gatelab.store import pagination
 from gatelab.store.clock import now
@@ -35,6 +35,9 @@ class Event:
         return read_event(self.type, self.run_id, moment(self.created_at), self.data)
 
 
+_COUNTS = select(jobs.c.id, jobs.c.event_count).where(jobs.c.id.in_(bindparam("jobs", expanding=True)))
+
+
 class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -53,9 +56,7 @@ class Events:
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The number of the last event of each of these jobs that exists."""
-        query = select(jobs.c.id, jobs.c.event_count).where(jobs.c.id.in_(job_ids))
-        with self._database.read() as connection:
-            return {row.id: row.event_count for row in connection.execute(query)}
+        return {row["id"]: row["event_count"] for row in self._database.all(_COUNTS, {"jobs": job_ids})}
 
 
 def _after(connection: Connection, job_id: str, seq: int) -> tuple[list[Event], bool]:

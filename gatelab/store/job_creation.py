@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, exists, func, insert, select
+from sqlalchemy import Connection, bindparam, exists, func, insert, select
 
 from gatelab.costs import Expected
 from gatelab.errors import Overloaded
@@ -13,6 +13,23 @@ from gatelab.store.ids import new_id
 from gatelab.store.states import FINISHED, State
 from gatelab.store.tables import job_corpora, jobs, runs
 
+# Built once, since building a statement takes longer than executing it.
+_UNFINISHED = (
+    select(func.count())
+    .select_from(runs)
+    .where(runs.c.account == bindparam("account"), runs.c.state.not_in(sorted(FINISHED)))
+)
+_TRAINED = (
+    select(jobs.c.id)
+    .where(
+        jobs.c.account == bindparam("account"),
+        jobs.c.runs_sha256 == bindparam("digest"),
+        ~exists().where(runs.c.job_id == jobs.c.id, runs.c.state != State.SUCCEEDED),
+    )
+    .order_by(jobs.c.created_at.desc())
+    .limit(1)
+)
+
 
 def check_unfinished(connection: Connection, account: str, more: int, most: int | None) -> None:
     """
@@ -21,17 +38,14 @@ def check_unfinished(connection: Connection, account: str, more: int, most: int 
     """
     if most is None:
         return
-    ending = runs.c.state.not_in(FINISHED)
-    have = connection.scalar(select(func.count()).select_from(runs).where(runs.c.account == account, ending)) or 0
+    have = connection.scalar(_UNFINISHED, {"account": account}) or 0
     if have + more > most:
         raise Overloaded(f"{have} runs are unfinished and this job has {more}; the limit queued_runs is {most}")
 
 
 def trained_before(connection: Connection, account: str, digest: str) -> str | None:
     """The id of the account's newest job whose runs have this digest and all succeeded."""
-    same = select(jobs.c.id).where(jobs.c.account == account, jobs.c.runs_sha256 == digest)
-    unsuccessful = exists().where(runs.c.job_id == jobs.c.id, runs.c.state != State.SUCCEEDED)
-    found: str | None = connection.scalar(same.where(~unsuccessful).order_by(jobs.c.created_at.desc()).limit(1))
+    found: str | None = connection.scalar(_TRAINED, {"account": account, "digest": digest})
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatelab.costs import Expected
@@ -29,6 +29,14 @@ from gatelab.wire.events import JobCreated
 
 class _KeyTakenError(Exception):
     """Rolls back a job whose idempotency key turned out to stand for another one."""
+
+
+_NEWEST = (
+    select(jobs.c.id, jobs.c.event_count)
+    .where(jobs.c.account == bindparam("account"))
+    .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+    .limit(bindparam("limit"))
+)
 
 
 class Jobs:
@@ -169,10 +177,8 @@ class Jobs:
             InvalidRequest: a limit that is not in 1..1000.
         """
         pagination.check_limit(limit)
-        mine = select(jobs.c.id, jobs.c.event_count).where(jobs.c.account == account)
-        query = mine.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
-        with self._database.read() as connection:
-            return {row["id"]: row["event_count"] for row in connection.execute(query).mappings()}
+        found = self._database.all(_NEWEST, {"account": account, "limit": limit})
+        return {row["id"]: row["event_count"] for row in found}
 
     def some(self, ids: Collection[str]) -> tuple[Sequence[Job], bool]:
         """The jobs with these ids that still exist, oldest first, until their specs have `events.LOOK_CHARACTERS`

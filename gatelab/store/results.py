@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, not_, or_, select
 
 from gatelab.costs import Past, Work, speed_class
 from gatelab.errors import InvalidRequest, NotFound
@@ -69,19 +70,13 @@ class Results:
             around: only runs whose models have fields around their cells for which the native engine may have no code;
                 by default only the others. The two kinds differ in speed.
         """
-        kind_of_model = _has_fields_around() if around else not_(_has_fields_around())
-        done = (runs.c.state == State.SUCCEEDED, runs.c.work.is_not(None), runs.c.device.is_not(None))
-        succeeded = (*done, kind_of_model)
-        latest = select(runs.c.device, runs.c.engine).where(*succeeded).order_by(runs.c.finished_at.desc()).limit(1)
-        with self._database.read() as connection:
-            device, engine = connection.execute(latest).one_or_none() or (None, None)
-            kind, name = (runs.c.spec["model"]["cell"][field].as_string() for field in ("kind", "name"))
-            query = select(kind, name, runs.c.work, runs.c.metrics["seconds"].as_float()).where(
-                *succeeded, runs.c.device == device, runs.c.engine.is_not_distinct_from(engine)
-            )
-            rows = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(PAST_RUNS)).all()
-        past = [Past(speed_class(kind, name), Work(**work), seconds) for kind, name, work, seconds in rows if seconds]
-        return History(device, past)
+        rows = self._database.all(_PAST[around], {})
+        past = [
+            Past(speed_class(row["kind"], row["name"]), Work(**row["work"]), row["seconds"])
+            for row in rows
+            if row["seconds"]
+        ]
+        return History(rows[0]["device"] if rows else None, past)
 
 
 def _has_fields_around() -> ColumnElement[bool]:
@@ -89,6 +84,32 @@ def _has_fields_around() -> ColumnElement[bool]:
     model = runs.c.spec["model"]
     fields = [model[name] for name in ("sizes", "norm", "connections", "initial_state")]
     return or_(*(field.as_string().is_not(None) for field in (*fields, model["dropout"]["zoneout"])))
+
+
+def _past(kind_of_model: ColumnElement[bool]) -> Select[Any]:
+    """The latest successful runs of a kind of model on the device and engine of the latest one."""
+    done = (runs.c.state == State.SUCCEEDED, runs.c.work.is_not(None), runs.c.device.is_not(None))
+    succeeded = select(runs).where(*done, kind_of_model).subquery("succeeded")
+    newest_first = succeeded.c.finished_at.desc()
+    latest = select(succeeded.c.device, succeeded.c.engine).order_by(newest_first).limit(1).subquery("latest")
+    like_it = and_(succeeded.c.device == latest.c.device, succeeded.c.engine.is_not_distinct_from(latest.c.engine))
+    cell = succeeded.c.spec["model"]["cell"]
+    return (
+        select(
+            cell["kind"].as_string().label("kind"),
+            cell["name"].as_string().label("name"),
+            succeeded.c.work,
+            succeeded.c.metrics["seconds"].as_float().label("seconds"),
+            succeeded.c.device,
+        )
+        .join(latest, like_it)
+        .order_by(newest_first)
+        .limit(PAST_RUNS)
+    )
+
+
+_PAST = {True: _past(_has_fields_around()), False: _past(not_(_has_fields_around()))}
+"""By whether the models have fields around their cells."""
 
 
 _NAMES = (
