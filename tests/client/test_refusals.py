@@ -1,6 +1,8 @@
 """Every fault between client and service becomes an error of the right class, with a reason."""
 
 import socket
+import ssl
+from typing import Any
 
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -82,6 +84,29 @@ def test_a_get_survives_a_restart_of_the_service(fresh: Live) -> None:
     with serving(create_app(fresh.service.settings), port), gatelab:
         # The connection that the client kept is dead by now.
         assert gatelab.job(job).id == job
+
+
+@pytest.mark.parametrize(
+    ("url", "needed"),
+    [
+        ("http://127.0.0.1:8000", False),
+        ("http://localhost:8000", False),
+        ("https://127.0.0.1:8000", True),
+        ("http://example.org", True),  # a proxy of the environment may have an address of https
+        ("https://example.org", True),
+    ],
+)
+def test_certificates_are_loaded_where_they_are_needed(url: str, needed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def note(context: ssl.SSLContext, *files: Any, **named: Any) -> None:
+        loaded.append((files, named))
+        load(context, *files, **named)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", note)
+    Gatelab(url).close()
+    assert bool(loaded) is needed
 
 
 def test_a_proxy_is_not_asked_for_what_runs_here(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
