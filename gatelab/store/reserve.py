@@ -14,6 +14,7 @@ from gatelab.secrets import write_secret
 
 RESERVE_BYTES = 8 * 2**20
 """Twice the space of the log that the pieces of a deletion need (`gatelab.store.deletion`)."""
+PIECE_BYTES = 2**20
 
 
 class Reserve:
@@ -35,8 +36,9 @@ class Reserve:
             return
         with suppress(OSError):
             if shutil.disk_usage(self._file.parent).free >= RESERVE_BYTES + LEAST_FREE:
-                # Random, since some file systems store no zeros.
-                write_secret(self._file, os.urandom(RESERVE_BYTES), keep=True)
+                # Random, since some file systems store no zeros. Btrfs and ZFS compress pieces of 128 KiB by default.
+                piece = os.urandom(PIECE_BYTES)
+                write_secret(self._file, piece * (RESERVE_BYTES // PIECE_BYTES), keep=True)
 
     def give_up(self) -> bool:
         """Delete the file if the disk is full. Returns whether it existed."""
