@@ -1,7 +1,6 @@
 """A Chromium to test with: the system's, or else Playwright's own, or else Debian's package if we may install it.
 
-Its headless shell is preferred, which has no windows, menus and extensions: the tests then take a third less processor
-time.
+Its headless shell is preferred, without windows, menus and extensions: the tests then take half the processor time.
 """
 
 import fcntl
