@@ -114,13 +114,17 @@ def scale_of(results: Callable[[LanguageModel], object], model: LanguageModel, r
     exact = results(model)
     size, amplified = largest(exact), 0.0
     for _ in range(DRAWS):
-        changed = copy.deepcopy(model)
-        for parameter in changed.parameters():
-            changes = random.normal(size=tuple(parameter.shape))
-            parameter.data.mul_(1 + CHANGE * torch.from_numpy(changes))
-        pairs = zip(_leaves(results(changed)), _leaves(exact), strict=True)
+        pairs = zip(_leaves(results(changed(model, random))), _leaves(exact), strict=True)
         amplified = max(amplified, *(float(np.abs(a - b).max()) / CHANGE for (_, a, _), (_, b, _) in pairs))
     return amplified if amplified > SAFETY * size else size
+
+
+def changed(model: LanguageModel, random: np.random.Generator) -> LanguageModel:
+    """A copy of the model in double precision, with random changes of all weights of the relative size CHANGE."""
+    copied = copy.deepcopy(model).double()
+    for parameter in copied.parameters():
+        parameter.data.mul_(1 + CHANGE * torch.from_numpy(random.normal(size=tuple(parameter.shape))))
+    return copied
 
 
 def terms_of(model: LanguageModel, steps: int) -> int:

@@ -106,7 +106,7 @@ class Corpora:
         """
         if (row := self._database.first(_ONE, {"account": account, "key": key})) is not None:
             return _corpus(row)
-        with self._database.read() as connection:
+        with self._database.read() as connection:  # the error names what there is
             return _corpus(_get(connection, key, account))
 
     def text(self, id: str) -> str:

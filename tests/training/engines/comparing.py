@@ -16,7 +16,7 @@ from gatelab.training.engines import Engine, Read, Reading
 from gatelab.training.engines.base import Array, State
 from gatelab.training.engines.reference import TorchEngine
 from tests.randomized import random_states
-from tests.rounding import CHANGE, FLOOR, ROUNDOFF, Kinks, assert_as_near
+from tests.rounding import CHANGE, FLOOR, ROUNDOFF, Kinks, assert_as_near, changed
 from tests.training.members import member_of
 
 VOCABULARY = 13
@@ -116,11 +116,8 @@ def roundings(model: LanguageModel, reading: Reading, truth: Found) -> dict[str,
     """What rounding does to each result: the error of PyTorch in single precision or, if that was lucky, the change by
     a roundoff in all weights. A model that normalizes may amplify it a hundred times."""
     single = distances(reference(model, reading, torch.float32), truth)
-    changes, changed = np.random.default_rng(0), copy.deepcopy(model).double()
-    for parameter in changed.parameters():
-        parameter.data.mul_(1 + CHANGE * torch.from_numpy(changes.normal(size=tuple(parameter.shape))))
-    share = ROUNDOFF[torch.float32] / CHANGE
-    return {name: max(single[name], d * share) for name, d in distances(reference(changed, reading), truth).items()}
+    moved = distances(reference(changed(model, np.random.default_rng(0)), reading), truth)
+    return {name: max(single[name], d * ROUNDOFF[torch.float32] / CHANGE) for name, d in moved.items()}
 
 
 def dropout(model: LanguageModel, seed: int) -> Dropout | None:

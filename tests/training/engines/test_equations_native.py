@@ -23,8 +23,9 @@ from gatelab.training.engines.native import NativeEngine
 from gatelab.training.engines.reference import TorchEngine
 from tests.random_cells import TIES, random_equations
 from tests.randomized import random, seed
-from tests.rounding import FLIPPED, assert_as_near, assert_rounded, terms_of
+from tests.rounding import FLIPPED, assert_rounded, terms_of
 from tests.training.engines.comparing import (
+    check_as_near,
     differentiated,
     distances,
     dropout,
@@ -32,8 +33,6 @@ from tests.training.engines.comparing import (
     random_reading,
     random_state,
     random_windows,
-    reference,
-    roundings,
 )
 from tests.training.engines.test_precision import found_by, needs_bf16
 from tests.training.members import member_of
@@ -73,9 +72,7 @@ def alone(model: LanguageModel, threads: int = 1) -> NativeEngine:
 
 def check(model: LanguageModel, reading: Reading) -> None:
     """Check that loss, states and all gradients are as close to the exact ones as PyTorch's."""
-    found = differentiated(alone(model), {0: reading})[0]
-    truth = reference(model, reading)
-    assert_as_near(distances(found, truth), roundings(model, reading, truth))
+    check_as_near(differentiated(alone(model), {0: reading})[0], model, reading)
 
 
 @pytest.mark.parametrize("name", ZOO)
